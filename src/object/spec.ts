@@ -1,0 +1,101 @@
+import type { Btf } from '../btf/btf.ts';
+import type { AttachType, MapType, ProgType } from '../uapi/bpf.ts';
+
+/**
+ * What an object file asks for, before any kernel is in sight: plain data, the same on every machine. `openObject` makes it, `loader/` takes it
+ * to a kernel.
+ */
+export interface ObjectSpec {
+  /** libbpf's object name: the file's base name up to its first dot, 15 characters at most. It prefixes the internal maps' kernel names. */
+  readonly name: string;
+  /** For messages, and for tc's filter name `basename:[section]`. */
+  readonly file: string;
+  /** SHA-1 over the whole file, 40 hex digits: tc's PIN_OBJECT_NS directory. */
+  readonly sha1: string;
+  readonly license: string;
+  /** The `version` section; 0 if there is none. */
+  readonly kernVersion: number;
+  /** In the order of libbpf: section index, then offset. Subprograms (`.text`) are not here: they are linked into those that call them. */
+  readonly programs: readonly ProgramSpec[];
+  /** In the order that `map idx N` counts: definitions of `.maps`/`maps` by offset, then the internal maps in section order. */
+  readonly maps: readonly MapSpec[];
+  /** The object's `.BTF`, parsed, and its bytes. */
+  readonly btf: Btf | undefined;
+  /** Decisions that the reader of this spec should know of, e.g. how the length of the map records was found. Sentences. */
+  readonly notes: readonly string[];
+}
+
+export interface ProgramSpec {
+  /** The function's symbol; for a section without function symbols, the section's name. */
+  readonly name: string;
+  /** The ELF section, e.g. `tc`, `classifier`, `7/0`. */
+  readonly section: string;
+  /** From the section's name (libbpf's SEC table); `undefined` where the name says nothing, as with tc's free section names. */
+  readonly type: ProgType | undefined;
+  readonly attachType: AttachType | undefined;
+  /** BPF_F_SLEEPABLE, BPF_F_XDP_HAS_FRAGS, as the section's name says. */
+  readonly flags: number;
+  /** False for sections that start with `?`. */
+  readonly autoload: boolean;
+  /** 8 bytes each, little-endian; subprograms that are called are appended and the calls resolved. Map references are still empty. */
+  readonly insns: Uint8Array;
+  readonly references: readonly MapReference[];
+  /** For BPF_PROG_LOAD: records of `recordSize` bytes, `insn_off` already that of `insns`. `undefined` without .BTF.ext. */
+  readonly funcInfo: InfoRecords | undefined;
+  readonly lineInfo: InfoRecords | undefined;
+}
+
+/** An `ld_imm64` that names a map, or a place within a map's value. */
+export interface MapReference {
+  /** Index of the first of the two 8-byte slots. */
+  readonly insn: number;
+  /** {@link MapSpec.name}. */
+  readonly map: string;
+  /** `undefined`: the map itself (BPF_PSEUDO_MAP_FD). A number: that byte of element 0 (BPF_PSEUDO_MAP_VALUE). */
+  readonly valueOffset: number | undefined;
+}
+
+export interface InfoRecords {
+  readonly recordSize: number;
+  readonly count: number;
+  readonly bytes: Uint8Array;
+}
+
+/** How a map was written down in the source. */
+export type MapStyle = 'bpf_elf_map' | 'bpf_map_def' | 'btf' | 'internal';
+
+/** tc's pinning ids 0, 1 and 2, libbpf's LIBBPF_PIN_BY_NAME, or an id that iproute2's bpf_pinning file gives a path. */
+export type Pinning = 'none' | 'object_ns' | 'global_ns' | 'by_name' | { readonly custom: number };
+
+export interface MapSpec {
+  /** The symbol; for internal maps the section, e.g. `.rodata`. Unique in the object. */
+  readonly name: string;
+  /** What BPF_MAP_CREATE is told: 15 characters of [A-Za-z0-9_.] at most; for internal maps libbpf's mangled name, e.g. `shared.rodata`. */
+  readonly kernelName: string;
+  readonly style: MapStyle;
+  readonly type: MapType;
+  /** Bytes. */
+  readonly keySize: number;
+  readonly valueSize: number;
+  readonly maxEntries: number;
+  /** BPF_F_*. */
+  readonly flags: number;
+  readonly mapExtra: bigint;
+  readonly numaNode: number | undefined;
+  readonly pinning: Pinning;
+  /** bpf_elf_map's `id`: the section prefix of its tail-call programs, the `innerId` of an outer map. 0 = none. */
+  readonly id: number;
+  /** bpf_elf_map: on a map-in-map the `id` of the map that serves as template. */
+  readonly innerId: number;
+  /** bpf_elf_map: the slot of the outer map that this map goes into. */
+  readonly innerIdx: number;
+  /** BTF-defined map-in-map: the template. */
+  readonly inner: MapSpec | undefined;
+  /** Ids in the object's BTF; 0 = none. For internal maps `valueTypeId` is the DATASEC. */
+  readonly keyTypeId: number;
+  readonly valueTypeId: number;
+  /** Internal maps: the section's content, put into element 0. `undefined` where there is nothing to write (`.bss`). */
+  readonly initial: Uint8Array | undefined;
+  /** `.rodata*` and `.kconfig`: BPF_MAP_FREEZE after the content is in. */
+  readonly frozen: boolean;
+}

@@ -1,0 +1,96 @@
+import type { BpfAttr, BpfCmd, BpfResult } from '../uapi/attr.ts';
+import type { Fd } from '../uapi/fd.ts';
+
+/**
+ * The seam: the system calls that everything above needs of a kernel, as one process makes them. The running kernel (`engine/linux`), the
+ * embedded one (`engine/embedded`) and a kernel in another process (`server`) implement it; `strace` wraps it.
+ *
+ * Kernel spelling: names, flags and numbers are those of the UAPI headers. Every call throws {@link SysError} where the kernel answers with
+ * an errno. Synchronous, except {@link Kernel.wait}. Buffers that the caller gives shorter than what the kernel would touch are refused
+ * with EFAULT, never overrun.
+ *
+ * Paths are absolute. They name what the kernel in use has: bpffs, tracefs, procfs, sysfs. Object files are read by whoever opens them, not
+ * through a kernel.
+ */
+export interface Kernel extends Disposable {
+  /** For messages only. Code above the seam never branches on it: it probes. */
+  readonly name: string;
+
+  /** bpf(2). Fields of kind `u32!`/`u64!` and buffers that the kernel fills are changed in place, also when the call fails. */
+  bpf<C extends BpfCmd>(cmd: C, attr: BpfAttr<C>): BpfResult<C>;
+
+  /**
+   * One request on a NETLINK_ROUTE socket, and every message of the answer up to and including its NLMSG_ERROR (the acknowledgement) or
+   * NLMSG_DONE, concatenated. An error is in the answer: `net/request.ts` turns it into a SysError.
+   */
+  netlink(request: Uint8Array): Uint8Array;
+
+  /** open(2); `flags` as O_RDONLY 0, O_WRONLY 1, O_NONBLOCK 0o4000, O_DIRECTORY 0o200000, … */
+  open(path: string, flags: number, mode?: number): Fd;
+  /** read(2): the number of bytes put at the start of `buffer`; 0 at the end. EAGAIN where there is nothing yet. */
+  read(fd: Fd, buffer: Uint8Array): number;
+  close(fd: Fd): void;
+
+  /** stat(2), which follows symbolic links. */
+  stat(path: string): Stat;
+  /** lstat(2), which does not. */
+  lstat(path: string): Stat;
+  /** statfs(2): the magic number of the file system that holds `path`, e.g. BPF_FS_MAGIC. */
+  fsType(path: string): number;
+  /** The names in a directory, without `.` and `..`, sorted. */
+  readdir(path: string): string[];
+  readlink(path: string): string;
+  mkdir(path: string, mode: number): void;
+  rmdir(path: string): void;
+  unlink(path: string): void;
+  rename(from: string, to: string): void;
+  symlink(target: string, path: string): void;
+  /** mount(2). `flags` as MS_BIND 4096, MS_REC 16384, MS_PRIVATE 1 << 18. */
+  mount(source: string, target: string, fstype: string, flags: number, data: string): void;
+
+  /**
+   * Resolves with those of `fds` that can be read, as soon as one can; with none after `timeoutMs`. Rejects with the signal's reason when
+   * aborted.
+   */
+  wait(fds: readonly Fd[], options?: WaitOptions): Promise<Fd[]>;
+}
+
+export interface WaitOptions {
+  readonly timeoutMs?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface Stat {
+  /** st_mode: type and permission bits. */
+  readonly mode: number;
+  readonly ino: bigint;
+  readonly dev: bigint;
+  readonly nlink: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly size: number;
+}
+
+export const S_IFMT = 0o170000;
+export const S_IFDIR = 0o040000;
+export const S_IFREG = 0o100000;
+export const S_IFLNK = 0o120000;
+
+export const O_RDONLY = 0;
+export const O_WRONLY = 1;
+export const O_RDWR = 2;
+export const O_ACCMODE = 3;
+export const O_CREAT = 0o100;
+export const O_NONBLOCK = 0o4000;
+export const O_DIRECTORY = 0o200000;
+export const O_CLOEXEC = 0o2000000;
+
+export const MS_BIND = 4096;
+export const MS_REC = 16384;
+export const MS_PRIVATE = 1 << 18;
+
+// The kinds of file that the seam's paths lead to, for statfs(2).
+export const TRACEFS_MAGIC = 0x74726163;
+export const PROC_SUPER_MAGIC = 0x9fa0;
+export const SYSFS_MAGIC = 0x62656572;
+export const TMPFS_MAGIC = 0x01021994;

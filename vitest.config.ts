@@ -1,0 +1,11 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    // Two files at once: the machines this runs on have two cores, and the Linux half needs the kernel's attention too.
+    maxWorkers: 2,
+  },
+});
