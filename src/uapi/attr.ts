@@ -108,7 +108,7 @@ export type BpfAttr<C extends BpfCmd> = {
     | undefined;
 };
 
-export type BpfResult<C extends BpfCmd> = (typeof BPF_COMMANDS)[C]['returns'] extends 'fd' ? Fd : void;
+export type BpfResult<C extends BpfCmd> = (typeof BPF_COMMANDS)[C]['returns'] extends 'fd' ? Fd : undefined;
 
 /** Bytes of each kind in the union. */
 export const ATTR_KIND_SIZE = {
@@ -128,20 +128,19 @@ export const ATTR_KIND_SIZE = {
 } as const satisfies Record<AttrKind, number>;
 
 /** The rows of one command, for code that walks them without knowing which command it is. */
-export function attrFields(cmd: BpfCmd): readonly (readonly [name: string, kind: AttrKind, offset: number])[] {
-  return fieldLists[cmd];
+export function attrFields(cmd: BpfCmd): readonly AttrField[] {
+  return fieldLists.get(cmd) ?? [];
 }
+export type AttrField = readonly [name: string, kind: AttrKind, offset: number];
 
 /** Bytes of the union that this command uses: the end of its last field. */
 export function attrSize(cmd: BpfCmd): number {
   return Math.max(...attrFields(cmd).map(([, kind, offset]) => offset + ATTR_KIND_SIZE[kind]));
 }
 
-type Row = readonly [AttrKind, number];
-// Object.entries widens keys and rows; both are the table's own.
-const fieldLists = Object.fromEntries(
-  Object.entries(BPF_COMMANDS).map(([cmd, { fields }]) => [
-    cmd,
-    Object.entries(fields as Record<string, Row>).map(([name, [kind, offset]]) => [name, kind, offset] as const),
-  ]),
-) as Record<BpfCmd, readonly (readonly [string, AttrKind, number])[]>;
+const fieldLists = new Map<string, readonly AttrField[]>(
+  Object.entries(BPF_COMMANDS).map(([cmd, { fields }]) => {
+    const rows: Readonly<Record<string, readonly [AttrKind, number]>> = fields;
+    return [cmd, Object.entries(rows).map(([name, [kind, offset]]): AttrField => [name, kind, offset])];
+  }),
+);

@@ -1,0 +1,23 @@
+import type { Btf } from '../../btf/btf.ts';
+import type { Machine } from './machine.ts';
+import { RefCounted } from './refs.ts';
+
+/** BTF that was loaded with BPF_BTF_LOAD. Held by its fds and by the maps and programs that use it. */
+export class BtfObject extends RefCounted {
+  readonly machine: Machine;
+  readonly id: number;
+  readonly bytes: Uint8Array;
+  readonly btf: Btf;
+
+  constructor(machine: Machine, bytes: Uint8Array, btf: Btf) {
+    super();
+    this.machine = machine;
+    this.bytes = bytes;
+    this.btf = btf;
+    this.id = machine.btfs.add(this);
+  }
+
+  protected override destroy(): void {
+    this.machine.btfs.remove(this.id);
+  }
+}

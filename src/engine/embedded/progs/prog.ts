@@ -1,0 +1,48 @@
+import type { BtfObject } from '../btf-object.ts';
+import type { Machine } from '../machine.ts';
+import type { BpfMap } from '../maps/map.ts';
+import { RefCounted } from '../refs.ts';
+
+export interface ProgAttr {
+  /** BPF_PROG_TYPE_*. */
+  readonly type: number;
+  readonly expectedAttachType: number;
+  readonly flags: number;
+  readonly name: string;
+  readonly license: string;
+  /** 8 bytes (kernel.md: program tag). */
+  readonly tag: Uint8Array;
+  /** For `dump xlated`: map references carry ids (src_reg 1: imm = id; src_reg 2: imm = id, second imm = offset). */
+  readonly xlated: Uint8Array;
+  /** For running: map references carry addresses in linear memory. */
+  readonly runnable: Uint8Array;
+  /** In the order of first use; the program holds a reference on each. */
+  readonly maps: readonly BpfMap[];
+  readonly btf: BtfObject | undefined;
+  readonly funcInfo: { readonly recordSize: number; readonly count: number; readonly bytes: Uint8Array } | undefined;
+  readonly lineInfo: { readonly recordSize: number; readonly count: number; readonly bytes: Uint8Array } | undefined;
+  /** Nanoseconds since boot. */
+  readonly loadTime: bigint;
+}
+
+/** A loaded program. Held by fds, pins, filters, links, prog array slots. */
+export class BpfProg extends RefCounted {
+  readonly machine: Machine;
+  readonly attr: ProgAttr;
+  readonly id: number;
+  runCount = 0n;
+  runTimeNs = 0n;
+
+  constructor(machine: Machine, attr: ProgAttr) {
+    super();
+    this.machine = machine;
+    this.attr = attr;
+    this.id = machine.progs.add(this);
+  }
+
+  protected override destroy(): void {
+    this.machine.progs.remove(this.id);
+    for (const map of this.attr.maps) map.put();
+    this.attr.btf?.put();
+  }
+}
