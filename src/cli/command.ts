@@ -1,0 +1,45 @@
+import type { Kernel } from '../sys/kernel.ts';
+import type { PacketLab } from '../sys/lab.ts';
+import type { Words } from './words.ts';
+
+/** What a command works with; made by `main.ts`, the only place that knows which kernel it is. */
+export interface Context {
+  /** Connects on first use, so that commands that need no kernel start none. */
+  readonly kernel: Kernel;
+  readonly lab: PacketLab;
+  readonly details: boolean;
+  /** Aborted by SIGINT. */
+  readonly signal: AbortSignal;
+  /** Reads a file of the user; `-` is standard input. Throws UsageError with the path and the reason. */
+  readFile(path: string): Uint8Array;
+  /** The text of a file that need not be there. */
+  readOptionalText(path: string): string | undefined;
+  /** For notes and warnings: a line on standard error. */
+  note(line: string): void;
+}
+
+/**
+ * One command: a row of the table in `commands/index.ts`. It yields a result and never prints; `text` is that result for people, `json` for
+ * programs (default: the result as it is, `null` for none).
+ */
+export interface Command<T> {
+  /** The words that select it. */
+  readonly path: readonly [string, ...string[]];
+  /** What follows the path, in the notation of the originals: `[MAP]`, `OBJ PATH [type TYPE]`. */
+  readonly usage: string;
+  /** One line for the help. */
+  readonly about: string;
+  run(context: Context, words: Words): T | Promise<T>;
+  text(result: T): string;
+  json?(result: T): unknown;
+  /** For results that come one by one for as long as the command runs: printed as they come. `text` is then not used. */
+  readonly stream?: boolean;
+}
+
+/** The table holds commands of all result types; each is only ever used with its own result. */
+export type AnyCommand = Command<unknown>;
+
+/** Checks a row against its own result type and forgets it. */
+export function command<T>(row: Command<T>): AnyCommand {
+  return row as AnyCommand; // a command's text and json are only given what its own run returned
+}

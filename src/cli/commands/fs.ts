@@ -1,0 +1,134 @@
+import { UsageError } from '../../errors.ts';
+import { DEFAULT_BPFFS, findBpffs, joinPath } from '../../loader/bpffs.ts';
+import { pinnedKind, type PinnedKind } from '../../loader/pinned.ts';
+import type { Kernel } from '../../sys/kernel.ts';
+import { S_IFDIR, S_IFLNK, S_IFMT } from '../../sys/kernel.ts';
+import { command } from '../command.ts';
+import type { Words } from '../words.ts';
+
+/** A name in bpffs, and what is behind it. */
+interface Node {
+  readonly path: string;
+  readonly name: string;
+  readonly kind: 'directory' | 'link' | PinnedKind['kind'];
+  readonly id: number | undefined;
+  /** What a symbolic link points to. */
+  readonly target: string | undefined;
+  readonly children: readonly Node[];
+}
+
+/** Directories below one another, and names altogether: a bpffs is small, and a hostile one must not fill the memory. */
+const MAX_DEPTH = 64;
+const MAX_NODES = 100_000;
+
+function readNode(kernel: Kernel, path: string, name: string, levels: number, budget = { left: MAX_NODES }): Node {
+  const type = kernel.lstat(path).mode & S_IFMT;
+  if (budget.left-- <= 0) throw new UsageError(`${path}: more than ${MAX_NODES} names; choose a directory below`);
+  const base = { path, name, id: undefined, target: undefined, children: [] };
+  if (type === S_IFLNK) return { ...base, kind: 'link', target: kernel.readlink(path) };
+  if (type !== S_IFDIR) {
+    const pinned = pinnedKind(kernel, path);
+    return { ...base, kind: pinned.kind, id: pinned.id };
+  }
+  const children =
+    levels <= 0 ? [] : kernel.readdir(path).map((child) => readNode(kernel, joinPath(path, child), child, levels - 1, budget));
+  return { ...base, kind: 'directory', children };
+}
+
+export const fsLs = command<readonly Node[]>({
+  path: ['fs', 'ls'],
+  usage: '[PATH]',
+  about: 'lists a directory of bpffs, with what is pinned there',
+  run({ kernel }, words) {
+    const path = pathOrRoot(kernel, words);
+    const node = readNode(kernel, path, path, 1);
+    return node.kind === 'directory' ? node.children : [node];
+  },
+  text: (nodes) => nodes.map((node) => nodeText(node)).join('\n'),
+  json: (nodes) => nodes.map((node) => nodeJson(node)),
+});
+
+export const fsTree = command<Node>({
+  path: ['fs', 'tree'],
+  usage: '[PATH]',
+  about: 'lists a directory of bpffs and all below',
+  run({ kernel }, words) {
+    const path = pathOrRoot(kernel, words);
+    return readNode(kernel, path, path, MAX_DEPTH);
+  },
+  text: (node) => [nodeText(node), ...treeLines(node, '')].join('\n'),
+  json: (node) => nodeJson(node),
+});
+
+function treeLines(node: Node, indent: string): string[] {
+  return node.children.flatMap((child, i) => {
+    const last = i === node.children.length - 1;
+    return [`${indent}${last ? '└── ' : '├── '}${nodeText(child)}`, ...treeLines(child, `${indent}${last ? '    ' : '│   '}`)];
+  });
+}
+
+function nodeText(node: Node): string {
+  if (node.kind === 'directory') return node.name.endsWith('/') ? node.name : `${node.name}/`;
+  if (node.kind === 'link') return `${node.name} -> ${node.target}`;
+  return `${node.name}  ${node.kind}${node.id === undefined ? '' : ` id ${node.id}`}`;
+}
+
+function nodeJson(node: Node): object {
+  const { path, kind, id, target, children } = node;
+  return { path, kind, id, target, children: kind === 'directory' && children.length > 0 ? children.map(nodeJson) : undefined };
+}
+
+export const fsMkdir = pathCommand('mkdir', 'makes a directory, and those above it that are missing', (kernel, path) => {
+  const missing: string[] = [];
+  for (let at = path; at !== '/' && !isThere(kernel, at); at = at.slice(0, at.lastIndexOf('/')) || '/') missing.unshift(at);
+  if (missing.length === 0) throw new UsageError(`${path} exists already`);
+  for (const dir of missing) kernel.mkdir(dir, 0o700);
+});
+
+export const fsRm = pathCommand('rm', 'removes a pin, a link, or an empty directory', (kernel, path) => {
+  if ((kernel.lstat(path).mode & S_IFMT) === S_IFDIR) kernel.rmdir(path);
+  else kernel.unlink(path);
+});
+
+export const fsMv = command<undefined>({
+  path: ['fs', 'mv'],
+  usage: 'FROM TO',
+  about: 'renames a pin or a directory',
+  run({ kernel }, words) {
+    const from = words.next('the path to rename');
+    const to = words.next('the new path');
+    words.end();
+    kernel.rename(from, to);
+    return undefined;
+  },
+  text: () => '',
+});
+
+function pathCommand(verb: string, about: string, work: (kernel: Kernel, path: string) => void) {
+  return command<undefined>({
+    path: ['fs', verb],
+    usage: 'PATH...',
+    about,
+    run({ kernel }, words) {
+      const paths = [words.next('the path'), ...words.rest()];
+      for (const path of paths) work(kernel, path.replace(/(?<=.)\/+$/, ''));
+      return undefined;
+    },
+    text: () => '',
+  });
+}
+
+function pathOrRoot(kernel: Kernel, words: Words): string {
+  const path = words.done ? (findBpffs(kernel) ?? DEFAULT_BPFFS) : words.next('the path');
+  words.end();
+  return path;
+}
+
+function isThere(kernel: Kernel, path: string): boolean {
+  try {
+    kernel.lstat(path);
+    return true;
+  } catch {
+    return false; // whatever is wrong with it, mkdir will say
+  }
+}

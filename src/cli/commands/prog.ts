@@ -1,0 +1,232 @@
+import { UsageError } from '../../errors.ts';
+import { formatXlated, type XlatedLine } from '../../loader/xlated.ts';
+import { listPrograms, type ProgramInfo } from '../../loader/info.ts';
+import { load, type LoadOptions } from '../../loader/load.ts';
+import { joinPath } from '../../loader/bpffs.ts';
+import type { ReuseSource } from '../../loader/share.ts';
+import { list } from '../../loader/share.ts';
+import { bootTime } from '../../loader/clock.ts';
+import type { RunResult } from '../../loader/program.ts';
+import { Transaction } from '../../loader/transaction.ts';
+import { programTypeOf } from '../../object/section.ts';
+import { type AnyCommand, command, type Context } from '../command.ts';
+import { hexDump } from '../format.ts';
+import { selectMap, selectProgram, selectPrograms } from '../selectors.ts';
+import type { Words } from '../words.ts';
+import { customPins, readObject, setGlobal } from './object-words.ts';
+
+const PROG = '{id N | tag TAG | name NAME | pinned FILE}';
+
+export const progShow = command<{ programs: ProgramInfo[]; single: boolean; boot: number }>({
+  path: ['prog', 'show'],
+  usage: `[${PROG}]`,
+  about: 'lists the programs of the kernel',
+  run({ kernel }, words) {
+    const boot = bootTime(kernel);
+    if (words.done) return { programs: [...listPrograms(kernel)], single: false, boot };
+    const programs = selectPrograms(kernel, words);
+    words.end();
+    const infos = programs.map((program) => program.info);
+    for (const program of programs) program.close();
+    return { programs: infos, single: infos.length === 1, boot };
+  },
+  text: ({ programs, boot }) => programs.map((program) => progText(program, boot)).join('\n'),
+  json: ({ programs, single, boot }) => {
+    const rows = programs.map((program) => progJson(program, boot));
+    return single ? rows[0] : rows;
+  },
+});
+
+/** Seconds since the epoch at which a program was loaded. */
+function loadedAt(program: ProgramInfo, boot: number): number {
+  return Math.floor(boot + Number(program.loadTime / 1_000_000n) / 1000);
+}
+
+function progText(program: ProgramInfo, boot: number): string {
+  const name = program.name === '' ? '' : `  name ${program.name}`;
+  const runs = program.runCount === 0n ? '' : ` run_time_ns ${program.runTimeNs} run_cnt ${program.runCount}`;
+  const jited = program.jitedSize === 0 ? 'not jited' : `jited ${program.jitedSize}B`;
+  const memlock = program.memlock === undefined ? '' : `  memlock ${program.memlock}B`;
+  const maps = program.mapIds.length === 0 ? '' : `  map_ids ${program.mapIds.join(',')}`;
+  const lines = [
+    `${program.id}: ${program.type}${name}  tag ${program.tag}${program.gplCompatible ? '  gpl' : ''}${runs}`,
+    `\tloaded_at ${isoLocal(loadedAt(program, boot))}  uid ${program.uid}`,
+    `\txlated ${program.xlatedSize}B  ${jited}${memlock}${maps}`,
+    ...(program.btfId === undefined ? [] : [`\tbtf_id ${program.btfId}`]),
+  ];
+  return lines.join('\n');
+}
+
+/** `2026-11-25T12:34:56+0000`, in local time. */
+function isoLocal(seconds: number): string {
+  const date = new Date(seconds * 1000);
+  const offset = -date.getTimezoneOffset();
+  const local = new Date(date.getTime() + offset * 60_000).toISOString().slice(0, 19);
+  const minutes = Math.abs(offset);
+  const pad = (n: number) => String(n).padStart(2, '0');
+  return `${local}${offset < 0 ? '-' : '+'}${pad(Math.floor(minutes / 60))}${pad(minutes % 60)}`;
+}
+
+function progJson(program: ProgramInfo, boot: number): object {
+  return {
+    id: program.id,
+    type: program.type,
+    name: program.name === '' ? undefined : program.name,
+    tag: program.tag,
+    gpl_compatible: program.gplCompatible,
+    run_time_ns: program.runCount === 0n ? undefined : program.runTimeNs,
+    run_cnt: program.runCount === 0n ? undefined : program.runCount,
+    loaded_at: loadedAt(program, boot),
+    uid: program.uid,
+    bytes_xlated: program.xlatedSize,
+    jited: program.jitedSize !== 0,
+    bytes_jited: program.jitedSize === 0 ? undefined : program.jitedSize,
+    bytes_memlock: program.memlock,
+    map_ids: program.mapIds.length === 0 ? undefined : program.mapIds,
+    btf_id: program.btfId,
+  };
+}
+
+export const progDumpXlated = command<readonly XlatedLine[]>({
+  path: ['prog', 'dump', 'xlated'],
+  usage: `${PROG} [opcodes]`,
+  about: 'prints the instructions as the kernel runs them',
+  run({ kernel }, words) {
+    using program = selectProgram(kernel, words);
+    const opcodes = words.keyword('opcodes') !== undefined;
+    words.end();
+    const insns = program.xlated();
+    if (insns.length === 0) throw new UsageError('the kernel does not show the instructions; is kernel.kptr_restrict set?');
+    return formatXlated(insns, opcodes);
+  },
+  text: (lines) => lines.map((line) => `${String(line.index).padStart(4)}: ${line.disasm}${line.opcodes === undefined ? '' : `\n       ${line.opcodes}`}`).join('\n'),
+  json: (lines) => lines.map(({ disasm, opcodes }) => ({ disasm, opcodes })),
+});
+
+export const progRun = command<{ result: RunResult; repeat: number; ctx: boolean }>({
+  path: ['prog', 'run'],
+  usage: `${PROG} {data_in FILE | hex DIGITS} [data_size_out N] [ctx_in FILE] [repeat N]`,
+  about: 'runs a program on a packet that goes nowhere',
+  run(context, words) {
+    using program = selectProgram(context.kernel, words);
+    let data: Uint8Array | undefined;
+    let ctx: Uint8Array | undefined;
+    let repeat = 1;
+    let dataSizeOut: number | undefined;
+    while (!words.done) {
+      const what = words.expect('data_in', 'hex', 'data_size_out', 'ctx_in', 'repeat');
+      if (what === 'data_in') data = context.readFile(words.next('the file with the packet'));
+      if (what === 'hex') data = context.parseHex(words.next('the packet'));
+      if (what === 'ctx_in') ctx = context.readFile(words.next('the file with the context'));
+      if (what === 'repeat') repeat = words.number('repeat', 1);
+      if (what === 'data_size_out') dataSizeOut = words.number('data_size_out');
+    }
+    return { result: program.run({ data, ctx, repeat, dataSizeOut }), repeat, ctx: ctx !== undefined };
+  },
+  text({ result, repeat }) {
+    const parts = [result.data, result.ctx].filter((bytes) => bytes.length > 0).map(hexDump);
+    const average = repeat > 1 ? ' (average)' : '';
+    return [...parts, `Return value: ${result.retval}, duration${average}: ${result.durationNs}ns`].join('\n');
+  },
+  json: ({ result, ctx }) => ({
+    data_out: Array.from(result.data),
+    ctx_out: ctx ? Array.from(result.ctx) : undefined,
+    retval: result.retval,
+    duration: result.durationNs,
+  }),
+});
+
+export const progPin = command<undefined>({
+  path: ['prog', 'pin'],
+  usage: `${PROG} FILE`,
+  about: 'keeps a program in bpffs',
+  run({ kernel }, words) {
+    using program = selectProgram(kernel, words);
+    const path = words.next('the path to pin the program at');
+    words.end();
+    program.pin(path);
+    return undefined;
+  },
+  text: () => '',
+});
+
+const LOAD_USAGE =
+  'OBJ PATH [type TYPE] [map {idx N | name NAME} MAP]... [pinmaps DIR] [pinning {declared | tc | libbpf | none}] [set NAME=VALUE]...';
+
+export const progLoad: AnyCommand = loadCommand('load', 'loads an object and pins its first program at PATH');
+export const progLoadAll: AnyCommand = loadCommand('loadall', 'loads an object and pins its programs as PATH/NAME');
+
+function loadCommand(verb: 'load' | 'loadall', about: string): AnyCommand {
+  return command<undefined>({
+    path: ['prog', verb],
+    usage: LOAD_USAGE,
+    about,
+    run(context, words) {
+      loadAndPin(context, words, verb === 'loadall');
+      return undefined;
+    },
+    text: () => '',
+  });
+}
+
+function loadAndPin(context: Context, words: Words, all: boolean): void {
+  const { kernel } = context;
+  const file = words.next('the object file');
+  const path = words.next('the path to pin at');
+  const object = readObject(context, file);
+  const { options, pinMaps } = loadWords(context, words, object);
+  using loaded = load(kernel, object, options);
+  const programs = Object.values(loaded.programs);
+  const [first] = programs;
+  if (first === undefined) throw new UsageError(`${file} has no program to load`);
+  // Pins that are made before another one fails must not stay.
+  Transaction.run((transaction) => {
+    const pin = (what: { pin(path: string): void }, where: string) => {
+      what.pin(where);
+      transaction.onRollback(() => kernel.unlink(where));
+    };
+    if (all) for (const program of programs) pin(program, joinPath(path, program.name));
+    else pin(first, path);
+    if (pinMaps !== undefined) {
+      for (const [name, map] of Object.entries(loaded.maps)) pin(map, joinPath(pinMaps, name.replaceAll('.', '_')));
+    }
+  });
+}
+
+function loadWords(
+  context: Context,
+  words: Words,
+  object: ReturnType<typeof readObject>,
+): { options: LoadOptions; pinMaps: string | undefined } {
+  const reuse: Record<string, ReuseSource> = {};
+  const options: { -readonly [K in keyof LoadOptions]: LoadOptions[K] } = {
+    reuse,
+    customPins: customPins(context),
+    logLevel: context.details ? 1 : 0,
+  };
+  let pinMaps: string | undefined;
+  while (!words.done) {
+    switch (words.expect('type', 'map', 'pinmaps', 'pinning', 'set')) {
+      case 'type':
+        options.type = programTypeOf(words.next('the program type'));
+        break;
+      case 'map': {
+        const by = words.expect('idx', 'name');
+        const which = by === 'idx' ? String(words.number('the index of the map')) : words.next('the name of the map');
+        if (reuse[which] !== undefined) throw new UsageError(`a replacement for map ${which} is given twice`);
+        reuse[which] = selectMap(context.kernel, words);
+        break;
+      }
+      case 'pinmaps':
+        pinMaps = words.next('the directory to pin the maps in');
+        break;
+      case 'pinning':
+        options.pinRules = words.expect('declared', 'tc', 'libbpf', 'none');
+        break;
+      case 'set':
+        setGlobal(object, words);
+        break;
+    }
+  }
+  return { options, pinMaps };
+}

@@ -1,0 +1,43 @@
+import { UsageError } from '../../errors.ts';
+import { claimSocket, connectIfServed, type SharedKernel, serve } from '../../server/index.ts';
+import { type AnyCommand, command } from '../command.ts';
+
+/** `makeKernel` is the composition root's: it alone makes engines. */
+export function serveCommand(defaultPath: () => string, makeKernel: () => SharedKernel): AnyCommand {
+  return command<string>({
+    path: ['serve'],
+    usage: '[--socket PATH] [--stop]',
+    about: 'keeps an embedded kernel on a local socket, until stopped; other commands start one by themselves',
+    async run(context, words) {
+      let path = defaultPath();
+      let stop = false;
+      while (!words.done) {
+        if (words.exact('--stop')) stop = true;
+        else if (words.exact('--socket')) path = words.next('the path of the socket');
+        else words.end();
+      }
+      if (stop) return stopServer(path);
+      const claimed = await claimSocket(path);
+      if (claimed === undefined) throw new UsageError(`a kernel is served at ${path} already; stop it with \`skep serve --stop\``);
+      try {
+        const server = serve(makeKernel(), claimed.server);
+        context.signal.addEventListener('abort', () => server.stop(), { once: true });
+        context.note(`serving an embedded kernel at ${path}; use it with --kernel ${path} or SKEP_KERNEL, stop it with \`skep serve --stop\``);
+        await server.stopped;
+        return `the kernel at ${path} has ended`;
+      } finally {
+        claimed.release();
+      }
+    },
+    text: (line) => line,
+    json: (line) => ({ message: line }),
+  });
+}
+
+function stopServer(path: string): string {
+  const kernel = connectIfServed(path);
+  if (kernel === undefined) return `no kernel is served at ${path}`;
+  kernel.shutdown();
+  kernel[Symbol.dispose]();
+  return `the kernel at ${path} was told to end`;
+}

@@ -1,0 +1,124 @@
+import { readFileSync } from 'node:fs';
+import { BpfError, UsageError } from '../errors.ts';
+import { createEmbeddedKernel } from '../engine/embedded/index.ts';
+import { createLinuxKernel, createLinuxPacketLab } from '../engine/linux/index.ts';
+import { connectOrStart, defaultSocket, RemoteKernel } from '../server/index.ts';
+import type { Kernel } from '../sys/kernel.ts';
+import type { PacketLab } from '../sys/lab.ts';
+import { strace } from '../sys/strace.ts';
+import type { Context } from './command.ts';
+import { commands } from './commands/index.ts';
+import { EXIT } from './exit.ts';
+import { type Options, parseOptions } from './options.ts';
+import { reportError, runCommand } from './run.ts';
+
+/** The `skep` command: the composition root, and the only file here that knows which kernels there are. */
+const output = {
+  out: (text: string) => void process.stdout.write(text),
+  err: (text: string) => void process.stderr.write(text),
+};
+
+interface Machine {
+  readonly kernel: Kernel;
+  readonly lab: PacketLab;
+}
+
+function makeMachine(name: string): Machine {
+  switch (name) {
+    case 'embedded': {
+      const kernel = connectOrStart(defaultSocket());
+      return { kernel, lab: kernel };
+    }
+    case 'inprocess':
+      return createEmbeddedKernel();
+    case 'linux': {
+      const kernel = createLinuxKernel();
+      return { kernel, lab: createLinuxPacketLab(kernel) };
+    }
+    default: {
+      if (!name.includes('/') && !name.includes('\\')) {
+        throw new UsageError(`--kernel ${name}: embedded, linux, inprocess, or the path of a socket is expected`);
+      }
+      const kernel = new RemoteKernel(name);
+      return { kernel, lab: kernel };
+    }
+  }
+}
+
+function makeContext(options: Options, signal: AbortSignal): { context: Context; dispose(): void } {
+  let machine: Machine | undefined;
+  const get = (): Machine => {
+    if (machine === undefined) {
+      const made = makeMachine(options.kernel);
+      machine = options.strace ? { ...made, kernel: strace(made.kernel, (line) => output.err(`${line}\n`)) } : made;
+    }
+    return machine;
+  };
+  const context: Context = {
+    get kernel() {
+      return get().kernel;
+    },
+    get lab() {
+      return get().lab;
+    },
+    details: options.details,
+    signal,
+    readFile,
+    readOptionalText(path) {
+      try {
+        return readFileSync(path, 'utf8');
+      } catch {
+        return undefined; // absent or unreadable: the caller does without
+      }
+    },
+    note: (line) => output.err(`${line}\n`),
+  };
+  return { context, dispose: () => machine?.kernel[Symbol.dispose]() };
+}
+
+function readFile(path: string): Uint8Array {
+  try {
+    return readFileSync(path === '-' ? 0 : path);
+  } catch (cause) {
+    const reason = cause instanceof Error && 'code' in cause ? cause.message.replace(/^\w+: |, \w+ '.*$/g, '') : String(cause);
+    throw new UsageError(`cannot read ${path}: ${reason}`, { cause });
+  }
+}
+
+function version(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  const { version: number }: { version: string } = JSON.parse(text);
+  return `skep ${number}`;
+}
+
+async function main(): Promise<number> {
+  const abort = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => abort.abort());
+  let options: Options;
+  try {
+    options = parseOptions(process.argv.slice(2), process.env);
+  } catch (error) {
+    if (!(error instanceof BpfError)) throw error;
+    reportError(error, { json: process.argv.includes('-j'), pretty: false }, output);
+    return EXIT.usage[0];
+  }
+  if (options.version) {
+    output.out(options.json ? `${JSON.stringify({ version: version().slice(5) })}\n` : `${version()}\n`);
+    return 0;
+  }
+  const words = options.help ? ['help', ...options.words] : options.words.length === 0 ? ['help'] : options.words;
+  const { context, dispose } = makeContext(options, abort.signal);
+  try {
+    return await runCommand(commands, { ...options, words }, context, output);
+  } finally {
+    dispose();
+  }
+}
+
+// A reader that goes away (`skep … | head`) is no error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(0);
+});
+
+process.exitCode = await main();

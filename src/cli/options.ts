@@ -1,0 +1,61 @@
+import { parseArgs } from 'node:util';
+import { UsageError } from '../errors.ts';
+
+export interface Options {
+  readonly json: boolean;
+  readonly pretty: boolean;
+  readonly details: boolean;
+  readonly strace: boolean;
+  /** `embedded`, `linux`, `inprocess`, or the path of a socket. */
+  readonly kernel: string;
+  readonly help: boolean;
+  readonly version: boolean;
+  readonly words: readonly string[];
+}
+
+/** Global options; they may stand anywhere before `--`, as with bpftool. */
+// biome-ignore format: aligned table
+export const OPTIONS = {
+  kernel:  { type: 'string',  short: 'k', about: 'the kernel to work on: embedded (default; lives in the background), linux, inprocess (a fresh one for this command only), or the socket of a `skep serve`; also SKEP_KERNEL' },
+  json:    { type: 'boolean', short: 'j', about: 'JSON on standard output, errors too' },
+  pretty:  { type: 'boolean', short: 'p', about: 'JSON, indented' },
+  details: { type: 'boolean', short: 'd', about: 'more in lists; the verifier\'s log on load' },
+  strace:  { type: 'boolean', short: undefined, about: 'every system call on standard error' },
+  help:    { type: 'boolean', short: 'h', about: 'this text' },
+  version: { type: 'boolean', short: 'V', about: 'the version' },
+} as const;
+
+/** Options that belong to single commands. */
+const COMMAND_OPTIONS = ['--stop', '--socket', '--hex', '--pcap', '--background'];
+
+/** Takes the global options out of a command line. Throws UsageError on one that is unknown. */
+export function parseOptions(argv: readonly string[], env: NodeJS.ProcessEnv): Options {
+  const options = Object.fromEntries(
+    Object.entries(OPTIONS).map(([name, { type, short }]) => [name, { type, ...(short !== undefined && { short }) }]),
+  );
+  const { tokens } = parseArgs({ args: [...argv], options, strict: false, allowPositionals: true, tokens: true });
+  const found: Record<string, string | true> = {};
+  const words: string[] = [];
+  for (const token of tokens) {
+    if (token.kind === 'positional') words.push(token.value);
+    if (token.kind !== 'option') continue;
+    if (Object.hasOwn(OPTIONS, token.name)) {
+      if (token.name === 'kernel' && token.value === undefined) throw new UsageError('option --kernel needs a value');
+      found[token.name] = token.value ?? true;
+    } else if (COMMAND_OPTIONS.includes(token.rawName)) {
+      words.push(token.rawName, ...(token.value === undefined ? [] : [token.value]));
+    } else {
+      throw new UsageError(`unrecognized option '${token.rawName}'`);
+    }
+  }
+  return {
+    json: found.json !== undefined || found.pretty !== undefined,
+    pretty: found.pretty !== undefined,
+    details: found.details !== undefined,
+    strace: found.strace !== undefined,
+    help: found.help !== undefined,
+    version: found.version !== undefined,
+    kernel: typeof found.kernel === 'string' ? found.kernel : env.SKEP_KERNEL || 'embedded',
+    words,
+  };
+}

@@ -1,0 +1,86 @@
+import { SysError } from '../errors.ts';
+import type { Kernel } from '../sys/kernel.ts';
+import { O_RDONLY } from '../sys/kernel.ts';
+import type { BpfCmd } from '../uapi/attr.ts';
+import type { Fd } from '../uapi/fd.ts';
+
+/** `undefined` instead of the error if `call` fails with one of `codes`: for misses that are expected. */
+export function orUndefined<T>(codes: string | readonly string[], call: () => T): T | undefined {
+  try {
+    return call();
+  } catch (error) {
+    if (error instanceof SysError && codes.includes(error.code)) return undefined;
+    throw error;
+  }
+}
+
+/** Runs `call` and says, if the kernel refuses, what was being done. */
+export function saying<T>(what: string, call: () => T): T {
+  try {
+    return call();
+  } catch (error) {
+    if (error instanceof SysError) {
+      throw new SysError(error.errno, error.syscall, {
+        what,
+        ...(error.detail === undefined ? {} : { detail: error.detail }),
+        cause: error,
+      });
+    }
+    throw error;
+  }
+}
+
+type NextIdCmd = Extract<BpfCmd, `BPF_${string}_GET_NEXT_ID`>;
+
+/** All ids of one kind, growing. */
+export function* ids(kernel: Kernel, cmd: NextIdCmd): Generator<number> {
+  let id = 0;
+  for (;;) {
+    const attr = { start_id: id, next_id: 0 };
+    if (orUndefined('ENOENT', () => [kernel.bpf(cmd, attr)]) === undefined) return;
+    id = attr.next_id;
+    yield id;
+  }
+}
+
+/** A file of the kernel (procfs, sysfs), whole. At most 1 MiB. */
+export function readText(kernel: Kernel, path: string): string {
+  const fd = kernel.open(path, O_RDONLY);
+  try {
+    let text = '';
+    const buffer = new Uint8Array(16384);
+    const decoder = new TextDecoder();
+    while (text.length < 1 << 20) {
+      const n = kernel.read(fd, buffer);
+      if (n === 0) break;
+      text += decoder.decode(buffer.subarray(0, n), { stream: true });
+    }
+    return text;
+  } finally {
+    kernel.close(fd);
+  }
+}
+
+/** What /proc says of an open fd: `map_type`, `memlock`, `frozen`, … Empty where procfs is not there. */
+export function fdinfo(kernel: Kernel, fd: Fd): ReadonlyMap<string, string> {
+  const text = orUndefined(['ENOENT', 'EACCES', 'EPERM'], () => readText(kernel, `/proc/self/fdinfo/${fd}`)) ?? '';
+  return new Map(
+    text.split('\n').flatMap((line): [string, string][] => {
+      const colon = line.indexOf(':');
+      return colon < 0 ? [] : [[line.slice(0, colon), line.slice(colon + 1).trim()]];
+    }),
+  );
+}
+
+const possibleCpusOf = new WeakMap<Kernel, number>();
+
+/** CPUs that a per-CPU map has a slot for: the last one of /sys/devices/system/cpu/possible, plus one. */
+export function possibleCpus(kernel: Kernel): number {
+  let cpus = possibleCpusOf.get(kernel);
+  if (cpus === undefined) {
+    const last = /(\d+)\s*$/.exec(readText(kernel, '/sys/devices/system/cpu/possible'))?.[1];
+    cpus = Number(last ?? 0) + 1;
+    possibleCpusOf.set(kernel, cpus);
+  }
+  return cpus;
+}

@@ -1,0 +1,30 @@
+import type { MapDifference } from '../errors.ts';
+import type { MapSpec } from '../object/spec.ts';
+import type { MapType } from '../uapi/bpf.ts';
+import { BPF_F_RDONLY, BPF_F_RDONLY_PROG, BPF_F_WRONLY } from '../uapi/bpf.ts';
+import type { MapInfo } from './info.ts';
+
+/** What makes two maps the same to a program that was compiled for one of them. */
+export type MapShape = Pick<MapInfo, 'type' | 'keySize' | 'valueSize' | 'maxEntries' | 'flags' | 'mapExtra'>;
+
+/** Types to which the kernel adds a flag of its own: a devmap asked for with flags 0 reports 0x80. */
+const KERNEL_ADDS: Partial<Record<MapType, number>> = { devmap: BPF_F_RDONLY_PROG, devmap_hash: BPF_F_RDONLY_PROG };
+
+/** The fields in which `found` is not what the definition asks for; empty if it can be used. */
+export function mapDifferences(wanted: MapSpec | MapShape, found: MapShape): MapDifference[] {
+  // RDONLY and WRONLY restrict the creator's fd only; the kernel does not keep them.
+  const ignored = BPF_F_RDONLY | BPF_F_WRONLY | ((typeof found.type === 'string' && KERNEL_ADDS[found.type]) || 0);
+  const fields: MapDifference[] = [
+    { field: 'type', wanted: wanted.type, found: found.type },
+    { field: 'key_size', wanted: wanted.keySize, found: found.keySize },
+    { field: 'value_size', wanted: wanted.valueSize, found: found.valueSize },
+    { field: 'max_entries', wanted: wanted.maxEntries, found: found.maxEntries },
+    { field: 'map_flags', wanted: hex(wanted.flags & ~ignored), found: hex(found.flags & ~ignored) },
+    { field: 'map_extra', wanted: wanted.mapExtra, found: found.mapExtra },
+  ];
+  return fields.filter((field) => field.wanted !== field.found);
+}
+
+function hex(n: number): string {
+  return `0x${(n >>> 0).toString(16)}`;
+}

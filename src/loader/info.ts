@@ -1,0 +1,169 @@
+import { toHex } from '../bytes/hex.ts';
+import type { Kernel } from '../sys/kernel.ts';
+import type { MapType, ProgType } from '../uapi/bpf.ts';
+import { MAP_TYPES, PROG_TYPES } from '../uapi/bpf.ts';
+import type { BtfId, Fd, MapId, ProgId } from '../uapi/fd.ts';
+import { bpfBtfInfo, bpfMapInfo, bpfProgInfo } from '../uapi/info.ts';
+import { fdinfo, ids, orUndefined } from './calls.ts';
+
+/** What a kernel says of one map. */
+export interface MapInfo {
+  readonly id: MapId;
+  /** A number where this version of skep has no name for the type. */
+  readonly type: MapType | number;
+  readonly name: string;
+  /** Bytes. */
+  readonly keySize: number;
+  readonly valueSize: number;
+  readonly maxEntries: number;
+  /** BPF_F_*. */
+  readonly flags: number;
+  readonly mapExtra: bigint;
+  /** `undefined`: the map has no BTF. */
+  readonly btfId: BtfId | undefined;
+  readonly keyTypeId: number;
+  readonly valueTypeId: number;
+  /** Bytes; `undefined` where procfs does not tell. */
+  readonly memlock: number | undefined;
+  readonly frozen: boolean;
+  /** Prog arrays that have held a program. */
+  readonly ownerProgType: ProgType | number | undefined;
+  readonly ownerJited: boolean | undefined;
+}
+
+/** What a kernel says of one program. */
+export interface ProgramInfo {
+  readonly id: ProgId;
+  readonly type: ProgType | number;
+  readonly name: string;
+  /** 16 hex digits. */
+  readonly tag: string;
+  readonly gplCompatible: boolean;
+  /** Nanoseconds since boot. */
+  readonly loadTime: bigint;
+  readonly uid: number;
+  /** Bytes after the kernel's rewriting. */
+  readonly xlatedSize: number;
+  /** Bytes of machine code; 0: interpreted. */
+  readonly jitedSize: number;
+  readonly memlock: number | undefined;
+  readonly mapIds: readonly MapId[];
+  readonly btfId: BtfId | undefined;
+  readonly runTimeNs: bigint;
+  readonly runCount: bigint;
+}
+
+/** Asks for the info struct of an open fd. */
+export function mapInfo(kernel: Kernel, fd: Fd): MapInfo {
+  const bytes = new Uint8Array(bpfMapInfo.size);
+  kernel.bpf('BPF_OBJ_GET_INFO_BY_FD', { bpf_fd: fd, info_len: bytes.length, info: bytes });
+  const info = bpfMapInfo.decode(bytes);
+  const proc = fdinfo(kernel, fd);
+  const owner = proc.get('owner_prog_type');
+  return {
+    id: info.id as MapId, // the brand's origin
+    type: MAP_TYPES[info.type] ?? info.type,
+    name: info.name,
+    keySize: info.key_size,
+    valueSize: info.value_size,
+    maxEntries: info.max_entries,
+    flags: info.map_flags,
+    mapExtra: info.map_extra,
+    btfId: info.btf_id === 0 ? undefined : (info.btf_id as BtfId), // the brand's origin
+    keyTypeId: info.btf_key_type_id,
+    valueTypeId: info.btf_value_type_id,
+    memlock: number(proc.get('memlock')),
+    frozen: proc.get('frozen') === '1',
+    ownerProgType: owner === undefined ? undefined : (PROG_TYPES[Number(owner)] ?? Number(owner)),
+    ownerJited: owner === undefined ? undefined : proc.get('owner_jited') === '1',
+  };
+}
+
+export function programInfo(kernel: Kernel, fd: Fd): ProgramInfo {
+  const first = new Uint8Array(bpfProgInfo.size);
+  kernel.bpf('BPF_OBJ_GET_INFO_BY_FD', { bpf_fd: fd, info_len: first.length, info: first });
+  const info = bpfProgInfo.decode(first);
+  const mapIds = new Uint8Array(4 * info.nr_map_ids);
+  if (info.nr_map_ids > 0) {
+    const second = bpfProgInfo.encode({ nr_map_ids: info.nr_map_ids });
+    kernel.bpf('BPF_OBJ_GET_INFO_BY_FD', {
+      bpf_fd: fd,
+      info_len: second.length,
+      info: second,
+      arrays: { map_ids: mapIds },
+    });
+  }
+  const view = new DataView(mapIds.buffer);
+  return {
+    id: info.id as ProgId, // the brand's origin
+    type: PROG_TYPES[info.type] ?? info.type,
+    name: info.name,
+    tag: toHex(info.tag),
+    gplCompatible: (info.gpl_compatible & 1) !== 0,
+    loadTime: info.load_time,
+    uid: info.created_by_uid,
+    xlatedSize: info.xlated_prog_len,
+    jitedSize: info.jited_prog_len,
+    memlock: number(fdinfo(kernel, fd).get('memlock')),
+    mapIds: Array.from({ length: info.nr_map_ids }, (_, i) => view.getUint32(4 * i, true) as MapId), // the brand's origin
+    btfId: info.btf_id === 0 ? undefined : (info.btf_id as BtfId), // the brand's origin
+    runTimeNs: info.run_time_ns,
+    runCount: info.run_cnt,
+  };
+}
+
+/** The kernel-rewritten instructions, 8 bytes each; empty where the kernel does not show them. */
+export function xlatedInsns(kernel: Kernel, fd: Fd): Uint8Array {
+  const first = new Uint8Array(bpfProgInfo.size);
+  kernel.bpf('BPF_OBJ_GET_INFO_BY_FD', { bpf_fd: fd, info_len: first.length, info: first });
+  const { xlated_prog_len } = bpfProgInfo.decode(first);
+  const insns = new Uint8Array(xlated_prog_len);
+  const second = bpfProgInfo.encode({ xlated_prog_len });
+  kernel.bpf('BPF_OBJ_GET_INFO_BY_FD', {
+    bpf_fd: fd,
+    info_len: second.length,
+    info: second,
+    arrays: { xlated_prog_insns: insns },
+  });
+  // A kernel that hides them answers with a null pointer in the struct and leaves the buffer alone.
+  return bpfProgInfo.decode(second).xlated_prog_len === 0 ? new Uint8Array(0) : insns;
+}
+
+/** The raw BTF of a loaded BTF object. */
+export function btfBytes(kernel: Kernel, fd: Fd): Uint8Array {
+  const first = new Uint8Array(bpfBtfInfo.size);
+  kernel.bpf('BPF_OBJ_GET_INFO_BY_FD', { bpf_fd: fd, info_len: first.length, info: first });
+  const { btf_size } = bpfBtfInfo.decode(first);
+  const btf = new Uint8Array(btf_size);
+  const second = bpfBtfInfo.encode({ btf_size });
+  kernel.bpf('BPF_OBJ_GET_INFO_BY_FD', { bpf_fd: fd, info_len: second.length, info: second, arrays: { btf } });
+  return btf;
+}
+
+/** Every map that the kernel has, by growing id. Maps that vanish while this walks are left out. */
+export function* listMaps(kernel: Kernel): Generator<MapInfo> {
+  for (const id of ids(kernel, 'BPF_MAP_GET_NEXT_ID')) {
+    const fd = orUndefined('ENOENT', () => kernel.bpf('BPF_MAP_GET_FD_BY_ID', { map_id: id }));
+    if (fd !== undefined) yield closing(kernel, fd, () => mapInfo(kernel, fd));
+  }
+}
+
+/** Every program that the kernel has, by growing id. */
+export function* listPrograms(kernel: Kernel): Generator<ProgramInfo> {
+  for (const id of ids(kernel, 'BPF_PROG_GET_NEXT_ID')) {
+    const fd = orUndefined('ENOENT', () => kernel.bpf('BPF_PROG_GET_FD_BY_ID', { prog_id: id }));
+    if (fd !== undefined) yield closing(kernel, fd, () => programInfo(kernel, fd));
+  }
+}
+
+function closing<T>(kernel: Kernel, fd: Fd, use: () => T): T {
+  try {
+    return use();
+  } finally {
+    kernel.close(fd);
+  }
+}
+
+function number(text: string | undefined): number | undefined {
+  return text === undefined ? undefined : Number(text);
+}

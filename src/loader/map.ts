@@ -1,0 +1,260 @@
+import type { Btf } from '../btf/btf.ts';
+import { parseBtf } from '../btf/btf.ts';
+import { roundUp } from '../bytes/round.ts';
+import { BpfError, UsageError } from '../errors.ts';
+import type { Kernel } from '../sys/kernel.ts';
+import { BPF_ANY, BPF_EXIST, BPF_F_RDONLY, BPF_NOEXIST } from '../uapi/bpf.ts';
+import type { Fd, MapId } from '../uapi/fd.ts';
+import { pinFd } from './bpffs.ts';
+import { orUndefined, possibleCpus, saying } from './calls.ts';
+import { ValueCodec } from './codec.ts';
+import { btfBytes, type MapInfo, mapInfo } from './info.ts';
+
+/** Ways to name a map that a kernel already has. */
+export type MapSource = { readonly id: number } | { readonly pinned: string } | { readonly fd: Fd };
+
+/** `any` creates or replaces, `noexist` only creates (else EEXIST), `exist` only replaces (else ENOENT). */
+export type UpdateMode = keyof typeof UPDATE_FLAGS;
+const UPDATE_FLAGS = { any: BPF_ANY, noexist: BPF_NOEXIST, exist: BPF_EXIST } as const;
+
+/** Types whose values have one slot for each possible CPU. */
+const PER_CPU = new Set<MapInfo['type']>(['percpu_hash', 'percpu_array', 'lru_percpu_hash', 'percpu_cgroup_storage']);
+
+/**
+ * An open map. Keys and values are decoded through the map's BTF if it has any: integers as numbers (64-bit as bigint), structs as objects.
+ * Without BTF they are byte arrays; a plain number is accepted for keys and values of 1, 2, 4 and 8 bytes. Values of per-CPU maps are arrays
+ * with one value for each possible CPU.
+ *
+ * Holds an fd: close it with `using`, or {@link BpfMap.close}.
+ *
+ * @example
+ * using map = openMap(kernel, { pinned: '/sys/fs/bpf/tc/globals/map_sh' });
+ * for (const [key, value] of map) console.log(key, value);
+ */
+export class BpfMap<K = unknown, V = unknown> implements Disposable, Iterable<[K, V]> {
+  readonly kernel: Kernel;
+  readonly fd: Fd;
+  readonly info: MapInfo;
+  readonly #keys: ValueCodec;
+  readonly #values: ValueCodec;
+  /** Whether closing this closes `fd`. */
+  #owned: boolean;
+
+  /** Takes over `fd`, unless `owned` is false. Prefer {@link openMap}. */
+  constructor(kernel: Kernel, fd: Fd, options: { types?: MapTypes | undefined; owned?: boolean } = {}) {
+    const { owned = true } = options;
+    this.kernel = kernel;
+    this.fd = fd;
+    this.#owned = owned;
+    this.info = mapInfo(kernel, fd);
+    const types = options.types ?? kernelTypes(kernel, this.info);
+    this.#keys = new ValueCodec(`key of ${this.label}`, this.info.keySize, types?.btf, types?.keyTypeId ?? 0);
+    this.#values = new ValueCodec(`value of ${this.label}`, this.info.valueSize, types?.btf, types?.valueTypeId ?? 0);
+  }
+
+  get id(): MapId {
+    return this.info.id;
+  }
+  get name(): string {
+    return this.info.name;
+  }
+  /** For messages: the name, or the id of a map that has none. */
+  get label(): string {
+    return this.info.name === '' ? `map ${this.info.id}` : `map ${this.info.name}`;
+  }
+  /** Whether keys and values are decoded through BTF. */
+  get typed(): boolean {
+    return this.#values.typed;
+  }
+  get perCpu(): boolean {
+    return PER_CPU.has(this.info.type);
+  }
+  /** Bytes that one value takes in a system call: for per-CPU maps `possibleCpus * roundUp(valueSize, 8)`. */
+  get valueBytes(): number {
+    const { valueSize } = this.info;
+    return this.perCpu ? possibleCpus(this.kernel) * roundUp(valueSize, 8) : valueSize;
+  }
+
+  /** The value, or `undefined` if there is none under this key. */
+  get(key: K): V | undefined {
+    const bytes = this.getBytes(this.encodeKey(key));
+    return bytes === undefined ? undefined : this.decodeValue(bytes);
+  }
+
+  has(key: K): boolean {
+    return this.getBytes(this.encodeKey(key)) !== undefined;
+  }
+
+  /** Throws SysError: E2BIG if the map is full or an array has no such index, EEXIST, ENOENT by `mode`, EPERM if the map is frozen. */
+  set(key: K, value: V, mode: UpdateMode = 'any'): void {
+    this.setBytes(this.encodeKey(key), this.encodeValue(value), mode);
+  }
+
+  /** False if there was nothing under this key. EINVAL for arrays, whose elements cannot be deleted. */
+  delete(key: K): boolean {
+    return this.deleteBytes(this.encodeKey(key));
+  }
+
+  /** As {@link BpfMap.get}, with `keySize` bytes in and {@link BpfMap.valueBytes} out. */
+  getBytes(key: Uint8Array): Uint8Array | undefined {
+    const value = new Uint8Array(this.valueBytes);
+    const found = orUndefined('ENOENT', () => {
+      this.kernel.bpf('BPF_MAP_LOOKUP_ELEM', { map_fd: this.fd, key, value });
+      return value;
+    });
+    return found;
+  }
+
+  setBytes(key: Uint8Array, value: Uint8Array, mode: UpdateMode = 'any'): void {
+    this.kernel.bpf('BPF_MAP_UPDATE_ELEM', { map_fd: this.fd, key, value, flags: BigInt(UPDATE_FLAGS[mode]) });
+  }
+
+  deleteBytes(key: Uint8Array): boolean {
+    return (
+      orUndefined('ENOENT', () => {
+        this.kernel.bpf('BPF_MAP_DELETE_ELEM', { map_fd: this.fd, key });
+        return true;
+      }) ?? false
+    );
+  }
+
+  /** Keys as bytes, in the kernel's order. Ends at once if the map changes so much under the walk that it has gone round `maxEntries` times. */
+  *keysBytes(): Generator<Uint8Array> {
+    let key: Uint8Array | undefined;
+    for (let n = 0; n <= this.info.maxEntries; n++) {
+      const next = new Uint8Array(this.info.keySize);
+      const from = key;
+      const more = orUndefined('ENOENT', () => {
+        this.kernel.bpf('BPF_MAP_GET_NEXT_KEY', { map_fd: this.fd, next_key: next, ...(from && { key: from }) });
+        return true;
+      });
+      if (more === undefined) return;
+      key = next;
+      yield next;
+    }
+  }
+
+  /** Pairs as bytes. Keys that vanish between the two calls that a pair takes are left out. */
+  *entriesBytes(): Generator<[Uint8Array, Uint8Array]> {
+    for (const key of this.keysBytes()) {
+      const value = this.getBytes(key);
+      if (value !== undefined) yield [key, value];
+    }
+  }
+
+  *keys(): Generator<K> {
+    for (const key of this.keysBytes()) yield this.decodeKey(key);
+  }
+
+  *entries(): Generator<[K, V]> {
+    for (const [key, value] of this.entriesBytes()) yield [this.decodeKey(key), this.decodeValue(value)];
+  }
+
+  [Symbol.iterator](): Iterator<[K, V]> {
+    return this.entries();
+  }
+
+  encodeKey(key: K): Uint8Array {
+    return this.#keys.encode(key);
+  }
+  decodeKey(bytes: Uint8Array): K {
+    return this.#keys.decode(bytes) as K; // the caller's type parameter says what the BTF (or its absence) makes of it
+  }
+
+  encodeValue(value: V): Uint8Array {
+    if (!this.perCpu) return this.#values.encode(value);
+    const cpus = possibleCpus(this.kernel);
+    if (!Array.isArray(value) || value.length !== cpus) {
+      throw new UsageError(
+        `value of ${this.label}: a per-CPU map takes an array of ${cpus} values, one for each possible CPU`,
+      );
+    }
+    const stride = roundUp(this.info.valueSize, 8);
+    const bytes = new Uint8Array(cpus * stride);
+    value.forEach((one: unknown, cpu) => {
+      bytes.set(this.#values.encode(one), cpu * stride);
+    });
+    return bytes;
+  }
+
+  decodeValue(bytes: Uint8Array): V {
+    if (!this.perCpu) return this.#values.decode(bytes) as V; // as decodeKey
+    return this.cpuSlots(bytes).map((slot) => this.#values.decode(slot)) as V; // as decodeKey
+  }
+
+  /** The slots, `valueSize` bytes each, of a per-CPU value. */
+  cpuSlots(bytes: Uint8Array): Uint8Array[] {
+    const stride = roundUp(this.info.valueSize, 8);
+    return Array.from({ length: Math.floor(bytes.length / stride) }, (_, cpu) =>
+      bytes.subarray(cpu * stride, cpu * stride + this.info.valueSize),
+    );
+  }
+
+  /** Keeps the map in bpffs at `path`; missing directories are made. Throws UsageError if `path` is taken or not on bpffs. */
+  pin(path: string): void {
+    pinFd(this.kernel, this.fd, path);
+  }
+
+  /** No system call may change the map from now on (EPERM). Linux >= 5.2. */
+  freeze(): void {
+    this.kernel.bpf('BPF_MAP_FREEZE', { map_fd: this.fd });
+  }
+
+  close(): void {
+    if (!this.#owned) return;
+    this.#owned = false;
+    this.kernel.close(this.fd);
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+/** Opens a map by id, pin or fd (which is taken over). Throws SysError: ENOENT if there is no such map. */
+export function openMap<K = unknown, V = unknown>(
+  kernel: Kernel,
+  source: MapSource,
+  options: { readOnly?: boolean } = {},
+): BpfMap<K, V> {
+  const fd = openMapFd(kernel, source, options.readOnly === true ? BPF_F_RDONLY : 0);
+  try {
+    return new BpfMap<K, V>(kernel, fd);
+  } catch (error) {
+    kernel.close(fd);
+    throw error;
+  }
+}
+
+export function openMapFd(kernel: Kernel, source: MapSource, flags = 0): Fd {
+  if ('fd' in source) return source.fd;
+  if ('id' in source) {
+    return saying(`map id ${source.id}`, () =>
+      kernel.bpf('BPF_MAP_GET_FD_BY_ID', { map_id: source.id, open_flags: flags }),
+    );
+  }
+  return saying(source.pinned, () => kernel.bpf('BPF_OBJ_GET', { pathname: source.pinned, file_flags: flags }));
+}
+
+/** The types of a map's keys and values; id 0: not known. */
+export interface MapTypes {
+  readonly btf: Btf;
+  readonly keyTypeId: number;
+  readonly valueTypeId: number;
+}
+
+/** The types that the kernel keeps for a map, or `undefined` if it has none or does not show them. */
+export function kernelTypes(kernel: Kernel, info: MapInfo): MapTypes | undefined {
+  const { btfId, keyTypeId, valueTypeId } = info;
+  if (btfId === undefined || valueTypeId === 0) return undefined;
+  const fd = orUndefined(['ENOENT', 'EPERM'], () => kernel.bpf('BPF_BTF_GET_FD_BY_ID', { btf_id: btfId }));
+  if (fd === undefined) return undefined;
+  try {
+    return { btf: parseBtf(btfBytes(kernel, fd)), keyTypeId, valueTypeId };
+  } catch (error) {
+    if (error instanceof BpfError) return undefined; // without types values are bytes, which is still right
+    throw error;
+  } finally {
+    kernel.close(fd);
+  }
+}

@@ -1,0 +1,97 @@
+import { UsageError } from '../errors.ts';
+import { parseObject } from '../object/parse.ts';
+import type { MapSpec, ObjectSpec } from '../object/spec.ts';
+import { createGlobals, type Globals } from './globals.ts';
+import { list, type ReuseSource, type ShareOptions } from './share.ts';
+
+/**
+ * An object file as a template: set its globals and say which existing maps it shall use, then `load` it; the next {@link openObject} or
+ * {@link BpfObject.clone} of the same spec starts afresh, without parsing again.
+ *
+ * @example
+ * const object = openObject(readFileSync('template.bpf.o'), { file: 'template.bpf.o' });
+ * object.globals.mark = 7;
+ * object.maps.shared?.reuse({ pinned: '/sys/fs/bpf/tc/globals/shared' });
+ * using loaded = load(kernel, object);
+ */
+export class BpfObject {
+  readonly spec: ObjectSpec;
+  /** The variables of `.data`, `.rodata`, `.bss` as the next load will start with. */
+  readonly globals: Globals;
+  readonly maps: Readonly<Record<string, ObjectMap>>;
+  readonly #contents = new Map<string, Uint8Array>();
+
+  constructor(spec: ObjectSpec) {
+    this.spec = spec;
+    this.maps = Object.fromEntries(spec.maps.map((map) => [map.name, new ObjectMap(map)]));
+    this.globals = createGlobals(spec, {
+      read: (name) => this.#contents.get(name) ?? this.#initial(name),
+      write: (name, bytes) => this.#contents.set(name, bytes),
+    });
+  }
+
+  /** The spec with what was set on this object. */
+  toSpec(): ObjectSpec {
+    return {
+      ...this.spec,
+      maps: this.spec.maps.map((map) => {
+        const initial = this.#contents.get(map.name) ?? map.initial;
+        return { ...map, maxEntries: this.maps[map.name]?.maxEntries ?? map.maxEntries, initial };
+      }),
+    };
+  }
+
+  /** The part of a load's options that was said on the maps. */
+  shareOptions(): Required<Pick<ShareOptions, 'reuse' | 'pins'>> {
+    const maps = Object.values(this.maps);
+    return {
+      reuse: Object.fromEntries(maps.flatMap((m) => (m.reused === undefined ? [] : [[m.spec.name, m.reused]]))),
+      pins: Object.fromEntries(maps.flatMap((m) => (m.pinned === undefined ? [] : [[m.spec.name, m.pinned]]))),
+    };
+  }
+
+  /** A template of the same file with nothing set. */
+  clone(): BpfObject {
+    return new BpfObject(this.spec);
+  }
+
+  #initial(name: string): Uint8Array {
+    const map = this.spec.maps.find((candidate) => candidate.name === name);
+    if (map === undefined)
+      throw new UsageError(`${this.spec.file} has no map ${name}; it has ${list(this.spec.maps.map((m) => m.name))}`);
+    return map.initial ?? new Uint8Array(map.valueSize);
+  }
+}
+
+/** A map that is not in any kernel yet. */
+export class ObjectMap {
+  readonly spec: MapSpec;
+  /** May be changed before the load. */
+  maxEntries: number;
+  reused: ReuseSource | undefined;
+  pinned: string | undefined;
+
+  constructor(spec: MapSpec) {
+    this.spec = spec;
+    this.maxEntries = spec.maxEntries;
+  }
+
+  /** Use this existing map instead of making one: by fd (which stays the caller's), id, pin, or an open map. */
+  reuse(source: ReuseSource): void {
+    this.reused = source;
+  }
+
+  /** Pin the map here, or use the one that is pinned here already. */
+  pin(path: string): void {
+    this.pinned = path;
+  }
+}
+
+/**
+ * Reads a compiled eBPF object. Throws ObjectError, with file, section and offset, if the bytes are not one.
+ *
+ * `file` is for messages and for the names that tc and libbpf derive from it: the object's name, which prefixes its internal maps.
+ */
+export function openObject(bytes: Uint8Array, options: { file?: string; name?: string } = {}): BpfObject {
+  return new BpfObject(parseObject(bytes, options));
+}

@@ -1,0 +1,101 @@
+import type { MapDifference } from '../errors.ts';
+import { UsageError } from '../errors.ts';
+import type { MapSpec, ObjectSpec } from '../object/spec.ts';
+import type { Kernel } from '../sys/kernel.ts';
+import type { MapId } from '../uapi/fd.ts';
+import { DEFAULT_BPFFS, findBpffs } from './bpffs.ts';
+import { orUndefined } from './calls.ts';
+import { mapDifferences } from './compatible.ts';
+import { type MapInfo, mapInfo } from './info.ts';
+import { BpfMap, type MapSource, openMapFd } from './map.ts';
+import { type CustomPins, type PinRules, pinPath } from './pin-path.ts';
+
+/** Where the maps of a load come from, and where they are kept. */
+export interface ShareOptions {
+  /** Default `declared`: each map by the rules of the loader that its definition was written for. */
+  readonly pinRules?: PinRules | undefined;
+  /** The bpffs mount to pin under. Default: the first that is mounted, /sys/fs/bpf before others. */
+  readonly bpffs?: string | undefined;
+  /** iproute2's bpf_pinning file, see {@link parseCustomPins}. */
+  readonly customPins?: CustomPins | undefined;
+  /** Existing maps to use, by map name or by index in {@link ObjectSpec.maps} (`bpftool … map idx N`). They win over every rule. */
+  readonly reuse?: Readonly<Record<string, ReuseSource>> | undefined;
+  /** Pin paths by map name; they win over the rules. */
+  readonly pins?: Readonly<Record<string, string>> | undefined;
+}
+
+export type ReuseSource = MapSource | BpfMap;
+
+/** What a load does about one map. {@link decideShare} is the only place that knows: the loader obeys it and the plan prints it. */
+export type ShareDecision =
+  | { readonly kind: 'create'; readonly path: string | undefined }
+  /** `path` is where it is pinned; `undefined` if it was named otherwise. */
+  | { readonly kind: 'reuse'; readonly source: ReuseSource; readonly id: MapId; readonly path: string | undefined }
+  | {
+      readonly kind: 'incompatible';
+      readonly id: MapId;
+      readonly where: string;
+      readonly path: string | undefined;
+      readonly diff: readonly MapDifference[];
+    };
+
+/** What loading would do about `map`, without doing anything. Throws SysError if a map named in `reuse` does not exist. */
+export function decideShare(kernel: Kernel, object: ObjectSpec, map: MapSpec, options: ShareOptions): ShareDecision {
+  const named = options.reuse?.[map.name] ?? options.reuse?.[String(object.maps.indexOf(map))];
+  if (named !== undefined) return judge(map, named, sourceInfo(kernel, named), undefined);
+  const path = sharePath(kernel, object, map, options);
+  if (path === undefined) return { kind: 'create', path };
+  const source = { pinned: path };
+  const info = orUndefined(['ENOENT', 'ENOTDIR', 'EPERM'], () => sourceInfo(kernel, source));
+  return info === undefined ? { kind: 'create', path } : judge(map, source, info, path);
+}
+
+/** Where `map` is pinned under the options given; `undefined` if nowhere. */
+export function sharePath(kernel: Kernel, object: ObjectSpec, map: MapSpec, options: ShareOptions): string | undefined {
+  const bpffs = options.bpffs ?? findBpffs(kernel) ?? DEFAULT_BPFFS;
+  return options.pins?.[map.name] ?? pinPath(object, map, options.pinRules ?? 'declared', bpffs, options.customPins);
+}
+
+/** Throws UsageError if an option names a map that the object does not have. */
+export function checkShareOptions(object: ObjectSpec, options: ShareOptions): void {
+  const known = new Set(object.maps.flatMap((map, index) => [map.name, String(index)]));
+  for (const [option, names] of [
+    ['reuse', options.reuse],
+    ['pins', options.pins],
+  ] as const) {
+    for (const name of Object.keys(names ?? {})) {
+      if (known.has(name)) continue;
+      throw new UsageError(
+        `${object.file} has no map ${/^\d+$/.test(name) ? `with index ${name}` : name} (option ${option}); it has ${list(object.maps.map((m) => m.name))}`,
+      );
+    }
+  }
+}
+
+function judge(map: MapSpec, source: ReuseSource, info: MapInfo, path: string | undefined): ShareDecision {
+  const diff = mapDifferences(map, info);
+  if (diff.length === 0) return { kind: 'reuse', source, id: info.id, path };
+  return { kind: 'incompatible', id: info.id, where: describeSource(source, info), path, diff };
+}
+
+function sourceInfo(kernel: Kernel, source: ReuseSource): MapInfo {
+  if (source instanceof BpfMap) return source.info;
+  if ('fd' in source) return mapInfo(kernel, source.fd);
+  const fd = openMapFd(kernel, source);
+  try {
+    return mapInfo(kernel, fd);
+  } finally {
+    kernel.close(fd);
+  }
+}
+
+function describeSource(source: ReuseSource, info: MapInfo): string {
+  if (source instanceof BpfMap || 'fd' in source) return `the map with id ${info.id}`;
+  return 'pinned' in source ? `the one pinned at ${source.pinned}` : `the map with id ${source.id}`;
+}
+
+/** `a, b and c`; `none` for an empty list. */
+export function list(words: readonly string[]): string {
+  if (words.length === 0) return 'none';
+  return words.length === 1 ? words.join('') : `${words.slice(0, -1).join(', ')} and ${words.at(-1)}`;
+}

@@ -1,0 +1,65 @@
+import { type BpfError, UsageError } from '../errors.ts';
+import type { Kernel } from '../sys/kernel.ts';
+import type { PacketLab } from '../sys/lab.ts';
+import { type AttrKind, attrFields, BPF_COMMANDS, type BpfCmd } from '../uapi/attr.ts';
+import type { Fd } from '../uapi/fd.ts';
+import { argumentsFit, LAB_METHODS, METHODS } from './methods.ts';
+import type { Reply } from './protocol.ts';
+import { toWire } from './wire-error.ts';
+
+/** The kinds of attribute that the kernel changes, and that a reply therefore carries. */
+const CHANGED_KINDS = new Set<AttrKind>(['u32!', 'u64!', 'out', 'inout', 'u32s', 'arrays']);
+
+type Attr = Record<string, unknown>;
+
+/** One synchronous call of a client, carried out on its process. Never throws: what goes wrong is in the reply. */
+export function dispatch(kernel: Kernel, lab: PacketLab, id: number, method: string, args: readonly unknown[]): Reply {
+  try {
+    if (Object.hasOwn(LAB_METHODS, method)) {
+      const name = method as keyof typeof LAB_METHODS; // just checked
+      if (!argumentsFit(LAB_METHODS[name], args)) throw badArguments(method);
+      return [id, true, (lab[name] as (...a: readonly unknown[]) => unknown).apply(lab, [...args])]; // arguments checked by the table
+    }
+    if (!Object.hasOwn(METHODS, method)) throw new UsageError(`the kernel has no call ${method.slice(0, 64)}`);
+    const name = method as keyof typeof METHODS; // just checked
+    if (!argumentsFit(METHODS[name], args)) throw badArguments(method);
+    if (name === 'bpf') return bpf(kernel, id, args);
+    const result = (kernel[name] as (...a: readonly unknown[]) => unknown).apply(kernel, [...args]); // arguments checked by the table
+    return [id, true, result, name === 'read' ? args[1] : undefined];
+  } catch (error) {
+    return [id, false, toWire(error)];
+  }
+}
+
+function bpf(kernel: Kernel, id: number, args: readonly unknown[]): Reply {
+  const [cmd, attr] = args as [string, Attr]; // checked by the table
+  if (!Object.hasOwn(BPF_COMMANDS, cmd)) throw new UsageError(`bpf(2) has no command ${cmd.slice(0, 64)}`);
+  const command = cmd as BpfCmd; // just checked
+  try {
+    return [id, true, kernel.bpf(command, attr), changed(command, attr)]; // the kernel checks each field's kind itself
+  } catch (error) {
+    return [id, false, toWire(error), changed(command, attr)];
+  }
+}
+
+function changed(cmd: BpfCmd, attr: Attr): Attr {
+  return Object.fromEntries(
+    attrFields(cmd).flatMap(([name, kind]) =>
+      CHANGED_KINDS.has(kind) && attr[name] !== undefined ? [[name, attr[name]]] : [],
+    ),
+  );
+}
+
+function badArguments(method: string): BpfError {
+  return new UsageError(`wrong arguments for ${method}`);
+}
+
+/** The fds of a `wait` request; `undefined` if they are none. */
+export function waitArguments(
+  args: readonly unknown[],
+): { fds: readonly Fd[]; timeoutMs: number | undefined } | undefined {
+  const [fds, timeoutMs] = args;
+  if (!Array.isArray(fds) || fds.length > 1024 || !fds.every((fd) => Number.isSafeInteger(fd))) return undefined;
+  if (timeoutMs !== undefined && timeoutMs !== null && typeof timeoutMs !== 'number') return undefined;
+  return { fds: fds as Fd[], timeoutMs: timeoutMs ?? undefined }; // integers, just checked; the kernel knows which are open
+}

@@ -1,0 +1,46 @@
+import type { Kernel } from '../sys/kernel.ts';
+import type { PacketLab } from '../sys/lab.ts';
+
+/**
+ * The calls that go over the socket, and of which kinds their arguments are. A client encodes by this table and the server refuses whatever does
+ * not fit it, so a foreign message never reaches the kernel with an argument of the wrong type. `attr` and `buffer` come back with the reply:
+ * the kernel changes them.
+ */
+// biome-ignore format: aligned table
+export const METHODS = {
+  bpf:      ['string', 'attr'],
+  netlink:  ['bytes'],
+  open:     ['string', 'number', 'number?'],
+  read:     ['number', 'buffer'],
+  close:    ['number'],
+  stat:     ['string'],
+  lstat:    ['string'],
+  fsType:   ['string'],
+  readdir:  ['string'],
+  readlink: ['string'],
+  mkdir:    ['string', 'number'],
+  rmdir:    ['string'],
+  unlink:   ['string'],
+  rename:   ['string', 'string'],
+  symlink:  ['string', 'string'],
+  mount:    ['string', 'string', 'string', 'number', 'string'],
+} as const satisfies { readonly [M in Exclude<keyof Kernel, 'name' | 'wait' | typeof Symbol.dispose>]: readonly ArgumentKind[] };
+
+export const LAB_METHODS = {
+  send: ['string', 'string', 'bytes'],
+} as const satisfies { readonly [M in keyof PacketLab]: readonly ArgumentKind[] };
+
+export type ArgumentKind = 'string' | 'number' | 'number?' | 'bytes' | 'buffer' | 'attr';
+
+const CHECKS: Record<ArgumentKind, (value: unknown) => boolean> = {
+  string: (value) => typeof value === 'string' && value.length <= 65536,
+  number: (value) => Number.isSafeInteger(value),
+  'number?': (value) => value === undefined || value === null || Number.isSafeInteger(value),
+  bytes: (value) => value instanceof Uint8Array,
+  buffer: (value) => value instanceof Uint8Array,
+  attr: (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+};
+
+export function argumentsFit(kinds: readonly ArgumentKind[], args: readonly unknown[]): boolean {
+  return args.length <= kinds.length && kinds.every((kind, i) => CHECKS[kind](args[i]));
+}

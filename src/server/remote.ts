@@ -1,0 +1,117 @@
+import type { Kernel, Stat, WaitOptions } from '../sys/kernel.ts';
+import type { Direction, PacketLab } from '../sys/lab.ts';
+import type { BpfAttr, BpfCmd, BpfResult } from '../uapi/attr.ts';
+import type { Fd } from '../uapi/fd.ts';
+import type { WireError } from './protocol.ts';
+import { SyncSocket } from './sync-socket.ts';
+import { fromWire } from './wire-error.ts';
+
+/** A kernel in another process, as if it were here, and its lab. */
+export class RemoteKernel implements Kernel, PacketLab {
+  readonly name: string;
+  readonly #socket: SyncSocket;
+
+  /** Connects to the kernel that serves on the socket at `path`. Throws BpfError CONNECTION if there is none. */
+  constructor(path: string) {
+    this.name = path;
+    this.#socket = new SyncSocket(path);
+  }
+
+  bpf<C extends BpfCmd>(cmd: C, attr: BpfAttr<C>): BpfResult<C> {
+    return this.#call<BpfResult<C>>('bpf', [cmd, attr], (changed) => copyBack(attr, changed));
+  }
+  netlink(request: Uint8Array): Uint8Array {
+    return this.#call('netlink', [request]);
+  }
+  open(path: string, flags: number, mode = 0): Fd {
+    return this.#call('open', [path, flags, mode]);
+  }
+  read(fd: Fd, buffer: Uint8Array): number {
+    return this.#call('read', [fd, buffer], (changed) => copyBytes(buffer, changed));
+  }
+  close(fd: Fd): void {
+    this.#call('close', [fd]);
+  }
+  stat(path: string): Stat {
+    return this.#call('stat', [path]);
+  }
+  lstat(path: string): Stat {
+    return this.#call('lstat', [path]);
+  }
+  fsType(path: string): number {
+    return this.#call('fsType', [path]);
+  }
+  readdir(path: string): string[] {
+    return this.#call('readdir', [path]);
+  }
+  readlink(path: string): string {
+    return this.#call('readlink', [path]);
+  }
+  mkdir(path: string, mode: number): void {
+    this.#call('mkdir', [path, mode]);
+  }
+  rmdir(path: string): void {
+    this.#call('rmdir', [path]);
+  }
+  unlink(path: string): void {
+    this.#call('unlink', [path]);
+  }
+  rename(from: string, to: string): void {
+    this.#call('rename', [from, to]);
+  }
+  symlink(target: string, path: string): void {
+    this.#call('symlink', [target, path]);
+  }
+  mount(source: string, target: string, fstype: string, flags: number, data: string): void {
+    this.#call('mount', [source, target, fstype, flags, data]);
+  }
+  send(device: string, direction: Direction, frame: Uint8Array): void {
+    this.#call('send', [device, direction, frame]);
+  }
+
+  async wait(fds: readonly Fd[], { timeoutMs, signal }: WaitOptions = {}): Promise<Fd[]> {
+    signal?.throwIfAborted();
+    const { id, reply } = this.#socket.request('wait', fds, timeoutMs);
+    const cancel = () => void this.#socket.request('cancel', id);
+    signal?.addEventListener('abort', cancel, { once: true });
+    const [, ok, result] = await reply;
+    signal?.removeEventListener('abort', cancel);
+    signal?.throwIfAborted();
+    if (ok !== true) throw fromWire(result as WireError); // made by toWire at the other end
+    return result as Fd[];
+  }
+
+  /** Asks the process at the other end to stop serving; its kernel, with all that is in it, ends. */
+  shutdown(): void {
+    this.#call('shutdown', []);
+  }
+
+  [Symbol.dispose](): void {
+    this.#socket.close();
+  }
+
+  /** `T` is what the method's row of the seam returns: the other end runs the very same interface. */
+  #call<T>(method: string, args: readonly unknown[], onChanged?: (changed: unknown) => void): T {
+    const [, ok, result, changed] = this.#socket.call(method, ...args);
+    onChanged?.(changed);
+    if (ok !== true) throw fromWire(result as WireError); // made by toWire at the other end
+    return (result ?? undefined) as T;
+  }
+}
+
+/** Puts what the kernel has changed into the caller's attributes: buffers in place, numbers as fields. */
+function copyBack(attr: Record<string, unknown>, changed: unknown): void {
+  for (const [name, value] of Object.entries(changed ?? {})) {
+    const target = attr[name];
+    if (ArrayBuffer.isView(target)) copyBytes(target, value);
+    else if (typeof target === 'object' && target !== null)
+      copyBack(target as Record<string, unknown>, value); // `arrays`: buffers by name
+    else attr[name] = value;
+  }
+}
+
+function copyBytes(target: ArrayBufferView, value: unknown): void {
+  if (!ArrayBuffer.isView(value)) return;
+  const from = new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+  new Uint8Array(target.buffer, target.byteOffset, target.byteLength).set(from.subarray(0, target.byteLength));
+}

@@ -1,0 +1,100 @@
+import { MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_threads';
+import { BpfError } from '../errors.ts';
+import { decodeFrame, encodeFrame } from './protocol.ts';
+
+/** Milliseconds that a call may take before the other end is taken for dead. */
+const CALL_TIMEOUT = 60_000;
+
+/** What the socket's thread tells the main thread through shared memory, where a sleeping thread can see it. */
+export const STATE = { busy: 0, ready: 1, failed: 2 } as const;
+
+/** What the main thread tells the socket's thread: bytes to send, and whether it goes to sleep until the reply to message `id` is here. */
+export interface ToThread {
+  readonly frame: Uint8Array | undefined;
+  readonly id: number;
+  readonly sleeping: boolean;
+}
+
+type Message = readonly unknown[];
+
+/**
+ * A connection on which a caller can wait for a reply without returning to the event loop. Node.js has no such socket, so a thread owns it and
+ * the caller sleeps in Atomics.wait. The thread does not keep the process alive unless an asynchronous request is open.
+ */
+export class SyncSocket {
+  readonly #path: string;
+  readonly #worker: Worker;
+  readonly #state = new Int32Array(new SharedArrayBuffer(4));
+  readonly #replies = new MessageChannel();
+  readonly #pending = new Map<number, (reply: Message) => void>();
+  #lastId = 0;
+  #open = true;
+
+  /** Connects to the socket at `path`. Throws BpfError CONNECTION if nobody listens there. */
+  constructor(path: string) {
+    this.#path = path;
+    const port = this.#replies.port2;
+    this.#worker = new Worker(new URL('./socket-thread.js', import.meta.url), {
+      workerData: { path, state: this.#state, port },
+      transferList: [port],
+    });
+    this.#worker.unref();
+    this.#worker.on('message', (frame: Uint8Array) => {
+      const reply = decodeFrame(frame);
+      if (reply !== undefined) this.#pending.get(Number(reply[0]))?.(reply);
+    });
+    const { state, message } = this.#sleep();
+    if (state !== STATE.ready) {
+      this.close();
+      throw new BpfError('CONNECTION', `no kernel answers at ${path}: ${describe(message)}`);
+    }
+  }
+
+  /** Sends a request and sleeps until its reply is here. */
+  call(method: string, ...args: readonly unknown[]): Message {
+    if (!this.#open) throw new BpfError('CONNECTION', `the connection to the kernel at ${this.#path} is closed`);
+    const id = ++this.#lastId;
+    const frame = encodeFrame([id, method, ...args]);
+    Atomics.store(this.#state, 0, STATE.busy);
+    this.#post({ frame, id, sleeping: true });
+    const { state, message } = this.#sleep();
+    const reply = message instanceof Uint8Array ? decodeFrame(message) : undefined;
+    if (state === STATE.ready && reply !== undefined) return reply;
+    this.close();
+    throw new BpfError('CONNECTION', `the kernel at ${this.#path} is gone: ${describe(message)}`);
+  }
+
+  /** Sends a request whose reply comes later; the id cancels it. */
+  request(method: string, ...args: readonly unknown[]): { readonly id: number; readonly reply: Promise<Message> } {
+    const id = ++this.#lastId;
+    const reply = new Promise<Message>((resolve) => {
+      this.#pending.set(id, resolve);
+      this.#worker.ref();
+      this.#post({ frame: encodeFrame([id, method, ...args]), id, sleeping: false });
+    }).finally(() => {
+      this.#pending.delete(id);
+      if (this.#pending.size === 0) this.#worker.unref();
+    });
+    return { id, reply };
+  }
+
+  close(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    this.#post({ frame: undefined, id: 0, sleeping: false });
+  }
+
+  #post(message: ToThread): void {
+    this.#worker.postMessage(message);
+  }
+
+  #sleep(): { state: number; message: unknown } {
+    Atomics.wait(this.#state, 0, STATE.busy, CALL_TIMEOUT);
+    const message: unknown = receiveMessageOnPort(this.#replies.port1)?.message;
+    return { state: Atomics.load(this.#state, 0), message };
+  }
+}
+
+function describe(message: unknown): string {
+  return typeof message === 'string' ? message : 'it did not answer in time';
+}

@@ -1,0 +1,149 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+
+/** The repository. */
+export const root = resolve(import.meta.dirname, '../..');
+
+export interface Ran {
+  readonly status: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A kernel of a test's own, worked with as a user does: by commands, each in a process of its own. */
+export interface CommandKernel extends AsyncDisposable {
+  readonly name: 'embedded' | 'linux';
+  /** Runs `skep WORDS`. */
+  skep(...words: readonly string[]): Ran;
+  /** As {@link CommandKernel.skep}; throws if it fails. Returns standard output. */
+  ok(...words: readonly string[]): string;
+}
+
+/** An embedded kernel behind a socket in a temporary directory. */
+export async function startEmbedded(): Promise<CommandKernel> {
+  const directory = mkdtempSync(join(tmpdir(), 'skep-test-'));
+  const socket = join(directory, 'kernel.sock');
+  const server = spawn(process.execPath, [join(root, 'bin/skep'), 'serve', '--socket', socket], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  await said(server, 'serving');
+  return commandKernel(
+    'embedded',
+    (words) => [process.execPath, [join(root, 'bin/skep'), '--kernel', socket, ...words]],
+    async () => {
+      await ended(server);
+      rmSync(directory, { recursive: true, force: true });
+    },
+  );
+}
+
+/** What a namespace needs before it is a kernel of our own: bpffs, tracefs, and no packets that nobody sent. */
+const SETUP = [
+  'mount -t bpf bpf /sys/fs/bpf',
+  '{ mount -t tracefs tracefs /sys/kernel/tracing || true; }',
+  'for f in all default; do echo 1 > /proc/sys/net/ipv6/conf/$f/disable_ipv6; done',
+  'echo ready >&2',
+  'exec sleep 600',
+].join(' && ');
+
+/** The running kernel, in a network and a mount namespace that end with this object. */
+export async function startLinux(): Promise<CommandKernel> {
+  const holder = spawn('unshare', ['--net', '--mount', '--propagation', 'private', 'sh', '-c', SETUP], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  await said(holder, 'ready');
+  const enter = [
+    '-t',
+    String(holder.pid),
+    '--net',
+    '--mount',
+    process.execPath,
+    join(root, 'bin/skep'),
+    '--kernel',
+    'linux',
+  ];
+  return commandKernel(
+    'linux',
+    (words) => ['nsenter', [...enter, ...words]],
+    () => ended(holder),
+  );
+}
+
+/** Why the Linux half of a test cannot run here; `undefined` if it can. */
+export function linuxMissing(): string | undefined {
+  if (process.platform !== 'linux') return 'this is not Linux';
+  if (process.getuid?.() !== 0) return 'bpf(2) and namespaces need root';
+  const probe = spawnSync(
+    'unshare',
+    ['--net', '--mount', '--propagation', 'private', 'sh', '-c', 'mount -t bpf bpf /sys/fs/bpf'],
+    {
+      encoding: 'utf8',
+    },
+  );
+  if (probe.error !== undefined) return `unshare cannot be run: ${probe.error.message}`;
+  return probe.status === 0 ? undefined : `no namespace with a bpffs of its own: ${probe.stderr.trim()}`;
+}
+
+/** The kernels that a test of commands runs on; says in one line which one is skipped. */
+export function commandKernels(): (() => Promise<CommandKernel>)[] {
+  const missing = linuxMissing();
+  if (missing === undefined) return [startEmbedded, startLinux];
+  console.log(`skipped on linux: ${missing}`);
+  return [startEmbedded];
+}
+
+function commandKernel(
+  name: CommandKernel['name'],
+  line: (words: readonly string[]) => [string, string[]],
+  dispose: () => Promise<void>,
+): CommandKernel {
+  const skep = (...words: readonly string[]): Ran => {
+    const [command, args] = line(words);
+    const { status, signal, stdout, stderr, error } = spawnSync(command, args, {
+      cwd: root,
+      encoding: 'utf8',
+      timeout: 60_000,
+    });
+    if (error !== undefined) throw error;
+    if (status === null) throw new Error(`skep ${words.join(' ')} was ended by ${signal}`);
+    return { status, stdout, stderr };
+  };
+  return {
+    name,
+    skep,
+    ok(...words) {
+      const ran = skep(...words);
+      if (ran.status !== 0)
+        throw new Error(`skep ${words.join(' ')} on ${name}: exit ${ran.status}\n${ran.stderr}${ran.stdout}`);
+      return ran.stdout;
+    },
+    [Symbol.asyncDispose]: dispose,
+  };
+}
+
+/** Resolves when the child has written `word` to standard error. */
+function said(child: ChildProcess, word: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let text = '';
+    child.stderr?.on('data', (chunk: Buffer) => {
+      text += chunk.toString();
+      if (text.includes(word)) resolve();
+    });
+    child.once('error', reject);
+    child.once('exit', (code) => reject(new Error(`ended with ${code} before it said '${word}': ${text}`)));
+  });
+}
+
+/** Ends a child that this test started. */
+function ended(child: ChildProcess): Promise<void> {
+  return new Promise((resolve) => {
+    if (child.exitCode !== null || child.signalCode !== null) {
+      resolve();
+      return;
+    }
+    child.once('exit', () => resolve());
+    child.kill('SIGTERM');
+  });
+}
