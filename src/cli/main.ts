@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { BpfError, UsageError } from '../errors.ts';
 import { createEmbeddedKernel } from '../engine/embedded/index.ts';
 import { createLinuxKernel, createLinuxPacketLab } from '../engine/linux/index.ts';
+import { BpfError, UsageError } from '../errors.ts';
 import { connectOrStart, defaultSocket, RemoteKernel } from '../server/index.ts';
 import type { Kernel } from '../sys/kernel.ts';
 import type { PacketLab } from '../sys/lab.ts';
@@ -80,7 +80,8 @@ function readFile(path: string): Uint8Array {
   try {
     return readFileSync(path === '-' ? 0 : path);
   } catch (cause) {
-    const reason = cause instanceof Error && 'code' in cause ? cause.message.replace(/^\w+: |, \w+ '.*$/g, '') : String(cause);
+    const reason =
+      cause instanceof Error && 'code' in cause ? cause.message.replace(/^\w+: |, \w+ '.*$/g, '') : String(cause);
     throw new UsageError(`cannot read ${path}: ${reason}`, { cause });
   }
 }

@@ -67,7 +67,7 @@ export function createGlobals(spec: ObjectSpec, store: SectionStore): Globals {
     set(_target, name, value: BtfValue) {
       const { map, offset, size, typeId } = find(name);
       if (btf === undefined) return false;
-      const bytes = store.read(map).slice();
+      const bytes = new Uint8Array(store.read(map));
       try {
         bytes.set(encodeValue(btf, typeId, value).subarray(0, size), offset);
       } catch (error) {

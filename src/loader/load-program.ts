@@ -1,4 +1,4 @@
-import { BpfError, ObjectError, SysError, VerifierError } from '../errors.ts';
+import { BpfError, NotSupportedError, ObjectError, SysError, VerifierError } from '../errors.ts';
 import type { ProgramSpec } from '../object/spec.ts';
 import type { Kernel } from '../sys/kernel.ts';
 import type { BpfAttr } from '../uapi/attr.ts';
@@ -20,6 +20,9 @@ const LOG_SIZES = [1 << 16, 1 << 20, (1 << 24) - 1];
 
 /** BPF_PROG_LOAD. Throws VerifierError with the kernel's log if the program is refused, SysError if the log is empty. */
 export function loadProgram(kernel: Kernel, program: ProgramSpec, context: ProgramContext): Fd {
+  if (program.unsupported !== undefined) {
+    throw new NotSupportedError(`program ${program.name}: ${program.unsupported}; loading it`);
+  }
   const attr = programAttr(program, context);
   if (context.logLevel === 0) {
     try {
@@ -57,7 +60,7 @@ export function loadProgram(kernel: Kernel, program: ProgramSpec, context: Progr
 }
 
 function programAttr(program: ProgramSpec, context: ProgramContext): BpfAttr<'BPF_PROG_LOAD'> {
-  const insns = program.insns.slice();
+  const insns = new Uint8Array(program.insns);
   const view = new DataView(insns.buffer);
   for (const { insn, map } of program.references) {
     const fd = context.mapFd(map);

@@ -43,6 +43,8 @@ export interface ProgramSpec {
   /** For BPF_PROG_LOAD: records of `recordSize` bytes, `insn_off` already that of `insns`. `undefined` without .BTF.ext. */
   readonly funcInfo: InfoRecords | undefined;
   readonly lineInfo: InfoRecords | undefined;
+  /** A sentence if it needs something that skep does not have yet (CO-RE, externs): loading it throws NotSupportedError. */
+  readonly unsupported: string | undefined;
 }
 
 /** An `ld_imm64` that names a map, or a place within a map's value. */

@@ -1,6 +1,6 @@
 import { UsageError } from '../../errors.ts';
 import { DEFAULT_BPFFS, findBpffs, joinPath } from '../../loader/bpffs.ts';
-import { pinnedKind, type PinnedKind } from '../../loader/pinned.ts';
+import { type PinnedKind, pinnedKind } from '../../loader/pinned.ts';
 import type { Kernel } from '../../sys/kernel.ts';
 import { S_IFDIR, S_IFLNK, S_IFMT } from '../../sys/kernel.ts';
 import { command } from '../command.ts';
@@ -31,7 +31,9 @@ function readNode(kernel: Kernel, path: string, name: string, levels: number, bu
     return { ...base, kind: pinned.kind, id: pinned.id };
   }
   const children =
-    levels <= 0 ? [] : kernel.readdir(path).map((child) => readNode(kernel, joinPath(path, child), child, levels - 1, budget));
+    levels <= 0
+      ? []
+      : kernel.readdir(path).map((child) => readNode(kernel, joinPath(path, child), child, levels - 1, budget));
   return { ...base, kind: 'directory', children };
 }
 
@@ -63,7 +65,10 @@ export const fsTree = command<Node>({
 function treeLines(node: Node, indent: string): string[] {
   return node.children.flatMap((child, i) => {
     const last = i === node.children.length - 1;
-    return [`${indent}${last ? '└── ' : '├── '}${nodeText(child)}`, ...treeLines(child, `${indent}${last ? '    ' : '│   '}`)];
+    return [
+      `${indent}${last ? '└── ' : '├── '}${nodeText(child)}`,
+      ...treeLines(child, `${indent}${last ? '    ' : '│   '}`),
+    ];
   });
 }
 
@@ -75,15 +80,26 @@ function nodeText(node: Node): string {
 
 function nodeJson(node: Node): object {
   const { path, kind, id, target, children } = node;
-  return { path, kind, id, target, children: kind === 'directory' && children.length > 0 ? children.map(nodeJson) : undefined };
+  return {
+    path,
+    kind,
+    id,
+    target,
+    children: kind === 'directory' && children.length > 0 ? children.map(nodeJson) : undefined,
+  };
 }
 
-export const fsMkdir = pathCommand('mkdir', 'makes a directory, and those above it that are missing', (kernel, path) => {
-  const missing: string[] = [];
-  for (let at = path; at !== '/' && !isThere(kernel, at); at = at.slice(0, at.lastIndexOf('/')) || '/') missing.unshift(at);
-  if (missing.length === 0) throw new UsageError(`${path} exists already`);
-  for (const dir of missing) kernel.mkdir(dir, 0o700);
-});
+export const fsMkdir = pathCommand(
+  'mkdir',
+  'makes a directory, and those above it that are missing',
+  (kernel, path) => {
+    const missing: string[] = [];
+    for (let at = path; at !== '/' && !isThere(kernel, at); at = at.slice(0, at.lastIndexOf('/')) || '/')
+      missing.unshift(at);
+    if (missing.length === 0) throw new UsageError(`${path} exists already`);
+    for (const dir of missing) kernel.mkdir(dir, 0o700);
+  },
+);
 
 export const fsRm = pathCommand('rm', 'removes a pin, a link, or an empty directory', (kernel, path) => {
   if ((kernel.lstat(path).mode & S_IFMT) === S_IFDIR) kernel.rmdir(path);

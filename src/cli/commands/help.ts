@@ -38,7 +38,9 @@ export function helpCommand(commands: () => readonly AnyCommand[]): AnyCommand {
     run(_context, words) {
       const wanted = words.rest();
       const rows = commands().filter((row) => wanted.every((word, i) => row.path[i]?.startsWith(word)));
-      return wanted.length === 0 || rows.length === 0 ? helpText(commands()) : rows.map((r) => `${commandUsage(r)}\n    ${r.about}`).join('\n');
+      return wanted.length === 0 || rows.length === 0
+        ? helpText(commands())
+        : rows.map((r) => `${commandUsage(r)}\n    ${r.about}`).join('\n');
     },
     text: (text) => text,
     json: (text) => ({ help: text }),

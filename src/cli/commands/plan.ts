@@ -1,7 +1,7 @@
-import { type MapPlan, planMaps } from '../../loader/plan.ts';
-import type { PinRules } from '../../loader/pin-path.ts';
-import type { ReuseSource } from '../../loader/share.ts';
 import { UsageError } from '../../errors.ts';
+import type { PinRules } from '../../loader/pin-path.ts';
+import { type MapPlan, planMaps } from '../../loader/plan.ts';
+import type { ReuseSource } from '../../loader/share.ts';
 import { command } from '../command.ts';
 import { columns } from '../format.ts';
 import { selectMap } from '../selectors.ts';
@@ -10,7 +10,8 @@ import { customPins, readObject } from './object-words.ts';
 export const plan = command<MapPlan[]>({
   path: ['plan'],
   usage: 'FILE... [pinning {declared | tc | libbpf | none}] [map {idx N | name NAME} MAP]...',
-  about: 'says for every map of the files, before anything is loaded, whether it would be new, shared, refused, or a silent duplicate',
+  about:
+    'says for every map of the files, before anything is loaded, whether it would be new, shared, refused, or a silent duplicate',
   run(context, words) {
     const files: string[] = [];
     const reuse: Record<string, ReuseSource> = {};

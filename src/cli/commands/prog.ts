@@ -1,15 +1,15 @@
 import { UsageError } from '../../errors.ts';
-import { formatXlated, type XlatedLine } from '../../loader/xlated.ts';
-import { listPrograms, type ProgramInfo } from '../../loader/info.ts';
-import { load, type LoadOptions } from '../../loader/load.ts';
 import { joinPath } from '../../loader/bpffs.ts';
+import { bootTime } from '../../loader/clock.ts';
+import { listPrograms, type ProgramInfo } from '../../loader/info.ts';
+import { type LoadOptions, load } from '../../loader/load.ts';
+import type { RunResult } from '../../loader/program.ts';
 import type { ReuseSource } from '../../loader/share.ts';
 import { list } from '../../loader/share.ts';
-import { bootTime } from '../../loader/clock.ts';
-import type { RunResult } from '../../loader/program.ts';
 import { Transaction } from '../../loader/transaction.ts';
+import { formatXlated, type XlatedLine } from '../../loader/xlated.ts';
 import { programTypeOf } from '../../object/section.ts';
-import { type AnyCommand, command, type Context } from '../command.ts';
+import { type AnyCommand, type Context, command } from '../command.ts';
 import { hexDump } from '../format.ts';
 import { selectMap, selectProgram, selectPrograms } from '../selectors.ts';
 import type { Words } from '../words.ts';
@@ -96,10 +96,17 @@ export const progDumpXlated = command<readonly XlatedLine[]>({
     const opcodes = words.keyword('opcodes') !== undefined;
     words.end();
     const insns = program.xlated();
-    if (insns.length === 0) throw new UsageError('the kernel does not show the instructions; is kernel.kptr_restrict set?');
+    if (insns.length === 0)
+      throw new UsageError('the kernel does not show the instructions; is kernel.kptr_restrict set?');
     return formatXlated(insns, opcodes);
   },
-  text: (lines) => lines.map((line) => `${String(line.index).padStart(4)}: ${line.disasm}${line.opcodes === undefined ? '' : `\n       ${line.opcodes}`}`).join('\n'),
+  text: (lines) =>
+    lines
+      .map(
+        (line) =>
+          `${String(line.index).padStart(4)}: ${line.disasm}${line.opcodes === undefined ? '' : `\n       ${line.opcodes}`}`,
+      )
+      .join('\n'),
   json: (lines) => lines.map(({ disasm, opcodes }) => ({ disasm, opcodes })),
 });
 

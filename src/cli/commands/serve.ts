@@ -18,11 +18,14 @@ export function serveCommand(defaultPath: () => string, makeKernel: () => Shared
       }
       if (stop) return stopServer(path);
       const claimed = await claimSocket(path);
-      if (claimed === undefined) throw new UsageError(`a kernel is served at ${path} already; stop it with \`skep serve --stop\``);
+      if (claimed === undefined)
+        throw new UsageError(`a kernel is served at ${path} already; stop it with \`skep serve --stop\``);
       try {
         const server = serve(makeKernel(), claimed.server);
         context.signal.addEventListener('abort', () => server.stop(), { once: true });
-        context.note(`serving an embedded kernel at ${path}; use it with --kernel ${path} or SKEP_KERNEL, stop it with \`skep serve --stop\``);
+        context.note(
+          `serving an embedded kernel at ${path}; use it with --kernel ${path} or SKEP_KERNEL, stop it with \`skep serve --stop\``,
+        );
         await server.stopped;
         return `the kernel at ${path} has ended`;
       } finally {

@@ -1,11 +1,16 @@
-import { orUndefined } from '../../loader/calls.ts';
 import { NotSupportedError } from '../../errors.ts';
+import { orUndefined } from '../../loader/calls.ts';
 import type { Kernel } from '../../sys/kernel.ts';
 import { O_NONBLOCK, O_RDONLY } from '../../sys/kernel.ts';
 import { command } from '../command.ts';
 
 /** Where tracefs is mounted, in the order in which tc looks. */
-const TRACE_PIPES = ['/sys/kernel/tracing/trace_pipe', '/sys/kernel/debug/tracing/trace_pipe', '/tracing/trace_pipe', '/trace/trace_pipe'];
+const TRACE_PIPES = [
+  '/sys/kernel/tracing/trace_pipe',
+  '/sys/kernel/debug/tracing/trace_pipe',
+  '/tracing/trace_pipe',
+  '/trace/trace_pipe',
+];
 
 export const progTracelog = command<AsyncIterable<string>>({
   path: ['prog', 'tracelog'],
@@ -22,9 +27,13 @@ export const progTracelog = command<AsyncIterable<string>>({
 });
 
 async function* traceLines(kernel: Kernel, wait: boolean, signal: AbortSignal): AsyncGenerator<string> {
-  const path = TRACE_PIPES.find((pipe) => orUndefined(['ENOENT', 'ENOTDIR', 'EACCES'], () => kernel.stat(pipe)) !== undefined);
+  const path = TRACE_PIPES.find(
+    (pipe) => orUndefined(['ENOENT', 'ENOTDIR', 'EACCES'], () => kernel.stat(pipe)) !== undefined,
+  );
   if (path === undefined) {
-    throw new NotSupportedError('reading the trace log without tracefs', { instead: 'mount it with `mount -t tracefs tracefs /sys/kernel/tracing`' });
+    throw new NotSupportedError('reading the trace log without tracefs', {
+      instead: 'mount it with `mount -t tracefs tracefs /sys/kernel/tracing`',
+    });
   }
   const fd = kernel.open(path, O_RDONLY | O_NONBLOCK);
   try {

@@ -1,0 +1,9 @@
+export * from './constants.ts';
+export {
+  type ElfFile,
+  type ElfRelocation,
+  type ElfSection,
+  type ElfSymbol,
+  parseElf,
+  parseRelocations,
+} from './elf.ts';

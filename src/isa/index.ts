@@ -1,0 +1,16 @@
+export { type FormatOptions, formatInsn } from './format.ts';
+export { decodeInsn, decodeInsns, encodeInsns, INSN_SIZE, type Insn, insnSlots, ldImm64 } from './insn.ts';
+export * from './opcode.ts';
+export {
+  ALU_OPS,
+  type AluOp,
+  ATOMICS,
+  allOperations,
+  atomicOf,
+  JUMP_OPS,
+  type JumpOp,
+  type MemSize,
+  type Operation,
+  operationOf,
+} from './table.ts';
+export { programTag } from './tag.ts';

@@ -1,0 +1,107 @@
+import { type Btf, type BtfExt, parseBtf, parseBtfExt } from '../btf/index.ts';
+import {
+  type ElfFile,
+  type ElfRelocation,
+  type ElfSection,
+  EM_BPF,
+  EM_NONE,
+  parseElf,
+  parseRelocations,
+  SHF_EXECINSTR,
+  SHT_NOBITS,
+  SHT_PROGBITS,
+  SHT_REL,
+  SHT_RELA,
+} from '../elf/index.ts';
+import { NotSupportedError, ObjectError } from '../errors.ts';
+import { fixDatasecs } from './datasec.ts';
+
+/** An object file with its parts sorted out: what the readers of maps and programs work on. */
+export interface ObjectFile {
+  readonly elf: ElfFile;
+  readonly btf: Btf | undefined;
+  readonly btfExt: BtfExt | undefined;
+  /** By index of the section that is relocated. */
+  readonly relocations: ReadonlyMap<number, readonly ElfRelocation[]>;
+  readonly notes: string[];
+}
+
+export function readObjectFile(bytes: Uint8Array): ObjectFile {
+  const elf = parseElf(bytes);
+  if (elf.machine !== EM_BPF && elf.machine !== EM_NONE) {
+    throw new ObjectError(
+      `this is no eBPF object: it is for machine ${elf.machine}, not ${EM_BPF} (compile with -target bpf)`,
+      { offset: 18 },
+    );
+  }
+  if (!elf.littleEndian)
+    throw new NotSupportedError('a big-endian eBPF object', { instead: 'compile with -target bpfel' });
+  if (elf.symbols.length === 0)
+    throw new ObjectError('the object has no symbol table; was it stripped of more than debug information?');
+  const notes: string[] = [];
+  const btf = readBtf(elf, notes);
+  return { elf, btf, btfExt: readBtfExt(elf, btf, notes), relocations: readRelocations(elf), notes };
+}
+
+/** BTF that is damaged costs an object its types, not its programs, unless its maps are written in BTF. */
+function readBtf(elf: ElfFile, notes: string[]): Btf | undefined {
+  const section = findSection(elf, '.BTF');
+  if (section === undefined) return undefined;
+  try {
+    return fixDatasecs(parseBtf(section.data), elf);
+  } catch (error) {
+    if (!(error instanceof ObjectError) || findSection(elf, '.maps') !== undefined) throw error;
+    notes.push(`the BTF is damaged and was left out: ${error.message}`);
+    return undefined;
+  }
+}
+
+function readBtfExt(elf: ElfFile, btf: Btf | undefined, notes: string[]): BtfExt | undefined {
+  const section = findSection(elf, '.BTF.ext');
+  if (section === undefined || btf === undefined) return undefined;
+  try {
+    return parseBtfExt(section.data, btf);
+  } catch (error) {
+    if (!(error instanceof ObjectError)) throw error;
+    notes.push(`the line information is damaged and was left out: ${error.message}`);
+    return undefined;
+  }
+}
+
+function readRelocations(elf: ElfFile): Map<number, ElfRelocation[]> {
+  const relocations = new Map<number, ElfRelocation[]>();
+  for (const section of elf.sections) {
+    if (section.type !== SHT_REL && section.type !== SHT_RELA) continue;
+    const target = elf.sections[section.info];
+    // Those of debug sections are none of ours.
+    if (target === undefined || !(isCode(target) || target.name === '.maps')) continue;
+    if (section.type === SHT_RELA)
+      throw new ObjectError('relocations with addends are not used in eBPF objects', { section: section.name });
+    relocations.set(target.index, [...(relocations.get(target.index) ?? []), ...parseRelocations(elf, section)]);
+  }
+  return relocations;
+}
+
+export function findSection(elf: ElfFile, name: string): ElfSection | undefined {
+  return elf.sections.find((section) => section.name === name);
+}
+
+export function isCode(section: ElfSection): boolean {
+  return section.type === SHT_PROGBITS && (section.flags & SHF_EXECINSTR) !== 0 && section.size > 0;
+}
+
+/** `.data`, `.rodata`, `.bss`, and those with a suffix (`.rodata.str1.1`). */
+export function dataKind(section: ElfSection): 'data' | 'rodata' | 'bss' | undefined {
+  const match = /^\.(data|rodata|bss)(\.|$)/.exec(section.name);
+  const kind = match?.[1];
+  if (section.size === 0) return undefined;
+  if (kind === 'bss') return section.type === SHT_NOBITS ? 'bss' : undefined;
+  return section.type === SHT_PROGBITS && (kind === 'data' || kind === 'rodata') ? kind : undefined;
+}
+
+/** tc's and old libbpf's map sections. */
+export function isLegacyMaps(section: ElfSection): boolean {
+  return (
+    section.type === SHT_PROGBITS && section.size > 0 && (section.name === 'maps' || section.name.startsWith('maps/'))
+  );
+}

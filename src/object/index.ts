@@ -1,0 +1,12 @@
+export { findProgram } from './find.ts';
+export { parseObject } from './parse.ts';
+export { programTypeOf, type SectionRule, sectionRule } from './section.ts';
+export type {
+  InfoRecords,
+  MapReference,
+  MapSpec,
+  MapStyle,
+  ObjectSpec,
+  Pinning,
+  ProgramSpec,
+} from './spec.ts';

@@ -1,0 +1,291 @@
+import type { InfoRecord, InfoTable } from '../btf/index.ts';
+import { type ElfRelocation, type ElfSymbol, R_BPF_64_32, R_BPF_64_64, SHN_UNDEF, STT_SECTION } from '../elf/index.ts';
+import { ObjectError } from '../errors.ts';
+import {
+  BPF_PSEUDO_CALL,
+  BPF_PSEUDO_FUNC,
+  BPF_PSEUDO_MAP_FD,
+  BPF_PSEUDO_MAP_VALUE,
+  decodeInsn,
+  INSN_SIZE,
+  type Insn,
+  insnSlots,
+  LD_IMM64,
+  operationOf,
+} from '../isa/index.ts';
+import { dataKind, isCode, type ObjectFile } from './file.ts';
+import type { CodeUnit } from './functions.ts';
+import type { InfoRecords, MapReference, MapSpec } from './spec.ts';
+
+/** The code of one program with all that it calls, and what only a kernel can fill in. */
+export interface LinkedProgram {
+  readonly insns: Uint8Array;
+  readonly references: readonly MapReference[];
+  readonly funcInfo: InfoRecords | undefined;
+  readonly lineInfo: InfoRecords | undefined;
+  /** Why this program cannot be loaded yet; `undefined` if it can. */
+  readonly unsupported: string | undefined;
+}
+
+/** Where a map is defined: the lookups that relocations need. */
+export interface MapPlaces {
+  /** The map of a definition section at this offset. */
+  at(section: number, offset: number): MapSpec | undefined;
+  isMapSection(section: number): boolean;
+}
+
+/** Slots that a program may have with all its subprograms. The kernel takes a million instructions. */
+const MAX_SLOTS = 1_000_000;
+
+/** The kind of CO-RE relocation whose value the compiler has put in already. */
+const TYPE_ID_LOCAL = 6;
+
+/**
+ * Puts a program together as libbpf does: its own code first, then each function that it calls (directly, or by taking its address), once, in the
+ * order of first use, depth first. Calls become relative to the result.
+ */
+export class Linker {
+  readonly #file: ObjectFile;
+  readonly #functions: ReadonlyMap<number, readonly CodeUnit[]>;
+  readonly #maps: MapPlaces;
+  readonly #relocations = new Map<number, ReadonlyMap<number, ElfRelocation>>();
+
+  constructor(file: ObjectFile, functions: ReadonlyMap<number, readonly CodeUnit[]>, maps: MapPlaces) {
+    this.#file = file;
+    this.#functions = functions;
+    this.#maps = maps;
+    for (const [section, list] of file.relocations) {
+      this.#relocations.set(section, new Map(list.map((relocation) => [relocation.offset, relocation])));
+    }
+    this.#checkRelocations();
+  }
+
+  link(main: CodeUnit): LinkedProgram {
+    const parts: { unit: CodeUnit; start: number }[] = [];
+    const starts = new Map<CodeUnit, number>();
+    const sites: { slot: number; target: CodeUnit }[] = [];
+    const references: MapReference[] = [];
+    const chunks: Uint8Array[] = [];
+    let slots = 0;
+    let unsupported: string | undefined;
+    // A stack of units still to be looked at, innermost call first: recursion in the object must not become recursion here.
+    const place = (unit: CodeUnit): number => {
+      const start = slots;
+      starts.set(unit, start);
+      parts.push({ unit, start });
+      slots += unit.size / INSN_SIZE;
+      if (slots > MAX_SLOTS)
+        throw new ObjectError(`program ${main.name} has more than ${MAX_SLOTS} instructions with all that it calls`, {
+          section: main.section.name,
+        });
+      return start;
+    };
+    const walk = [this.#visit(main, place(main))];
+    while (walk.length > 0) {
+      const current = walk.at(-1);
+      const step = current?.steps.next();
+      if (current === undefined || step === undefined || step.done === true) {
+        walk.pop();
+        continue;
+      }
+      const event = step.value;
+      if (event.kind === 'map') references.push(event.reference);
+      else if (event.kind === 'unsupported') unsupported ??= event.why;
+      else {
+        sites.push({ slot: event.slot, target: event.target });
+        if (!starts.has(event.target)) walk.push(this.#visit(event.target, place(event.target)));
+      }
+    }
+    for (const { unit } of parts) chunks.push(unit.section.data.subarray(unit.offset, unit.offset + unit.size));
+    const insns = concat(chunks, INSN_SIZE * slots);
+    for (const reference of references) patchReference(insns, reference);
+    for (const { slot, target } of sites) patchCall(insns, slot, starts.get(target) ?? 0);
+    const { btfExt } = this.#file;
+    const funcInfo = btfExt && collectInfo(btfExt.funcInfo, parts);
+    return {
+      insns,
+      references,
+      funcInfo,
+      // Without function information the kernel takes no line information.
+      lineInfo: funcInfo && btfExt && collectInfo(btfExt.lineInfo, parts),
+      unsupported: unsupported ?? this.#coreProblem(parts),
+    };
+  }
+
+  #visit(unit: CodeUnit, start: number): { steps: Generator<LinkEvent, void> } {
+    return { steps: this.#events(unit, start) };
+  }
+
+  /** What the instructions of a unit refer to. */
+  *#events(unit: CodeUnit, start: number): Generator<LinkEvent, void> {
+    const code = unit.section.data;
+    const relocations = this.#relocations.get(unit.section.index);
+    const end = unit.offset + unit.size;
+    for (let at = unit.offset; at < end; ) {
+      const insn = decodeInsn(code, at / INSN_SIZE);
+      const slot = start + (at - unit.offset) / INSN_SIZE;
+      const relocation = relocations?.get(at);
+      if (relocation !== undefined) yield this.#relocate(unit, insn, at, slot, relocation);
+      else if (isLocalCall(insn)) {
+        yield {
+          kind: 'call',
+          slot,
+          target: this.#functionAt(unit, unit.section.index, at + INSN_SIZE * (insn.imm + 1), at),
+        };
+      }
+      at += INSN_SIZE * insnSlots(insn);
+    }
+  }
+
+  #relocate(unit: CodeUnit, insn: Insn, at: number, slot: number, { symbol, type }: ElfRelocation): LinkEvent {
+    const place = { section: unit.section.name, offset: at };
+    const target = this.#file.elf.sections[symbol.section];
+    const label = symbol.name || target?.name || `symbol ${symbol.index}`;
+    if (symbol.section === SHN_UNDEF || target === undefined) {
+      return {
+        kind: 'unsupported',
+        why: `it uses ${label}, which is external (kernel functions, ksyms and kconfig are not supported yet)`,
+      };
+    }
+    if (isLocalCall(insn) && isCode(target)) {
+      return {
+        kind: 'call',
+        slot,
+        target: this.#functionAt(unit, target.index, symbol.value + INSN_SIZE * (insn.imm + 1), at),
+      };
+    }
+    if (insn.opcode !== LD_IMM64) {
+      throw new ObjectError(
+        `relocation type ${type} against ${label} is on an instruction with opcode 0x${insn.opcode.toString(16)}, which can hold neither an address nor a call`,
+        place,
+      );
+    }
+    if (isCode(target)) {
+      return { kind: 'call', slot, target: this.#functionAt(unit, target.index, symbol.value + insn.imm, at) };
+    }
+    if (this.#maps.isMapSection(target.index)) {
+      const offset = symbolOffset(symbol, insn);
+      const map = this.#maps.at(target.index, offset);
+      if (map === undefined) throw new ObjectError(`${label} + ${offset} in section ${target.name} is no map`, place);
+      return { kind: 'map', reference: { insn: slot, map: map.name, valueOffset: undefined } };
+    }
+    if (dataKind(target) !== undefined) {
+      const offset = symbol.value + insn.imm;
+      if (offset < 0 || offset >= target.size)
+        throw new ObjectError(
+          `${label} + ${insn.imm} lies outside section ${target.name} (${target.size} bytes)`,
+          place,
+        );
+      return { kind: 'map', reference: { insn: slot, map: target.name, valueOffset: offset } };
+    }
+    throw new ObjectError(`${label} is in section ${target.name}, which holds neither maps nor data nor code`, place);
+  }
+
+  #functionAt(unit: CodeUnit, section: number, offset: number, at: number): CodeUnit {
+    const found = this.#functions.get(section)?.find((candidate) => candidate.offset === offset);
+    if (found !== undefined) return found;
+    const name = this.#file.elf.sections[section]?.name ?? String(section);
+    throw new ObjectError(
+      `a call leads to offset 0x${offset.toString(16)} of section ${name}, where no function starts`,
+      {
+        section: unit.section.name,
+        offset: at,
+      },
+    );
+  }
+
+  #checkRelocations(): void {
+    for (const [index, list] of this.#relocations) {
+      const section = this.#file.elf.sections[index];
+      if (section === undefined || !isCode(section)) continue;
+      for (const [offset, { type, symbol }] of list) {
+        const place = { section: section.name, offset };
+        if (offset % INSN_SIZE !== 0 || offset >= section.size) {
+          throw new ObjectError(
+            `a relocation against ${symbol.name} lies past the end of the section or between two instructions`,
+            place,
+          );
+        }
+        if (type !== R_BPF_64_64 && type !== R_BPF_64_32)
+          throw new ObjectError(`relocation type ${type} is not known`, place);
+      }
+    }
+  }
+
+  #coreProblem(parts: readonly { unit: CodeUnit }[]): string | undefined {
+    const table = this.#file.btfExt?.coreRelocations;
+    for (const { unit } of parts) {
+      const records = table?.sections.get(unit.section.name) ?? [];
+      const real = records.find(({ offset, bytes }) => {
+        const kind = new DataView(bytes.buffer, bytes.byteOffset).getUint32(12, true);
+        return offset >= unit.offset && offset < unit.offset + unit.size && kind !== TYPE_ID_LOCAL;
+      });
+      if (real !== undefined) return `function ${unit.name} has CO-RE relocations, which are not supported yet`;
+    }
+    return undefined;
+  }
+}
+
+type LinkEvent =
+  | { readonly kind: 'map'; readonly reference: MapReference }
+  | { readonly kind: 'call'; readonly slot: number; readonly target: CodeUnit }
+  | { readonly kind: 'unsupported'; readonly why: string };
+
+function isLocalCall(insn: Insn): boolean {
+  return operationOf(insn.opcode)?.kind === 'call' && insn.src === BPF_PSEUDO_CALL;
+}
+
+/** A relocation names a map by its own symbol, or by the section's with the offset in the instruction. */
+function symbolOffset(symbol: ElfSymbol, insn: Insn): number {
+  return symbol.type === STT_SECTION ? symbol.value + insn.imm : symbol.value;
+}
+
+function patchReference(insns: Uint8Array, { insn, valueOffset }: MapReference): void {
+  const view = new DataView(insns.buffer);
+  const at = INSN_SIZE * insn;
+  const src = valueOffset === undefined ? BPF_PSEUDO_MAP_FD : BPF_PSEUDO_MAP_VALUE;
+  view.setUint8(at + 1, (view.getUint8(at + 1) & 15) | (src << 4));
+  view.setUint32(at + 4, 0, true);
+  view.setUint32(at + 12, valueOffset ?? 0, true);
+}
+
+/** Calls, and addresses of functions, are relative to the instruction that follows. */
+function patchCall(insns: Uint8Array, slot: number, target: number): void {
+  const view = new DataView(insns.buffer);
+  const at = INSN_SIZE * slot;
+  view.setInt32(at + 4, target - slot - 1, true);
+  if (view.getUint8(at) !== LD_IMM64) return;
+  view.setUint8(at + 1, (view.getUint8(at + 1) & 15) | (BPF_PSEUDO_FUNC << 4));
+  view.setUint32(at + 12, 0, true);
+}
+
+/**
+ * The records of a `.BTF.ext` table that belong to the linked code, with `insn_off` in slots of the result. `undefined` if a part has none at its
+ * start: the kernel takes either all or nothing.
+ */
+function collectInfo(table: InfoTable, parts: readonly { unit: CodeUnit; start: number }[]): InfoRecords | undefined {
+  const found: { slot: number; record: InfoRecord }[] = [];
+  for (const { unit, start } of parts) {
+    const records = table.sections.get(unit.section.name) ?? [];
+    const own = records.filter(({ offset }) => offset >= unit.offset && offset < unit.offset + unit.size);
+    if (own[0]?.offset !== unit.offset) return undefined;
+    for (const record of own) found.push({ slot: start + (record.offset - unit.offset) / INSN_SIZE, record });
+  }
+  const bytes = concat(
+    found.map(({ record }) => record.bytes),
+    found.length * table.recordSize,
+  );
+  const view = new DataView(bytes.buffer);
+  for (const [i, { slot }] of found.entries()) view.setUint32(i * table.recordSize, slot, true);
+  return { recordSize: table.recordSize, count: found.length, bytes };
+}
+
+function concat(chunks: readonly Uint8Array[], length: number): Uint8Array<ArrayBuffer> {
+  const all = new Uint8Array(length);
+  let at = 0;
+  for (const chunk of chunks) {
+    all.set(chunk, at);
+    at += chunk.length;
+  }
+  return all;
+}

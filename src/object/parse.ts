@@ -1,0 +1,143 @@
+import { sha1 } from '@noble/hashes/legacy.js';
+import { toHex } from '../bytes/hex.ts';
+import { plainBytes } from '../bytes/plain.ts';
+import { cString } from '../bytes/struct.ts';
+import type { ElfSection } from '../elf/index.ts';
+import { BpfError, ObjectError } from '../errors.ts';
+import { parseBtfMaps } from './btf-maps.ts';
+import { dataKind, findSection, isLegacyMaps, type ObjectFile, readObjectFile } from './file.ts';
+import { type CodeUnit, readFunctions } from './functions.ts';
+import { internalMap } from './internal-maps.ts';
+import { mapSymbols, parseLegacyMaps } from './legacy-maps.ts';
+import { Linker, type MapPlaces } from './link.ts';
+import { sectionRule } from './section.ts';
+import type { MapSpec, ObjectSpec, ProgramSpec } from './spec.ts';
+
+/**
+ * Reads a compiled eBPF object: maps of all three styles, programs with what they call, globals. Pure: the same bytes give the same spec anywhere.
+ *
+ * `file` is for messages and for the names derived from it; `name` overrides the object's name (default: `file` up to its first dot, 15 characters).
+ * Throws ObjectError with file, section and offset if the bytes are damaged, NotSupportedError for big-endian objects.
+ */
+export function parseObject(bytes: Uint8Array, options: { file?: string; name?: string } = {}): ObjectSpec {
+  const file = options.file ?? '(bytes)';
+  try {
+    // A Buffer's `slice` shares memory where a Uint8Array's copies: from here on it is the latter.
+    return parse(plainBytes(bytes), file, options.name ?? objectName(file));
+  } catch (error) {
+    if (error instanceof ObjectError) throw error.at({ file });
+    if (error instanceof BpfError) throw error;
+    if (error instanceof RangeError)
+      throw new ObjectError(`the file is damaged: ${error.message}`, { file }, { cause: error });
+    throw error;
+  }
+}
+
+function parse(bytes: Uint8Array, file: string, name: string): ObjectSpec {
+  const parts = readObjectFile(bytes);
+  const { elf, btf, notes } = parts;
+  const definitions = new Map<ElfSection, MapSpec[]>();
+  for (const section of elf.sections) {
+    if (isLegacyMaps(section)) definitions.set(section, parseLegacyMaps(parts, section));
+    if (section.name === '.maps' && section.size > 0) definitions.set(section, parseBtfMaps(parts, section));
+  }
+  if (definitions.size > 1) {
+    notes.push(
+      `maps are defined in several sections (${[...definitions.keys()].map((s) => s.name).join(', ')}); all are read`,
+    );
+  }
+  const internal = elf.sections
+    .filter((section) => dataKind(section) !== undefined)
+    .map((section) => internalMap(parts, name, section));
+  const maps = [...definitions.values()].flat().concat(internal);
+  checkNames(maps);
+  return {
+    name,
+    file,
+    sha1: toHex(sha1(bytes)),
+    license: license(parts),
+    kernVersion: kernelVersion(parts),
+    programs: readPrograms(parts, mapPlaces(parts, definitions)),
+    maps,
+    btf,
+    notes,
+  };
+}
+
+/** libbpf's name for a file: the base name up to the first dot, 15 characters at most. */
+function objectName(file: string): string {
+  const base = file.slice(Math.max(file.lastIndexOf('/'), file.lastIndexOf('\\')) + 1);
+  return (base.split('.')[0] ?? '').slice(0, 15);
+}
+
+function readPrograms(parts: ObjectFile, maps: MapPlaces): ProgramSpec[] {
+  const functions = readFunctions(parts.elf);
+  const linker = new Linker(parts, functions, maps);
+  const all = [...functions.values()].flat();
+  // `.text` holds what programs call, unless there is nothing else to be a program.
+  const entries = all.filter((unit) => unit.section.name !== '.text');
+  return (entries.length > 0 ? entries : all).map((unit) => programSpec(unit, linker));
+}
+
+function programSpec(unit: CodeUnit, linker: Linker): ProgramSpec {
+  const autoload = !unit.section.name.startsWith('?');
+  const section = autoload ? unit.section.name : unit.section.name.slice(1);
+  const rule = sectionRule(section);
+  return {
+    name: unit.name,
+    section,
+    type: rule?.type,
+    attachType: rule?.attachType,
+    flags: rule?.flags ?? 0,
+    autoload,
+    ...linker.link(unit),
+  };
+}
+
+function mapPlaces(parts: ObjectFile, definitions: ReadonlyMap<ElfSection, readonly MapSpec[]>): MapPlaces {
+  const bySection = new Map<number, ReadonlyMap<number, MapSpec>>();
+  for (const [section, maps] of definitions) {
+    const offsets = isLegacyMaps(section) ? mapSymbols(parts.elf, section) : mapSymbolsByName(parts, section);
+    const byName = new Map(maps.map((map) => [map.name, map]));
+    bySection.set(
+      section.index,
+      new Map(
+        offsets.flatMap(({ name, value }) => {
+          const map = byName.get(name);
+          return map === undefined ? [] : [[value, map] as const];
+        }),
+      ),
+    );
+  }
+  return {
+    at: (section, offset) => bySection.get(section)?.get(offset),
+    isMapSection: (section) => bySection.has(section),
+  };
+}
+
+function mapSymbolsByName(parts: ObjectFile, section: ElfSection) {
+  return parts.elf.symbols.filter((symbol) => symbol.section === section.index && symbol.name !== '');
+}
+
+/** Maps are found by name, so a name must say which. */
+function checkNames(maps: readonly MapSpec[]): void {
+  const seen = new Set<string>();
+  for (const { name } of maps) {
+    if (seen.has(name)) throw new ObjectError(`two maps are called ${name}`);
+    seen.add(name);
+  }
+}
+
+/** tc takes 128 bytes of it, libbpf 63. */
+function license({ elf }: ObjectFile): string {
+  const section = findSection(elf, 'license');
+  return section === undefined ? '' : cString(section.data.subarray(0, 127));
+}
+
+function kernelVersion({ elf }: ObjectFile): number {
+  const section = findSection(elf, 'version');
+  if (section === undefined || section.size === 0) return 0;
+  if (section.data.length !== 4)
+    throw new ObjectError(`its ${section.size} bytes are no kernel version; 4 are expected`, { section: 'version' });
+  return new DataView(section.data.buffer, section.data.byteOffset).getUint32(0, true);
+}
