@@ -13,13 +13,7 @@ import { type AttributeKind, type AttributeTable, NLA_F_NESTED, NLA_TYPE_MASK } 
  */
 const HEADER = 4;
 
-type AttributeValue<K extends AttributeKind> = K extends 'string'
-  ? string
-  : K extends 'bytes'
-    ? Uint8Array
-    : K extends 'u64'
-      ? bigint
-      : number;
+type AttributeValue<K extends AttributeKind> = K extends 'string' ? string : K extends 'bytes' ? Uint8Array : number;
 
 /** The attributes of one table that a message has, by their ABI name. */
 export type Attributes<T extends AttributeTable> = { -readonly [N in keyof T]?: AttributeValue<T[N][1]> | undefined };
@@ -29,7 +23,7 @@ export type Attributes<T extends AttributeTable> = { -readonly [N in keyof T]?: 
  * SysError: EINVAL if the bytes are not a list of attributes, ERANGE if a payload is shorter than its kind.
  */
 export function decodeAttributes<T extends AttributeTable>(table: T, bytes: Uint8Array): Attributes<T> {
-  const found: Record<string, number | bigint | string | Uint8Array> = {};
+  const found: Record<string, number | string | Uint8Array> = {};
   const byType = rowsByType(table);
   for (const [type, payload] of listAttributes(bytes)) {
     const row = byType.get(type);
@@ -40,7 +34,7 @@ export function decodeAttributes<T extends AttributeTable>(table: T, bytes: Uint
 
 /** In the order of the table, which is the order of the numbers. */
 export function encodeAttributes<T extends AttributeTable>(table: T, values: Attributes<T>): Uint8Array {
-  const given: Readonly<Record<string, number | bigint | string | Uint8Array | undefined>> = values;
+  const given: Readonly<Record<string, number | string | Uint8Array | undefined>> = values;
   return concat(
     Object.entries(table).flatMap(([name, [type, kind]]) => {
       const value = given[name];
@@ -100,12 +94,9 @@ function rowsByType(table: AttributeTable): ReadonlyMap<number, Row> {
   return rows;
 }
 
-const KIND_SIZE = { u8: 1, u16: 2, u32: 4, u64: 8, string: 0, bytes: 0 } as const satisfies Record<
-  AttributeKind,
-  number
->;
+const KIND_SIZE = { u8: 1, u16: 2, u32: 4, string: 0, bytes: 0 } as const satisfies Record<AttributeKind, number>;
 
-function decodeValue(name: string, kind: AttributeKind, payload: Uint8Array): number | bigint | string | Uint8Array {
+function decodeValue(name: string, kind: AttributeKind, payload: Uint8Array): number | string | Uint8Array {
   if (payload.length < KIND_SIZE[kind]) {
     throw new SysError(errno.ERANGE, 'netlink', {
       detail: `${name} has ${payload.length} bytes, at least ${KIND_SIZE[kind]} are needed`,
@@ -119,8 +110,6 @@ function decodeValue(name: string, kind: AttributeKind, payload: Uint8Array): nu
       return view.getUint16(0, true);
     case 'u32':
       return view.getUint32(0, true);
-    case 'u64':
-      return view.getBigUint64(0, true);
     case 'string':
       return cString(payload);
     case 'bytes':
@@ -128,13 +117,12 @@ function decodeValue(name: string, kind: AttributeKind, payload: Uint8Array): nu
   }
 }
 
-function encodeValue(kind: AttributeKind, value: number | bigint | string | Uint8Array): Uint8Array {
+function encodeValue(kind: AttributeKind, value: number | string | Uint8Array): Uint8Array {
   if (kind === 'bytes') return value instanceof Uint8Array ? value : new Uint8Array(0);
   if (kind === 'string') return latin1(`${value}\0`);
   const bytes = new Uint8Array(KIND_SIZE[kind]);
   const view = new DataView(bytes.buffer);
-  if (kind === 'u64') view.setBigUint64(0, BigInt.asUintN(64, BigInt(value as bigint)), true); // by AttributeValue
-  else if (kind === 'u32') view.setUint32(0, Number(value), true);
+  if (kind === 'u32') view.setUint32(0, Number(value), true);
   else if (kind === 'u16') view.setUint16(0, Number(value), true);
   else view.setUint8(0, Number(value));
   return bytes;

@@ -81,7 +81,7 @@ export const tcActBpf = struct(20, {
 });
 
 /** How an attribute's payload is read; `string` ends with a NUL, `bytes` is kept raw: a nest, a struct, an address. */
-export type AttributeKind = 'u8' | 'u16' | 'u32' | 'u64' | 'string' | 'bytes';
+export type AttributeKind = 'u8' | 'u16' | 'u32' | 'string' | 'bytes';
 export type AttributeTable = Readonly<Record<string, readonly [type: number, kind: AttributeKind]>>;
 
 // biome-ignore format: aligned table

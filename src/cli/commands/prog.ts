@@ -1,3 +1,4 @@
+import { fromHex } from '../../bytes/hex.ts';
 import { UsageError } from '../../errors.ts';
 import { joinPath } from '../../loader/bpffs.ts';
 import { bootTime } from '../../loader/clock.ts';
@@ -5,7 +6,6 @@ import { listPrograms, type ProgramInfo } from '../../loader/info.ts';
 import { type LoadOptions, load } from '../../loader/load.ts';
 import type { RunResult } from '../../loader/program.ts';
 import type { ReuseSource } from '../../loader/share.ts';
-import { list } from '../../loader/share.ts';
 import { Transaction } from '../../loader/transaction.ts';
 import { formatXlated, type XlatedLine } from '../../loader/xlated.ts';
 import { programTypeOf } from '../../object/section.ts';
@@ -123,7 +123,7 @@ export const progRun = command<{ result: RunResult; repeat: number; ctx: boolean
     while (!words.done) {
       const what = words.expect('data_in', 'hex', 'data_size_out', 'ctx_in', 'repeat');
       if (what === 'data_in') data = context.readFile(words.next('the file with the packet'));
-      if (what === 'hex') data = context.parseHex(words.next('the packet'));
+      if (what === 'hex') data = packet(words.next('the packet'));
       if (what === 'ctx_in') ctx = context.readFile(words.next('the file with the context'));
       if (what === 'repeat') repeat = words.number('repeat', 1);
       if (what === 'data_size_out') dataSizeOut = words.number('data_size_out');
@@ -142,6 +142,12 @@ export const progRun = command<{ result: RunResult; repeat: number; ctx: boolean
     duration: result.durationNs,
   }),
 });
+
+function packet(digits: string): Uint8Array {
+  const bytes = fromHex(digits);
+  if (bytes === undefined) throw new UsageError(`'${digits}' are no hex digits, two for each byte`);
+  return bytes;
+}
 
 export const progPin = command<undefined>({
   path: ['prog', 'pin'],

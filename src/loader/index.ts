@@ -1,0 +1,12 @@
+export { type MapShape, mapDifferences } from './compatible.ts';
+export type { Globals } from './globals.ts';
+export { listMaps, listPrograms, type MapInfo, type ProgramInfo } from './info.ts';
+export { type LoadOptions, load } from './load.ts';
+export { LoadedObject } from './loaded.ts';
+export { BpfMap, type MapSource, openMap, type UpdateMode } from './map.ts';
+export { BpfObject, ObjectMap, openObject } from './object.ts';
+export { type CustomPins, type PinRules, parseCustomPins, pinPath } from './pin-path.ts';
+export { type MapFate, type MapPlan, planMaps } from './plan.ts';
+export { BpfProgram, openProgram, type ProgramSource, type RunOptions, type RunResult } from './program.ts';
+export type { ReuseSource, ShareOptions } from './share.ts';
+export { formatXlated, type XlatedLine } from './xlated.ts';

@@ -1,0 +1,16 @@
+export { type Ack, decodeAck, encodeAck, encodeDone } from './ack.ts';
+export {
+  type Attributes,
+  decodeAttributes,
+  encodeAttribute,
+  encodeAttributes,
+  encodeNested,
+  listAttributes,
+} from './attributes.ts';
+export { formatClassid, parseClassid } from './classid.ts';
+export { type BpfFilter, decodeFilter, encodeFilter, type Filter } from './filter.ts';
+export { decodeLink, encodeLink, type Link, type LinkStats } from './link.ts';
+export { encodeMessage, type NetlinkMessage, splitMessages } from './message.ts';
+export { clsact, decodeQdisc, encodeQdisc, type Qdisc } from './qdisc.ts';
+export { request } from './request.ts';
+export { decodeTcMessage, encodeTcMessage, type TcMessage } from './tcmsg.ts';
