@@ -37,8 +37,11 @@ export class Memory implements Disposable {
     return this.#view;
   }
 
-  /** Begins a call that needs `size` bytes in all, with each piece rounded up to 8. Throws SysError ENOMEM beyond 256 MiB. */
+  /** Begins a call that needs `size` bytes in all, with each piece rounded up to 8. Throws SysError: ENOMEM beyond 256 MiB, EBADF after the end. */
   reset(size: number): void {
+    if (this.#address === 0) {
+      throw new SysError(errno.EBADF, 'kernel', { detail: 'this kernel has been disposed of and takes no more calls' });
+    }
     this.#used = 0;
     if (size <= this.#bytes.length) return;
     if (size > MAX_SIZE) {

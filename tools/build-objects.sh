@@ -1,0 +1,40 @@
+#!/bin/sh
+# Rebuilds the compiled examples and test objects beside their sources. `--check` builds into a temporary folder and compares instead.
+# Needs clang 19 and llvm-strip 19 (Debian: clang-19 llvm-19 libbpf-dev); CLANG and STRIP name others.
+set -eu
+cd "$(dirname "$0")/.."
+clang=${CLANG:-clang-19}
+strip=${STRIP:-llvm-strip-19}
+flags="--target=bpf -O2 -g -mcpu=v3 -Wall -Wno-unused -fdebug-compilation-dir=. -I/usr/include/$(uname -m)-linux-gnu"
+check=
+[ "${1:-}" = --check ] && check=$(mktemp -d) && trap 'rm -rf "$check"' EXIT
+
+build() { # SOURCE OBJECT [FLAG...]
+	source=$1 object=$2
+	shift 2
+	out=${check:+$check/}$object
+	mkdir -p "$(dirname "$out")"
+	# shellcheck disable=SC2086
+	$clang $flags "$@" -c "$source" -o "$out"
+	$strip -g "$out"
+	if [ -n "$check" ]; then cmp "$out" "$object"; fi
+}
+
+build examples/shared/shared.bpf.c examples/shared/shared.bpf.o -DPINNING=PIN_GLOBAL_NS
+build examples/shared/shared.bpf.c examples/shared/shared_object_ns.bpf.o -DPINNING=PIN_OBJECT_NS
+build examples/shared/shared.bpf.c examples/shared/shared_none.bpf.o -DPINNING=PIN_NONE
+build examples/cgroup/tc_count.bpf.c examples/cgroup/tc_count.bpf.o
+build examples/cgroup/cg.bpf.c examples/cgroup/cg.bpf.o
+build examples/globals/template.bpf.c examples/globals/template.bpf.o
+build examples/classify/cls.bpf.c examples/classify/cls.bpf.o
+
+build test/objects/btf_maps.c test/objects/btf_maps.o
+build test/objects/calls.c test/objects/calls.o
+build test/objects/mixed.c test/objects/mixed.o
+build test/objects/types.c test/objects/types.o
+build test/objects/tail.c test/objects/tail.o
+for words in 4 5 6 7 8 9; do
+	build test/objects/elf_map.c "test/objects/elf_map_$words.o" -g0 -DWORDS=$words
+done
+build test/objects/map_def_long.c test/objects/map_def_long.o -g0
+build test/objects/unsafe.c test/objects/unsafe.o
