@@ -7,7 +7,7 @@ import type { Kernel } from '../sys/kernel.ts';
 import type { PacketLab } from '../sys/lab.ts';
 import { strace } from '../sys/strace.ts';
 import type { Context } from './command.ts';
-import { commands } from './commands/index.ts';
+import { commandTable } from './commands/index.ts';
 import { EXIT } from './exit.ts';
 import { type Options, parseOptions } from './options.ts';
 import { reportError, runCommand } from './run.ts';
@@ -110,7 +110,7 @@ async function main(): Promise<number> {
   const words = options.help ? ['help', ...options.words] : options.words.length === 0 ? ['help'] : options.words;
   const { context, dispose } = makeContext(options, abort.signal);
   try {
-    return await runCommand(commands, { ...options, words }, context, output);
+    return await runCommand(commandTable(createEmbeddedKernel), { ...options, words }, context, output);
   } finally {
     dispose();
   }

@@ -1,4 +1,5 @@
 export { type MapShape, mapDifferences } from './compatible.ts';
+export { addDevice, deleteDevice, findDevice, listDevices, type NewDevice, setDeviceUp } from './devices.ts';
 export type { Globals } from './globals.ts';
 export { listMaps, listPrograms, type MapInfo, type ProgramInfo } from './info.ts';
 export { type LoadOptions, load } from './load.ts';
@@ -9,4 +10,18 @@ export { type CustomPins, type PinRules, parseCustomPins, pinPath } from './pin-
 export { type MapFate, type MapPlan, planMaps } from './plan.ts';
 export { BpfProgram, openProgram, type ProgramSource, type RunOptions, type RunResult } from './program.ts';
 export type { ReuseSource, ShareOptions } from './share.ts';
+export {
+  deleteFilter,
+  deleteQdisc,
+  type FilterOptions,
+  type FilterPlace,
+  type FilterProgram,
+  type FilterVerb,
+  getFilter,
+  listFilters,
+  listQdiscs,
+  type QdiscVerb,
+  setFilter,
+  setQdisc,
+} from './tc.ts';
 export { formatXlated, type XlatedLine } from './xlated.ts';

@@ -29,7 +29,8 @@ export interface LoadOptions extends ShareOptions {
 
 /**
  * Loads an object: its maps (made, or shared by the rules in {@link ShareOptions}), then its programs. All of it or nothing: on failure every
- * map, pin, directory and program that this call made is gone.
+ * map, pin, directory and program that this call made is gone. `use` is a last step that belongs to it, such as attaching: if it throws, all is
+ * taken back as well.
  *
  * Throws IncompatibleMapError (an existing map is not what the object asks for), VerifierError (with the kernel's log), SysError, UsageError
  * (an option names what the object does not have; a program's type is not known).
@@ -38,17 +39,24 @@ export interface LoadOptions extends ShareOptions {
  * using loaded = load(kernel, openObject(bytes, { file: 'shared.bpf.o' }), { type: 'sched_cls' });
  * loaded.program('count_egress').pin('/sys/fs/bpf/count');
  */
-export function load(kernel: Kernel, object: BpfObject | ObjectSpec, options: LoadOptions = {}): LoadedObject {
-  if (!(object instanceof BpfObject)) return loadSpec(kernel, object, options);
+export function load(
+  kernel: Kernel,
+  object: BpfObject | ObjectSpec,
+  options: LoadOptions = {},
+  use?: (loaded: LoadedObject) => void,
+): LoadedObject {
+  if (!(object instanceof BpfObject)) return loadSpec(kernel, object, options, use);
   const said = object.shareOptions();
-  return loadSpec(kernel, object.toSpec(), {
-    ...options,
-    reuse: { ...said.reuse, ...options.reuse },
-    pins: { ...said.pins, ...options.pins },
-  });
+  const whole = { ...options, reuse: { ...said.reuse, ...options.reuse }, pins: { ...said.pins, ...options.pins } };
+  return loadSpec(kernel, object.toSpec(), whole, use);
 }
 
-function loadSpec(kernel: Kernel, spec: ObjectSpec, options: LoadOptions): LoadedObject {
+function loadSpec(
+  kernel: Kernel,
+  spec: ObjectSpec,
+  options: LoadOptions,
+  use: ((loaded: LoadedObject) => void) | undefined,
+): LoadedObject {
   checkShareOptions(spec, options);
   const programs = options.programs ?? spec.programs.filter((program) => program.autoload);
   const types = new Map(programs.map((program) => [program, programType(spec, program, options.type)]));
@@ -71,7 +79,9 @@ function loadSpec(kernel: Kernel, spec: ObjectSpec, options: LoadOptions): Loade
         loaded.set(program, new BpfProgram(kernel, fd));
       }
       fillTailCalls(spec, maps, loaded);
-      return new LoadedObject(spec, maps, loaded);
+      const object = new LoadedObject(spec, maps, loaded);
+      use?.(object);
+      return object;
     } finally {
       if (btfFd !== undefined) kernel.close(btfFd);
     }

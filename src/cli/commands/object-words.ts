@@ -1,10 +1,9 @@
 import type { BtfValue } from '../../btf/value.ts';
-import { ObjectError, UsageError } from '../../errors.ts';
+import { UsageError } from '../../errors.ts';
 import { basename } from '../../loader/bpffs.ts';
 import { type BpfObject, openObject } from '../../loader/object.ts';
-import { type CustomPins, type PinRules, parseCustomPins } from '../../loader/pin-path.ts';
+import { type CustomPins, parseCustomPins } from '../../loader/pin-path.ts';
 import type { Context } from '../command.ts';
-import type { Words } from '../words.ts';
 
 /** Opens an object file that the user named. */
 export function readObject(context: Context, path: string): BpfObject {
@@ -19,8 +18,7 @@ export function customPins(context: Context): CustomPins {
 }
 
 /** `set NAME=VALUE`: a global variable's value for this load. The value is a number, true, false, or a text. */
-export function setGlobal(object: BpfObject, words: Words): void {
-  const word = words.next('NAME=VALUE');
+export function setGlobal(object: BpfObject, word: string): void {
   const equals = word.indexOf('=');
   if (equals <= 0) throw new UsageError(`set '${word}': NAME=VALUE is expected`);
   object.globals[word.slice(0, equals)] = globalValue(word.slice(equals + 1));
@@ -33,15 +31,4 @@ function globalValue(text: string): BtfValue {
     return n >= -0x80000000n && n <= 0xffffffffn ? Number(n) : n;
   }
   return text;
-}
-
-export const PIN_RULES = ['declared', 'tc', 'libbpf', 'none'] as const satisfies readonly PinRules[];
-
-/** Says of which file an error is that knows only its section. */
-export function inFile<T>(file: string, work: () => T): T {
-  try {
-    return work();
-  } catch (error) {
-    throw error instanceof ObjectError ? error.at({ file }) : error;
-  }
 }

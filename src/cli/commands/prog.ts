@@ -237,7 +237,7 @@ function loadWords(
         options.pinRules = words.expect('declared', 'tc', 'libbpf', 'none');
         break;
       case 'set':
-        setGlobal(object, words);
+        setGlobal(object, words.next('NAME=VALUE'));
         break;
     }
   }

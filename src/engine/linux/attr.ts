@@ -2,6 +2,7 @@ import { SysError } from '../../errors.ts';
 import { type AttrField, attrFields, attrSize, type BpfCmd } from '../../uapi/attr.ts';
 import { errno } from '../../uapi/errno.ts';
 import { bufferSize, needsMap } from './buffer-sizes.ts';
+import type { InfoArray } from './info.ts';
 import type { MapSizes } from './map-sizes.ts';
 import { align8, type Memory } from './memory.ts';
 
@@ -13,8 +14,6 @@ export interface LaidOut {
   /** Offset and size of `union bpf_attr`. */
   readonly at: number;
   readonly size: number;
-  /** Offset of the copy of each buffer, by field; absent where the pointer is NULL. */
-  readonly buffers: ReadonlyMap<string, number>;
   /** Copies what the kernel has written into the caller's attributes. */
   copyBack(): void;
 }
@@ -32,22 +31,24 @@ interface Pointer {
  * JavaScript memory. Throws SysError: EINVAL for a value that its kind cannot hold, EFAULT for a buffer shorter than what the kernel would touch.
  *
  * @param sizesOf the sizes of a map by its fd; `undefined` if the fd is no map. Then all buffers are left out, and the kernel says what is wrong.
+ * @param arrays the buffers that pointers inside of `info` shall point to
  */
 export function layOut(
   memory: Memory,
   cmd: BpfCmd,
   attr: Record<string, unknown>,
   sizesOf: (fd: number) => MapSizes | undefined,
+  arrays: readonly InfoArray[] = [],
 ): LaidOut {
   const fields = attrFields(cmd);
   if (fields.length === 0) throw new SysError(errno.EINVAL, String(cmd), { detail: 'there is no such command' });
   const size = attrSize(cmd);
   const numbers = readNumbers(cmd, fields, attr);
   const mapBound = needsMap(cmd);
-  const map = mapBound ? sizesOf(numbers['map_fd'] ?? 0) : undefined;
+  const map = mapBound ? sizesOf(numbers.map_fd ?? 0) : undefined;
   const pointers = mapBound && map === undefined ? [] : readPointers(cmd, fields, attr, numbers, map);
 
-  memory.reset(pointers.reduce((sum, { bytes }) => sum + align8(bytes.length), align8(size)));
+  memory.reset([...pointers, ...arrays].reduce((sum, { bytes }) => sum + align8(bytes.length), align8(size)));
   const at = memory.take(size);
   memory.bytes.fill(0, at, at + size);
   for (const [name, kind, offset] of fields) {
@@ -76,10 +77,14 @@ export function layOut(
     buffers.set(name, buffer);
     memory.setAddress(at + offset, buffer);
   }
+  const filled = arrays.map(({ offset, bytes }) => {
+    const buffer = memory.put(bytes);
+    memory.setAddress((buffers.get('info') ?? 0) + offset, buffer);
+    return { buffer, bytes };
+  });
   return {
     at,
     size,
-    buffers,
     copyBack() {
       for (const [name, kind, offset] of fields) {
         // An attribute object may be frozen, and then the caller is not interested.
@@ -90,6 +95,7 @@ export function layOut(
         const buffer = buffers.get(name);
         if (back && buffer !== undefined) bytes.set(memory.bytes.subarray(buffer, buffer + bytes.length));
       }
+      for (const { buffer, bytes } of filled) bytes.set(memory.bytes.subarray(buffer, buffer + bytes.length));
     },
   };
 }
@@ -143,7 +149,9 @@ function readPointers(
         if (value.byteLength < need) throw tooShort(cmd, name, value.byteLength, need);
         // Without a size the kernel would copy out the whole packet, however long a program has made it.
         if (name === 'data_out' && need === 0 && value.byteLength > 0) {
-          throw new SysError(errno.EFAULT, cmd, { detail: 'data_out is given, but data_size_out does not say how long it is' });
+          throw new SysError(errno.EFAULT, cmd, {
+            detail: 'data_out is given, but data_size_out does not say how long it is',
+          });
         }
         // No bytes at all means no pointer: keys of queues must be NULL.
         if (value.byteLength === 0) break;

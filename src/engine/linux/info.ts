@@ -57,7 +57,7 @@ export interface InfoPlan {
 export function planInfo(attr: BpfAttr<'BPF_OBJ_GET_INFO_BY_FD'>): InfoPlan {
   const length = Number(attr.info_len ?? 0);
   const given = attr.info;
-  if (!(given instanceof Uint8Array) || !(length <= given.length)) {
+  if (!(given instanceof Uint8Array) || !(length >= 0 && length <= given.length)) {
     throw fault(`info is ${given?.length ?? 0} bytes long, but info_len says ${length}`);
   }
   const info = given.slice(0, length);
@@ -99,7 +99,8 @@ function planArray(kind: Kind, info: Uint8Array, name: string, bytes: unknown): 
     return at + 4 <= info.length ? view.getUint32(at, true) : 0;
   };
   const need = number(rule[0]) * number(rule[1]);
-  if (need > bytes.length) throw fault(`${name} is ${bytes.length} bytes long, but ${String(rule[0])} asks for ${need}`);
+  if (need > bytes.length)
+    throw fault(`${name} is ${bytes.length} bytes long, but ${String(rule[0])} asks for ${need}`);
   return { offset, bytes: bytes.subarray(0, need) };
 }
 

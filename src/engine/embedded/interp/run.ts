@@ -22,9 +22,6 @@ const MAX_LOOPS = 8 * 1024 * 1024;
 /** The first 64 KiB of the linear memory: never allocated, so that a null pointer is found out. */
 const NULL_PAGE = 0x10000;
 
-// biome-ignore format: aligned table
-const RETURN_HIGH = { integer: 'sign', u32: 'zero', map_value_or_null: 'zero', u64: 'wide', void: 'zero' } as const;
-
 /** What one run works on. */
 export interface RunInput {
   readonly code: Code;
@@ -81,13 +78,13 @@ export class Run implements HelperEnv {
     return 0;
   }
 
-  /** The low word of r0 at `exit`; the high one is `high[0]`. 0 after a fault, which is in `fault`. */
+  /** The low word of r0 at `exit`, signed; the high one is `high[0]`. 0 after a fault, which is in `fault`. */
   execute(input: RunInput): number {
     const { low, high, memory } = this;
     const divider = this.#divider;
     let { budget } = input;
-    let { code, dst, src, off, imm } = input.code;
     let program = input.code;
+    let { code, dst, src, off, imm } = program;
     let view = memory.dv;
     let limit = view.byteLength;
     let frame = 0;
@@ -101,7 +98,7 @@ export class Run implements HelperEnv {
     low.fill(0);
     high.fill(0);
     low[1] = input.context;
-    low[10] = this.#enterFrame(0);
+    low[10] = this.#enter(0);
 
     for (;;) {
       const d = dst[pc] ?? 0;
@@ -162,21 +159,21 @@ export class Run implements HelperEnv {
           low[d] = b === 0 ? a : (a >>> 0) % (b >>> 0);
           high[d] = 0;
           continue;
-        case CODES_SDIV:
+        case 0x120: // sdiv64
           divider.signed(a, ah, b, bh, false);
           low[d] = divider.low;
           high[d] = divider.high;
           continue;
-        case CODES_SDIV32:
+        case 0x122: // sdiv32
           low[d] = b === 0 ? 0 : a / b;
           high[d] = 0;
           continue;
-        case CODES_SMOD:
+        case 0x121: // smod64
           divider.signed(a, ah, b, bh, true);
           low[d] = divider.low;
           high[d] = divider.high;
           continue;
-        case CODES_SMOD32:
+        case 0x123: // smod32
           low[d] = b === 0 ? a : a % b;
           high[d] = 0;
           continue;
@@ -212,7 +209,429 @@ export class Run implements HelperEnv {
           low[d] = b;
           high[d] = 0;
           continue;
+        case 0x118: // movsx64, 8 bits
+          low[d] = (b << 24) >> 24;
+          high[d] = (b << 24) >> 31;
+          continue;
+        case 0x119: // movsx64, 16 bits
+          low[d] = (b << 16) >> 16;
+          high[d] = (b << 16) >> 31;
+          continue;
+        case 0x11a: // movsx64, 32 bits
+          low[d] = b;
+          high[d] = b >> 31;
+          continue;
+        case 0x11b: // movsx32, 8 bits
+          low[d] = (b << 24) >> 24;
+          high[d] = 0;
+          continue;
+        case 0x11c: // movsx32, 16 bits
+          low[d] = (b << 16) >> 16;
+          high[d] = 0;
+          continue;
+        case 0x6f: {
+          // lsh64
+          const n = b & 63;
+          if (n >= 32) {
+            low[d] = 0;
+            high[d] = a << (n - 32);
+          } else if (n > 0) {
+            low[d] = a << n;
+            high[d] = (ah << n) | (a >>> (32 - n));
+          }
+          continue;
+        }
+        case 0x6c: // lsh32
+          low[d] = a << (b & 31);
+          high[d] = 0;
+          continue;
+        case 0x7f: {
+          // rsh64
+          const n = b & 63;
+          if (n >= 32) {
+            low[d] = ah >>> (n - 32);
+            high[d] = 0;
+          } else if (n > 0) {
+            low[d] = (a >>> n) | (ah << (32 - n));
+            high[d] = ah >>> n;
+          }
+          continue;
+        }
+        case 0x7c: // rsh32
+          low[d] = a >>> (b & 31);
+          high[d] = 0;
+          continue;
+        case 0xcf: {
+          // arsh64
+          const n = b & 63;
+          if (n >= 32) {
+            low[d] = ah >> (n - 32);
+            high[d] = ah >> 31;
+          } else if (n > 0) {
+            low[d] = (a >>> n) | (ah << (32 - n));
+            high[d] = ah >> n;
+          }
+          continue;
+        }
+        case 0xcc: // arsh32
+          low[d] = a >> (b & 31);
+          high[d] = 0;
+          continue;
+        case 0x87: // neg64
+          low[d] = -a;
+          high[d] = a === 0 ? -ah : ~ah;
+          continue;
+        case 0x84: // neg32
+          low[d] = -a;
+          high[d] = 0;
+          continue;
+        case 0x110: // be16, bswap16
+          low[d] = swap16(a);
+          high[d] = 0;
+          continue;
+        case 0x111: // be32, bswap32
+          low[d] = swap32(a);
+          high[d] = 0;
+          continue;
+        case 0x112: // be64, bswap64
+          low[d] = swap32(ah);
+          high[d] = swap32(a);
+          continue;
+        case 0x113: // le16
+          low[d] = a & 0xffff;
+          high[d] = 0;
+          continue;
+        case 0x114: // le32
+          high[d] = 0;
+          continue;
+        case 0x115: // le64
+          continue;
+        case 0x18: // ld_imm64
+          low[d] = imm[pc - 1] ?? 0;
+          high[d] = at;
+          pc++;
+          continue;
+
+        case 0x71: {
+          // load u8
+          const from = place(b, bh, at, 1, limit);
+          if (from < 0) return this.#badAccess('read', 1, b, bh, at);
+          low[d] = view.getUint8(from);
+          high[d] = 0;
+          continue;
+        }
+        case 0x69: {
+          // load u16
+          const from = place(b, bh, at, 2, limit);
+          if (from < 0) return this.#badAccess('read', 2, b, bh, at);
+          low[d] = view.getUint16(from, true);
+          high[d] = 0;
+          continue;
+        }
+        case 0x61: {
+          // load u32
+          const from = place(b, bh, at, 4, limit);
+          if (from < 0) return this.#badAccess('read', 4, b, bh, at);
+          low[d] = view.getInt32(from, true);
+          high[d] = 0;
+          continue;
+        }
+        case 0x79: {
+          // load u64
+          const from = place(b, bh, at, 8, limit);
+          if (from < 0) return this.#badAccess('read', 8, b, bh, at);
+          low[d] = view.getInt32(from, true);
+          high[d] = view.getInt32(from + 4, true);
+          continue;
+        }
+        case 0x91: {
+          // load s8
+          const from = place(b, bh, at, 1, limit);
+          if (from < 0) return this.#badAccess('read', 1, b, bh, at);
+          const value = view.getInt8(from);
+          low[d] = value;
+          high[d] = value >> 31;
+          continue;
+        }
+        case 0x89: {
+          // load s16
+          const from = place(b, bh, at, 2, limit);
+          if (from < 0) return this.#badAccess('read', 2, b, bh, at);
+          const value = view.getInt16(from, true);
+          low[d] = value;
+          high[d] = value >> 31;
+          continue;
+        }
+        case 0x81: {
+          // load s32
+          const from = place(b, bh, at, 4, limit);
+          if (from < 0) return this.#badAccess('read', 4, b, bh, at);
+          const value = view.getInt32(from, true);
+          low[d] = value;
+          high[d] = value >> 31;
+          continue;
+        }
+        case 0x73: {
+          // store u8
+          const to = place(a, ah, at, 1, limit);
+          if (to < 0) return this.#badAccess('write', 1, a, ah, at);
+          view.setInt8(to, b);
+          continue;
+        }
+        case 0x6b: {
+          // store u16
+          const to = place(a, ah, at, 2, limit);
+          if (to < 0) return this.#badAccess('write', 2, a, ah, at);
+          view.setInt16(to, b, true);
+          continue;
+        }
+        case 0x63: {
+          // store u32
+          const to = place(a, ah, at, 4, limit);
+          if (to < 0) return this.#badAccess('write', 4, a, ah, at);
+          view.setInt32(to, b, true);
+          continue;
+        }
+        case 0x7b: {
+          // store u64
+          const to = place(a, ah, at, 8, limit);
+          if (to < 0) return this.#badAccess('write', 8, a, ah, at);
+          view.setInt32(to, b, true);
+          view.setInt32(to + 4, bh, true);
+          continue;
+        }
+        case 0xc3: {
+          // atomic32
+          const on = place(a, ah, at, 4, limit);
+          if (on < 0) return this.#badAccess('write', 4, a, ah, at);
+          if (!atomicUpdate(view, on, 4, imm[pc - 1] ?? 0, low, high, s)) return this.#unknownInsn();
+          continue;
+        }
+        case 0xdb: {
+          // atomic64
+          const on = place(a, ah, at, 8, limit);
+          if (on < 0) return this.#badAccess('write', 8, a, ah, at);
+          if (!atomicUpdate(view, on, 8, imm[pc - 1] ?? 0, low, high, s)) return this.#unknownInsn();
+          continue;
+        }
+
+        case 0x05: // goto
+          pc = at;
+          continue;
+        case 0xe5: // may_goto
+          if (!this.#mayGo(frame)) pc = at;
+          continue;
+        case 0x1d: // jeq
+          if (a === b && ah === bh) pc = at;
+          continue;
+        case 0x1e: // jeq32
+          if (a === b) pc = at;
+          continue;
+        case 0x5d: // jne
+          if (a !== b || ah !== bh) pc = at;
+          continue;
+        case 0x5e: // jne32
+          if (a !== b) pc = at;
+          continue;
+        case 0x4d: // jset
+          if ((a & b) !== 0 || (ah & bh) !== 0) pc = at;
+          continue;
+        case 0x4e: // jset32
+          if ((a & b) !== 0) pc = at;
+          continue;
+        case 0x2d: // jgt
+          if (ah === bh ? a >>> 0 > b >>> 0 : ah >>> 0 > bh >>> 0) pc = at;
+          continue;
+        case 0x2e: // jgt32
+          if (a >>> 0 > b >>> 0) pc = at;
+          continue;
+        case 0x3d: // jge
+          if (ah === bh ? a >>> 0 >= b >>> 0 : ah >>> 0 > bh >>> 0) pc = at;
+          continue;
+        case 0x3e: // jge32
+          if (a >>> 0 >= b >>> 0) pc = at;
+          continue;
+        case 0xad: // jlt
+          if (ah === bh ? a >>> 0 < b >>> 0 : ah >>> 0 < bh >>> 0) pc = at;
+          continue;
+        case 0xae: // jlt32
+          if (a >>> 0 < b >>> 0) pc = at;
+          continue;
+        case 0xbd: // jle
+          if (ah === bh ? a >>> 0 <= b >>> 0 : ah >>> 0 < bh >>> 0) pc = at;
+          continue;
+        case 0xbe: // jle32
+          if (a >>> 0 <= b >>> 0) pc = at;
+          continue;
+        case 0x6d: // jsgt
+          if (ah === bh ? a >>> 0 > b >>> 0 : ah > bh) pc = at;
+          continue;
+        case 0x6e: // jsgt32
+          if (a > b) pc = at;
+          continue;
+        case 0x7d: // jsge
+          if (ah === bh ? a >>> 0 >= b >>> 0 : ah > bh) pc = at;
+          continue;
+        case 0x7e: // jsge32
+          if (a >= b) pc = at;
+          continue;
+        case 0xcd: // jslt
+          if (ah === bh ? a >>> 0 < b >>> 0 : ah < bh) pc = at;
+          continue;
+        case 0xce: // jslt32
+          if (a < b) pc = at;
+          continue;
+        case 0xdd: // jsle
+          if (ah === bh ? a >>> 0 <= b >>> 0 : ah < bh) pc = at;
+          continue;
+        case 0xde: // jsle32
+          if (a <= b) pc = at;
+          continue;
+
+        case 0x85: {
+          // call of a helper
+          const id = imm[pc - 1] ?? 0;
+          const helper = this.#helpers[id];
+          if (helper === undefined) return this.fail(`there is no helper ${id}`);
+          const result = helper.invoke(this, low, high);
+          if (this.fault !== undefined) return 0;
+          // A helper may have made the memory grow.
+          view = memory.dv;
+          limit = view.byteLength;
+          low[0] = result;
+          high[0] = helper.returns === 'integer' ? result >> 31 : helper.returns === 'u64' ? this.resultHigh : 0;
+          continue;
+        }
+        case 0x131: {
+          // bpf_tail_call: on success nothing comes back here
+          const target = tailCalls < MAX_TAIL_CALLS ? this.#tailCallTarget() : undefined;
+          if (this.fault !== undefined) return 0;
+          if (target === undefined) continue;
+          tailCalls++;
+          this.#program = target;
+          program = target.code;
+          ({ code, dst, src, off, imm } = program);
+          pc = 0;
+          this.#loops[frame] = MAX_LOOPS;
+          continue;
+        }
+        case 0x130: {
+          // call of a function of this program
+          if (frame + 1 >= MAX_FRAMES) return this.fail(`more than ${MAX_FRAMES} functions are active`);
+          this.#save(frame, pc, program);
+          frame++;
+          low[10] = this.#enter(frame);
+          pc = at;
+          continue;
+        }
+        case 0x95: {
+          // exit
+          if (frame === 0) return low[0] ?? 0;
+          frame--;
+          const caller = this.#restore(frame);
+          if (caller !== program) {
+            program = caller;
+            ({ code, dst, src, off, imm } = program);
+          }
+          pc = this.#returns[frame] ?? 0;
+          continue;
+        }
+
+        case 0x30: // ld_abs, ld_ind: skb[imm], skb[src + imm]
+        case 0x28:
+        case 0x20:
+        case 0x50:
+        case 0x48:
+        case 0x40:
+          if (!this.#loadPacket(code[pc - 1] ?? 0, imm[pc - 1] ?? 0, b)) {
+            // The program ends here with 0, as if it had said so; that is no fault.
+            low[0] = 0;
+            high[0] = 0;
+            return 0;
+          }
+          if (this.fault !== undefined) return 0;
+          continue;
+
+        default:
+          return this.#unknownInsn();
       }
     }
   }
+
+  /** Address of the stack's end for function number `frame`, zeroed: r10. */
+  #enter(frame: number): number {
+    const end = this.#stack + STACK_SIZE * (MAX_FRAMES - frame);
+    this.memory.u8.fill(0, end - STACK_SIZE, end);
+    this.#loops[frame] = MAX_LOOPS;
+    return end;
+  }
+
+  #save(frame: number, pc: number, code: Code): void {
+    for (let i = 0; i < 4; i++) {
+      this.#saved[8 * frame + i] = this.low[6 + i] ?? 0;
+      this.#saved[8 * frame + 4 + i] = this.high[6 + i] ?? 0;
+    }
+    this.#returns[frame] = pc;
+    this.#callers[frame] = { code, program: this.#program };
+  }
+
+  #restore(frame: number): Code {
+    for (let i = 0; i < 4; i++) {
+      this.low[6 + i] = this.#saved[8 * frame + i] ?? 0;
+      this.high[6 + i] = this.#saved[8 * frame + 4 + i] ?? 0;
+    }
+    this.low[10] = this.#stack + STACK_SIZE * (MAX_FRAMES - frame);
+    const caller = this.#callers[frame];
+    if (caller === undefined) throw new Error('embedded kernel: a function returns that nobody called');
+    this.#program = caller.program;
+    return caller.code;
+  }
+
+  #mayGo(frame: number): boolean {
+    const left = (this.#loops[frame] ?? 0) - 1;
+    this.#loops[frame] = left;
+    return left >= 0;
+  }
+
+  #tailCallTarget(): BpfProg | undefined {
+    const map = this.machine.mapAt(this.low[2] ?? 0);
+    if (map === undefined || this.high[2] !== 0) {
+      this.fail('R2 of a tail call is no map');
+      return undefined;
+    }
+    return map instanceof ProgArray ? map.program((this.low[3] ?? 0) >>> 0) : undefined;
+  }
+
+  /** False: outside the packet. r1 to r5 are lost in such a load, as in a call. */
+  #loadPacket(opcode: number, offset: number, index: number): boolean {
+    const { packet } = this;
+    if (!(packet instanceof Skb)) {
+      this.fail('this program type has no packet to load from');
+      return true;
+    }
+    const size = (opcode & 0x18) === 0x10 ? 1 : (opcode & 0x18) === 0x08 ? 2 : 4;
+    const from = packet.absolute(opcode & 0x40 ? (offset + index) | 0 : offset, size);
+    if (from < 0) return false;
+    const view = this.memory.dv;
+    this.low[0] = size === 1 ? view.getUint8(from) : size === 2 ? view.getUint16(from) : view.getInt32(from);
+    this.high[0] = 0;
+    return true;
+  }
+
+  #unknownInsn(): 0 {
+    return this.fail('this is no instruction, or not one of this kernel, or the program has no instruction here');
+  }
+
+  #badAccess(verb: 'read' | 'write', size: number, low: number, high: number, off: number): 0 {
+    const base = (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
+    const address = BigInt.asUintN(64, base + BigInt(off));
+    const what = address < BigInt(NULL_PAGE) ? 'the null page' : 'outside the memory';
+    return this.fail(`${verb} of ${size} bytes at 0x${address.toString(16)}, ${what}`);
+  }
+}
+
+/** The address of `size` bytes at register + off, or -1 if they are not all in the memory. */
+function place(low: number, high: number, off: number, size: number, limit: number): number {
+  const at = (low >>> 0) + off;
+  return high === 0 && at >= NULL_PAGE && at + size <= limit ? at : -1;
 }

@@ -1,0 +1,52 @@
+import { fromHex } from '../../bytes/hex.ts';
+import { ObjectError, UsageError } from '../../errors.ts';
+import { type Context, command } from '../command.ts';
+import { readPcap } from '../pcap.ts';
+import type { Words } from '../words.ts';
+
+interface Sent {
+  readonly device: string;
+  readonly direction: string;
+  readonly packets: number;
+  readonly bytes: number;
+}
+
+export const netSend = command<Sent>({
+  path: ['net', 'send'],
+  usage: 'DEV {ingress | egress} {--hex DIGITS | --pcap FILE} [repeat N]',
+  about: 'puts Ethernet frames on a device, as if they came from the wire (ingress) or were sent by the host (egress)',
+  run(context, words) {
+    const device = words.next('the name of the device');
+    const direction = words.expect('ingress', 'egress');
+    const frames = readFrames(context, words);
+    const repeat = words.keyword('repeat') === undefined ? 1 : words.number('repeat', 1, 1_000_000);
+    words.end();
+    for (let n = 0; n < repeat; n++) {
+      for (const frame of frames) context.lab.send(device, direction, frame);
+    }
+    const bytes = frames.reduce((sum, frame) => sum + frame.length, 0);
+    return { device, direction, packets: repeat * frames.length, bytes: repeat * bytes };
+  },
+  text: ({ device, direction, packets, bytes }) =>
+    `${packets} packet${packets === 1 ? '' : 's'}, ${bytes} bytes, to ${device} ${direction}`,
+});
+
+function readFrames(context: Context, words: Words): Uint8Array[] {
+  if (words.exact('--hex', 'hex') !== undefined) {
+    const digits = words.next('the frame, in hex digits');
+    const frame = fromHex(digits);
+    if (frame === undefined) throw new UsageError(`'${digits}' are no hex digits, two for each byte`);
+    if (frame.length < 14)
+      throw new UsageError(`a frame of ${frame.length} bytes is shorter than its Ethernet header, 14 bytes`);
+    return [frame];
+  }
+  if (words.exact('--pcap', 'pcap') !== undefined) {
+    const file = words.next('the pcap file');
+    try {
+      return readPcap(context.readFile(file));
+    } catch (error) {
+      throw error instanceof ObjectError ? error.at({ file }) : error;
+    }
+  }
+  throw new UsageError("'--hex DIGITS' or '--pcap FILE' is missing");
+}

@@ -1,0 +1,193 @@
+import type { Machine } from '../machine.ts';
+import type { BpfMap } from '../maps/map.ts';
+import type { LinearMemory } from '../memory.ts';
+import { type Packet, Skb, XdpBuff } from '../progs/packet.ts';
+
+/**
+ * What a helper takes in each of r1 to r5, and what its `call` gets for it. The verifier of Linux proves these facts before a program runs;
+ * here they are checked when the helper is called, and a call that does not meet them ends the run with a fault.
+ */
+export interface ArgKinds {
+  /** A map of `ld_imm64`. */
+  const_map_ptr: BpfMap;
+  /** Address of `keySize` bytes of the map that r1 names. */
+  map_key: number;
+  /** Address of `valueSize` bytes, likewise. */
+  map_value: number;
+  /** The program's own context: the packet. */
+  skb: Skb;
+  xdp: XdpBuff;
+  ctx: number;
+  /** Address of as many bytes as the `mem_size` that follows says. */
+  mem: number;
+  /** As `mem`; 0 where there is none, which needs a size of 0. */
+  mem_or_null: number;
+  /** Bytes, not negative. */
+  mem_size: number;
+  /** An unsigned 64-bit number. Exact up to 2^53, which is far beyond any flag. */
+  u64: number;
+  /** The low 32 bits, signed. The high ones are `env.high[n]` for the n-th argument. */
+  anything: number;
+}
+export type ArgKind = keyof ArgKinds;
+
+/** What `call` answers with, and what becomes of it in r0. */
+export type ReturnKind =
+  /** A signed 32-bit number: a result or -errno, sign-extended. */
+  | 'integer'
+  /** An unsigned 32-bit number. */
+  | 'u32'
+  /** The low word; the high one is left in `env.resultHigh`. */
+  | 'u64'
+  /** An address, or 0. */
+  | 'map_value_or_null'
+  /** r0 is 0. */
+  | 'void';
+
+/** What a helper can see and touch. */
+export interface HelperEnv {
+  readonly machine: Machine;
+  readonly memory: LinearMemory;
+  /** Address of the program's context. */
+  readonly context: number;
+  /** What the context describes, where it is a packet. */
+  readonly packet: Packet | undefined;
+  /** The registers' high words; `high[1]` belongs to the first argument. */
+  readonly high: Int32Array;
+  /** The high word of a `u64` result. */
+  resultHigh: number;
+  /** The map that r1 names. */
+  map: BpfMap | undefined;
+  readonly fault: unknown;
+  /** Ends the run: the call broke a rule that a verifier would have proved. */
+  fail(reason: string): 0;
+}
+
+type ArgValues<A extends readonly ArgKind[]> = { [I in keyof A]: ArgKinds[A[I]] };
+
+export interface HelperRow<A extends readonly ArgKind[]> {
+  /** BPF_FUNC_*. */
+  readonly id: number;
+  /** As in enum bpf_func_id, without `bpf_`. */
+  readonly name: string;
+  /** Only for programs with a GPL-compatible license. */
+  readonly gplOnly?: boolean;
+  readonly args: A;
+  readonly returns: ReturnKind;
+  readonly call: (env: HelperEnv, ...args: ArgValues<A>) => number;
+}
+
+/** A row as the interpreter uses it. */
+export interface Helper {
+  readonly id: number;
+  readonly name: string;
+  readonly gplOnly: boolean;
+  readonly args: readonly ArgKind[];
+  readonly returns: ReturnKind;
+  /** Reads and checks the arguments in the registers and calls. The result is meaningless if `env.fault` is set. */
+  readonly invoke: (env: HelperEnv, low: Int32Array, high: Int32Array) => number;
+}
+
+/** Declares a helper; `call` is checked against `args`. */
+export function helper<const A extends readonly ArgKind[]>(row: HelperRow<A>): Helper {
+  const { id, name, gplOnly = false, args, returns } = row;
+  // Each value that `argument` returns is of the kind that its row says, which the tuple type cannot see.
+  const call = row.call as unknown as (env: HelperEnv, ...values: readonly unknown[]) => number;
+  return { id, name, gplOnly, args, returns, invoke: invoker(args, call) };
+}
+
+function invoker(args: readonly ArgKind[], call: (env: HelperEnv, ...values: readonly unknown[]) => number): Helper['invoke'] {
+  const [k1, k2, k3, k4, k5] = args;
+  // Written out by number of arguments: a spread would allocate on each call.
+  switch (args.length) {
+    case 0:
+      return (env) => call(env);
+    case 1:
+      return (env, low, high) => {
+        const v1 = argument(env, k1, 1, low, high);
+        return env.fault === undefined ? call(env, v1) : 0;
+      };
+    case 2:
+      return (env, low, high) => {
+        const v1 = argument(env, k1, 1, low, high);
+        const v2 = argument(env, k2, 2, low, high);
+        return env.fault === undefined ? call(env, v1, v2) : 0;
+      };
+    case 3:
+      return (env, low, high) => {
+        const v1 = argument(env, k1, 1, low, high);
+        const v2 = argument(env, k2, 2, low, high);
+        const v3 = argument(env, k3, 3, low, high);
+        return env.fault === undefined ? call(env, v1, v2, v3) : 0;
+      };
+    case 4:
+      return (env, low, high) => {
+        const v1 = argument(env, k1, 1, low, high);
+        const v2 = argument(env, k2, 2, low, high);
+        const v3 = argument(env, k3, 3, low, high);
+        const v4 = argument(env, k4, 4, low, high);
+        return env.fault === undefined ? call(env, v1, v2, v3, v4) : 0;
+      };
+    default:
+      return (env, low, high) => {
+        const v1 = argument(env, k1, 1, low, high);
+        const v2 = argument(env, k2, 2, low, high);
+        const v3 = argument(env, k3, 3, low, high);
+        const v4 = argument(env, k4, 4, low, high);
+        const v5 = argument(env, k5, 5, low, high);
+        return env.fault === undefined ? call(env, v1, v2, v3, v4, v5) : 0;
+      };
+  }
+}
+
+function argument(
+  env: HelperEnv,
+  kind: ArgKind | undefined,
+  n: number,
+  low: Int32Array,
+  high: Int32Array,
+): number | BpfMap | Packet {
+  const value = low[n] ?? 0;
+  const top = high[n] ?? 0;
+  switch (kind) {
+    case 'anything':
+    case undefined:
+      return value;
+    case 'u64':
+      return (top >>> 0) * 0x1_0000_0000 + (value >>> 0);
+    case 'const_map_ptr': {
+      const map = top === 0 ? env.machine.mapAt(value) : undefined;
+      env.map = map;
+      return map ?? env.fail(`R${n} of the call is no map`);
+    }
+    case 'map_key':
+      return memory(env, n, value, top, env.map?.attr.keySize ?? 0);
+    case 'map_value':
+      return memory(env, n, value, top, env.map?.attr.valueSize ?? 0);
+    case 'mem':
+      return memory(env, n, value, top, low[n + 1] ?? 0);
+    case 'mem_or_null':
+      return value === 0 && top === 0 && low[n + 1] === 0 ? 0 : memory(env, n, value, top, low[n + 1] ?? 0);
+    case 'mem_size':
+      return top === 0 && value >= 0 ? value : env.fail(`R${n} of the call is no size: it is negative or too large`);
+    case 'ctx':
+      return isContext(env, value, top) ? value : env.fail(`R${n} of the call is not the context`);
+    case 'skb':
+      return isContext(env, value, top) && env.packet instanceof Skb
+        ? env.packet
+        : env.fail(`R${n} of the call is not the context of a packet`);
+    case 'xdp':
+      return isContext(env, value, top) && env.packet instanceof XdpBuff
+        ? env.packet
+        : env.fail(`R${n} of the call is not the context of an XDP program`);
+  }
+}
+
+function isContext(env: HelperEnv, value: number, top: number): boolean {
+  return top === 0 && value === env.context;
+}
+
+function memory(env: HelperEnv, n: number, address: number, top: number, size: number): number {
+  if (top === 0 && size >= 0 && env.memory.check(address >>> 0, size)) return address;
+  return env.fail(`R${n} of the call does not lead to ${size} bytes of memory`);
+}

@@ -1,0 +1,88 @@
+import type { Helper } from '../helpers/helper.ts';
+import type { Machine } from '../machine.ts';
+import type { Packet } from '../progs/packet.ts';
+import type { BpfProg } from '../progs/prog.ts';
+import type { Code } from './code.ts';
+import { type Fault, formatFault } from './fault.ts';
+import { MAX_FRAMES, Run, STACK_SIZE } from './run.ts';
+
+/** Instructions after which a run is given up, unless the interpreter is told otherwise. */
+export const DEFAULT_BUDGET = 64 * 1024 * 1024;
+/** Runs within runs, e.g. a redirected packet that meets a program which redirects it again. */
+const MAX_NESTING = 16;
+/** Faults kept for {@link Interpreter.faults}. */
+const MAX_FAULTS = 1000;
+
+/** How a run ended. */
+export interface Verdict {
+  /** r0 at `exit`, its low 32 bits as a signed number; 0 after a fault. */
+  readonly value: number;
+  /** The high 32 bits of r0, signed. */
+  readonly high: number;
+  readonly fault: Fault | undefined;
+}
+
+/** Runs programs on a machine. The reference for what an instruction means here. */
+export class Interpreter {
+  readonly #machine: Machine;
+  readonly #helpers: readonly (Helper | undefined)[];
+  readonly #runs: Run[] = [];
+  #depth = 0;
+  /** Instructions per run. */
+  budget = DEFAULT_BUDGET;
+  /** The last faults, oldest first. */
+  readonly faults: Fault[] = [];
+
+  constructor(machine: Machine, helpers: readonly (Helper | undefined)[]) {
+    this.#machine = machine;
+    this.#helpers = helpers;
+  }
+
+  /** Runs a loaded program with `context` (an address) in r1. `packet`: what the context describes, if it is one. */
+  runProgram(program: BpfProg, context: number, packet?: Packet): Verdict {
+    return this.#run(program.code, context, packet, program);
+  }
+
+  /** Runs code that belongs to no program. */
+  runCode(code: Code, context: number, packet?: Packet): Verdict {
+    return this.#run(code, context, packet, undefined);
+  }
+
+  #run(code: Code, context: number, packet: Packet | undefined, program: BpfProg | undefined): Verdict {
+    const run = this.#runs[this.#depth] ?? this.#newRun();
+    if (run === undefined) return this.#failed({ insn: 0, reason: noRoom(this.#depth), program: subject(program) });
+    this.#depth++;
+    try {
+      const value = run.execute({ code, context, packet, program, budget: this.budget });
+      return run.fault === undefined
+        ? { value, high: run.high[0] ?? 0, fault: undefined }
+        : this.#failed(run.fault);
+    } finally {
+      this.#depth--;
+    }
+  }
+
+  #newRun(): Run | undefined {
+    if (this.#runs.length >= MAX_NESTING) return undefined;
+    const stack = this.#machine.memory.alloc(MAX_FRAMES * STACK_SIZE);
+    if (stack === 0) return undefined;
+    const run = new Run(this.#machine, this.#helpers, stack);
+    this.#runs.push(run);
+    return run;
+  }
+
+  #failed(fault: Fault): Verdict {
+    if (this.faults.length >= MAX_FAULTS) this.faults.shift();
+    this.faults.push(fault);
+    this.#machine.trace.write(formatFault(fault));
+    return { value: 0, high: 0, fault };
+  }
+}
+
+function noRoom(depth: number): string {
+  return depth >= MAX_NESTING ? `${MAX_NESTING} programs are running already` : 'no memory is left for its stack';
+}
+
+function subject(program: BpfProg | undefined): Fault['program'] {
+  return program && { id: program.id, name: program.attr.name };
+}

@@ -1,0 +1,204 @@
+import { ETH_P_ALL } from '../../../uapi/netlink.ts';
+import type { LinearMemory } from '../memory.ts';
+import { ETH_HLEN, MAX_FRAME, type Redirect } from './packet.ts';
+
+/** `struct __sk_buff` of Linux 6.18: offset of each field that is filled or read here. Those of a socket stay 0. */
+// biome-ignore format: aligned table
+export const SK_BUFF = {
+  len: 0, pkt_type: 4, mark: 8, queue_mapping: 12, protocol: 16, vlan_present: 20, vlan_tci: 24, vlan_proto: 28, priority: 32,
+  ingress_ifindex: 36, ifindex: 40, tc_index: 44, cb: 48, hash: 68, tc_classid: 72, data: 76, data_end: 80, data_meta: 140, tstamp: 152,
+  wire_len: 160, gso_segs: 164, gso_size: 176, tstamp_type: 180, hwtstamp: 184,
+} as const;
+export const SK_BUFF_SIZE = 192;
+
+/** The fields of the context that keep what a program writes, as `[offset, bytes]`; the others are set anew before each run. */
+type U32Field = 'mark' | 'queue_mapping' | 'priority' | 'tc_index' | 'tc_classid' | 'wire_len' | 'gso_segs' | 'gso_size';
+
+export const PACKET_HOST = 0;
+export const PACKET_BROADCAST = 1;
+export const PACKET_MULTICAST = 2;
+export const PACKET_OTHERHOST = 3;
+
+const HEADROOM = 256;
+const TAILROOM = 320;
+
+// Classic BPF and LD_ABS: offsets from here on are relative to the network header, from LL_OFF on to the link header.
+const SKF_NET_OFF = -0x100000;
+const SKF_LL_OFF = -0x200000;
+
+export interface SkbInput {
+  /** An Ethernet frame, from its header on; at least 14 bytes. */
+  readonly frame: Uint8Array;
+  /** The device that the packet is on. */
+  readonly ifindex: number;
+  /** The device that it came in by; 0 if it was made here. */
+  readonly ingressIfindex: number;
+  /** PACKET_*. */
+  readonly pktType: number;
+}
+
+/**
+ * A packet in linear memory, with its `struct __sk_buff` before it:
+ *
+ *     context      head            data           end             limit
+ *     +------------+---------------+--------------+---------------+
+ *     | __sk_buff  | headroom      | frame …      | tailroom      |
+ *     +------------+---------------+--------------+---------------+
+ *
+ * Programs read and write the context itself: no verifier rewrites their accesses. {@link Skb.publish} sets it before a run; what a program
+ * may write (mark, cb, tc_classid, …) has no other place, the rest is kept here and out of its reach.
+ */
+export class Skb {
+  readonly memory: LinearMemory;
+  /** Address of the `struct __sk_buff`. */
+  readonly context: number;
+  readonly #head: number;
+  readonly #limit: number;
+  /** Address of the first byte that programs see, and of the one after the last. */
+  data: number;
+  end: number;
+  /** Addresses of the link header and of the network header. */
+  mac: number;
+  network: number;
+  ifindex: number;
+  ingressIfindex: number;
+  pktType: number;
+  /** ETH_P_*, in host order. */
+  protocol: number;
+  /** 0: not computed yet. */
+  hash = 0;
+  redirect: Redirect | undefined;
+
+  private constructor(memory: LinearMemory, context: number, input: SkbInput) {
+    this.memory = memory;
+    this.context = context;
+    this.#head = context + SK_BUFF_SIZE;
+    this.data = this.#head + HEADROOM;
+    this.end = this.data + input.frame.length;
+    this.#limit = this.end + TAILROOM;
+    memory.u8.set(input.frame, this.data);
+    this.mac = this.data;
+    this.network = this.data + ETH_HLEN;
+    this.ifindex = input.ifindex;
+    this.ingressIfindex = input.ingressIfindex;
+    this.pktType = input.pktType;
+    this.protocol = frameProtocol(memory.u8, this.data);
+    this.set('wire_len', input.frame.length);
+  }
+
+  /** `undefined` if there is no memory for it. Give it back with {@link Skb.free}. */
+  static create(memory: LinearMemory, input: SkbInput): Skb | undefined {
+    const context = memory.alloc(SK_BUFF_SIZE + HEADROOM + input.frame.length + TAILROOM);
+    return context === 0 ? undefined : new Skb(memory, context, input);
+  }
+
+  free(): void {
+    this.memory.free(this.context);
+  }
+
+  /** Bytes that programs see. */
+  get length(): number {
+    return this.end - this.data;
+  }
+
+  /** A copy of the frame from its link header on. */
+  frame(): Uint8Array {
+    return this.memory.u8.slice(Math.min(this.mac, this.data), this.end);
+  }
+
+  get(field: U32Field): number {
+    return this.memory.dv.getUint32(this.context + SK_BUFF[field], true);
+  }
+
+  set(field: U32Field, value: number): void {
+    this.memory.dv.setUint32(this.context + SK_BUFF[field], value, true);
+  }
+
+  /** Writes what a program can only read into the context. */
+  publish(): void {
+    const view = this.memory.dv;
+    const at = this.context;
+    view.setUint32(at + SK_BUFF.len, this.length, true);
+    view.setUint32(at + SK_BUFF.pkt_type, this.pktType, true);
+    view.setUint32(at + SK_BUFF.protocol, swap16(this.protocol), true);
+    view.setUint32(at + SK_BUFF.ingress_ifindex, this.ingressIfindex, true);
+    view.setUint32(at + SK_BUFF.ifindex, this.ifindex, true);
+    view.setUint32(at + SK_BUFF.hash, this.hash, true);
+    view.setUint32(at + SK_BUFF.data, this.data, true);
+    view.setUint32(at + SK_BUFF.data_end, this.end, true);
+    view.setUint32(at + SK_BUFF.data_meta, this.data, true);
+  }
+
+  /** The program's view starts at the network header, as for socket filters and cgroup programs. */
+  pullLinkHeader(): void {
+    this.data = Math.min(this.end, this.network);
+  }
+
+  /** Undoes {@link Skb.pullLinkHeader}. */
+  pushLinkHeader(): void {
+    this.data = this.mac;
+  }
+
+  /** Address of `size` bytes at `offset` from the start of the data, or -1. */
+  at(offset: number, size: number): number {
+    return offset >= 0 && size >= 0 && offset + size <= this.length ? this.data + offset : -1;
+  }
+
+  /** As {@link Skb.at}, with the negative offsets of classic BPF that count from the link or the network header. */
+  absolute(offset: number, size: number): number {
+    if (offset >= 0) return this.at(offset, size);
+    const from =
+      offset >= SKF_NET_OFF ? this.network + offset - SKF_NET_OFF : offset >= SKF_LL_OFF ? this.mac + offset - SKF_LL_OFF : -1;
+    return from >= this.#head && from + size <= this.end ? from : -1;
+  }
+
+  /** Makes the packet `length` bytes long, new bytes zero. False if there is no room. */
+  resize(length: number): boolean {
+    if (length < 0 || length > MAX_FRAME || this.data + length > this.#limit) return false;
+    const end = this.data + length;
+    if (end > this.end) this.memory.u8.fill(0, this.end, end);
+    this.end = end;
+    this.publish();
+    return true;
+  }
+
+  /** Puts `count` zero bytes before the data. False if there is no room. */
+  grow(count: number): boolean {
+    if (count < 0 || this.data - count < this.#head) return false;
+    this.memory.u8.fill(0, this.data - count, this.data);
+    this.data -= count;
+    this.mac = this.data;
+    this.publish();
+    return true;
+  }
+
+  /** A number for the packet's flow, never 0. Computed once, from addresses and ports (IP) or else from the link header. */
+  flowHash(): number {
+    if (this.hash === 0) this.hash = hashFlow(this.memory.u8.subarray(this.mac, this.end), this.network - this.mac) || 1;
+    return this.hash;
+  }
+
+  /** Whether a filter for this protocol (ETH_P_*, host order) looks at the packet. */
+  isProtocol(protocol: number): boolean {
+    return protocol === ETH_P_ALL || protocol === this.protocol;
+  }
+}
+
+/** ETH_P_* of the frame at `at`, as the receiving side reads it: a length instead of a type means IEEE 802. */
+function frameProtocol(bytes: Uint8Array, at: number): number {
+  const type = ((bytes[at + 12] ?? 0) << 8) | (bytes[at + 13] ?? 0);
+  if (type >= 0x600) return type;
+  return bytes[at + 14] === 0xff && bytes[at + 15] === 0xff ? 0x0001 : 0x0004;
+}
+
+function hashFlow(frame: Uint8Array, network: number): number {
+  const version = (frame[network] ?? 0) >> 4;
+  const [from, to] = version === 4 ? [12, 24] : version === 6 ? [8, 44] : [-network, 0];
+  let hash = 0x811c9dc5; // FNV-1a
+  for (const byte of frame.subarray(network + from, network + to)) hash = Math.imul(hash ^ byte, 0x01000193);
+  return hash >>> 0;
+}
+
+function swap16(n: number): number {
+  return ((n & 0xff) << 8) | ((n >> 8) & 0xff);
+}

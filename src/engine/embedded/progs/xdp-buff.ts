@@ -1,0 +1,105 @@
+import type { LinearMemory } from '../memory.ts';
+import type { Redirect } from './packet.ts';
+
+/** `struct xdp_md`: offset of each field. `data`, `data_end` and `data_meta` are addresses. */
+// biome-ignore format: aligned table
+export const XDP_MD = {
+  data: 0, data_end: 4, data_meta: 8, ingress_ifindex: 12, rx_queue_index: 16, egress_ifindex: 20,
+} as const;
+export const XDP_MD_SIZE = 24;
+export const XDP_PACKET_HEADROOM = 256;
+/** What a driver leaves behind the frame. Bytes. */
+export const XDP_TAILROOM = 320;
+
+/** A frame in linear memory as an XDP program sees it, with its `struct xdp_md` (rounded up to 32 bytes) before it. */
+export class XdpBuff {
+  readonly memory: LinearMemory;
+  /** Address of the `struct xdp_md`. */
+  readonly context: number;
+  readonly #head: number;
+  readonly #limit: number;
+  /** Addresses; `meta` equals `data` where there is no metadata. */
+  meta: number;
+  data: number;
+  end: number;
+  ifindex = 0;
+  rxQueue = 0;
+  redirect: Redirect | undefined;
+
+  private constructor(memory: LinearMemory, context: number, frame: Uint8Array, metaLength: number) {
+    this.memory = memory;
+    this.context = context;
+    this.#head = context + 32;
+    this.meta = this.#head + XDP_PACKET_HEADROOM - metaLength;
+    this.data = this.meta + metaLength;
+    this.end = this.meta + frame.length;
+    this.#limit = this.end + XDP_TAILROOM;
+    memory.u8.set(frame, this.meta);
+  }
+
+  /**
+   * `frame`: metadata (its first `metaLength` bytes, at most XDP_PACKET_HEADROOM) and the Ethernet frame. `undefined` if there is no memory for
+   * it. Give it back with {@link XdpBuff.free}.
+   */
+  static create(memory: LinearMemory, frame: Uint8Array, metaLength = 0): XdpBuff | undefined {
+    const context = memory.alloc(32 + XDP_PACKET_HEADROOM + frame.length + XDP_TAILROOM);
+    return context === 0 ? undefined : new XdpBuff(memory, context, frame, metaLength);
+  }
+
+  free(): void {
+    this.memory.free(this.context);
+  }
+
+  get length(): number {
+    return this.end - this.data;
+  }
+
+  /** Address of `size` bytes at `offset` from the start of the data, or -1. */
+  at(offset: number, size: number): number {
+    return offset >= 0 && size >= 0 && offset + size <= this.length ? this.data + offset : -1;
+  }
+
+  publish(): void {
+    const view = this.memory.dv;
+    view.setUint32(this.context + XDP_MD.data, this.data, true);
+    view.setUint32(this.context + XDP_MD.data_end, this.end, true);
+    view.setUint32(this.context + XDP_MD.data_meta, this.meta, true);
+    view.setUint32(this.context + XDP_MD.ingress_ifindex, this.ifindex, true);
+    view.setUint32(this.context + XDP_MD.rx_queue_index, this.rxQueue, true);
+    view.setUint32(this.context + XDP_MD.egress_ifindex, 0, true);
+  }
+
+  /** Moves the start of the data by `delta` bytes, metadata with it. False where there is no room, or no packet would be left. */
+  adjustHead(delta: number): boolean {
+    const data = this.data + delta;
+    const meta = this.meta + delta;
+    if (meta < this.#head || data > this.end - ETH_HLEN) return false;
+    this.memory.u8.copyWithin(meta, this.meta, this.data);
+    this.data = data;
+    this.meta = meta;
+    this.publish();
+    return true;
+  }
+
+  /** Moves the end by `delta` bytes; new bytes are zero. */
+  adjustTail(delta: number): boolean {
+    const end = this.end + delta;
+    if (end > this.#limit || end < this.data + ETH_HLEN) return false;
+    if (delta > 0) this.memory.u8.fill(0, this.end, end);
+    this.end = end;
+    this.publish();
+    return true;
+  }
+
+  /** Moves the start of the metadata by `delta` bytes: a multiple of 4, 255 bytes at most. */
+  adjustMeta(delta: number): boolean {
+    const meta = this.meta + delta;
+    const length = this.data - meta;
+    if (meta < this.#head || length < 0 || length > 255 || length % 4 !== 0) return false;
+    this.meta = meta;
+    this.publish();
+    return true;
+  }
+}
+
+const ETH_HLEN = 14;
