@@ -20,7 +20,7 @@ export interface Context {
 
 /**
  * One command: a row of the table in `commands/index.ts`. It yields a result and never prints; `text` is that result for people, `json` for
- * programs (default: the result as it is, `null` for none).
+ * programs (default: the result as it is, `null` for none). Of an AsyncIterable each item is a result, printed as it comes.
  */
 export interface Command<T> {
   /** The words that select it. */
@@ -32,8 +32,6 @@ export interface Command<T> {
   run(context: Context, words: Words): T | Promise<T>;
   text(result: T): string;
   json?(result: T): unknown;
-  /** For results that come one by one for as long as the command runs: printed as they come. `text` is then not used. */
-  readonly stream?: boolean;
 }
 
 /** The table holds commands of all result types; each is only ever used with its own result. */

@@ -1,14 +1,12 @@
 import { readFileSync } from 'node:fs';
-import { createEmbeddedKernel } from '../engine/embedded/index.ts';
-import { createLinuxKernel, createLinuxPacketLab } from '../engine/linux/index.ts';
-import { BpfError, UsageError } from '../errors.ts';
+import { UsageError } from '../errors.ts';
 import { connectOrStart, defaultSocket, RemoteKernel } from '../server/index.ts';
 import type { Kernel } from '../sys/kernel.ts';
 import type { PacketLab } from '../sys/lab.ts';
 import { strace } from '../sys/strace.ts';
 import type { Context } from './command.ts';
 import { commandTable } from './commands/index.ts';
-import { EXIT } from './exit.ts';
+import { EXIT, exitCode } from './exit.ts';
 import { type Options, parseOptions } from './options.ts';
 import { reportError, runCommand } from './run.ts';
 
@@ -23,33 +21,46 @@ interface Machine {
   readonly lab: PacketLab;
 }
 
-function makeMachine(name: string): Machine {
+/** Loads what the kernel of this name needs, and nothing else: a command starts in the time that its imports take. */
+async function machineMaker(name: string): Promise<() => Machine> {
   switch (name) {
-    case 'embedded': {
-      const kernel = connectOrStart(defaultSocket());
-      return { kernel, lab: kernel };
-    }
+    case 'embedded':
+      return () => ofRemote(connectOrStart(defaultSocket()));
     case 'inprocess':
-      return createEmbeddedKernel();
+      return createEmbedded();
     case 'linux': {
-      const kernel = createLinuxKernel();
-      return { kernel, lab: createLinuxPacketLab(kernel) };
+      const { createLinuxKernel, createLinuxPacketLab } = await import('../engine/linux/index.ts');
+      return () => {
+        const kernel = createLinuxKernel();
+        return { kernel, lab: createLinuxPacketLab(kernel) };
+      };
     }
-    default: {
+    default:
       if (!name.includes('/') && !name.includes('\\')) {
         throw new UsageError(`--kernel ${name}: embedded, linux, inprocess, or the path of a socket is expected`);
       }
-      const kernel = new RemoteKernel(name);
-      return { kernel, lab: kernel };
-    }
+      return () => ofRemote(new RemoteKernel(name));
   }
 }
 
-function makeContext(options: Options, signal: AbortSignal): { context: Context; dispose(): void } {
+async function createEmbedded() {
+  const { createEmbeddedKernel } = await import('../engine/embedded/index.ts');
+  return createEmbeddedKernel;
+}
+
+function ofRemote(kernel: RemoteKernel): Machine {
+  return { kernel, lab: kernel };
+}
+
+function makeContext(
+  options: Options,
+  make: () => Machine,
+  signal: AbortSignal,
+): { context: Context; dispose(): void } {
   let machine: Machine | undefined;
   const get = (): Machine => {
     if (machine === undefined) {
-      const made = makeMachine(options.kernel);
+      const made = make();
       machine = options.strace ? { ...made, kernel: strace(made.kernel, (line) => output.err(`${line}\n`)) } : made;
     }
     return machine;
@@ -89,30 +100,30 @@ function readFile(path: string): Uint8Array {
 function version(): string {
   const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
   const { version: number }: { version: string } = JSON.parse(text);
-  return `skep ${number}`;
+  return number;
 }
 
 async function main(): Promise<number> {
   const abort = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => abort.abort());
-  let options: Options;
+  const argv = process.argv.slice(2);
   try {
-    options = parseOptions(process.argv.slice(2), process.env);
+    const options = parseOptions(argv, process.env);
+    if (options.version) {
+      output.out(options.json ? `${JSON.stringify({ version: version() })}\n` : `skep ${version()}\n`);
+      return EXIT.ok[0];
+    }
+    const words = options.help ? ['help', ...options.words] : options.words.length === 0 ? ['help'] : options.words;
+    const { context, dispose } = makeContext(options, await machineMaker(options.kernel), abort.signal);
+    try {
+      return await runCommand(commandTable(createEmbedded), { ...options, words }, context, output);
+    } finally {
+      dispose();
+    }
   } catch (error) {
-    if (!(error instanceof BpfError)) throw error;
-    reportError(error, { json: process.argv.includes('-j'), pretty: false }, output);
-    return EXIT.usage[0];
-  }
-  if (options.version) {
-    output.out(options.json ? `${JSON.stringify({ version: version().slice(5) })}\n` : `${version()}\n`);
-    return 0;
-  }
-  const words = options.help ? ['help', ...options.words] : options.words.length === 0 ? ['help'] : options.words;
-  const { context, dispose } = makeContext(options, abort.signal);
-  try {
-    return await runCommand(commandTable(createEmbeddedKernel), { ...options, words }, context, output);
-  } finally {
-    dispose();
+    // Only the options are not understood yet, so how to print the error is not known either.
+    reportError(error, { json: argv.includes('-j') || argv.includes('--json'), pretty: false }, output);
+    return exitCode(error);
   }
 }
 

@@ -24,4 +24,5 @@ export {
   setFilter,
   setQdisc,
 } from './tc.ts';
+export { TraceLog } from './trace.ts';
 export { formatXlated, type XlatedLine } from './xlated.ts';

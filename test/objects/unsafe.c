@@ -4,7 +4,7 @@
 #include "../../examples/include/tc_map.h"
 
 struct bpf_elf_map SEC("maps") precious = {
-	.type = BPF_MAP_TYPE_ARRAY, .size_key = 4, .size_value = 4, .max_elem = 1, .pinning = PIN_GLOBAL_NS,
+	.type = BPF_MAP_TYPE_HASH, .size_key = 4, .size_value = 4, .max_elem = 1, .pinning = PIN_GLOBAL_NS,
 };
 
 SEC("classifier")

@@ -11,8 +11,8 @@ import { serveCommand } from './serve.ts';
 import { filterCommands, filterDelete, filterGet, filterShow, qdiscCommands, qdiscShow } from './tc.ts';
 import { progTracelog } from './tracelog.ts';
 
-/** All commands. The order decides what an abbreviation means: the first that matches. `makeKernel` makes what `serve` serves. */
-export function commandTable(makeKernel: () => SharedKernel): readonly AnyCommand[] {
+/** All commands. The order decides what an abbreviation means: the first that matches. `loadKernel` brings what makes the kernel of `serve`. */
+export function commandTable(loadKernel: () => Promise<() => SharedKernel>): readonly AnyCommand[] {
   const commands: readonly AnyCommand[] = [
     qdiscShow,
     ...qdiscCommands,
@@ -47,7 +47,7 @@ export function commandTable(makeKernel: () => SharedKernel): readonly AnyComman
     fsMv,
     fsRm,
     plan,
-    serveCommand(defaultSocket, makeKernel),
+    serveCommand(defaultSocket, loadKernel),
     helpCommand(() => commands),
   ];
   return commands;

@@ -2,8 +2,8 @@ import { UsageError } from '../../errors.ts';
 import { claimSocket, connectIfServed, type SharedKernel, serve } from '../../server/index.ts';
 import { type AnyCommand, command } from '../command.ts';
 
-/** `makeKernel` is the composition root's: it alone makes engines. */
-export function serveCommand(defaultPath: () => string, makeKernel: () => SharedKernel): AnyCommand {
+/** `loadKernel` is the composition root's: it alone makes engines. */
+export function serveCommand(defaultPath: () => string, loadKernel: () => Promise<() => SharedKernel>): AnyCommand {
   return command<string>({
     path: ['serve'],
     usage: '[--socket PATH] [--stop]',
@@ -21,6 +21,7 @@ export function serveCommand(defaultPath: () => string, makeKernel: () => Shared
       if (claimed === undefined)
         throw new UsageError(`a kernel is served at ${path} already; stop it with \`skep serve --stop\``);
       try {
+        const makeKernel = await loadKernel();
         const server = serve(makeKernel(), claimed.server);
         context.signal.addEventListener('abort', () => server.stop(), { once: true });
         context.note(

@@ -1,29 +1,76 @@
 import type { BtfObject } from './btf-object.ts';
-import type { Clock } from './clock.ts';
-import type { IdTable } from './ids.ts';
+import { Clock } from './clock.ts';
+import { type MountTable, mountStandard } from './fs/mounts.ts';
+import { IdTable } from './ids.ts';
 import type { BpfMap } from './maps/map.ts';
-import type { LinearMemory } from './memory.ts';
-import type { Network } from './net/network.ts';
+import { LinearMemory } from './memory.ts';
+import { Network } from './net/network.ts';
+import { Process } from './process.ts';
 import type { BpfProg } from './progs/prog.ts';
-import type { TraceLog } from './trace-log.ts';
+import { createRandom } from './random.ts';
+import { TraceLog } from './trace-log.ts';
+
+export interface MachineOptions {
+  /** Possible CPUs, 1 to 64; 2 if not said, so that a wrong stride with per-CPU maps shows. */
+  readonly cpus?: number | undefined;
+  /** For bpf_get_prandom_u32 and the hash of maps. The same seed gives the same machine. */
+  readonly seed?: number | undefined;
+  /** `manual`: time stands still until the lab moves it. */
+  readonly clock?: 'monotonic' | 'manual' | undefined;
+}
+
+const MAX_CPUS = 64;
+const DEFAULT_SEED = 0x5ceb;
 
 /** Everything of one embedded kernel that its processes share. */
-export declare class Machine {
-  readonly memory: LinearMemory;
-  /** Possible CPUs: the stride of per-CPU maps. Programs run on CPU `cpu`. */
+export class Machine {
+  readonly memory = new LinearMemory();
+  /** Possible CPUs: the stride of per-CPU maps. */
   readonly cpus: number;
-  cpu: number;
+  /** The CPU that programs run on. */
+  cpu = 0;
+  /** The process whose system call is running: its id, or 0. */
+  pid = 0;
   readonly clock: Clock;
   /** Unsigned 32-bit, from a seeded generator: bpf_get_prandom_u32. */
-  random(): number;
+  readonly random: () => number;
   readonly trace: TraceLog;
-  readonly maps: IdTable<BpfMap>;
-  readonly progs: IdTable<BpfProg>;
-  readonly btfs: IdTable<BtfObject>;
+  readonly maps = new IdTable<BpfMap>();
+  readonly progs = new IdTable<BpfProg>();
+  readonly btfs = new IdTable<BtfObject>();
+  readonly mounts: MountTable;
   readonly network: Network;
+  readonly #mapsByAddress = new Map<number, BpfMap>();
+  #lastPid = 0;
 
-  adoptMap(map: BpfMap): { id: number; address: number };
-  dropMap(map: BpfMap): void;
+  constructor(options: MachineOptions = {}) {
+    const { cpus = 2, seed = DEFAULT_SEED, clock } = options;
+    this.cpus = Math.min(Math.max(Math.trunc(cpus) || 1, 1), MAX_CPUS);
+    this.clock = new Clock(clock);
+    this.random = createRandom(seed);
+    this.trace = new TraceLog(this);
+    this.mounts = mountStandard(this);
+    this.network = new Network(this);
+  }
+
+  /** A new process: its own fds, the same maps, programs and files. */
+  openProcess(): Process {
+    return new Process(this, ++this.#lastPid);
+  }
+
+  /** The map's id. `map.address` has to be known already. */
+  adoptMap(map: BpfMap): number {
+    this.#mapsByAddress.set(map.address, map);
+    return this.maps.add(map);
+  }
+
+  dropMap(map: BpfMap): void {
+    this.#mapsByAddress.delete(map.address);
+    this.maps.remove(map.id);
+  }
+
   /** The map whose header is at this address, for helpers that a program hands a map. */
-  mapAt(address: number): BpfMap | undefined;
+  mapAt(address: number): BpfMap | undefined {
+    return this.#mapsByAddress.get(address);
+  }
 }

@@ -1,15 +1,16 @@
-import { PageRuns, PAGE_SIZE } from './page-runs.ts';
-import { Slabs } from './slabs.ts';
+import { SysError } from '../../errors.ts';
+import { errno } from '../../uapi/errno.ts';
+import { PAGE_SIZE, PageRuns } from './page-runs.ts';
+import { MAX_SMALL, Slabs } from './slabs.ts';
+import { reserveMemory, type WasmMemory } from './wasm-memory.ts';
 
-/** WebAssembly's own page. */
+/** Bytes of WebAssembly's own page. */
 const WASM_PAGE = 65536;
 /** Below this address nothing is ever allocated, so that a null pointer plus an offset is found out. */
 export const NULL_PAGE = 65536;
 /** 2 GiB: every address is a positive 32-bit integer. Where so much address space cannot be reserved, less is tried. */
-const MAXIMA = [32768, 16384, 8192, 4096, 2048];
-const INITIAL_PAGES = 2;
-/** Blocks up to this size share pages; larger ones get pages of their own. */
-const MAX_SMALL = 2048;
+const MAXIMA = [32768, 16384, 8192, 4096, 2048, 1024];
+const INITIAL = 2;
 
 /**
  * The memory of a machine: map values, contexts, packets and stacks, at the addresses that programs see. One shared `WebAssembly.Memory`, so
@@ -18,12 +19,94 @@ const MAX_SMALL = 2048;
  * What says which part is taken is kept outside of it: a program that writes where it should not can spoil data, never the allocator.
  */
 export class LinearMemory {
-  readonly memory: WebAssembly.Memory;
-  /** Views of the whole memory. New ones after each growth: do not keep them across a call that may allocate. */
-  u8!: Uint8Array;
-  i32!: Int32Array;
-  dv!: DataView;
-  readonly #pages: PageRuns;
-  readonly #slabs: Slabs;
-  #used = 0;
+  readonly memory: WasmMemory;
+  /** Views of the whole memory, new ones after each growth: do not keep them across a call that may allocate. */
+  u8: Uint8Array;
+  i32: Int32Array;
+  dv: DataView;
+  readonly #pages = new PageRuns();
+  readonly #slabs = new Slabs(this.#pages);
+  /** Above this address nothing was ever taken, so it is still zero. */
+  #touched = NULL_PAGE;
+
+  /** Throws SysError ENOMEM where no address space is left. */
+  constructor() {
+    const memory = reserveMemory(INITIAL, MAXIMA);
+    if (memory === undefined) {
+      throw new SysError(errno.ENOMEM, 'mmap', {
+        detail:
+          'no address space is left for the memory of another embedded kernel; dispose of those that are not used',
+      });
+    }
+    this.memory = memory;
+    this.u8 = new Uint8Array(memory.buffer);
+    this.i32 = new Int32Array(memory.buffer);
+    this.dv = new DataView(memory.buffer);
+    this.#pages.extend(this.u8.length / PAGE_SIZE);
+    this.#pages.take(NULL_PAGE / PAGE_SIZE); // the first run, at address 0
+  }
+
+  /** Address of `size` zeroed bytes, a multiple of 8; 0 if the memory is exhausted. */
+  alloc(size: number): number {
+    if (!(size >= 0 && size < 2 ** 31)) return 0;
+    let address = this.#take(size);
+    if (address === 0) {
+      if (!this.#grow(size)) return 0;
+      address = this.#take(size);
+      if (address === 0) return 0;
+    }
+    const end = address + this.#sizeAt(address);
+    this.u8.fill(0, address, Math.min(end, this.#touched));
+    this.#touched = Math.max(this.#touched, end);
+    return address;
+  }
+
+  /** Gives back what {@link LinearMemory.alloc} handed out; 0 is ignored. */
+  free(address: number): void {
+    if (address === 0) return;
+    if (this.#slabs.sizeAt(address) > 0) this.#slabs.release(address);
+    else if (address >= NULL_PAGE && address % PAGE_SIZE === 0 && this.#pages.takenAt(address / PAGE_SIZE) > 0) {
+      this.#pages.release(address / PAGE_SIZE);
+    } else throw new Error(`embedded kernel: 0x${address.toString(16)} is freed, but not allocated`);
+  }
+
+  /** Whether `size` bytes from `address` on are memory and not in the null page. Says nothing about whose they are. */
+  check(address: number, size: number): boolean {
+    return address >= NULL_PAGE && size >= 0 && address + size <= this.u8.length;
+  }
+
+  /** Bytes that the memory has now. */
+  get size(): number {
+    return this.u8.length;
+  }
+
+  #take(size: number): number {
+    if (size <= MAX_SMALL) return this.#slabs.take(Math.max(size, 1));
+    const page = this.#pages.take(Math.ceil(size / PAGE_SIZE));
+    return page === undefined ? 0 : page * PAGE_SIZE;
+  }
+
+  #sizeAt(address: number): number {
+    return this.#slabs.sizeAt(address) || this.#pages.takenAt(address / PAGE_SIZE) * PAGE_SIZE;
+  }
+
+  /** By an eighth, so that many small steps do not make many views, or by what is needed. */
+  #grow(size: number): boolean {
+    const need = Math.ceil(size / WASM_PAGE) + 1;
+    return this.#growBy(Math.max(need, Math.ceil(this.u8.length / WASM_PAGE / 8))) || this.#growBy(need);
+  }
+
+  #growBy(wasmPages: number): boolean {
+    const before = this.u8.length;
+    try {
+      this.memory.grow(wasmPages);
+    } catch {
+      return false; // RangeError: past the maximum, or the system has no memory left
+    }
+    this.u8 = new Uint8Array(this.memory.buffer);
+    this.i32 = new Int32Array(this.memory.buffer);
+    this.dv = new DataView(this.memory.buffer);
+    this.#pages.extend((this.u8.length - before) / PAGE_SIZE);
+    return true;
+  }
 }

@@ -62,7 +62,9 @@ export function planInfo(attr: BpfAttr<'BPF_OBJ_GET_INFO_BY_FD'>): InfoPlan {
   }
   const info = given.slice(0, length);
   const arrays = Object.entries(attr.arrays ?? {});
-  const kind = kindOf(Number(attr.bpf_fd ?? 0));
+  const kinds: Readonly<Record<string, Kind>> = KINDS;
+  const name = fdKind(Number(attr.bpf_fd ?? 0)) ?? '';
+  const kind = Object.hasOwn(kinds, name) ? kinds[name] : undefined;
   if (kind === undefined) {
     // A link, or something that will be refused: nothing that the struct says is passed on, so there is nothing to follow.
     info.fill(0);
@@ -114,17 +116,13 @@ function clearPointer(info: Uint8Array, name: string): void {
   if (offset !== undefined) info.fill(0, offset, offset + 8);
 }
 
-/** What an fd is, by the name that the kernel gives its file. */
-function kindOf(fd: number): Kind | undefined {
-  let target: string;
+/** What an fd is, by the name that the kernel gives its file: `bpf-map`, `bpf-prog`, `btf`, …; `undefined` if that cannot be told. */
+export function fdKind(fd: number): string | undefined {
   try {
-    target = readlinkSync(`/proc/self/fd/${fd}`);
+    return /^anon_inode:\[?([\w-]+)\]?$/.exec(readlinkSync(`/proc/self/fd/${fd}`))?.[1];
   } catch {
     return undefined; // no such fd, or no procfs
   }
-  const name = /^anon_inode:\[?([\w-]+)\]?$/.exec(target)?.[1] ?? '';
-  const kinds: Readonly<Record<string, Kind>> = KINDS;
-  return Object.hasOwn(kinds, name) ? kinds[name] : undefined;
 }
 
 function fault(detail: string): SysError {

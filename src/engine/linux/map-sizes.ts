@@ -3,6 +3,7 @@ import { SysError } from '../../errors.ts';
 import type { BpfAttr } from '../../uapi/attr.ts';
 import { mapTypeNumber } from '../../uapi/bpf.ts';
 import { bpfMapInfo } from '../../uapi/info.ts';
+import { fdKind } from './info.ts';
 import { align8 } from './memory.ts';
 import { checkFs } from './syscall.ts';
 
@@ -23,15 +24,16 @@ const PER_CPU: ReadonlySet<number> = new Set([
 ]);
 
 /**
- * By fd, `undefined` for what is no map. Of the process and not of one kernel object, because fds are: one kernel object may close a number that
+ * By fd. Of the process and not of one kernel object, because fds are: one kernel object may close a number that
  * another one is given again.
  */
-const known = new Map<number, MapSizes | undefined>();
+const known = new Map<number, MapSizes>();
 
 /** The sizes of the map that `fd` is, asked for once; `undefined` if it is none. */
 export function mapSizes(fd: number, getInfo: (attr: BpfAttr<'BPF_OBJ_GET_INFO_BY_FD'>) => void): MapSizes | undefined {
   const sizes = known.get(fd);
   if (sizes !== undefined) return sizes;
+  if ((fdKind(fd) ?? 'bpf-map') !== 'bpf-map') return undefined;
   const info = new Uint8Array(bpfMapInfo.size);
   try {
     getInfo({ bpf_fd: fd, info_len: info.length, info });

@@ -1,7 +1,7 @@
 import type { Machine } from '../machine.ts';
 import type { BpfMap } from '../maps/map.ts';
 import type { LinearMemory } from '../memory.ts';
-import { type Packet, Skb, XdpBuff } from '../progs/packet.ts';
+import type { Packet, Skb, XdpBuff } from '../progs/packet.ts';
 
 /**
  * What a helper takes in each of r1 to r5, and what its `call` gets for it. The verifier of Linux proves these facts before a program runs;
@@ -96,7 +96,10 @@ export function helper<const A extends readonly ArgKind[]>(row: HelperRow<A>): H
   return { id, name, gplOnly, args, returns, invoke: invoker(args, call) };
 }
 
-function invoker(args: readonly ArgKind[], call: (env: HelperEnv, ...values: readonly unknown[]) => number): Helper['invoke'] {
+function invoker(
+  args: readonly ArgKind[],
+  call: (env: HelperEnv, ...values: readonly unknown[]) => number,
+): Helper['invoke'] {
   const [k1, k2, k3, k4, k5] = args;
   // Written out by number of arguments: a spread would allocate on each call.
   switch (args.length) {
@@ -173,11 +176,11 @@ function argument(
     case 'ctx':
       return isContext(env, value, top) ? value : env.fail(`R${n} of the call is not the context`);
     case 'skb':
-      return isContext(env, value, top) && env.packet instanceof Skb
+      return isContext(env, value, top) && env.packet?.kind === 'skb'
         ? env.packet
         : env.fail(`R${n} of the call is not the context of a packet`);
     case 'xdp':
-      return isContext(env, value, top) && env.packet instanceof XdpBuff
+      return isContext(env, value, top) && env.packet?.kind === 'xdp'
         ? env.packet
         : env.fail(`R${n} of the call is not the context of an XDP program`);
   }

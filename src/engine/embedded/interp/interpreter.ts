@@ -54,9 +54,7 @@ export class Interpreter {
     this.#depth++;
     try {
       const value = run.execute({ code, context, packet, program, budget: this.budget });
-      return run.fault === undefined
-        ? { value, high: run.high[0] ?? 0, fault: undefined }
-        : this.#failed(run.fault);
+      return run.fault === undefined ? { value, high: run.high[0] ?? 0, fault: undefined } : this.#failed(run.fault);
     } finally {
       this.#depth--;
     }

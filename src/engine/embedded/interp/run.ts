@@ -1,11 +1,12 @@
 import type { Helper, HelperEnv } from '../helpers/helper.ts';
 import type { Machine } from '../machine.ts';
 import type { BpfMap } from '../maps/map.ts';
+import { ProgArray } from '../maps/prog-array.ts';
 import type { LinearMemory } from '../memory.ts';
 import type { Packet } from '../progs/packet.ts';
 import type { BpfProg } from '../progs/prog.ts';
-import { atomicUpdate } from './atomic.ts';
 import { Divider, mulHigh, swap16, swap32 } from './arith.ts';
+import { atomicUpdate } from './atomic.ts';
 import { CODES, type Code, IMM, REGISTERS } from './code.ts';
 import type { Fault } from './fault.ts';
 
@@ -119,7 +120,7 @@ export class Run implements HelperEnv {
       switch (code[pc++]) {
         case 0x0f: // add64
           low[d] = a + b;
-          high[d] = ah + bh + (((a + b) >>> 0) < a >>> 0 ? 1 : 0);
+          high[d] = ah + bh + ((a + b) >>> 0 < a >>> 0 ? 1 : 0);
           continue;
         case 0x0c: // add32
           low[d] = a + b;
@@ -605,7 +606,7 @@ export class Run implements HelperEnv {
   /** False: outside the packet. r1 to r5 are lost in such a load, as in a call. */
   #loadPacket(opcode: number, offset: number, index: number): boolean {
     const { packet } = this;
-    if (!(packet instanceof Skb)) {
+    if (packet?.kind !== 'skb') {
       this.fail('this program type has no packet to load from');
       return true;
     }

@@ -1,6 +1,6 @@
 import { ETH_P_ALL } from '../../../uapi/netlink.ts';
 import type { LinearMemory } from '../memory.ts';
-import { ETH_HLEN, MAX_FRAME, type Redirect } from './packet.ts';
+import { ETH_HLEN, type Redirect } from './packet.ts';
 
 /** `struct __sk_buff` of Linux 6.18: offset of each field that is filled or read here. Those of a socket stay 0. */
 // biome-ignore format: aligned table
@@ -11,16 +11,24 @@ export const SK_BUFF = {
 } as const;
 export const SK_BUFF_SIZE = 192;
 
-/** The fields of the context that keep what a program writes, as `[offset, bytes]`; the others are set anew before each run. */
-type U32Field = 'mark' | 'queue_mapping' | 'priority' | 'tc_index' | 'tc_classid' | 'wire_len' | 'gso_segs' | 'gso_size';
+/** Fields that keep what is written to the context; the others are set anew before each run. */
+type U32Field =
+  | 'mark'
+  | 'queue_mapping'
+  | 'priority'
+  | 'tc_index'
+  | 'tc_classid'
+  | 'wire_len'
+  | 'gso_segs'
+  | 'gso_size';
 
 export const PACKET_HOST = 0;
 export const PACKET_BROADCAST = 1;
 export const PACKET_MULTICAST = 2;
 export const PACKET_OTHERHOST = 3;
 
-const HEADROOM = 256;
-const TAILROOM = 320;
+/** So that a program whose view starts at the network header can still read the link header before it. */
+const HEADROOM = 64;
 
 // Classic BPF and LD_ABS: offsets from here on are relative to the network header, from LL_OFF on to the link header.
 const SKF_NET_OFF = -0x100000;
@@ -40,20 +48,20 @@ export interface SkbInput {
 /**
  * A packet in linear memory, with its `struct __sk_buff` before it:
  *
- *     context      head            data           end             limit
- *     +------------+---------------+--------------+---------------+
- *     | __sk_buff  | headroom      | frame …      | tailroom      |
- *     +------------+---------------+--------------+---------------+
+ *     context      head            data           end
+ *     +------------+---------------+--------------+
+ *     | __sk_buff  | headroom      | frame …      |
+ *     +------------+---------------+--------------+
  *
  * Programs read and write the context itself: no verifier rewrites their accesses. {@link Skb.publish} sets it before a run; what a program
  * may write (mark, cb, tc_classid, …) has no other place, the rest is kept here and out of its reach.
  */
 export class Skb {
+  readonly kind = 'skb';
   readonly memory: LinearMemory;
   /** Address of the `struct __sk_buff`. */
   readonly context: number;
   readonly #head: number;
-  readonly #limit: number;
   /** Address of the first byte that programs see, and of the one after the last. */
   data: number;
   end: number;
@@ -75,7 +83,6 @@ export class Skb {
     this.#head = context + SK_BUFF_SIZE;
     this.data = this.#head + HEADROOM;
     this.end = this.data + input.frame.length;
-    this.#limit = this.end + TAILROOM;
     memory.u8.set(input.frame, this.data);
     this.mac = this.data;
     this.network = this.data + ETH_HLEN;
@@ -88,7 +95,7 @@ export class Skb {
 
   /** `undefined` if there is no memory for it. Give it back with {@link Skb.free}. */
   static create(memory: LinearMemory, input: SkbInput): Skb | undefined {
-    const context = memory.alloc(SK_BUFF_SIZE + HEADROOM + input.frame.length + TAILROOM);
+    const context = memory.alloc(SK_BUFF_SIZE + HEADROOM + input.frame.length);
     return context === 0 ? undefined : new Skb(memory, context, input);
   }
 
@@ -148,33 +155,18 @@ export class Skb {
   absolute(offset: number, size: number): number {
     if (offset >= 0) return this.at(offset, size);
     const from =
-      offset >= SKF_NET_OFF ? this.network + offset - SKF_NET_OFF : offset >= SKF_LL_OFF ? this.mac + offset - SKF_LL_OFF : -1;
+      offset >= SKF_NET_OFF
+        ? this.network + offset - SKF_NET_OFF
+        : offset >= SKF_LL_OFF
+          ? this.mac + offset - SKF_LL_OFF
+          : -1;
     return from >= this.#head && from + size <= this.end ? from : -1;
-  }
-
-  /** Makes the packet `length` bytes long, new bytes zero. False if there is no room. */
-  resize(length: number): boolean {
-    if (length < 0 || length > MAX_FRAME || this.data + length > this.#limit) return false;
-    const end = this.data + length;
-    if (end > this.end) this.memory.u8.fill(0, this.end, end);
-    this.end = end;
-    this.publish();
-    return true;
-  }
-
-  /** Puts `count` zero bytes before the data. False if there is no room. */
-  grow(count: number): boolean {
-    if (count < 0 || this.data - count < this.#head) return false;
-    this.memory.u8.fill(0, this.data - count, this.data);
-    this.data -= count;
-    this.mac = this.data;
-    this.publish();
-    return true;
   }
 
   /** A number for the packet's flow, never 0. Computed once, from addresses and ports (IP) or else from the link header. */
   flowHash(): number {
-    if (this.hash === 0) this.hash = hashFlow(this.memory.u8.subarray(this.mac, this.end), this.network - this.mac) || 1;
+    if (this.hash === 0)
+      this.hash = hashFlow(this.memory.u8.subarray(this.mac, this.end), this.network - this.mac) || 1;
     return this.hash;
   }
 

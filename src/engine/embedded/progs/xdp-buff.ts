@@ -1,5 +1,5 @@
 import type { LinearMemory } from '../memory.ts';
-import type { Redirect } from './packet.ts';
+import { ETH_HLEN, type Redirect } from './packet.ts';
 
 /** `struct xdp_md`: offset of each field. `data`, `data_end` and `data_meta` are addresses. */
 // biome-ignore format: aligned table
@@ -8,11 +8,14 @@ export const XDP_MD = {
 } as const;
 export const XDP_MD_SIZE = 24;
 export const XDP_PACKET_HEADROOM = 256;
-/** What a driver leaves behind the frame. Bytes. */
-export const XDP_TAILROOM = 320;
+/** Bytes at the very start of the headroom that the kernel keeps for itself. */
+const XDP_FRAME_SIZE = 40;
+/** Bytes that a frame can grow to: a page without its headroom and the 320 bytes that the kernel keeps behind it. */
+export const XDP_MAX_FRAME = 4096 - XDP_PACKET_HEADROOM - 320;
 
 /** A frame in linear memory as an XDP program sees it, with its `struct xdp_md` (rounded up to 32 bytes) before it. */
 export class XdpBuff {
+  readonly kind = 'xdp';
   readonly memory: LinearMemory;
   /** Address of the `struct xdp_md`. */
   readonly context: number;
@@ -33,7 +36,7 @@ export class XdpBuff {
     this.meta = this.#head + XDP_PACKET_HEADROOM - metaLength;
     this.data = this.meta + metaLength;
     this.end = this.meta + frame.length;
-    this.#limit = this.end + XDP_TAILROOM;
+    this.#limit = Math.max(this.end, this.#head + XDP_PACKET_HEADROOM + XDP_MAX_FRAME);
     memory.u8.set(frame, this.meta);
   }
 
@@ -42,7 +45,7 @@ export class XdpBuff {
    * it. Give it back with {@link XdpBuff.free}.
    */
   static create(memory: LinearMemory, frame: Uint8Array, metaLength = 0): XdpBuff | undefined {
-    const context = memory.alloc(32 + XDP_PACKET_HEADROOM + frame.length + XDP_TAILROOM);
+    const context = memory.alloc(32 + XDP_PACKET_HEADROOM + Math.max(frame.length, XDP_MAX_FRAME));
     return context === 0 ? undefined : new XdpBuff(memory, context, frame, metaLength);
   }
 
@@ -73,7 +76,7 @@ export class XdpBuff {
   adjustHead(delta: number): boolean {
     const data = this.data + delta;
     const meta = this.meta + delta;
-    if (meta < this.#head || data > this.end - ETH_HLEN) return false;
+    if (meta < this.#head + XDP_FRAME_SIZE || data > this.end - ETH_HLEN) return false;
     this.memory.u8.copyWithin(meta, this.meta, this.data);
     this.data = data;
     this.meta = meta;
@@ -95,11 +98,9 @@ export class XdpBuff {
   adjustMeta(delta: number): boolean {
     const meta = this.meta + delta;
     const length = this.data - meta;
-    if (meta < this.#head || length < 0 || length > 255 || length % 4 !== 0) return false;
+    if (meta < this.#head + XDP_FRAME_SIZE || length < 0 || length > 255 || length % 4 !== 0) return false;
     this.meta = meta;
     this.publish();
     return true;
   }
 }
-
-const ETH_HLEN = 14;

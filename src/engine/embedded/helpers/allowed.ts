@@ -1,0 +1,30 @@
+import type { HelperName } from '../../../uapi/helpers.ts';
+
+/** Which helpers a program type may call, as lists that build on each other. Names as in enum bpf_func_id, without `bpf_`. */
+// biome-ignore format: aligned lists
+const COMMON = [
+  'map_lookup_elem', 'map_update_elem', 'map_delete_elem', 'ktime_get_ns', 'ktime_get_boot_ns', 'ktime_get_coarse_ns', 'jiffies64',
+  'trace_printk', 'get_prandom_u32', 'get_smp_processor_id', 'get_numa_node_id', 'tail_call',
+] as const satisfies readonly HelperName[];
+
+// biome-ignore format: aligned lists
+export const SOCKET_FILTER_HELPERS = [
+  ...COMMON, 'skb_load_bytes', 'skb_load_bytes_relative',
+] as const satisfies readonly HelperName[];
+
+// biome-ignore format: aligned lists
+export const CGROUP_SKB_HELPERS = [
+  ...SOCKET_FILTER_HELPERS,
+] as const satisfies readonly HelperName[];
+
+// biome-ignore format: aligned lists
+export const TC_HELPERS = [
+  ...SOCKET_FILTER_HELPERS, 'skb_store_bytes', 'skb_pull_data', 'l3_csum_replace', 'l4_csum_replace', 'csum_diff', 'csum_update',
+  'clone_redirect', 'redirect', 'get_cgroup_classid', 'get_route_realm', 'get_hash_recalc', 'set_hash_invalid', 'set_hash', 'skb_change_type',
+] as const satisfies readonly HelperName[];
+
+// biome-ignore format: aligned lists
+export const XDP_HELPERS = [
+  ...COMMON, 'csum_diff', 'redirect', 'xdp_adjust_head', 'xdp_adjust_meta', 'xdp_adjust_tail', 'xdp_get_buff_len', 'xdp_load_bytes',
+  'xdp_store_bytes',
+] as const satisfies readonly HelperName[];

@@ -1,0 +1,115 @@
+import { errno } from '../../../uapi/errno.ts';
+import { helper } from './helper.ts';
+
+const BPF_F_HDR_FIELD_MASK = 0xf;
+const BPF_F_PSEUDO_HDR = 1 << 4;
+const BPF_F_MARK_MANGLED_0 = 1 << 5;
+const BPF_F_MARK_ENFORCE = 1 << 6;
+const BPF_F_IPV6 = 1 << 7;
+
+/** Replaces a 2- or 4-byte value that the IPv4 header's checksum at `offset` covers; size 0: `to` is a difference by csum_diff. */
+export const l3_csum_replace = helper({
+  id: 10,
+  name: 'l3_csum_replace',
+  args: ['skb', 'anything', 'u64', 'u64', 'u64'],
+  returns: 'integer',
+  call(env, skb, offset, from, to, flags) {
+    if (flags > BPF_F_HDR_FIELD_MASK || offset < 0 || offset > 0xffff || offset & 1)
+      return offset < 0 || offset > 0xffff ? -errno.EFAULT : -errno.EINVAL;
+    const at = skb.at(offset, 2);
+    if (at < 0) return -errno.EFAULT;
+    const difference = replaced(flags & BPF_F_HDR_FIELD_MASK, from, to);
+    if (difference === undefined) return -errno.EINVAL;
+    const view = env.memory.dv;
+    view.setUint16(at, adjust(view.getUint16(at, true), difference), true);
+    return 0;
+  },
+});
+
+/** As l3_csum_replace, for the checksum of TCP, UDP or ICMP. */
+export const l4_csum_replace = helper({
+  id: 11,
+  name: 'l4_csum_replace',
+  args: ['skb', 'anything', 'u64', 'u64', 'u64'],
+  returns: 'integer',
+  call(env, skb, offset, from, to, flags) {
+    const known = BPF_F_HDR_FIELD_MASK | BPF_F_PSEUDO_HDR | BPF_F_MARK_MANGLED_0 | BPF_F_MARK_ENFORCE | BPF_F_IPV6;
+    if (flags > known || (flags & ~known) !== 0) return -errno.EINVAL;
+    if (offset < 0 || offset > 0xffff || offset & 1) return -errno.EFAULT;
+    const at = skb.at(offset, 2);
+    if (at < 0) return -errno.EFAULT;
+    const view = env.memory.dv;
+    const sum = view.getUint16(at, true);
+    const mangled = (flags & BPF_F_MARK_MANGLED_0) !== 0;
+    // A UDP checksum of 0 says that there is none, and stays so.
+    if (mangled && (flags & BPF_F_MARK_ENFORCE) === 0 && sum === 0) return 0;
+    const difference = replaced(flags & BPF_F_HDR_FIELD_MASK, from, to);
+    if (difference === undefined) return -errno.EINVAL;
+    const adjusted = adjust(sum, difference);
+    view.setUint16(at, mangled && adjusted === 0 ? 0xffff : adjusted, true);
+    return 0;
+  },
+});
+
+/** The difference that replacing the bytes at `from` by those at `to` makes to a checksum, folded to 16 bits; `seed` is added. */
+export const csum_diff = helper({
+  id: 28,
+  name: 'csum_diff',
+  args: ['mem_or_null', 'mem_size', 'mem_or_null', 'mem_size', 'anything'],
+  returns: 'integer',
+  call(env, from, fromSize, to, toSize, seed) {
+    if ((fromSize | toSize) & 3) return -errno.EINVAL;
+    let sum = seed >>> 0;
+    sum = add(sum, ~sum16(env.memory.dv, from, fromSize) >>> 0, fromSize > 0);
+    sum = add(sum, sum16(env.memory.dv, to, toSize), toSize > 0);
+    return fold(sum);
+  },
+});
+
+/** Adds to the checksum of the whole packet, which this kernel does not keep: always the answer of a packet without one. */
+export const csum_update = helper({
+  id: 40,
+  name: 'csum_update',
+  args: ['skb', 'anything'],
+  returns: 'integer',
+  call: () => -errno.ENOTSUPP,
+});
+
+/** One's complement difference of a field of `size` bytes that changes from `from` to `to`; `undefined` for a size that there is not. */
+function replaced(size: number, from: number, to: number): number | undefined {
+  switch (size) {
+    case 0:
+      return from === 0 ? to >>> 0 : undefined;
+    case 2:
+      return (~from & 0xffff) + (to & 0xffff);
+    case 4:
+      return add(~from >>> 0, to >>> 0, true);
+    default:
+      return undefined;
+  }
+}
+
+/** The checksum field `sum` after what it covers changed by `difference`. */
+function adjust(sum: number, difference: number): number {
+  return ~fold(add(~sum & 0xffff, difference >>> 0, true)) & 0xffff;
+}
+
+/** One's complement addition of 32-bit words. */
+function add(a: number, b: number, when: boolean): number {
+  if (!when) return a;
+  const sum = a + b;
+  return sum > 0xffffffff ? sum - 0xffffffff : sum;
+}
+
+function sum16(view: DataView, at: number, size: number): number {
+  let sum = 0;
+  // 2^32 / 2^16 words could overflow the exact range of no number; csum_diff's sizes are far below.
+  for (let i = 0; i < size; i += 2) sum += view.getUint16(at + i, true);
+  return fold(sum);
+}
+
+function fold(sum: number): number {
+  let folded = sum;
+  while (folded > 0xffff) folded = (folded % 0x10000) + Math.floor(folded / 0x10000);
+  return folded;
+}

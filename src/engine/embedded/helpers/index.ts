@@ -1,0 +1,22 @@
+import * as csum from './csum.ts';
+import type { Helper } from './helper.ts';
+import * as map from './map.ts';
+import * as redirect from './redirect.ts';
+import * as skb from './skb.ts';
+import * as system from './system.ts';
+import * as tail from './tail-call.ts';
+import * as time from './time.ts';
+import * as trace from './trace.ts';
+import * as xdp from './xdp.ts';
+
+/** Every helper of the embedded kernel. To add one is to add its row to a family's file and its name to the lists that allow it. */
+const ALL: readonly Helper[] = [map, time, trace, system, tail, skb, csum, redirect, xdp].flatMap((family) =>
+  Object.values(family).filter((value): value is Helper => typeof value === 'object'),
+);
+
+/** By id; `undefined` where there is none. */
+export const HELPER_BY_ID: readonly (Helper | undefined)[] = (() => {
+  const table: (Helper | undefined)[] = [];
+  for (const row of ALL) table[row.id] = row;
+  return table;
+})();

@@ -1,0 +1,42 @@
+import { TC_ACT_REDIRECT, TC_ACT_SHOT } from '../../../uapi/bpf.ts';
+import { errno } from '../../../uapi/errno.ts';
+import { XDP_ABORTED, XDP_REDIRECT } from '../../../uapi/xdp.ts';
+import { helper } from './helper.ts';
+
+/** Into the device's ingress instead of out of it. */
+export const BPF_F_INGRESS = 1 << 0;
+
+/** Says where the packet shall go; the program returns the result as its verdict. */
+export const redirect = helper({
+  id: 23,
+  name: 'redirect',
+  args: ['anything', 'u64'],
+  returns: 'integer',
+  call(env, ifindex, flags) {
+    const { packet } = env;
+    switch (packet?.kind) {
+      case 'skb':
+        if (flags > BPF_F_INGRESS) return TC_ACT_SHOT;
+        packet.redirect = { ifindex: ifindex >>> 0, flags };
+        return TC_ACT_REDIRECT;
+      case 'xdp':
+        if (flags !== 0) return XDP_ABORTED;
+        packet.redirect = { ifindex: ifindex >>> 0, flags };
+        return XDP_REDIRECT;
+      case undefined:
+        return env.fail('this program has no packet to redirect');
+    }
+  },
+});
+
+/** Sends a copy of the packet to a device now. -EINVAL where there is no such device. */
+export const clone_redirect = helper({
+  id: 13,
+  name: 'clone_redirect',
+  args: ['skb', 'anything', 'u64'],
+  returns: 'integer',
+  call(env, skb, ifindex, flags) {
+    if (flags > BPF_F_INGRESS) return -errno.EINVAL;
+    return env.machine.network.forward(skb.frame(), ifindex >>> 0, flags === BPF_F_INGRESS ? 'ingress' : 'egress');
+  },
+});

@@ -1,0 +1,40 @@
+import { type HelperEnv, helper } from './helper.ts';
+
+/** CLOCK_MONOTONIC. The embedded machine never sleeps, so it is also the time since boot. */
+function now(env: HelperEnv): number {
+  const ns = env.machine.clock.now();
+  env.resultHigh = Number(BigInt.asIntN(32, ns >> 32n));
+  return Number(BigInt.asIntN(32, ns));
+}
+
+export const ktime_get_ns = helper({
+  id: 5,
+  name: 'ktime_get_ns',
+  gplOnly: false,
+  args: [],
+  returns: 'u64',
+  call: now,
+});
+
+export const ktime_get_boot_ns = helper({ id: 125, name: 'ktime_get_boot_ns', args: [], returns: 'u64', call: now });
+
+export const ktime_get_coarse_ns = helper({
+  id: 160,
+  name: 'ktime_get_coarse_ns',
+  args: [],
+  returns: 'u64',
+  call: now,
+});
+
+/** In ticks of 4 ms, as with CONFIG_HZ=250. */
+export const jiffies64 = helper({
+  id: 118,
+  name: 'jiffies64',
+  args: [],
+  returns: 'u64',
+  call(env) {
+    const ticks = env.machine.clock.now() / 4_000_000n;
+    env.resultHigh = Number(BigInt.asIntN(32, ticks >> 32n));
+    return Number(BigInt.asIntN(32, ticks));
+  },
+});

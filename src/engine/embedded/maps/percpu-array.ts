@@ -1,0 +1,102 @@
+import { roundUp } from '../../../bytes/round.ts';
+import { mapTypeNumber } from '../../../uapi/bpf.ts';
+import { errno } from '../../../uapi/errno.ts';
+import { ARRAY_OVERHEAD, checkArraySizes, checkArrayUpdate, nextIndex } from './array.ts';
+import { ACCESS_FLAGS, checkFlags, MAX_PERCPU_VALUE } from './check.ts';
+import { BpfMap, type Descriptors, MAP_HEADER_SIZE, type MapAttr, type MapType } from './map.ts';
+
+/** BPF_MAP_TYPE_PERCPU_ARRAY: an array with one value for each possible CPU. */
+export const percpuArray: MapType = {
+  name: 'percpu_array',
+  type: mapTypeNumber.percpu_array,
+  keyless: false,
+  integerKey: true,
+  check(attr) {
+    const refused = checkFlags(attr.flags, ACCESS_FLAGS) || checkArraySizes(attr);
+    if (refused !== 0) return refused;
+    return roundUp(attr.valueSize, 8) > MAX_PERCPU_VALUE ? -errno.E2BIG : 0;
+  },
+  create(machine, attr) {
+    const stride = roundUp(attr.valueSize, 8);
+    const address = machine.memory.alloc(MAP_HEADER_SIZE + stride * machine.cpus * attr.maxEntries);
+    return address === 0 ? -errno.ENOMEM : new PercpuArrayMap(machine, attr, address);
+  },
+};
+
+/**
+ * In linear memory the values follow the header: for each index one value of `roundUp(valueSize, 8)` bytes for each CPU, which is also how
+ * user space sees an element. The type's own fields of the header:
+ *
+ *      32          36                 40
+ *     ┌───────────┬──────────────────┬────────┐
+ *     │ values    │ bytes per value  │ cpus   │
+ *     └───────────┴──────────────────┴────────┘
+ */
+export class PercpuArrayMap extends BpfMap {
+  override readonly batch = ['lookup', 'update'] as const;
+  readonly values: number;
+  /** Bytes from one CPU's value to the next. */
+  readonly stride: number;
+
+  constructor(machine: BpfMap['machine'], attr: MapAttr, address: number) {
+    super(machine, attr, address);
+    this.values = address + MAP_HEADER_SIZE;
+    this.stride = roundUp(attr.valueSize, 8);
+    machine.memory.dv.setUint32(address + 32, this.values, true);
+    machine.memory.dv.setUint32(address + 36, this.stride, true);
+    machine.memory.dv.setUint32(address + 40, machine.cpus, true);
+  }
+
+  override get userValueSize(): number {
+    return this.stride * this.machine.cpus;
+  }
+
+  lookup(key: number): number {
+    const element = this.#element(key);
+    return element === 0 ? 0 : element + this.machine.cpu * this.stride;
+  }
+
+  update(key: number, value: number, flags: number): number {
+    const refused = this.#checkUpdate(key, flags);
+    if (refused !== 0) return refused;
+    this.machine.memory.u8.copyWithin(this.lookup(key), value, value + this.attr.valueSize);
+    return 0;
+  }
+
+  delete(_key: number): number {
+    return -errno.EINVAL;
+  }
+
+  nextKey(key: number, next: number): number {
+    return nextIndex(this, key, next);
+  }
+
+  copyOut(key: number, out: number): number {
+    const element = this.#element(key);
+    if (element === 0) return -errno.ENOENT;
+    this.machine.memory.u8.copyWithin(out, element, element + this.userValueSize);
+    return 0;
+  }
+
+  override copyIn(key: number, value: number, flags: number, _from: Descriptors): number {
+    const refused = this.#checkUpdate(key, flags);
+    if (refused !== 0) return refused;
+    this.machine.memory.u8.copyWithin(this.#element(key), value, value + this.userValueSize);
+    return 0;
+  }
+
+  memoryUsage(): number {
+    const { maxEntries } = this.attr;
+    return ARRAY_OVERHEAD + 8 * maxEntries + this.userValueSize * maxEntries;
+  }
+
+  /** Address of all CPUs' values, or 0. */
+  #element(key: number): number {
+    const index = this.machine.memory.dv.getUint32(key, true);
+    return index < this.attr.maxEntries ? this.values + index * this.userValueSize : 0;
+  }
+
+  #checkUpdate(key: number, flags: number): number {
+    return checkArrayUpdate(this.machine.memory.dv.getUint32(key, true), this.attr.maxEntries, flags);
+  }
+}

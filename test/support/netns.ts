@@ -1,0 +1,46 @@
+import { spawnSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { linuxMissing, type Ran, root } from './kernels.ts';
+
+/**
+ * A network and a mount namespace with their own bpffs and tracefs, without packets that nobody sent, until the command ends. Nothing done inside
+ * to devices, filters, pins and mounts is seen outside or outlives it.
+ */
+const ENTER = [
+  'mount -t bpf bpf /sys/fs/bpf',
+  '{ mount -t tracefs tracefs /sys/kernel/tracing || true; }',
+  '{ for f in all default; do echo 1 > /proc/sys/net/ipv6/conf/$f/disable_ipv6; done 2>/dev/null || true; }',
+  'exec "$@"',
+].join(' && ');
+
+/** Runs a command in such namespaces, as a child. Where {@link linuxMissing} gives a reason it cannot work: ask first. */
+export function runInNamespace(command: string, args: readonly string[], timeoutMs = 60_000): Ran {
+  const words = ['--net', '--mount', '--propagation', 'private', 'sh', '-c', ENTER, 'sh', command, ...args];
+  const { status, signal, stdout, stderr, error } = spawnSync('unshare', words, {
+    cwd: root,
+    encoding: 'utf8',
+    timeout: timeoutMs,
+    env: { ...process.env, NO_COLOR: '1' },
+  });
+  if (error !== undefined) throw error;
+  if (status === null) throw new Error(`${command} in a namespace was ended by ${signal}`);
+  return { status, stdout, stderr };
+}
+
+/** Files of tests that only make sense inside: `x.netns.ts`, which vitest runs there by a configuration of their own. */
+export function namespaceTests(): string[] {
+  return ['src', 'test'].flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+      .filter((file) => file.endsWith('.netns.ts'))
+      .map((file) => `${folder}/${file}`),
+  );
+}
+
+/** Runs such files with vitest in one namespace. */
+export function runNamespaceTests(files: readonly string[]): Ran {
+  const vitest = join(root, 'node_modules/vitest/vitest.mjs');
+  return runInNamespace(process.execPath, [vitest, 'run', '--config', 'test/support/netns.config.ts', ...files]);
+}
+
+export { linuxMissing as namespaceMissing };
