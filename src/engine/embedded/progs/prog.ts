@@ -1,4 +1,5 @@
 import type { BtfObject } from '../btf-object.ts';
+import { type Code, decodeProgram } from '../interp/code.ts';
 import type { Machine } from '../machine.ts';
 import type { BpfMap } from '../maps/map.ts';
 import { RefCounted } from '../refs.ts';
@@ -32,12 +33,19 @@ export class BpfProg extends RefCounted {
   readonly id: number;
   runCount = 0n;
   runTimeNs = 0n;
+  #code: Code | undefined;
 
   constructor(machine: Machine, attr: ProgAttr) {
     super();
     this.machine = machine;
     this.attr = attr;
     this.id = machine.progs.add(this);
+  }
+
+  /** Decoded for the interpreter, once. */
+  get code(): Code {
+    this.#code ??= decodeProgram(this.attr.runnable);
+    return this.#code;
   }
 
   protected override destroy(): void {
