@@ -8,7 +8,9 @@ import { type CommandKernel, root, startEmbedded } from './support/kernels.ts';
 /** The fenced blocks of a document in one language. */
 function blocks(file: string, language: string): string[] {
   const text = readFileSync(join(root, file), 'utf8');
-  return [...text.matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\`$`, 'gm'))].map((match) => match[1] ?? '');
+  return [...text.matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\`$`, 'gm'))].map(
+    (match) => match[1] ?? '',
+  );
 }
 
 describe.each(['README.md', 'docs/library.md'])('the programs in %s', (file) => {
@@ -50,7 +52,12 @@ describe('the commands in docs/cli.md', () => {
     expect(lines.length).toBeGreaterThan(10);
     for (const line of lines) {
       const { id } = line.includes(' id ') ? JSON.parse(kernel.ok('-j', 'map', 'show', 'name', 'shared')) : { id: 0 };
-      kernel.ok(...line.replace(/ id \d+/, ` id ${id}`).split(' ').slice(1));
+      kernel.ok(
+        ...line
+          .replace(/ id \d+/, ` id ${id}`)
+          .split(' ')
+          .slice(1),
+      );
       // The prog section shares the map of this object, which a user of that section has loaded.
       if (line.startsWith('skep tc filter del')) {
         kernel.ok(...'tc filter add dev veth0 egress bpf da obj examples/cgroup/tc_count.bpf.o'.split(' '));

@@ -32,7 +32,13 @@ build test/objects/btf_maps.c test/objects/btf_maps.o
 build test/objects/calls.c test/objects/calls.o
 build test/objects/mixed.c test/objects/mixed.o
 build test/objects/types.c test/objects/types.o
+build test/objects/swap.c test/objects/swap.o
 build test/objects/tail.c test/objects/tail.o
+build test/objects/slots.c test/objects/slots.o
+build test/objects/hidden.c test/objects/hidden.o
+build test/objects/loops.c test/objects/loops.o -mcpu=v4
+build test/objects/calls.c test/objects/calls_v1.o -mcpu=v1
+build test/objects/types.c test/objects/types_be.o --target=bpfeb
 for words in 4 5 6 7 8 9; do
 	build test/objects/elf_map.c "test/objects/elf_map_$words.o" -g0 -DWORDS=$words
 done

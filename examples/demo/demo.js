@@ -1,7 +1,18 @@
 // The main job on the embedded kernel, step by step: two programs from one object file, loaded one after the other, share one map.
 // Run it with `npm run demo`. It needs no root, no Linux and no compiler.
 import { readFileSync } from 'node:fs';
-import { addDevice, findProgram, load, openMap, openObject, planMaps, setDeviceUp, setFilter, setQdisc } from 'skep';
+import {
+  addDevice,
+  findProgram,
+  load,
+  openMap,
+  openObject,
+  planMaps,
+  setDeviceUp,
+  setFilter,
+  setQdisc,
+  TraceLog,
+} from 'skep';
 import { createEmbeddedKernel } from 'skep/embedded';
 
 const say = (line = '') => console.log(line);
@@ -33,7 +44,7 @@ function run(name) {
   say('  four packets out: egress counts each of them');
   lab.send('veth0', 'ingress', frame);
   const [line] = trace.lines();
-  say(`  one packet in:    ingress prints "${line.replace(/^.*: /, '')}"`);
+  say(`  one packet in:    ingress prints "${line.replace(/^.*bpf_trace_printk: /, '')}"`);
   say(`  => ${new Set(ids).size === 1 ? 'one map, shared' : 'two maps: ingress never sees what egress counts'}`);
 }
 

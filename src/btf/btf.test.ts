@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { objectBytes } from '../../test/support/objects.ts';
 import { parseElf } from '../elf/index.ts';
 import { parseBtf } from './btf.ts';
+import { decodeValue, encodeValue } from './value.ts';
 
 const bytes =
   parseElf(objectBytes('test/objects/types.o')).sections.find((section) => section.name === '.BTF')?.data ??
@@ -17,7 +18,7 @@ function madeOf(...words: readonly number[]): Uint8Array {
   return blob;
 }
 const info = (kind: number, count = 0) => (kind << 24) | count;
-const [INT, PTR, ARRAY, STRUCT, TYPEDEF] = [1, 2, 3, 4, 8];
+const [INT, PTR, ARRAY, STRUCT, ENUM, TYPEDEF] = [1, 2, 3, 4, 6, 8];
 
 describe('parseBtf', () => {
   it('finds types by name and follows them', () => {
@@ -49,6 +50,20 @@ describe('parseBtf', () => {
     expect(() => parseBtf(blob)).toThrow(
       expect.objectContaining({ name: 'ObjectError', message: expect.stringContaining(message) }),
     );
+  });
+
+  it('refuses integers and enumerators that no machine has', () => {
+    expect(() => parseBtf(madeOf(1, info(INT), 3, 24)).type(1)).toThrow('int a has 24 bits at bit 0 of 3 bytes');
+    expect(() => parseBtf(madeOf(1, info(INT), 4, 33)).type(1)).toThrow('int a has 33 bits at bit 0 of 4 bytes');
+    expect(() => parseBtf(madeOf(1, info(ENUM), 0x40000000)).type(1)).toThrow('enum a has 1073741824 bytes');
+  });
+
+  it('does not decode structs within themselves without end', () => {
+    // struct { struct a; struct a; }, of no size, in which each a is the struct itself.
+    const bytes = madeOf(1, info(STRUCT, 2), 0, 0, 1, 0, 0, 1, 0);
+    const btf = parseBtf(bytes);
+    expect(() => decodeValue(btf, 1, new Uint8Array(0))).toThrow('struct a nests too deep or is too large to decode');
+    expect(() => encodeValue(btf, 1, { x: 1 })).toThrow('struct a nests too deep or is too large to encode');
   });
 
   it('does not follow typedefs in a circle', () => {

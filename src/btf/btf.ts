@@ -7,7 +7,17 @@ const BTF_MAGIC = 0xeb9f;
 const HEADER_SIZE = 24;
 /** References that may be followed from one type to the next; the kernel allows 32 and real chains are shorter. */
 export const MAX_RESOLVE = 32;
+/** Characters of a name: the kernel's KSYM_NAME_LEN. */
+const MAX_NAME = 512;
+/** Characters of all names together: records may share their names, and so multiply. That of vmlinux are 2 million. */
+const MAX_NAMES = 1 << 26;
 const VOID: BtfType = { kind: 'void', name: '' };
+
+/** Types by name. */
+interface Index {
+  readonly ids: Map<string, number[]>;
+  readonly first: { [K in BtfKind]?: Map<string, number> };
+}
 
 interface Layout {
   readonly littleEndian: boolean;
@@ -31,7 +41,7 @@ export class Btf {
   readonly #firstId: number;
   readonly #firstString: number;
   readonly #decoded = new Map<number, BtfType>();
-  #byName: Map<string, number[]> | undefined;
+  #index: Index | undefined;
 
   /** Use {@link parseBtf}. */
   constructor(bytes: Uint8Array, layout: Layout, offsets: Uint32Array, base: Btf | undefined) {
@@ -67,44 +77,34 @@ export class Btf {
     return type;
   }
 
-  /** Ids of this BTF (not of its base) and where their records start, in bytes. */
-  *records(): Generator<readonly [id: number, offset: number]> {
-    for (const [index, offset] of this.#offsets.entries()) yield [this.#firstId + index, offset];
+  /** Ids of the types of one kind in this BTF (not in its base) and where their records start, in bytes. */
+  *records(kind: BtfKind): Generator<readonly [id: number, offset: number]> {
+    const view = new DataView(this.bytes.buffer, this.bytes.byteOffset, this.bytes.byteLength);
+    for (const [index, offset] of this.#offsets.entries()) {
+      if (kindOf(view.getUint32(offset + 4, this.littleEndian)) === kind) yield [this.#firstId + index, offset];
+    }
   }
 
-  /** The text at an offset of the string section. */
-  string(offset: number): string {
-    if (this.base !== undefined && offset < this.#firstString) return this.base.string(offset);
+  /** The text at an offset of the string section, or the first `limit` characters of it. */
+  string(offset: number, limit = Number.POSITIVE_INFINITY): string {
+    if (this.base !== undefined && offset < this.#firstString) return this.base.string(offset, limit);
     const { strings, stringsEnd } = this.#layout;
     const at = strings + offset - this.#firstString;
     if (at >= stringsEnd || (at < strings && offset !== 0)) {
       throw new ObjectError(`a name at 0x${offset.toString(16)} is outside the string section`, { section: '.BTF' });
     }
-    const text = this.bytes.subarray(at, stringsEnd);
-    if (text.length > 0 && text.indexOf(0) < 0)
-      throw new ObjectError('the string section does not end with a NUL', { section: '.BTF' });
-    return cString(text);
+    return cString(this.bytes.subarray(at, Math.min(at + limit, stringsEnd)));
   }
 
   /** Ids of the types with this name, ascending. */
   named(name: string): readonly number[] {
-    if (this.#byName === undefined) {
-      this.#byName = new Map();
-      for (let id = this.#firstId; id < this.typeCount; id++) {
-        const found = this.#nameOf(id);
-        if (found === '') continue;
-        const ids = this.#byName.get(found);
-        if (ids === undefined) this.#byName.set(found, [id]);
-        else ids.push(id);
-      }
-    }
-    const own = this.#byName.get(name) ?? [];
+    const own = this.#names().ids.get(name) ?? [];
     return this.base === undefined ? own : [...this.base.named(name), ...own];
   }
 
   /** The first type of this kind and name, or `undefined`. */
   find(kind: BtfKind, name: string): number | undefined {
-    return this.named(name).find((id) => this.type(id).kind === kind);
+    return this.base?.find(kind, name) ?? this.#names().first[kind]?.get(name);
   }
 
   /** The type behind typedefs and qualifiers. Throws ObjectError if they go in a circle. */
@@ -158,35 +158,72 @@ export class Btf {
     throw new ObjectError(`type ${id} nests more than ${MAX_RESOLVE} arrays, or goes in a circle`, { section: '.BTF' });
   }
 
-  #nameOf(id: number): string {
-    const offset = this.#offsets[id - this.#firstId];
-    if (offset === undefined) return '';
-    return this.string(new DataView(this.bytes.buffer, this.bytes.byteOffset).getUint32(offset, this.littleEndian));
+  #names(): Index {
+    if (this.#index !== undefined) return this.#index;
+    const index: Index = { ids: new Map(), first: {} };
+    const view = new DataView(this.bytes.buffer, this.bytes.byteOffset, this.bytes.byteLength);
+    let room = MAX_NAMES;
+    for (const [i, offset] of this.#offsets.entries()) {
+      const id = this.#firstId + i;
+      const name = this.#name(view.getUint32(offset, this.littleEndian));
+      if (name === '') continue;
+      room -= name.length;
+      if (room < 0)
+        throw new ObjectError(`the names of its types have more than ${MAX_NAMES} characters`, { section: '.BTF' });
+      const ids = index.ids.get(name);
+      if (ids === undefined) index.ids.set(name, [id]);
+      else ids.push(id);
+      const kind = kindOf(view.getUint32(offset + 4, this.littleEndian));
+      if (kind === undefined) continue;
+      index.first[kind] ??= new Map();
+      const first = index.first[kind];
+      if (!first.has(name)) first.set(name, id);
+    }
+    this.#index = index;
+    return index;
+  }
+
+  /** The name of a type, member or parameter. */
+  #name(offset: number): string {
+    if (offset === 0) return '';
+    const name = this.string(offset, MAX_NAME + 1);
+    if (name.length <= MAX_NAME) return name;
+    throw new ObjectError(`the name that starts with ${name.slice(0, 40)} has more than ${MAX_NAME} characters`, {
+      section: '.BTF',
+    });
   }
 
   #decode(offset: number): BtfType {
+    const place = { section: '.BTF', offset };
     const cursor = new Cursor(this.bytes.subarray(0, this.#layout.typesEnd), this.littleEndian, { section: '.BTF' });
     cursor.offset = offset;
-    const name = this.string(cursor.u32());
+    const name = this.#name(cursor.u32());
     const info = cursor.u32();
     const sizeOrType = cursor.u32();
     const count = info & 0xffff;
     const flag = info >>> 31 === 1;
     const kind = kindOf(info);
+    if ((kind === 'enum' || kind === 'enum64') && !isPowerOfTwo(sizeOrType, 8))
+      throw new ObjectError(`${kind} ${name} has ${sizeOrType} bytes`, place);
+    if (kind === 'float' && sizeOrType > 16) throw new ObjectError(`${kind} ${name} has ${sizeOrType} bytes`, place);
     const list = <T>(read: () => T): T[] => Array.from({ length: count }, read);
     switch (kind) {
       case 'void':
       case undefined:
-        throw new ObjectError(`type kind ${(info >>> 24) & 31} is not known`, { section: '.BTF', offset });
+        throw new ObjectError(`type kind ${(info >>> 24) & 31} is not known`, place);
       case 'int': {
         const data = cursor.u32();
         const encoding = (data >>> 24) & 15;
+        const bits = data & 0xff;
+        const bitOffset = (data >>> 16) & 0xff;
+        if (!isPowerOfTwo(sizeOrType, 16) || bits > 128 || bits + bitOffset > 8 * sizeOrType)
+          throw new ObjectError(`int ${name} has ${bits} bits at bit ${bitOffset} of ${sizeOrType} bytes`, place);
         return {
           kind,
           name,
           size: sizeOrType,
-          bits: data & 0xff,
-          bitOffset: (data >>> 16) & 0xff,
+          bits,
+          bitOffset,
           encoding: encoding & 1 ? 'signed' : encoding & 2 ? 'char' : encoding & 4 ? 'bool' : 'none',
         };
       }
@@ -206,7 +243,7 @@ export class Btf {
           name,
           size: sizeOrType,
           members: list(() => {
-            const member = this.string(cursor.u32());
+            const member = this.#name(cursor.u32());
             const typeId = cursor.u32();
             const at = cursor.u32();
             // With the flag, the top byte is the width of a bit-field.
@@ -219,7 +256,7 @@ export class Btf {
           name,
           size: sizeOrType,
           signed: flag,
-          values: list(() => ({ name: this.string(cursor.u32()), value: BigInt(flag ? cursor.i32() : cursor.u32()) })),
+          values: list(() => ({ name: this.#name(cursor.u32()), value: BigInt(flag ? cursor.i32() : cursor.u32()) })),
         };
       case 'enum64':
         return {
@@ -228,7 +265,7 @@ export class Btf {
           size: sizeOrType,
           signed: flag,
           values: list(() => {
-            const value = this.string(cursor.u32());
+            const value = this.#name(cursor.u32());
             const bits = BigInt(cursor.u32()) | (BigInt(cursor.u32()) << 32n);
             return { name: value, value: flag ? BigInt.asIntN(64, bits) : bits };
           }),
@@ -242,7 +279,7 @@ export class Btf {
           kind,
           name: '',
           returns: sizeOrType,
-          params: list(() => ({ name: this.string(cursor.u32()), typeId: cursor.u32() })),
+          params: list(() => ({ name: this.#name(cursor.u32()), typeId: cursor.u32() })),
         };
       case 'var':
         return { kind, name, typeId: sizeOrType, linkage: cursor.u32() };
@@ -335,6 +372,11 @@ function recordOffsets(bytes: Uint8Array, { littleEndian, types, typesEnd }: Lay
 
 function kindOf(info: number): BtfKind | undefined {
   return BTF_KINDS[(info >>> 24) & 31];
+}
+
+/** 1, 2, 4, … up to `most`. */
+function isPowerOfTwo(n: number, most: number): boolean {
+  return n > 0 && n <= most && (n & (n - 1)) === 0;
 }
 
 function checkedSize(size: number, id: number): number {

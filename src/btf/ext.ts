@@ -22,6 +22,9 @@ export interface InfoRecord {
 }
 
 const BTF_MAGIC = 0xeb9f;
+/** Sections that a table may be about, and characters of their names. */
+const MAX_SECTIONS = 65536;
+const MAX_NAME = 512;
 /** Bytes that a record of each table must have at least. */
 const MIN_RECORD = { func: 8, line: 16, core: 16 } as const;
 
@@ -55,11 +58,13 @@ function parseTable(cursor: Cursor, minimum: number, btf: Btf): InfoTable {
   if (recordSize < minimum || recordSize % 4 !== 0)
     throw new ObjectError(`records of ${recordSize} bytes; ${minimum} at least are expected`, { section: '.BTF.ext' });
   while (cursor.left > 0) {
-    const name = btf.string(cursor.u32());
+    const name = btf.string(cursor.u32(), MAX_NAME);
     const count = cursor.u32();
     const data = cursor.take(count * recordSize);
     const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
     const records = sections.get(name) ?? [];
+    if (sections.size > MAX_SECTIONS)
+      throw new ObjectError(`a table is about more than ${MAX_SECTIONS} sections`, { section: '.BTF.ext' });
     for (let i = 0; i < count; i++) {
       records.push({
         offset: view.getUint32(i * recordSize, btf.littleEndian),

@@ -1,7 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { objectBytes } from '../../test/support/objects.ts';
+import { parseElf } from '../elf/index.ts';
 import { parseObject } from '../object/parse.ts';
+import { parseBtf } from './btf.ts';
 import { type BtfValue, decodeValue, encodeValue } from './value.ts';
 
 const spec = parseObject(objectBytes('test/objects/types.o'), { file: 'types.o' });
@@ -46,6 +48,24 @@ const initial: Record<string, BtfValue> = {
 describe('decodeValue', () => {
   it('reads the initial values of a data section', () => {
     expect(decodeValue(btf, data?.valueTypeId ?? 0, data?.initial ?? new Uint8Array(0))).toEqual(initial);
+  });
+
+  it('reads the same in the other byte order', () => {
+    const elf = parseElf(objectBytes('test/objects/types_be.o'));
+    const section = (name: string) => elf.sections.find((candidate) => candidate.name === name);
+    const big = parseBtf(section('.BTF')?.data ?? new Uint8Array(0));
+    const bytes = section('.data')?.data ?? new Uint8Array(0);
+    for (const [name, value] of Object.entries(initial)) {
+      const variable = big.type(big.find('var', name) ?? 0);
+      const symbol = elf.symbols.find((candidate) => candidate.name === name);
+      if (variable.kind !== 'var' || symbol === undefined) throw new Error(`types_be.o has no variable ${name}`);
+      const own = bytes.subarray(symbol.value, symbol.value + symbol.size);
+      const expected = name === 'shape' ? { ...Object(value), bytes: [1, 2, 3, 4] } : value;
+      expect(decodeValue(big, variable.typeId, own)).toEqual(expected);
+      if (name !== 'shape') expect(encodeValue(big, variable.typeId, value)).toEqual(own);
+    }
+    const shape = big.find('struct', 'shape') ?? 0;
+    expect(decodeValue(big, shape, encodeValue(big, shape, { low: 5, high: -9 }))).toMatchObject({ low: 5, high: -9 });
   });
 
   it('says when there are too few bytes', () => {
@@ -95,9 +115,27 @@ describe('encodeValue', () => {
     ['shape', { high: 16 }, '.high: 16 does not fit in int (-16 to 15)'],
     ['shape', 5, 'an object is expected for struct shape'],
     ['u16v', Uint8Array.of(1, 2, 3), '3 bytes given, 2 expected'],
+    ['shape', JSON.parse('null'), 'an object is expected for struct shape'],
   ])('refuses %s = %j', (name, value, message) => {
     expect(() => encodeValue(btf, typeOf(name), value)).toThrow(
       expect.objectContaining({ name: 'UsageError', message: expect.stringContaining(message) }),
+    );
+  });
+
+  it('writes the variables of a section', () => {
+    const section = data?.valueTypeId ?? 0;
+    const bytes = encodeValue(btf, section, { u8v: 7, shape: { name: 'ball' } }, data?.initial);
+    expect(decodeValue(btf, section, bytes)).toEqual({
+      ...initial,
+      u8v: 7,
+      shape: { ...Object(initial.shape), name: 'ball' },
+    });
+    expect(() => encodeValue(btf, section, { u8w: 7 })).toThrow('.u8w: section .data has no such variable');
+  });
+
+  it('refuses memory that is too small', () => {
+    expect(() => encodeValue(btf, typeOf('shape'), { low: 1 }, new Uint8Array(8))).toThrow(
+      'the value takes 48 bytes, but there are only 8 to put it into',
     );
   });
 

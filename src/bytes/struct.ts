@@ -98,10 +98,16 @@ function arrayLength(kind: string): number {
   return Number(kind.slice(kind.indexOf('[') + 1, -1));
 }
 
+/** Arguments of one call: an engine has a limit for them. */
+const CHUNK = 4096;
+
 /** The text before the first NUL, or all of it if there is none. Latin-1: the kernel's names are bytes. */
 export function cString(bytes: Uint8Array): string {
   const end = bytes.indexOf(0);
+  const length = end < 0 ? bytes.length : end;
   let text = '';
-  for (const byte of end < 0 ? bytes : bytes.subarray(0, end)) text += String.fromCharCode(byte);
+  for (let at = 0; at < length; at += CHUNK) {
+    text += String.fromCharCode(...bytes.subarray(at, Math.min(at + CHUNK, length)));
+  }
   return text;
 }

@@ -96,9 +96,77 @@ describe('parseElf', () => {
     );
   });
 
+  it('finds the number of sections and of their names in the first header, when they are too large for the file header', () => {
+    const count = view.getUint16(60, true);
+    const names = view.getUint16(62, true);
+    const extended = patched(
+      [60, [0, 0]],
+      [62, [0xff, 0xff]],
+      [header(0, 32), [count & 255, count >> 8]],
+      [header(0, 40), [names & 255, names >> 8]],
+    );
+    const shape = (bytes: Uint8Array) => parseElf(bytes).sections.slice(1);
+    expect(shape(extended)).toEqual(shape(object));
+  });
+
+  it('reads the section of a symbol from the extended table', () => {
+    const elf = parseElf(extendSymbol(object, 'map_sh'));
+    const symbol = elf.symbols.find(({ name }) => name === 'map_sh');
+    expect(elf.sections[symbol?.section ?? 0]?.name).toBe('maps');
+  });
+
+  it('refuses names that overlap into more than memory holds', () => {
+    expect(() => parseElf(manyLongNames())).toThrow('the names of the file have more than 4194304 characters together');
+  });
+
   it('refuses every truncation', () => {
     for (let length = 0; length < object.length; length += 7) {
       expect(() => parseElf(object.subarray(0, length))).toThrow(expect.objectContaining({ name: 'ObjectError' }));
     }
   });
 });
+
+/** The object with one more section, SHT_SYMTAB_SHNDX, through which a symbol finds its section. */
+function extendSymbol(original: Uint8Array, name: string): Uint8Array {
+  const elf = parseElf(original);
+  const symbols = elf.sections.find((section) => section.type === 2);
+  const symbol = elf.symbols.find((candidate) => candidate.name === name);
+  if (symbols === undefined || symbol === undefined) throw new Error('no such symbol');
+  const count = elf.sections.length;
+  const indexes = original.length;
+  const headers = indexes + 4 * elf.symbols.length;
+  const bytes = new Uint8Array(headers + 64 * (count + 1));
+  bytes.set(original);
+  bytes.set(original.subarray(table, table + 64 * count), headers);
+  const target = new DataView(bytes.buffer);
+  target.setUint16(symbols.offset + 24 * symbol.index + 6, 0xffff, true);
+  target.setUint32(indexes + 4 * symbol.index, symbol.section, true);
+  target.setBigUint64(40, BigInt(headers), true);
+  target.setUint16(60, count + 1, true);
+  const at = headers + 64 * count;
+  target.setUint32(at + 4, 18, true);
+  target.setBigUint64(at + 24, BigInt(indexes), true);
+  target.setBigUint64(at + 32, BigInt(4 * elf.symbols.length), true);
+  target.setUint32(at + 40, symbols.index, true);
+  return bytes;
+}
+
+/** An ELF file of 64 sections whose names are the ends of one text of a megabyte. */
+function manyLongNames(): Uint8Array {
+  const count = 64;
+  const length = 1 << 20;
+  const bytes = new Uint8Array(64 + 64 * count + length);
+  bytes.set([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1]);
+  const target = new DataView(bytes.buffer);
+  target.setUint16(16, 1, true);
+  target.setBigUint64(40, 64n, true);
+  target.setUint16(58, 64, true);
+  target.setUint16(60, count, true);
+  target.setUint16(62, 1, true);
+  bytes.fill(0x61, 64 + 64 * count, bytes.length - 1);
+  for (let i = 0; i < count; i++) target.setUint32(64 + 64 * i, i, true);
+  target.setUint32(64 + 64 + 4, 3, true);
+  target.setBigUint64(64 + 64 + 24, BigInt(64 + 64 * count), true);
+  target.setBigUint64(64 + 64 + 32, BigInt(length), true);
+  return bytes;
+}

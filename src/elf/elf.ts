@@ -58,6 +58,8 @@ export interface ElfRelocation {
 /** Sections, and symbols, of one file at most. A real object has hundreds. */
 const MAX_SECTIONS = 65536;
 const MAX_SYMBOLS = 1 << 20;
+/** Characters that all names of a file may have together, were each kept on its own: strings of a table may overlap, and so multiply. */
+const MAX_NAMES = 1 << 22;
 
 /** Reads an ELF64 relocatable file of either byte order. Throws ObjectError with section and offset if it is not one, or is damaged. */
 export function parseElf(bytes: Uint8Array): ElfFile {
@@ -108,6 +110,9 @@ function parseHeader(bytes: Uint8Array): Header {
   if (sectionTable === 0) throw new ObjectError('the file has no section table', { offset: 40 });
   if (entrySize !== C.SHDR_SIZE)
     throw new ObjectError(`section headers of ${entrySize} bytes instead of ${C.SHDR_SIZE}`, { offset: 58 });
+  if (sectionTable + Math.max(count, 1) * C.SHDR_SIZE > bytes.length) {
+    throw new ObjectError(`the file has no room for its ${count} section headers`, { offset: sectionTable });
+  }
   // With 65,280 sections or more the real numbers are in the first section header.
   const first = headerAt(bytes, cursor.littleEndian, sectionTable, 0);
   const sectionCount = count === 0 ? first.size : count;
@@ -144,9 +149,9 @@ function parseSections(bytes: Uint8Array, header: Header): ElfSection[] {
       offset: 62,
     });
   }
-  const nameTable = contents(bytes, names, { section: `#${header.nameSection}` });
+  const nameTable = new StringTable(contents(bytes, names, { section: `#${header.nameSection}` }));
   const sections = raw.map((section, index): ElfSection => {
-    const name = string(nameTable, section.name, { section: `#${index}` });
+    const name = nameTable.at(section.name, { section: `#${index}` });
     const data =
       section.type === C.SHT_NULL || section.type === C.SHT_NOBITS
         ? new Uint8Array(0)
@@ -180,16 +185,33 @@ function checkOverlaps(sections: readonly ElfSection[]): void {
   }
 }
 
-/** The NUL-terminated string at `offset` of a string table. */
-function string(table: Uint8Array, offset: number, place: Place): string {
-  const rest = table.subarray(offset);
-  if (offset >= table.length ? offset !== 0 : rest.indexOf(0) < 0) {
-    throw new ObjectError(
-      `its name at 0x${offset.toString(16)} of the string table does not end within the table`,
-      place,
-    );
+/** NUL-terminated strings by their offset, each decoded once. */
+class StringTable {
+  readonly #bytes: Uint8Array;
+  readonly #known = new Map<number, string>();
+  #room = MAX_NAMES;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
   }
-  return cString(rest);
+
+  at(offset: number, place: Place): string {
+    const known = this.#known.get(offset);
+    if (known !== undefined) return known;
+    const end = this.#bytes.indexOf(0, offset);
+    if (end < 0 && !(offset === 0 && this.#bytes.length === 0)) {
+      throw new ObjectError(
+        `its name at 0x${offset.toString(16)} of the string table does not end within the table`,
+        place,
+      );
+    }
+    this.#room -= Math.max(0, end - offset);
+    if (this.#room < 0)
+      throw new ObjectError(`the names of the file have more than ${MAX_NAMES} characters together`, place);
+    const text = cString(this.#bytes.subarray(offset));
+    this.#known.set(offset, text);
+    return text;
+  }
 }
 
 function parseSymbols(sections: readonly ElfSection[], littleEndian: boolean): ElfSymbol[] {
@@ -207,9 +229,10 @@ function parseSymbols(sections: readonly ElfSection[], littleEndian: boolean): E
   const extended = sections.find((section) => section.type === C.SHT_SYMTAB_SHNDX && section.link === table.index);
   const indexes = extended && new Cursor(extended.data, littleEndian, { section: extended.name });
   const cursor = new Cursor(table.data, littleEndian, place);
+  const strings = new StringTable(names.data);
   return Array.from({ length: table.size / C.SYM_SIZE }, (_, index): ElfSymbol => {
     const at = cursor.offset;
-    const name = string(names.data, cursor.u32(), { ...place, offset: at });
+    const name = strings.at(cursor.u32(), { ...place, offset: at });
     const info = cursor.u8();
     const other = cursor.u8();
     let section = cursor.u16();

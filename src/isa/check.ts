@@ -1,6 +1,14 @@
 import { type Insn, insnSlots } from './insn.ts';
 import {
   BPF_ADDR_SPACE_CAST,
+  BPF_CALL,
+  BPF_EXIT,
+  BPF_JA,
+  BPF_JMP,
+  BPF_JMP32,
+  BPF_LDX,
+  BPF_MEM,
+  BPF_MEMSX,
   BPF_PSEUDO_CALL,
   BPF_PSEUDO_FUNC,
   BPF_PSEUDO_KFUNC_CALL,
@@ -8,7 +16,10 @@ import {
   BPF_PSEUDO_MAP_IDX,
   BPF_PSEUDO_MAP_IDX_VALUE,
   BPF_REG_10,
+  CLASS_MASK,
   LD_IMM64,
+  MODE_MASK,
+  OP_MASK,
 } from './opcode.ts';
 import { atomicOf, type Operation, operationOf } from './table.ts';
 
@@ -25,14 +36,12 @@ export interface ProgramProblem {
  * reached, is a verifier's business.
  */
 export function programProblem(insns: readonly Insn[]): ProgramProblem | undefined {
-  return targetsProblem(insns) ?? opcodesProblem(insns) ?? fieldsProblem(insns);
+  return targetsProblem(insns) ?? firstProblem(insns, opcodeProblem) ?? firstProblem(insns, operandProblem);
 }
 
 /** What is wrong with one instruction by itself; `next` is the slot that follows, for the second half of `ld_imm64`. */
 export function insnProblem(insn: Insn, next: Insn | undefined): string | undefined {
-  const operation = operationOf(insn.opcode);
-  if (operation === undefined) return `unknown opcode ${insn.opcode.toString(16).padStart(2, '0')}`;
-  return opcodeProblem(insn, next, operation) ?? operandProblem(insn, operation);
+  return opcodeProblem(insn, next) ?? operandProblem(insn);
 }
 
 /** Calls to this program's functions first: each target starts a function, out of which no jump may lead and which has to end. */
@@ -66,18 +75,6 @@ function functionEnd(insns: readonly Insn[], starts: ReadonlySet<number>, start:
   return end;
 }
 
-function opcodesProblem(insns: readonly Insn[]): ProgramProblem | undefined {
-  return firstProblem(insns, (insn, next) => {
-    const operation = operationOf(insn.opcode);
-    if (operation === undefined) return `unknown opcode ${insn.opcode.toString(16).padStart(2, '0')}`;
-    return opcodeProblem(insn, next, operation);
-  });
-}
-
-function fieldsProblem(insns: readonly Insn[]): ProgramProblem | undefined {
-  return firstProblem(insns, insnProblem);
-}
-
 function firstProblem(
   insns: readonly Insn[],
   problemOf: (insn: Insn, next: Insn | undefined) => string | undefined,
@@ -92,18 +89,13 @@ function firstProblem(
   return undefined;
 }
 
-/** The slot that a jump leads to; `undefined` for what is no jump. */
-export function jumpTarget(insn: Insn, at: number): number | undefined {
-  const operation = operationOf(insn.opcode);
-  switch (operation?.kind) {
-    case 'goto':
-      return at + 1 + (operation.wide ? insn.imm : insn.off);
-    case 'jump':
-    case 'may_goto':
-      return at + 1 + insn.off;
-    default:
-      return undefined;
-  }
+/** The slot that a jump leads to; `undefined` for what is no jump. An opcode of a jump's class that no row has counts as one, as in the kernel. */
+export function jumpTarget({ opcode, off, imm }: Insn, at: number): number | undefined {
+  const insnClass = opcode & CLASS_MASK;
+  if (insnClass !== BPF_JMP && insnClass !== BPF_JMP32) return undefined;
+  const op = opcode & OP_MASK;
+  if (op === BPF_CALL || op === BPF_EXIT) return undefined;
+  return at + 1 + (opcode === (BPF_JMP32 | BPF_JA) ? imm : off);
 }
 
 /** A call of, or the address of, a function of the same program. */
@@ -112,23 +104,32 @@ function isLocalTarget({ opcode, src }: Insn): boolean {
   return operationOf(opcode)?.kind === 'call' && src === BPF_PSEUDO_CALL;
 }
 
-/** What is looked at before anything is followed. */
-function opcodeProblem(insn: Insn, next: Insn | undefined, operation: Operation): string | undefined {
-  if (operation.kind === 'load' && insn.imm !== 0) return 'BPF_LDX uses reserved fields';
+/** What is looked at before any instruction is followed. */
+function opcodeProblem(insn: Insn, next: Insn | undefined): string | undefined {
+  const mode = insn.opcode & MODE_MASK;
+  if ((insn.opcode & CLASS_MASK) === BPF_LDX && ((mode !== BPF_MEM && mode !== BPF_MEMSX) || insn.imm !== 0))
+    return 'BPF_LDX uses reserved fields';
+  const operation = operationOf(insn.opcode);
+  if (operation === undefined) return `unknown opcode ${insn.opcode.toString(16).padStart(2, '0')}`;
   if (operation.kind !== 'ld_imm64') return undefined;
   if (next === undefined || next.opcode !== 0 || next.dst !== 0 || next.src !== 0 || next.off !== 0)
     return 'invalid bpf_ld_imm64 insn';
   const { src } = insn;
   const wantsNoHigh = src === BPF_PSEUDO_MAP_FD || src === BPF_PSEUDO_MAP_IDX;
-  return src > BPF_PSEUDO_MAP_IDX_VALUE || (wantsNoHigh && next.imm !== 0) ? 'unrecognized bpf_ld_imm64 insn' : undefined;
+  return src > BPF_PSEUDO_MAP_IDX_VALUE || (wantsNoHigh && next.imm !== 0)
+    ? 'unrecognized bpf_ld_imm64 insn'
+    : undefined;
 }
 
 /** Fields that the operation has no use for must be zero, and those it has must hold what it takes. */
-function operandProblem(insn: Insn, operation: Operation): string | undefined {
+function operandProblem(insn: Insn): string | undefined {
   const { dst, src, off, imm } = insn;
+  const operation = operationOf(insn.opcode);
   const reserved = (name: string, ...fields: readonly number[]) =>
     fields.some((field) => field !== 0) ? `${name} uses reserved fields` : undefined;
-  switch (operation.kind) {
+  switch (operation?.kind) {
+    case undefined:
+      return undefined;
     case 'alu':
       return aluProblem(insn, operation) ?? registers(insn, operation.source === 'reg', true);
     case 'neg':
@@ -154,6 +155,7 @@ function operandProblem(insn: Insn, operation: Operation): string | undefined {
       return reserved('BPF_LD_[ABS|IND]', dst, off) ?? registers(insn, true, false);
     case 'jump':
       return (
+        registers(insn, false, false) ??
         reserved('BPF_JMP/JMP32', operation.source === 'reg' ? imm : src) ??
         registers(insn, operation.source === 'reg', false)
       );
@@ -200,7 +202,11 @@ function atomicProblem(insn: Insn, size: number): string | undefined {
   }
   if (atomic.op === 'load') return registers(insn, true, true);
   if (atomic.op !== 'store' && size < 4) return 'invalid atomic operand size';
-  return registers(insn, true, false);
+  // The old value goes into src, except that of a cmpxchg.
+  const writesSrc = atomic.fetch && atomic.op !== 'cmpxchg';
+  return (
+    registers(insn, true, false) ?? (writesSrc && insn.src === BPF_REG_10 ? 'frame pointer is read only' : undefined)
+  );
 }
 
 /** r0 to r10 are there, and r10 is not written. */

@@ -1,6 +1,6 @@
 import { helperFunction } from '../uapi/helpers.ts';
 import type { Insn } from './insn.ts';
-import { BPF_ADDR_SPACE_CAST, BPF_PSEUDO_CALL, BPF_PSEUDO_KFUNC_CALL } from './opcode.ts';
+import { BPF_ADDR_PERCPU, BPF_ADDR_SPACE_CAST, BPF_NOSPEC, BPF_PSEUDO_CALL, BPF_PSEUDO_KFUNC_CALL } from './opcode.ts';
 import { ALU_OPS, atomicOf, JUMP_OPS, type MemSize, type Operation, operationOf } from './table.ts';
 
 export interface FormatOptions {
@@ -15,14 +15,20 @@ export interface FormatOptions {
  * `next` is the slot that follows, for the high half of `ld_imm64`.
  */
 export function formatInsn(insn: Insn, next: Insn | undefined, options: FormatOptions = {}): string {
-  const code = `(${insn.opcode.toString(16).padStart(2, '0')})`;
+  const code = insn.opcode.toString(16).padStart(2, '0');
   const operation = operationOf(insn.opcode);
-  return operation === undefined
-    ? `BUG_${code.slice(1, -1)}`
-    : `${code} ${formatOperation(insn, next, operation, options)}`;
+  const text = operation && formatOperation(insn, next, operation, options);
+  if (text !== undefined) return `(${code}) ${text}`;
+  return insn.opcode === BPF_NOSPEC ? `(${code}) nospec` : `BUG_${code}`;
 }
 
-function formatOperation(insn: Insn, next: Insn | undefined, operation: Operation, options: FormatOptions): string {
+/** `undefined`: the operation's opcode is known, but not its variant. */
+function formatOperation(
+  insn: Insn,
+  next: Insn | undefined,
+  operation: Operation,
+  options: FormatOptions,
+): string | undefined {
   const { dst, src, off, imm } = insn;
   switch (operation.kind) {
     case 'alu':
@@ -67,7 +73,8 @@ function formatAlu(insn: Insn, { op, bits, source }: Extract<Operation, { kind: 
   const { dst, src, off, imm } = insn;
   const r = register(bits);
   if (op === 'mov' && source === 'reg') {
-    if (bits === 64 && off === BPF_ADDR_SPACE_CAST && imm !== 0)
+    if (bits === 64 && off === BPF_ADDR_PERCPU) return `r${dst} = &(void __percpu *)(r${src})`;
+    if (bits === 64 && off === BPF_ADDR_SPACE_CAST)
       return `r${dst} = addr_space_cast(r${src}, ${imm >>> 16}, ${imm & 0xffff})`;
     if (off === 8 || off === 16 || off === 32) return `${r}${dst} = (s${off})${r}${src}`;
   }
@@ -76,12 +83,12 @@ function formatAlu(insn: Insn, { op, bits, source }: Extract<Operation, { kind: 
   return `${r}${dst} ${symbol} ${source === 'reg' ? `${r}${src}` : imm}`;
 }
 
-function formatAtomic(insn: Insn, size: MemSize): string {
+function formatAtomic(insn: Insn, size: MemSize): string | undefined {
   const { dst, src, off, imm } = insn;
   const atomic = atomicOf(imm);
   const place = `(${type(size)} *)(r${dst} ${signed(off)})`;
   const width = size === 8 ? '64' : '';
-  if (atomic === undefined) return `atomic operation 0x${(imm >>> 0).toString(16)}`;
+  if (atomic === undefined) return undefined;
   switch (atomic.op) {
     case 'cmpxchg':
       return `r0 = atomic${width}_cmpxchg(${place}, r0, r${src})`;
@@ -101,7 +108,7 @@ function formatAtomic(insn: Insn, size: MemSize): string {
 function formatCall({ src, imm }: Insn): string {
   if (src === BPF_PSEUDO_CALL) return `pc${signed(imm)}`;
   if (src === BPF_PSEUDO_KFUNC_CALL) return `kernel-function#${imm}`;
-  return `${helperFunction(imm) ?? 'unknown'}#${imm}`;
+  return `${(src === 0 ? helperFunction(imm) : undefined) ?? 'unknown'}#${imm}`;
 }
 
 function register(bits: 32 | 64): 'w' | 'r' {

@@ -1,3 +1,4 @@
+export { insnProblem, jumpTarget, type ProgramProblem, programProblem } from './check.ts';
 export { type FormatOptions, formatInsn } from './format.ts';
 export { decodeInsn, decodeInsns, encodeInsns, INSN_SIZE, type Insn, insnSlots, ldImm64 } from './insn.ts';
 export * from './opcode.ts';

@@ -96,5 +96,11 @@ export const BPF_STORE_REL = 0x110;
 /** off of a MOV between registers that changes the address space of an arena pointer. Linux >= 6.9. */
 export const BPF_ADDR_SPACE_CAST = 1;
 
+// What only a kernel puts into a program; `dump xlated` shows it.
+/** off of a MOV between registers: the address becomes this CPU's. Linux >= 6.10. */
+export const BPF_ADDR_PERCPU = -1;
+/** The opcode of a barrier against speculative execution. */
+export const BPF_NOSPEC = BPF_ST | 0xc0;
+
 /** The highest register: the frame pointer, read-only. */
 export const BPF_REG_10 = 10;

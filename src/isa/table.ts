@@ -3,7 +3,7 @@ import * as O from './opcode.ts';
 /**
  * Every opcode that a BPF program may contain (ISA v1 to v4), once. The decoder's check, the printer, the interpreter and what comes later read
  * this table; an opcode without a row is unknown. Which values `off`, `imm` and `src` may have beyond what the row says is decided in
- * {@link insnProblem}.
+ * `insnProblem`.
  */
 export type Operation =
   | { readonly kind: 'alu'; readonly op: AluOp; readonly bits: 32 | 64; readonly source: 'imm' | 'reg' }

@@ -1,7 +1,8 @@
-import { NotSupportedError, UsageError } from '../errors.ts';
+import { NotSupportedError, SysError, UsageError } from '../errors.ts';
 import type { Kernel } from '../sys/kernel.ts';
 import { MS_PRIVATE, MS_REC } from '../sys/kernel.ts';
 import { BPF_FS_MAGIC } from '../uapi/bpf.ts';
+import { errno } from '../uapi/errno.ts';
 import type { Fd } from '../uapi/fd.ts';
 import { orUndefined, readText, saying } from './calls.ts';
 import { Transaction } from './transaction.ts';
@@ -52,7 +53,7 @@ export function exists(kernel: Kernel, path: string): boolean {
 /**
  * Checks that something can be pinned at `path`, and makes its missing parent directories (mode 0700) as far as they are on bpffs; a rollback
  * removes them.
- * Throws UsageError if the path is taken, has a name that bpffs does not allow, or is not on bpffs.
+ * Throws SysError EEXIST if the path is taken, UsageError if it has a name that bpffs does not allow or is not on bpffs.
  */
 export function preparePin(kernel: Kernel, path: string, transaction: Transaction): void {
   if (!path.startsWith('/')) {
@@ -65,7 +66,10 @@ export function preparePin(kernel: Kernel, path: string, transaction: Transactio
     );
   }
   if (exists(kernel, path)) {
-    throw new UsageError(`cannot pin at ${path}: it exists already; remove it or choose another path`);
+    throw new SysError(errno.EEXIST, 'BPF_OBJ_PIN', {
+      what: path,
+      detail: 'it exists already; remove it or choose another path',
+    });
   }
   const missing: string[] = [];
   let parent = dirname(path);

@@ -9,6 +9,7 @@ import { pinFd } from './bpffs.ts';
 import { orUndefined, possibleCpus, saying } from './calls.ts';
 import { ValueCodec } from './codec.ts';
 import { btfBytes, type MapInfo, mapInfo } from './info.ts';
+import { expectKind } from './pinned.ts';
 
 /** Ways to name a map that a kernel already has. */
 export type MapSource = { readonly id: number } | { readonly pinned: string } | { readonly fd: Fd };
@@ -219,6 +220,7 @@ export function openMap<K = unknown, V = unknown>(
 ): BpfMap<K, V> {
   const fd = openMapFd(kernel, source, options.readOnly === true ? BPF_F_RDONLY : 0);
   try {
+    expectKind(kernel, fd, 'map', 'pinned' in source ? source.pinned : 'it');
     return new BpfMap<K, V>(kernel, fd);
   } catch (error) {
     kernel.close(fd);

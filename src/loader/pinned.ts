@@ -1,3 +1,4 @@
+import { UsageError } from '../errors.ts';
 import type { Kernel } from '../sys/kernel.ts';
 import type { Fd } from '../uapi/fd.ts';
 import { fdinfo, orUndefined } from './calls.ts';
@@ -27,4 +28,14 @@ export function fdKind(kernel: Kernel, fd: Fd): PinnedKind {
     if (id !== undefined) return { kind, id: Number(id) };
   }
   return { kind: 'unknown', id: undefined };
+}
+
+const KIND_NAMES = { map: 'a map', prog: 'a program', link: 'a link' } as const;
+
+/** Throws UsageError if the fd is of another kind than `wanted`; the kernel would misread what is asked of it. `where` names it: a path, an id. */
+export function expectKind(kernel: Kernel, fd: Fd, wanted: 'map' | 'prog', where: string): void {
+  const { kind } = fdKind(kernel, fd);
+  // Without procfs there is nothing to tell by; then the caller's word has to do.
+  if (kind === wanted || kind === 'unknown') return;
+  throw new UsageError(`${where} is ${KIND_NAMES[kind]}, not ${KIND_NAMES[wanted]}`);
 }

@@ -4,6 +4,7 @@ import type { Fd, ProgId } from '../uapi/fd.ts';
 import { pinFd } from './bpffs.ts';
 import { saying } from './calls.ts';
 import { type ProgramInfo, programInfo, xlatedInsns } from './info.ts';
+import { expectKind } from './pinned.ts';
 
 /** Ways to name a program that a kernel already has. */
 export type ProgramSource = { readonly id: number } | { readonly pinned: string } | { readonly fd: Fd };
@@ -103,6 +104,7 @@ export class BpfProgram implements Disposable {
 export function openProgram(kernel: Kernel, source: ProgramSource): BpfProgram {
   const fd = openProgramFd(kernel, source);
   try {
+    expectKind(kernel, fd, 'prog', 'pinned' in source ? source.pinned : 'it');
     return new BpfProgram(kernel, fd);
   } catch (error) {
     kernel.close(fd);

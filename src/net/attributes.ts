@@ -13,7 +13,11 @@ import { type AttributeKind, type AttributeTable, NLA_F_NESTED, NLA_TYPE_MASK } 
  */
 const HEADER = 4;
 
-type AttributeValue<K extends AttributeKind> = K extends 'string' ? string : K extends 'bytes' ? Uint8Array : number;
+type AttributeValue<K extends AttributeKind> = K extends 'string'
+  ? string
+  : K extends 'bytes' | 'nest'
+    ? Uint8Array
+    : number;
 
 /** The attributes of one table that a message has, by their ABI name. */
 export type Attributes<T extends AttributeTable> = { -readonly [N in keyof T]?: AttributeValue<T[N][1]> | undefined };
@@ -38,7 +42,8 @@ export function encodeAttributes<T extends AttributeTable>(table: T, values: Att
   return concat(
     Object.entries(table).flatMap(([name, [type, kind]]) => {
       const value = given[name];
-      return value === undefined ? [] : [encodeAttribute(type, encodeValue(kind, value))];
+      const flag = kind === 'nest' ? NLA_F_NESTED : 0;
+      return value === undefined ? [] : [encodeAttribute(type | flag, encodeValue(kind, value))];
     }),
   );
 }
@@ -56,11 +61,6 @@ export function encodeAttribute(type: number, payload: Uint8Array): Uint8Array {
   view.setUint16(2, type, true);
   bytes.set(payload, HEADER);
   return bytes;
-}
-
-/** As {@link encodeAttribute}, with the bit that newer families want on a nest. */
-export function encodeNested(type: number, payload: Uint8Array): Uint8Array {
-  return encodeAttribute(type | NLA_F_NESTED, payload);
 }
 
 /** Every attribute as its type, without flag bits, and its payload. For tables by position, as of actions; else {@link decodeAttributes}. */
@@ -94,7 +94,10 @@ function rowsByType(table: AttributeTable): ReadonlyMap<number, Row> {
   return rows;
 }
 
-const KIND_SIZE = { u8: 1, u16: 2, u32: 4, string: 0, bytes: 0 } as const satisfies Record<AttributeKind, number>;
+const KIND_SIZE = { u8: 1, u16: 2, u32: 4, string: 0, bytes: 0, nest: 0 } as const satisfies Record<
+  AttributeKind,
+  number
+>;
 
 function decodeValue(name: string, kind: AttributeKind, payload: Uint8Array): number | string | Uint8Array {
   if (payload.length < KIND_SIZE[kind]) {
@@ -113,12 +116,13 @@ function decodeValue(name: string, kind: AttributeKind, payload: Uint8Array): nu
     case 'string':
       return cString(payload);
     case 'bytes':
+    case 'nest':
       return payload;
   }
 }
 
 function encodeValue(kind: AttributeKind, value: number | string | Uint8Array): Uint8Array {
-  if (kind === 'bytes') return value instanceof Uint8Array ? value : new Uint8Array(0);
+  if (kind === 'bytes' || kind === 'nest') return value instanceof Uint8Array ? value : new Uint8Array(0);
   if (kind === 'string') return latin1(`${value}\0`);
   const bytes = new Uint8Array(KIND_SIZE[kind]);
   const view = new DataView(bytes.buffer);

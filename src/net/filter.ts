@@ -1,4 +1,5 @@
 import { TCA_BPF, TCM_IFINDEX_MAGIC_BLOCK } from '../uapi/netlink.ts';
+import { type Action, decodeActions, encodeActions } from './action.ts';
 import { type Attributes, decodeAttributes, encodeAttributes } from './attributes.ts';
 import { decodeTcMessage, encodeTcMessage } from './tcmsg.ts';
 
@@ -45,8 +46,8 @@ export interface BpfFilter {
   readonly tag?: Uint8Array | undefined;
   /** Id of the program; only in dumps. */
   readonly id?: number | undefined;
-  /** TCA_BPF_ACT, raw: see action.ts. */
-  readonly actions?: Uint8Array | undefined;
+  /** In the order in which they run. */
+  readonly actions?: readonly Action[] | undefined;
   /** TCA_BPF_POLICE, raw. */
   readonly police?: Uint8Array | undefined;
 }
@@ -85,10 +86,9 @@ export function decodeFilter(payload: Uint8Array): Filter {
   };
 }
 
-/** The two spellings of each option: here, and in the table of attributes. */
+/** The two spellings of each option that is the same in both: here, and in the table of attributes. */
 // biome-ignore format: aligned table
 const BPF_OPTIONS = {
-  actions:  'TCA_BPF_ACT',
   police:   'TCA_BPF_POLICE',
   classid:  'TCA_BPF_CLASSID',
   opsLen:   'TCA_BPF_OPS_LEN',
@@ -99,20 +99,26 @@ const BPF_OPTIONS = {
   flagsGen: 'TCA_BPF_FLAGS_GEN',
   tag:      'TCA_BPF_TAG',
   id:       'TCA_BPF_ID',
-} as const satisfies Record<keyof BpfFilter, keyof typeof TCA_BPF>;
+} as const satisfies Record<Exclude<keyof BpfFilter, 'actions'>, keyof typeof TCA_BPF>;
 
 function encodeBpf(bpf: BpfFilter): Uint8Array {
-  const { ops, opsLen = ops === undefined ? undefined : Math.floor(ops.length / 8) } = bpf;
+  const { ops, actions, opsLen = ops === undefined ? undefined : Math.floor(ops.length / 8) } = bpf;
   const options: Readonly<Record<string, unknown>> = { ...bpf, opsLen };
   const attributes = Object.entries(BPF_OPTIONS).map(([option, attribute]) => [attribute, options[option]]);
-  return encodeAttributes(TCA_BPF, Object.fromEntries(attributes) as Attributes<typeof TCA_BPF>); // by BPF_OPTIONS
+  return encodeAttributes(TCA_BPF, {
+    TCA_BPF_ACT: actions === undefined ? undefined : encodeActions(actions),
+    ...(Object.fromEntries(attributes) as Attributes<typeof TCA_BPF>), // by BPF_OPTIONS
+  });
 }
 
 function decodeBpf(options: Uint8Array): BpfFilter {
   const attributes = decodeAttributes(TCA_BPF, options);
-  return Object.fromEntries(
-    Object.entries(BPF_OPTIONS).map(([option, attribute]) => [option, attributes[attribute]]),
-  ) as BpfFilter; // by BPF_OPTIONS
+  const { TCA_BPF_ACT: actions } = attributes;
+  const same = Object.entries(BPF_OPTIONS).map(([option, attribute]) => [option, attributes[attribute]]);
+  return {
+    ...(Object.fromEntries(same) as BpfFilter), // by BPF_OPTIONS
+    actions: actions === undefined ? undefined : decodeActions(actions),
+  };
 }
 
 /** Protocols stand in network byte order in a word that is otherwise in the host's. */

@@ -1,10 +1,17 @@
 export { type Ack, decodeAck, encodeAck, encodeDone } from './ack.ts';
 export {
+  type Action,
+  type BpfAction,
+  decodeActionMessage,
+  decodeActions,
+  encodeActionMessage,
+  encodeActions,
+} from './action.ts';
+export {
   type Attributes,
   decodeAttributes,
   encodeAttribute,
   encodeAttributes,
-  encodeNested,
   listAttributes,
 } from './attributes.ts';
 export { formatClassid, parseClassid } from './classid.ts';

@@ -161,7 +161,6 @@ describe('filters', () => {
         classid: u32,
         id: u32,
         tag: raw,
-        actions: raw,
         police: raw,
       },
       { requiredKeys: [] },

@@ -1,10 +1,12 @@
 import type { Btf, BtfComposite, BtfMember, BtfType } from '../btf/index.ts';
-import type { ElfSection } from '../elf/index.ts';
+import { type ElfRelocation, type ElfSection, STT_FUNC } from '../elf/index.ts';
 import { NotSupportedError, ObjectError, type Place } from '../errors.ts';
 import type { MapType } from '../uapi/bpf.ts';
-import type { ObjectFile } from './file.ts';
+import { isCode, type ObjectFile } from './file.ts';
 import { mapTypeOf } from './legacy-maps.ts';
-import type { MapSpec } from './spec.ts';
+import { kernelName } from './name.ts';
+import { between, byOffset } from './range.ts';
+import type { MapSlot, MapSpec } from './spec.ts';
 
 const PAGE = 4096;
 
@@ -19,6 +21,10 @@ export function parseBtfMaps(file: ObjectFile, section: ElfSection): MapSpec[] {
   }
   const datasec = btf.type(id);
   if (datasec.kind !== 'datasec') return [];
+  const relocations = byOffset(file.relocations.get(section.index) ?? []);
+  const names = new Map(datasec.variables.map(({ typeId, offset }) => [offset, btf.type(typeId).name]));
+  const target = (relocation: ElfRelocation) => slotTarget(file, section, names, relocation);
+  let end = 0;
   return datasec.variables.map(({ typeId, offset, size }) => {
     const place = { section: section.name, offset };
     const variable = btf.type(typeId);
@@ -28,8 +34,35 @@ export function parseBtfMaps(file: ObjectFile, section: ElfSection): MapSpec[] {
       throw new ObjectError(`map ${variable.name} is a ${struct.kind}, not a struct`, place);
     if (offset + size > section.size || struct.size > size)
       throw new ObjectError(`map ${variable.name} reaches past the end of the section`, place);
+    if (offset < end) throw new ObjectError(`map ${variable.name} overlaps with the one before it`, place);
+    end = offset + size;
     if (variable.linkage === 0) throw new ObjectError(`map ${variable.name} is static; maps must be global`, place);
-    return new Definition(btf, variable.name, place).parse(struct, false);
+    return new Definition(btf, variable.name, place).parse(struct, {
+      relocations: between(relocations, offset, offset + size).map((r) => ({ ...r, offset: r.offset - offset })),
+      target,
+    });
+  });
+}
+
+/** What fills the slots of a definition, by the offset in it. An inner definition has none. */
+interface Contents {
+  readonly relocations: readonly ElfRelocation[];
+  target(relocation: ElfRelocation): { readonly map: string } | { readonly program: string };
+}
+
+function slotTarget(
+  { elf }: ObjectFile,
+  section: ElfSection,
+  maps: ReadonlyMap<number, string>,
+  { offset, symbol }: ElfRelocation,
+): { map: string } | { program: string } {
+  const map = symbol.section === section.index ? maps.get(symbol.value) : undefined;
+  if (map !== undefined) return { map };
+  const code = elf.sections[symbol.section];
+  if (symbol.type === STT_FUNC && code !== undefined && isCode(code)) return { program: symbol.name };
+  throw new ObjectError(`${symbol.name || 'a symbol'} in a map's definition is neither a map nor a program`, {
+    section: section.name,
+    offset,
   });
 }
 
@@ -50,6 +83,8 @@ class Definition {
   readonly #sizes: { key: number | undefined; value: number | undefined } = { key: undefined, value: undefined };
   readonly #types = { key: 0, value: 0 };
   #inner: MapSpec | undefined;
+  /** Bytes from the start of the definition; `undefined` without `values`. */
+  #valuesOffset: number | undefined;
 
   constructor(btf: Btf, name: string, place: Place & { section: string }) {
     this.#btf = btf;
@@ -57,7 +92,8 @@ class Definition {
     this.#place = place;
   }
 
-  parse(struct: BtfComposite, isInner: boolean): MapSpec {
+  parse(struct: BtfComposite, contents?: Contents): MapSpec {
+    const isInner = contents === undefined;
     for (const member of struct.members) this.#attribute(member, isInner);
     const type = this.#type;
     if (type === undefined) throw this.#bad('has no type');
@@ -66,7 +102,7 @@ class Definition {
     const isRing = type === 'ringbuf' || type === 'user_ringbuf';
     return {
       name: this.#name,
-      kernelName: this.#name.slice(0, 15),
+      kernelName: kernelName(this.#name),
       style: 'btf',
       type,
       keySize: this.#sizes.key ?? 0,
@@ -80,6 +116,7 @@ class Definition {
       innerId: 0,
       innerIdx: 0,
       inner: this.#inner,
+      slots: contents === undefined ? [] : this.#slots(contents),
       keyTypeId: this.#types.key,
       valueTypeId: this.#types.value,
       initial: undefined,
@@ -150,17 +187,30 @@ class Definition {
     if (array.kind !== 'array' || array.length !== 0 || pointer?.kind !== 'ptr')
       throw this.#bad('has values not written as __array(values, …)');
     this.#setSize('value', 4);
+    this.#valuesOffset = member.bitOffset / 8;
     const target = this.#btf.resolve(pointer.typeId);
     if (target.kind === 'func_proto') return;
     if (target.kind !== 'struct') throw this.#bad('has values that are neither maps nor programs');
     if (isInner) throw new NotSupportedError(`map ${this.#name}: a map of maps of maps`);
-    this.#inner = new Definition(this.#btf, `${this.#name}.inner`, this.#place).parse(target, true);
+    this.#inner = new Definition(this.#btf, `${this.#name}.inner`, this.#place).parse(target);
   }
 
   #setSize(what: 'key' | 'value', size: number): void {
     const known = this.#sizes[what];
     if (known !== undefined && known !== size) throw this.#bad(`says its ${what} has ${known} bytes and ${size}`);
     this.#sizes[what] = size;
+  }
+
+  #slots({ relocations, target }: Contents): MapSlot[] {
+    return relocations.map((relocation) => {
+      const index = (relocation.offset - (this.#valuesOffset ?? relocation.offset + 1)) / 8;
+      if (index < 0 || !Number.isInteger(index)) throw this.#bad('has an address where none can be');
+      const slot = target(relocation);
+      const isOuter = this.#inner !== undefined;
+      if ('map' in slot !== isOuter)
+        throw this.#bad(`holds ${isOuter ? 'maps' : 'programs'}, but slot ${index} is given something else`);
+      return { index, ...slot };
+    });
   }
 
   #bad(what: string): ObjectError {
@@ -170,8 +220,8 @@ class Definition {
 
 const NUMBERS = ['max_entries', 'map_flags', 'numa_node', 'pinning'] as const;
 
-/** The kernel takes a power of two of pages; libbpf rounds up, and so 0 stays 0. */
+/** The kernel takes a power of two of pages; libbpf rounds up where there is one, and 0 stays 0. */
 function ringSize(bytes: number): number {
-  if (bytes === 0) return 0;
+  if (bytes === 0 || bytes > 2 ** 31) return bytes;
   return 2 ** Math.ceil(Math.log2(Math.max(bytes, PAGE)));
 }

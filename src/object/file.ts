@@ -3,6 +3,7 @@ import {
   type ElfFile,
   type ElfRelocation,
   type ElfSection,
+  type ElfSymbol,
   EM_BPF,
   EM_NONE,
   parseElf,
@@ -14,7 +15,7 @@ import {
   SHT_RELA,
 } from '../elf/index.ts';
 import { NotSupportedError, ObjectError } from '../errors.ts';
-import { fixDatasecs } from './datasec.ts';
+import { fixBtf } from './fix-btf.ts';
 
 /** An object file with its parts sorted out: what the readers of maps and programs work on. */
 export interface ObjectFile {
@@ -23,8 +24,12 @@ export interface ObjectFile {
   readonly btfExt: BtfExt | undefined;
   /** By index of the section that is relocated. */
   readonly relocations: ReadonlyMap<number, readonly ElfRelocation[]>;
+  /** By index of the section that they are in. */
+  readonly symbols: SymbolsBySection;
   readonly notes: string[];
 }
+
+export type SymbolsBySection = ReadonlyMap<number, readonly ElfSymbol[]>;
 
 export function readObjectFile(bytes: Uint8Array): ObjectFile {
   const elf = parseElf(bytes);
@@ -39,16 +44,18 @@ export function readObjectFile(bytes: Uint8Array): ObjectFile {
   if (elf.symbols.length === 0)
     throw new ObjectError('the object has no symbol table; was it stripped of more than debug information?');
   const notes: string[] = [];
-  const btf = readBtf(elf, notes);
-  return { elf, btf, btfExt: readBtfExt(elf, btf, notes), relocations: readRelocations(elf), notes };
+  const symbols = symbolsBySection(elf);
+  const btf = readBtf(elf, symbols, notes);
+  noteUnsupported(elf, notes);
+  return { elf, btf, btfExt: readBtfExt(elf, btf, notes), relocations: readRelocations(elf), symbols, notes };
 }
 
 /** BTF that is damaged costs an object its types, not its programs, unless its maps are written in BTF. */
-function readBtf(elf: ElfFile, notes: string[]): Btf | undefined {
+function readBtf(elf: ElfFile, symbols: SymbolsBySection, notes: string[]): Btf | undefined {
   const section = findSection(elf, '.BTF');
   if (section === undefined) return undefined;
   try {
-    return fixDatasecs(parseBtf(section.data), elf);
+    return fixBtf(parseBtf(section.data), elf, symbols);
   } catch (error) {
     if (!(error instanceof ObjectError) || findSection(elf, '.maps') !== undefined) throw error;
     notes.push(`the BTF is damaged and was left out: ${error.message}`);
@@ -77,9 +84,32 @@ function readRelocations(elf: ElfFile): Map<number, ElfRelocation[]> {
     if (target === undefined || !(isCode(target) || target.name === '.maps')) continue;
     if (section.type === SHT_RELA)
       throw new ObjectError('relocations with addends are not used in eBPF objects', { section: section.name });
-    relocations.set(target.index, [...(relocations.get(target.index) ?? []), ...parseRelocations(elf, section)]);
+    const parsed = parseRelocations(elf, section);
+    const known = relocations.get(target.index);
+    if (known === undefined) relocations.set(target.index, parsed);
+    else for (const relocation of parsed) known.push(relocation);
   }
   return relocations;
+}
+
+function symbolsBySection(elf: ElfFile): Map<number, ElfSymbol[]> {
+  const sections = new Map<number, ElfSymbol[]>();
+  for (const symbol of elf.symbols) {
+    const known = sections.get(symbol.section);
+    if (known === undefined) sections.set(symbol.section, [symbol]);
+    else known.push(symbol);
+  }
+  return sections;
+}
+
+/** Sections that a loader of today makes something of, and skep not yet. */
+function noteUnsupported(elf: ElfFile, notes: string[]): void {
+  for (const { name, size } of elf.sections) {
+    if (size === 0) continue;
+    if (/^\??\.struct_ops(\.link)?$/.test(name))
+      notes.push(`section ${name}: struct_ops maps are not supported yet and were left out`);
+    if (name === '.addr_space.1') notes.push(`section ${name}: arena globals are not supported yet and were left out`);
+  }
 }
 
 export function findSection(elf: ElfFile, name: string): ElfSection | undefined {

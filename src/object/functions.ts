@@ -1,7 +1,7 @@
-import { type ElfFile, type ElfSection, STB_LOCAL, STT_FUNC, STT_NOTYPE } from '../elf/index.ts';
+import { type ElfSection, type ElfSymbol, STB_LOCAL, STT_FUNC, STT_NOTYPE } from '../elf/index.ts';
 import { ObjectError } from '../errors.ts';
 import { INSN_SIZE } from '../isa/index.ts';
-import { isCode } from './file.ts';
+import { isCode, type ObjectFile } from './file.ts';
 
 /** A stretch of code with a name: a function, or a whole section without function symbols. */
 export interface CodeUnit {
@@ -13,18 +13,22 @@ export interface CodeUnit {
 }
 
 /** The functions of an object by section index, each list by offset. */
-export function readFunctions(elf: ElfFile): ReadonlyMap<number, readonly CodeUnit[]> {
-  return new Map(elf.sections.filter(isCode).map((section) => [section.index, sectionFunctions(elf, section)]));
+export function readFunctions({ elf, symbols }: ObjectFile): ReadonlyMap<number, readonly CodeUnit[]> {
+  return new Map(
+    elf.sections
+      .filter(isCode)
+      .map((section) => [section.index, sectionFunctions(section, symbols.get(section.index) ?? [])]),
+  );
 }
 
-function sectionFunctions(elf: ElfFile, section: ElfSection): CodeUnit[] {
-  const functions = elf.symbols
-    .filter((symbol) => symbol.section === section.index && symbol.type === STT_FUNC)
+function sectionFunctions(section: ElfSection, symbols: readonly ElfSymbol[]): CodeUnit[] {
+  const functions = symbols
+    .filter((symbol) => symbol.type === STT_FUNC)
     .map(({ name, value, size }): CodeUnit => ({ name, section, offset: value, size }))
     .sort((a, b) => a.offset - b.offset);
   if (section.size % INSN_SIZE !== 0)
     throw new ObjectError(`its ${section.size} bytes are no whole number of instructions`, { section: section.name });
-  if (functions.length === 0) return [wholeSection(elf, section)];
+  if (functions.length === 0) return [wholeSection(section, symbols)];
   for (const { name, offset, size } of functions) {
     if (size === 0 || size % INSN_SIZE !== 0 || offset % INSN_SIZE !== 0 || offset + size > section.size) {
       throw new ObjectError(`function ${name} of ${size} bytes does not lie on whole instructions within the section`, {
@@ -37,10 +41,7 @@ function sectionFunctions(elf: ElfFile, section: ElfSection): CodeUnit[] {
 }
 
 /** clang before 7 gave functions symbols without a type: the whole section is one program then, named by the first of them. */
-function wholeSection(elf: ElfFile, section: ElfSection): CodeUnit {
-  const symbol = elf.symbols.find(
-    (s) =>
-      s.section === section.index && s.type === STT_NOTYPE && s.bind !== STB_LOCAL && s.value === 0 && s.name !== '',
-  );
+function wholeSection(section: ElfSection, symbols: readonly ElfSymbol[]): CodeUnit {
+  const symbol = symbols.find((s) => s.type === STT_NOTYPE && s.bind !== STB_LOCAL && s.value === 0 && s.name !== '');
   return { name: symbol?.name ?? section.name, section, offset: 0, size: section.size };
 }

@@ -4,6 +4,7 @@ export { programTypeOf, type SectionRule, sectionRule } from './section.ts';
 export type {
   InfoRecords,
   MapReference,
+  MapSlot,
   MapSpec,
   MapStyle,
   ObjectSpec,

@@ -1,9 +1,9 @@
 import type { Btf } from '../btf/index.ts';
-import type { ElfFile, ElfSection } from '../elf/index.ts';
-import { STV_HIDDEN, STV_INTERNAL } from '../elf/index.ts';
+import type { ElfSection } from '../elf/index.ts';
 import { ObjectError } from '../errors.ts';
 import { BPF_F_MMAPABLE, BPF_F_RDONLY_PROG } from '../uapi/bpf.ts';
 import { dataKind, type ObjectFile } from './file.ts';
+import { kernelName } from './name.ts';
 import type { MapSpec } from './spec.ts';
 
 /** Bytes that a data section may have; the kernel allows no larger array element. */
@@ -11,16 +11,16 @@ const MAX_SECTION = 1 << 30;
 
 /** The array of one element that holds a `.data`, `.rodata` or `.bss` section. */
 export function internalMap(file: ObjectFile, objectName: string, section: ElfSection): MapSpec {
-  const { btf, elf } = file;
+  const { btf } = file;
   const kind = dataKind(section);
   if (section.size > MAX_SECTION)
     throw new ObjectError(`its ${section.size} bytes are more than a map can hold`, { section: section.name });
   const readOnly = kind === 'rodata';
   const datasec = btf?.find('datasec', section.name);
-  const mmapable = btf !== undefined && datasec !== undefined && hasGlobal(btf, elf, datasec, section);
+  const mmapable = btf !== undefined && datasec !== undefined && hasGlobal(btf, datasec);
   return {
     name: section.name,
-    kernelName: kernelName(objectName, section.name),
+    kernelName: internalName(objectName, section.name),
     style: 'internal',
     type: 'array',
     keySize: 4,
@@ -34,6 +34,7 @@ export function internalMap(file: ObjectFile, objectName: string, section: ElfSe
     innerId: 0,
     innerIdx: 0,
     inner: undefined,
+    slots: [],
     keyTypeId: 0,
     valueTypeId: datasec ?? 0,
     initial: kind === 'bss' ? undefined : section.data.slice(),
@@ -45,20 +46,18 @@ export function internalMap(file: ObjectFile, objectName: string, section: ElfSe
  * libbpf's name for an internal map: as much of the object's name as 15 characters leave room for before the section's name, of which 7 at least are
  * reserved; nothing of it before a section with a second dot.
  */
-function kernelName(object: string, section: string): string {
+function internalName(object: string, section: string): string {
   const suffix = Math.min(15, Math.max(7, section.length));
   const prefix = section.indexOf('.', 1) >= 0 ? 0 : Math.min(15 - suffix, object.length);
-  return `${object.slice(0, prefix)}${section.slice(0, suffix)}`.replace(/[^A-Za-z0-9_.]/g, '_');
+  return kernelName(object.slice(0, prefix) + section.slice(0, suffix));
 }
 
 /** Whether a variable of the section can be seen from outside: then libbpf makes the map mmapable. */
-function hasGlobal(btf: Btf, elf: ElfFile, datasec: number, section: ElfSection): boolean {
+function hasGlobal(btf: Btf, datasec: number): boolean {
   const type = btf.type(datasec);
   if (type.kind !== 'datasec') return false;
   return type.variables.some(({ typeId }) => {
     const variable = btf.type(typeId);
-    if (variable.kind !== 'var' || variable.linkage === 0) return false;
-    const symbol = elf.symbols.find((s) => s.section === section.index && s.name === variable.name);
-    return symbol?.visibility !== STV_HIDDEN && symbol?.visibility !== STV_INTERNAL;
+    return variable.kind === 'var' && variable.linkage !== 0;
   });
 }

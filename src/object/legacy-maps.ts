@@ -1,9 +1,10 @@
 import type { Btf, BtfComposite } from '../btf/index.ts';
 import { Cursor } from '../bytes/cursor.ts';
-import { type ElfFile, type ElfSection, type ElfSymbol, STT_NOTYPE, STT_OBJECT } from '../elf/index.ts';
+import { type ElfSection, type ElfSymbol, STT_NOTYPE, STT_OBJECT } from '../elf/index.ts';
 import { ObjectError, type Place } from '../errors.ts';
 import { MAP_TYPES, type MapType } from '../uapi/bpf.ts';
 import type { ObjectFile } from './file.ts';
+import { kernelName } from './name.ts';
 import type { MapSpec, MapStyle, Pinning } from './spec.ts';
 
 /**
@@ -25,16 +26,16 @@ const MAX_MAPS = 1024;
 type LegacyStyle = Extract<MapStyle, 'bpf_elf_map' | 'bpf_map_def'>;
 
 export function parseLegacyMaps(file: ObjectFile, section: ElfSection): MapSpec[] {
-  const symbols = mapSymbols(file.elf, section);
+  const symbols = mapSymbols(file, section);
   const length = recordLength(section, symbols);
   const style = decideStyle(file, section, symbols, length);
   return symbols.map((symbol) => parseRecord(file.btf, section, symbol, length, style));
 }
 
 /** The named symbols of a map section, by offset. */
-export function mapSymbols(elf: ElfFile, section: ElfSection): ElfSymbol[] {
-  return elf.symbols
-    .filter((s) => s.section === section.index && s.name !== '' && (s.type === STT_OBJECT || s.type === STT_NOTYPE))
+export function mapSymbols({ symbols }: ObjectFile, section: ElfSection): ElfSymbol[] {
+  return (symbols.get(section.index) ?? [])
+    .filter((s) => s.name !== '' && (s.type === STT_OBJECT || s.type === STT_NOTYPE))
     .sort((a, b) => a.value - b.value);
 }
 
@@ -157,7 +158,7 @@ function parseRecord(
   const [id, pinning, innerId, innerIdx] = isElf ? [word(), word(), word(), word()] : [0, 0, 0, 0];
   return {
     name: symbol.name,
-    kernelName: symbol.name.slice(0, 15),
+    kernelName: kernelName(symbol.name),
     style,
     type,
     keySize,
@@ -172,6 +173,7 @@ function parseRecord(
     innerId,
     innerIdx,
     inner: undefined,
+    slots: [],
     ...annotatedTypes(btf, symbol.name),
     initial: undefined,
     frozen: false,

@@ -1,4 +1,5 @@
-import type { InfoRecord, InfoTable } from '../btf/index.ts';
+import type { InfoTable } from '../btf/index.ts';
+import { concatBytes } from '../bytes/plain.ts';
 import { type ElfRelocation, type ElfSymbol, R_BPF_64_32, R_BPF_64_64, SHN_UNDEF, STT_SECTION } from '../elf/index.ts';
 import { ObjectError } from '../errors.ts';
 import {
@@ -13,6 +14,7 @@ import {
   LD_IMM64,
   operationOf,
 } from '../isa/index.ts';
+import { collectInfo, hasRecords, isRealCore, type Part, sortTable } from './debug-info.ts';
 import { dataKind, isCode, type ObjectFile } from './file.ts';
 import type { CodeUnit } from './functions.ts';
 import type { InfoRecords, MapReference, MapSpec } from './spec.ts';
@@ -36,9 +38,8 @@ export interface MapPlaces {
 
 /** Slots that a program may have with all its subprograms. The kernel takes a million instructions. */
 const MAX_SLOTS = 1_000_000;
-
-/** The kind of CO-RE relocation whose value the compiler has put in already. */
-const TYPE_ID_LOCAL = 6;
+/** Bytes of all programs of an object together, with their debug information. A small file can call one function from very many programs. */
+const MAX_BYTES = 1 << 26;
 
 /**
  * Puts a program together as libbpf does: its own code first, then each function that it calls (directly, or by taking its address), once, in the
@@ -46,14 +47,23 @@ const TYPE_ID_LOCAL = 6;
  */
 export class Linker {
   readonly #file: ObjectFile;
-  readonly #functions: ReadonlyMap<number, readonly CodeUnit[]>;
+  /** By index of the section, then by offset in it. Of functions at one offset (aliases) the first. */
+  readonly #functions = new Map<number, ReadonlyMap<number, CodeUnit>>();
   readonly #maps: MapPlaces;
   readonly #relocations = new Map<number, ReadonlyMap<number, ElfRelocation>>();
+  readonly #funcInfo: InfoTable | undefined;
+  readonly #lineInfo: InfoTable | undefined;
+  readonly #coreRelocations: InfoTable | undefined;
+  #room = MAX_BYTES;
 
   constructor(file: ObjectFile, functions: ReadonlyMap<number, readonly CodeUnit[]>, maps: MapPlaces) {
     this.#file = file;
-    this.#functions = functions;
     this.#maps = maps;
+    for (const [section, units] of functions)
+      this.#functions.set(section, new Map([...units].reverse().map((unit) => [unit.offset, unit])));
+    this.#funcInfo = file.btfExt && sortTable(file.btfExt.funcInfo);
+    this.#lineInfo = file.btfExt && sortTable(file.btfExt.lineInfo);
+    this.#coreRelocations = file.btfExt && sortTable(file.btfExt.coreRelocations, isRealCore);
     for (const [section, list] of file.relocations) {
       this.#relocations.set(section, new Map(list.map((relocation) => [relocation.offset, relocation])));
     }
@@ -61,11 +71,10 @@ export class Linker {
   }
 
   link(main: CodeUnit): LinkedProgram {
-    const parts: { unit: CodeUnit; start: number }[] = [];
+    const parts: Part[] = [];
     const starts = new Map<CodeUnit, number>();
     const sites: { slot: number; target: CodeUnit }[] = [];
     const references: MapReference[] = [];
-    const chunks: Uint8Array[] = [];
     let slots = 0;
     let unsupported: string | undefined;
     // A stack of units still to be looked at, innermost call first: recursion in the object must not become recursion here.
@@ -74,16 +83,17 @@ export class Linker {
       starts.set(unit, start);
       parts.push({ unit, start });
       slots += unit.size / INSN_SIZE;
+      this.#take(unit.size, main);
       if (slots > MAX_SLOTS)
         throw new ObjectError(`program ${main.name} has more than ${MAX_SLOTS} instructions with all that it calls`, {
           section: main.section.name,
         });
       return start;
     };
-    const walk = [this.#visit(main, place(main))];
+    const walk = [this.#events(main, place(main))];
     while (walk.length > 0) {
       const current = walk.at(-1);
-      const step = current?.steps.next();
+      const step = current?.next();
       if (current === undefined || step === undefined || step.done === true) {
         walk.pop();
         continue;
@@ -93,27 +103,23 @@ export class Linker {
       else if (event.kind === 'unsupported') unsupported ??= event.why;
       else {
         sites.push({ slot: event.slot, target: event.target });
-        if (!starts.has(event.target)) walk.push(this.#visit(event.target, place(event.target)));
+        if (!starts.has(event.target)) walk.push(this.#events(event.target, place(event.target)));
       }
     }
-    for (const { unit } of parts) chunks.push(unit.section.data.subarray(unit.offset, unit.offset + unit.size));
-    const insns = concat(chunks, INSN_SIZE * slots);
+    const insns = concatBytes(
+      parts.map(({ unit }) => unit.section.data.subarray(unit.offset, unit.offset + unit.size)),
+    );
     for (const reference of references) patchReference(insns, reference);
     for (const { slot, target } of sites) patchCall(insns, slot, starts.get(target) ?? 0);
-    const { btfExt } = this.#file;
-    const funcInfo = btfExt && collectInfo(btfExt.funcInfo, parts);
+    const funcInfo = this.#collect(this.#funcInfo, parts, main);
     return {
       insns,
       references,
       funcInfo,
       // Without function information the kernel takes no line information.
-      lineInfo: funcInfo && btfExt && collectInfo(btfExt.lineInfo, parts),
+      lineInfo: funcInfo && this.#collect(this.#lineInfo, parts, main),
       unsupported: unsupported ?? this.#coreProblem(parts),
     };
-  }
-
-  #visit(unit: CodeUnit, start: number): { steps: Generator<LinkEvent, void> } {
-    return { steps: this.#events(unit, start) };
   }
 
   /** What the instructions of a unit refer to. */
@@ -123,6 +129,12 @@ export class Linker {
     const end = unit.offset + unit.size;
     for (let at = unit.offset; at < end; ) {
       const insn = decodeInsn(code, at / INSN_SIZE);
+      const size = INSN_SIZE * insnSlots(insn);
+      if (at + size > end)
+        throw new ObjectError(`function ${unit.name} ends in the middle of an instruction`, {
+          section: unit.section.name,
+          offset: at,
+        });
       const slot = start + (at - unit.offset) / INSN_SIZE;
       const relocation = relocations?.get(at);
       if (relocation !== undefined) yield this.#relocate(unit, insn, at, slot, relocation);
@@ -133,7 +145,7 @@ export class Linker {
           target: this.#functionAt(unit, unit.section.index, at + INSN_SIZE * (insn.imm + 1), at),
         };
       }
-      at += INSN_SIZE * insnSlots(insn);
+      at += size;
     }
   }
 
@@ -182,7 +194,7 @@ export class Linker {
   }
 
   #functionAt(unit: CodeUnit, section: number, offset: number, at: number): CodeUnit {
-    const found = this.#functions.get(section)?.find((candidate) => candidate.offset === offset);
+    const found = this.#functions.get(section)?.get(offset);
     if (found !== undefined) return found;
     const name = this.#file.elf.sections[section]?.name ?? String(section);
     throw new ObjectError(
@@ -212,17 +224,26 @@ export class Linker {
     }
   }
 
-  #coreProblem(parts: readonly { unit: CodeUnit }[]): string | undefined {
-    const table = this.#file.btfExt?.coreRelocations;
-    for (const { unit } of parts) {
-      const records = table?.sections.get(unit.section.name) ?? [];
-      const real = records.find(({ offset, bytes }) => {
-        const kind = new DataView(bytes.buffer, bytes.byteOffset).getUint32(12, true);
-        return offset >= unit.offset && offset < unit.offset + unit.size && kind !== TYPE_ID_LOCAL;
-      });
-      if (real !== undefined) return `function ${unit.name} has CO-RE relocations, which are not supported yet`;
-    }
-    return undefined;
+  #coreProblem(parts: readonly Part[]): string | undefined {
+    const found = parts.find(({ unit }) => this.#coreRelocations && hasRecords(this.#coreRelocations, unit));
+    return found && `function ${found.unit.name} has CO-RE relocations, which are not supported yet`;
+  }
+
+  #collect(table: InfoTable | undefined, parts: readonly Part[], main: CodeUnit): InfoRecords | undefined {
+    const records = table && collectInfo(table, parts);
+    this.#take(records?.bytes.length ?? 0, main);
+    return records;
+  }
+
+  #take(bytes: number, main: CodeUnit): void {
+    this.#room -= bytes;
+    if (this.#room < 0)
+      throw new ObjectError(
+        `the programs up to ${main.name} take more than ${MAX_BYTES >> 20} MiB with all that they call`,
+        {
+          section: main.section.name,
+        },
+      );
   }
 }
 
@@ -257,35 +278,4 @@ function patchCall(insns: Uint8Array, slot: number, target: number): void {
   if (view.getUint8(at) !== LD_IMM64) return;
   view.setUint8(at + 1, (view.getUint8(at + 1) & 15) | (BPF_PSEUDO_FUNC << 4));
   view.setUint32(at + 12, 0, true);
-}
-
-/**
- * The records of a `.BTF.ext` table that belong to the linked code, with `insn_off` in slots of the result. `undefined` if a part has none at its
- * start: the kernel takes either all or nothing.
- */
-function collectInfo(table: InfoTable, parts: readonly { unit: CodeUnit; start: number }[]): InfoRecords | undefined {
-  const found: { slot: number; record: InfoRecord }[] = [];
-  for (const { unit, start } of parts) {
-    const records = table.sections.get(unit.section.name) ?? [];
-    const own = records.filter(({ offset }) => offset >= unit.offset && offset < unit.offset + unit.size);
-    if (own[0]?.offset !== unit.offset) return undefined;
-    for (const record of own) found.push({ slot: start + (record.offset - unit.offset) / INSN_SIZE, record });
-  }
-  const bytes = concat(
-    found.map(({ record }) => record.bytes),
-    found.length * table.recordSize,
-  );
-  const view = new DataView(bytes.buffer);
-  for (const [i, { slot }] of found.entries()) view.setUint32(i * table.recordSize, slot, true);
-  return { recordSize: table.recordSize, count: found.length, bytes };
-}
-
-function concat(chunks: readonly Uint8Array[], length: number): Uint8Array<ArrayBuffer> {
-  const all = new Uint8Array(length);
-  let at = 0;
-  for (const chunk of chunks) {
-    all.set(chunk, at);
-    at += chunk.length;
-  }
-  return all;
 }

@@ -3,7 +3,7 @@ import { toHex } from '../bytes/hex.ts';
 import { plainBytes } from '../bytes/plain.ts';
 import { cString } from '../bytes/struct.ts';
 import type { ElfSection } from '../elf/index.ts';
-import { BpfError, ObjectError } from '../errors.ts';
+import { ObjectError } from '../errors.ts';
 import { parseBtfMaps } from './btf-maps.ts';
 import { dataKind, findSection, isLegacyMaps, type ObjectFile, readObjectFile } from './file.ts';
 import { type CodeUnit, readFunctions } from './functions.ts';
@@ -26,9 +26,6 @@ export function parseObject(bytes: Uint8Array, options: { file?: string; name?: 
     return parse(plainBytes(bytes), file, options.name ?? objectName(file));
   } catch (error) {
     if (error instanceof ObjectError) throw error.at({ file });
-    if (error instanceof BpfError) throw error;
-    if (error instanceof RangeError)
-      throw new ObjectError(`the file is damaged: ${error.message}`, { file }, { cause: error });
     throw error;
   }
 }
@@ -49,6 +46,7 @@ function parse(bytes: Uint8Array, file: string, name: string): ObjectSpec {
   const internal = elf.sections
     .filter((section) => dataKind(section) !== undefined)
     .map((section) => internalMap(parts, name, section));
+  const places = mapPlaces(parts, definitions);
   const maps = [...definitions.values()].flat().concat(internal);
   checkNames(maps);
   return {
@@ -57,7 +55,7 @@ function parse(bytes: Uint8Array, file: string, name: string): ObjectSpec {
     sha1: toHex(sha1(bytes)),
     license: license(parts),
     kernVersion: kernelVersion(parts),
-    programs: readPrograms(parts, mapPlaces(parts, definitions)),
+    programs: readPrograms(parts, places),
     maps,
     btf,
     notes,
@@ -71,7 +69,7 @@ function objectName(file: string): string {
 }
 
 function readPrograms(parts: ObjectFile, maps: MapPlaces): ProgramSpec[] {
-  const functions = readFunctions(parts.elf);
+  const functions = readFunctions(parts);
   const linker = new Linker(parts, functions, maps);
   const all = [...functions.values()].flat();
   // `.text` holds what programs call, unless there is nothing else to be a program.
@@ -97,7 +95,7 @@ function programSpec(unit: CodeUnit, linker: Linker): ProgramSpec {
 function mapPlaces(parts: ObjectFile, definitions: ReadonlyMap<ElfSection, readonly MapSpec[]>): MapPlaces {
   const bySection = new Map<number, ReadonlyMap<number, MapSpec>>();
   for (const [section, maps] of definitions) {
-    const offsets = isLegacyMaps(section) ? mapSymbols(parts.elf, section) : mapSymbolsByName(parts, section);
+    const offsets = isLegacyMaps(section) ? mapSymbols(parts, section) : (parts.symbols.get(section.index) ?? []);
     const byName = new Map(maps.map((map) => [map.name, map]));
     bySection.set(
       section.index,
@@ -113,10 +111,6 @@ function mapPlaces(parts: ObjectFile, definitions: ReadonlyMap<ElfSection, reado
     at: (section, offset) => bySection.get(section)?.get(offset),
     isMapSection: (section) => bySection.has(section),
   };
-}
-
-function mapSymbolsByName(parts: ObjectFile, section: ElfSection) {
-  return parts.elf.symbols.filter((symbol) => symbol.section === section.index && symbol.name !== '');
 }
 
 /** Maps are found by name, so a name must say which. */

@@ -69,6 +69,9 @@ export type MapStyle = 'bpf_elf_map' | 'bpf_map_def' | 'btf' | 'internal';
 /** tc's pinning ids 0, 1 and 2, libbpf's LIBBPF_PIN_BY_NAME, or an id that iproute2's bpf_pinning file gives a path. */
 export type Pinning = 'none' | 'object_ns' | 'global_ns' | 'by_name' | { readonly custom: number };
 
+/** An element that a definition fills: a map or a program of the same object by name. */
+export type MapSlot = { readonly index: number } & ({ readonly map: string } | { readonly program: string });
+
 export interface MapSpec {
   /** The symbol; for internal maps the section, e.g. `.rodata`. Unique in the object. */
   readonly name: string;
@@ -93,6 +96,11 @@ export interface MapSpec {
   readonly innerIdx: number;
   /** BTF-defined map-in-map: the template. */
   readonly inner: MapSpec | undefined;
+  /**
+   * BTF-defined maps of maps and prog arrays: what their definition puts in. Maps go in when the outer map is made, programs once they are loaded.
+   * In a hash of maps the slot's index is the key.
+   */
+  readonly slots: readonly MapSlot[];
   /** Ids in the object's BTF; 0 = none. For internal maps `valueTypeId` is the DATASEC. */
   readonly keyTypeId: number;
   readonly valueTypeId: number;

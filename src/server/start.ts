@@ -54,7 +54,14 @@ export async function claimSocket(path: string): Promise<{ server: Server; relea
   };
   removeIfThere(path);
   try {
-    return { server: await listen(path), release };
+    const server = await listen(path);
+    return {
+      server,
+      release() {
+        server.close();
+        release();
+      },
+    };
   } catch (error) {
     release();
     throw error;

@@ -2,7 +2,8 @@ import { MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_thread
 import { BpfError } from '../errors.ts';
 import { decodeFrame, encodeFrame } from './protocol.ts';
 
-/** Milliseconds that a call may take before the other end is taken for dead. */
+/** Milliseconds that connecting, and a call, may take before the other end is taken for dead. */
+const CONNECT_TIMEOUT = 10_000;
 const CALL_TIMEOUT = 60_000;
 
 /** What the socket's thread tells the main thread through shared memory, where a sleeping thread can see it. */
@@ -37,13 +38,15 @@ export class SyncSocket {
     this.#worker = new Worker(new URL('./socket-thread.js', import.meta.url), {
       workerData: { path, state: this.#state, port },
       transferList: [port],
+      // Not those of the process: `-e SCRIPT` or `--inspect` are none for this thread.
+      execArgv: [],
     });
     this.#worker.unref();
     this.#worker.on('message', (frame: Uint8Array) => {
       const reply = decodeFrame(frame);
       if (reply !== undefined) this.#pending.get(Number(reply[0]))?.(reply);
     });
-    const { state, message } = this.#sleep();
+    const { state, message } = this.#sleep(CONNECT_TIMEOUT);
     if (state !== STATE.ready) {
       this.close();
       throw new BpfError('CONNECTION', `no kernel answers at ${path}: ${describe(message)}`);
@@ -57,7 +60,7 @@ export class SyncSocket {
     const frame = encodeFrame([id, method, ...args]);
     Atomics.store(this.#state, 0, STATE.busy);
     this.#post({ frame, id, sleeping: true });
-    const { state, message } = this.#sleep();
+    const { state, message } = this.#sleep(CALL_TIMEOUT);
     const reply = message instanceof Uint8Array ? decodeFrame(message) : undefined;
     if (state === STATE.ready && reply !== undefined) return reply;
     this.close();
@@ -88,8 +91,8 @@ export class SyncSocket {
     this.#worker.postMessage(message);
   }
 
-  #sleep(): { state: number; message: unknown } {
-    Atomics.wait(this.#state, 0, STATE.busy, CALL_TIMEOUT);
+  #sleep(timeout: number): { state: number; message: unknown } {
+    Atomics.wait(this.#state, 0, STATE.busy, timeout);
     const message: unknown = receiveMessageOnPort(this.#replies.port1)?.message;
     return { state: Atomics.load(this.#state, 0), message };
   }

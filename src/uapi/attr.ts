@@ -102,8 +102,8 @@ type Fields<C extends BpfCmd> = (typeof BPF_COMMANDS)[C]['fields'];
 
 /** The attributes of one command. Fields of kind `u32!`/`u64!`, and the buffers that the kernel fills, are changed in place. */
 export type BpfAttr<C extends BpfCmd> = {
-  // The kind of each field is its first element by construction of the table.
-  [F in keyof Fields<C>]?:
+  // The kind of each field is its first element by construction of the table. The table is `readonly`, the attributes are not.
+  -readonly [F in keyof Fields<C>]?:
     | (Fields<C>[F] extends readonly [infer K extends AttrKind, number] ? AttrKinds[K] : never)
     | undefined;
 };

@@ -30,7 +30,7 @@ export const bpfBtfInfo = struct(32, {
   btf: ['u64', 0], btf_size: ['u32', 8], id: ['u32', 12], name: ['u64', 16], name_len: ['u32', 24], kernel_btf: ['u32', 28],
 });
 
-/** Byte offset within its info struct of each pointer that a caller may give a buffer for; the names are unique over all info structs. */
+/** Byte offset within its info struct of each pointer (kind `u64`) that a caller may give a buffer for. */
 // biome-ignore format: aligned table
 export const INFO_POINTERS = {
   // struct bpf_prog_info

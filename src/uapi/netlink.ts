@@ -80,8 +80,11 @@ export const tcActBpf = struct(20, {
   index: ['u32', 0], capab: ['u32', 4], action: ['i32', 8], refcnt: ['i32', 12], bindcnt: ['i32', 16],
 });
 
-/** How an attribute's payload is read; `string` ends with a NUL, `bytes` is kept raw: a nest, a struct, an address. */
-export type AttributeKind = 'u8' | 'u16' | 'u32' | 'string' | 'bytes';
+/**
+ * How an attribute's payload is read; `string` ends with a NUL, `bytes` is kept raw: a nest, a struct, an address. `nest` is raw too, and sent with
+ * NLA_F_NESTED, as the younger families want it.
+ */
+export type AttributeKind = 'u8' | 'u16' | 'u32' | 'string' | 'bytes' | 'nest';
 export type AttributeTable = Readonly<Record<string, readonly [type: number, kind: AttributeKind]>>;
 
 // biome-ignore format: aligned table
@@ -123,6 +126,7 @@ export const TCA_BPF = {
 // biome-ignore format: aligned table
 export const TCA_ROOT = {
   TCA_ACT_TAB:    [1, 'bytes'],
+  // struct nla_bitfield32: bits, then which of them count.
   TCA_ROOT_FLAGS: [2, 'bytes'],
   TCA_ROOT_COUNT: [3, 'u32'],
 } as const satisfies AttributeTable;
@@ -131,7 +135,7 @@ export const TCA_ROOT = {
 // biome-ignore format: aligned table
 export const TCA_ACT = {
   TCA_ACT_KIND:    [1, 'string'],
-  TCA_ACT_OPTIONS: [2, 'bytes'],
+  TCA_ACT_OPTIONS: [2, 'nest'],
   TCA_ACT_INDEX:   [3, 'u32'],
   TCA_ACT_STATS:   [4, 'bytes'],
   TCA_ACT_COOKIE:  [6, 'bytes'],

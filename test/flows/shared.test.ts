@@ -16,7 +16,9 @@ function countAndPrint({ run, ask }: Flow, object: string): string {
   for (let i = 0; i < 3; i++) run('net', 'send', 'a0', 'egress', '--hex', frame());
   ask('prog', 'tracelog', 'nowait');
   run('net', 'send', 'a0', 'ingress', '--hex', frame());
-  return ask('prog', 'tracelog', 'nowait').trim().replace(/^.*: /gm, '');
+  return ask('prog', 'tracelog', 'nowait')
+    .trim()
+    .replace(/^.*bpf_trace_printk: /gm, '');
 }
 
 /** The ids of the maps that the filters of a0 use: one if they share. */

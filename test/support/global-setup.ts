@@ -1,5 +1,15 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 
 const root = resolve(import.meta.dirname, '../..');
@@ -12,7 +22,12 @@ const stamp = join(root, 'node_modules/.cache/skep-dist-built');
  */
 export default function setup(): void {
   const started = Date.now();
-  if (existsSync(join(dist, 'index.js')) && existsSync(stamp) && Number(readFileSync(stamp, 'utf8')) > newest(join(root, 'src'))) return;
+  if (
+    existsSync(join(dist, 'index.js')) &&
+    existsSync(stamp) &&
+    Number(readFileSync(stamp, 'utf8')) > newest(join(root, 'src'))
+  )
+    return;
   mkdirSync(dirname(stamp), { recursive: true });
   const fresh = mkdtempSync(join(dirname(stamp), 'dist-'));
   try {
@@ -21,8 +36,10 @@ export default function setup(): void {
       cwd: root,
       encoding: 'utf8',
     });
-    if (error !== undefined || !existsSync(join(fresh, 'index.js'))) throw new Error(`dist/ cannot be built: ${error ?? stdout}`);
-    for (const name of readdirSync(fresh, { recursive: true, encoding: 'utf8' })) replace(join(fresh, name), join(dist, name));
+    if (error !== undefined || !existsSync(join(fresh, 'index.js')))
+      throw new Error(`dist/ cannot be built: ${error ?? stdout}`);
+    for (const name of readdirSync(fresh, { recursive: true, encoding: 'utf8' }))
+      replace(join(fresh, name), join(dist, name));
     writeFileSync(stamp, `${started}\n`);
   } finally {
     rmSync(fresh, { recursive: true, force: true });

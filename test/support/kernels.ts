@@ -19,17 +19,19 @@ export interface CommandKernel extends AsyncDisposable {
   skep(...words: readonly string[]): Ran;
   /** As {@link CommandKernel.skep}; throws if it fails. Returns standard output. */
   ok(...words: readonly string[]): string;
+  /** Starts `skep WORDS` and lets it run; resolves with its exit code. The child is there to be killed. */
+  start(...words: readonly string[]): { readonly child: ChildProcess; readonly ended: Promise<number | null> };
 }
 
 /** An embedded kernel behind a socket in a temporary directory. */
-export async function startEmbedded(): Promise<CommandKernel> {
+export async function startEmbedded(): Promise<CommandKernel & { readonly socket: string }> {
   const directory = mkdtempSync(join(tmpdir(), 'skep-test-'));
   const socket = join(directory, 'kernel.sock');
   const server = spawn(process.execPath, [join(root, 'bin/skep'), 'serve', '--socket', socket], {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   await said(server, 'serving');
-  return commandKernel(
+  const kernel = commandKernel(
     'embedded',
     (words) => [process.execPath, [join(root, 'bin/skep'), '--kernel', socket, ...words]],
     async () => {
@@ -37,6 +39,7 @@ export async function startEmbedded(): Promise<CommandKernel> {
       rmSync(directory, { recursive: true, force: true });
     },
   );
+  return { ...kernel, socket };
 }
 
 /** What a namespace needs before it is a kernel of our own: bpffs, tracefs, and no packets that nobody sent. */
@@ -54,11 +57,14 @@ export async function startLinux(): Promise<CommandKernel> {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   await said(holder, 'ready');
+  // Entering a mount namespace leads to its root directory, and back.
+  const back = ['sh', '-c', 'cd "$0" && exec "$@"', root];
   const enter = [
     '-t',
     String(holder.pid),
     '--net',
     '--mount',
+    ...back,
     process.execPath,
     join(root, 'bin/skep'),
     '--kernel',
@@ -113,6 +119,11 @@ function commandKernel(
   return {
     name,
     skep,
+    start(...words) {
+      const [command, args] = line(words);
+      const child = spawn(command, args, { cwd: root, stdio: 'ignore' });
+      return { child, ended: new Promise((resolve) => child.once('exit', resolve)) };
+    },
     ok(...words) {
       const ran = skep(...words);
       if (ran.status !== 0)

@@ -3,8 +3,8 @@ import { defineConfig } from 'vitest/config';
 /** For tests inside the namespaces that test/netns.test.ts makes; one after the other, because they share them. */
 export default defineConfig({
   test: {
-    include: ['src/**/*.netns.ts', 'test/**/*.netns.ts'],
+    include: ['test/**/*.netns.ts'],
     fileParallelism: false,
-    reporters: ['default'],
+    reporters: ['verbose'],
   },
 });

@@ -18,4 +18,6 @@ export const CORPUS = [
   'test/objects/mixed.o',
   'test/objects/types.o',
   'test/objects/elf_map_7.o',
+  'test/objects/slots.o',
+  'test/objects/loops.o',
 ];

@@ -17,11 +17,11 @@ export function serveCommand(defaultPath: () => string, loadKernel: () => Promis
         else words.end();
       }
       if (stop) return stopServer(path);
+      const makeKernel = await loadKernel();
       const claimed = await claimSocket(path);
       if (claimed === undefined)
         throw new UsageError(`a kernel is served at ${path} already; stop it with \`skep serve --stop\``);
       try {
-        const makeKernel = await loadKernel();
         const server = serve(makeKernel(), claimed.server);
         context.signal.addEventListener('abort', () => server.stop(), { once: true });
         context.note(

@@ -1,6 +1,8 @@
 import type { BtfObject } from './btf-object.ts';
 import { Clock } from './clock.ts';
-import { type MountTable, mountStandard } from './fs/mounts.ts';
+import { createTmpfs } from './fs/memory-fs.ts';
+import { type FileSystemTypes, fileSystemTypes, mountStandard } from './fs/mount.ts';
+import { MountTable } from './fs/mounts.ts';
 import { IdTable } from './ids.ts';
 import type { BpfMap } from './maps/map.ts';
 import { LinearMemory } from './memory.ts';
@@ -8,6 +10,7 @@ import { Network } from './net/network.ts';
 import { Process } from './process.ts';
 import type { BpfProg } from './progs/prog.ts';
 import { createRandom } from './random.ts';
+import { Scratch } from './scratch.ts';
 import { TraceLog } from './trace-log.ts';
 
 export interface MachineOptions {
@@ -21,6 +24,7 @@ export interface MachineOptions {
 
 const MAX_CPUS = 64;
 const DEFAULT_SEED = 0x5ceb;
+const ROOT_DEV = 1n;
 
 /** Everything of one embedded kernel that its processes share. */
 export class Machine {
@@ -38,7 +42,12 @@ export class Machine {
   readonly maps = new IdTable<BpfMap>();
   readonly progs = new IdTable<BpfProg>();
   readonly btfs = new IdTable<BtfObject>();
+  readonly fileSystems: FileSystemTypes;
   readonly mounts: MountTable;
+  /** For system calls: keys and values on their way between a caller and a map. */
+  readonly scratch: Scratch;
+  /** Open fds of BPF_ENABLE_STATS: while there are any, run times and counts of programs are kept. */
+  statsUsers = 0;
   readonly network: Network;
   readonly #mapsByAddress = new Map<number, BpfMap>();
   #lastPid = 0;
@@ -49,8 +58,12 @@ export class Machine {
     this.clock = new Clock(clock);
     this.random = createRandom(seed);
     this.trace = new TraceLog(this);
-    this.mounts = mountStandard(this);
+    this.scratch = new Scratch(this.memory);
+    this.fileSystems = fileSystemTypes(this);
+    this.mounts = new MountTable(createTmpfs(ROOT_DEV));
     this.network = new Network(this);
+    using init = this.openProcess();
+    mountStandard(init);
   }
 
   /** A new process: its own fds, the same maps, programs and files. */

@@ -64,10 +64,11 @@ export class LinearMemory {
   /** Gives back what {@link LinearMemory.alloc} handed out; 0 is ignored. */
   free(address: number): void {
     if (address === 0) return;
-    if (this.#slabs.sizeAt(address) > 0) this.#slabs.release(address);
-    else if (address >= NULL_PAGE && address % PAGE_SIZE === 0 && this.#pages.takenAt(address / PAGE_SIZE) > 0) {
-      this.#pages.release(address / PAGE_SIZE);
-    } else throw new Error(`embedded kernel: 0x${address.toString(16)} is freed, but not allocated`);
+    if (address < NULL_PAGE || this.#sizeAt(address) === 0) {
+      throw new Error(`embedded kernel: 0x${address.toString(16)} is freed, but not allocated`);
+    }
+    if (this.#slabs.owns(address)) this.#slabs.release(address);
+    else this.#pages.release(address / PAGE_SIZE);
   }
 
   /** Whether `size` bytes from `address` on are memory and not in the null page. Says nothing about whose they are. */
@@ -87,7 +88,8 @@ export class LinearMemory {
   }
 
   #sizeAt(address: number): number {
-    return this.#slabs.sizeAt(address) || this.#pages.takenAt(address / PAGE_SIZE) * PAGE_SIZE;
+    if (this.#slabs.owns(address)) return this.#slabs.sizeAt(address);
+    return address % PAGE_SIZE === 0 ? this.#pages.takenAt(address / PAGE_SIZE) * PAGE_SIZE : 0;
   }
 
   /** By an eighth, so that many small steps do not make many views, or by what is needed. */

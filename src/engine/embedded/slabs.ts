@@ -46,6 +46,11 @@ export class Slabs {
     return slab.base + index * slab.size;
   }
 
+  /** Whether the page of this address is cut into small blocks. */
+  owns(address: number): boolean {
+    return this.#byPage.has(Math.floor(address / PAGE_SIZE));
+  }
+
   /** Bytes of the taken block at `address`; 0 if there is none. */
   sizeAt(address: number): number {
     const slab = this.#byPage.get(Math.floor(address / PAGE_SIZE));

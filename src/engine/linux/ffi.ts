@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import { NotSupportedError, SysError } from '../../errors.ts';
+import { errno } from '../../uapi/errno.ts';
 
 /** The functions of the C library that this engine calls. Addresses are numbers: user space ends below 2^53. */
 export interface Libc {
@@ -61,15 +62,11 @@ let loaded: Ffi | undefined;
  * NotSupportedError where koffi cannot be loaded.
  */
 export function loadFfi(): Ffi {
-  loaded ??= makeFfi(loadKoffi());
-  return loaded;
-}
-
-function loadKoffi(): Koffi {
   try {
-    return createRequire(import.meta.url)('koffi') as Koffi; // require is untyped
+    loaded ??= makeFfi(createRequire(import.meta.url)('koffi') as Koffi); // require is untyped
+    return loaded;
   } catch (cause) {
-    throw new NotSupportedError('the running Linux kernel, which is reached through the package koffi,', {
+    throw new NotSupportedError('the running Linux kernel without the package koffi', {
       instead: 'install koffi (npm install koffi), or use the embedded kernel',
       cause,
     });
@@ -89,7 +86,8 @@ function makeFfi(koffi: Koffi): Ffi {
     errno: () => koffi.errno(),
     alloc(size) {
       const pointer: unknown = koffi.alloc('uint8_t', size);
-      if (pointer === null || pointer === undefined) throw new SysError(12, 'malloc', { what: `of ${size} bytes` });
+      if (pointer === null || pointer === undefined)
+        throw new SysError(errno.ENOMEM, 'malloc', { what: `of ${size} bytes` });
       const bytes = new Uint8Array(koffi.view(pointer, size));
       bytes.fill(0);
       return { address: Number(koffi.address(pointer)), bytes };

@@ -34,10 +34,7 @@ const MAX_READ = 1 << 20;
 const LOAD_TRIES = 5;
 
 /** The running kernel. */
-export interface LinuxKernel extends Kernel {
-  /** What else in this engine needs the C library. */
-  readonly ffi: Ffi;
-}
+export type LinuxKernel = Kernel;
 
 /**
  * The running Linux kernel, through bpf(2), netlink and files, as this process. Loads the package koffi on the first call. fds of earlier calls
@@ -55,9 +52,9 @@ export function createLinuxKernel(): LinuxKernel {
   return new RunningKernel(loadFfi(), nr);
 }
 
-class RunningKernel implements LinuxKernel {
+class RunningKernel implements Kernel {
   readonly name = 'linux';
-  readonly ffi: Ffi;
+  readonly #ffi: Ffi;
   readonly #nr: number;
   readonly #memory: Memory;
   readonly #element: ElementCall;
@@ -65,7 +62,7 @@ class RunningKernel implements LinuxKernel {
   readonly #sizesOf = (fd: number) => mapSizes(fd, (attr) => this.#getInfo(attr));
 
   constructor(ffi: Ffi, nr: number) {
-    this.ffi = ffi;
+    this.#ffi = ffi;
     this.#nr = nr;
     this.#memory = new Memory(ffi);
     this.#element = new ElementCall(this.#memory);
@@ -90,7 +87,7 @@ class RunningKernel implements LinuxKernel {
 
   open(path: string, flags: number, mode = 0): Fd {
     const [address] = this.#cStrings('open', [path]);
-    const fd = check(this.ffi, this.ffi.libc.open(address, flags | O_CLOEXEC, mode), 'open', path);
+    const fd = check(this.#ffi, this.#ffi.libc.open(address, flags | O_CLOEXEC, mode), 'open', path);
     forgetFd(fd);
     return fd as Fd; // the brand's origin
   }
@@ -99,14 +96,14 @@ class RunningKernel implements LinuxKernel {
     const size = Math.min(buffer.length, MAX_READ);
     this.#memory.reset(align8(size));
     const at = this.#memory.take(size);
-    const n = check(this.ffi, this.ffi.libc.read(checkFd(fd), this.#memory.address + at, size), 'read', `fd ${fd}`);
+    const n = check(this.#ffi, this.#ffi.libc.read(checkFd(fd), this.#memory.address + at, size), 'read', `fd ${fd}`);
     buffer.set(this.#memory.bytes.subarray(at, at + n));
     return n;
   }
 
   close(fd: Fd): void {
     forgetFd(fd);
-    check(this.ffi, this.ffi.libc.close(checkFd(fd)), 'close', `fd ${fd}`);
+    check(this.#ffi, this.#ffi.libc.close(checkFd(fd)), 'close', `fd ${fd}`);
   }
 
   stat(path: string): Stat {
@@ -142,11 +139,11 @@ class RunningKernel implements LinuxKernel {
 
   mount(source: string, target: string, fstype: string, flags: number, data: string): void {
     const [from, to, type, options] = this.#cStrings('mount', [source, target, fstype, data]);
-    check(this.ffi, this.ffi.libc.mount(from, to, type, flags, options), 'mount', `${fstype} ${target}`);
+    check(this.#ffi, this.#ffi.libc.mount(from, to, type, flags, options), 'mount', `${fstype} ${target}`);
   }
 
   wait(fds: readonly Fd[], options: WaitOptions = {}): Promise<Fd[]> {
-    return waitForFds(this.ffi, this.#memory, fds, options);
+    return waitForFds(this.#ffi, this.#memory, fds, options);
   }
 
   [Symbol.dispose](): void {
@@ -158,8 +155,8 @@ class RunningKernel implements LinuxKernel {
   #tryElement(cmd: Parameters<ElementCall['layOut']>[0], attr: Readonly<Record<string, unknown>>): boolean {
     const sizes = typeof attr.map_fd === 'number' ? this.#sizesOf(attr.map_fd) : undefined;
     if (sizes === undefined || !this.#element.layOut(cmd, attr, sizes)) return false;
-    const result = this.ffi.libc.bpf(this.#nr, BPF_COMMANDS[cmd].cmd, this.#memory.address, this.#element.size);
-    const reason = result === -1 ? this.ffi.errno() : 0;
+    const result = this.#ffi.libc.bpf(this.#nr, BPF_COMMANDS[cmd].cmd, this.#memory.address, this.#element.size);
+    const reason = result === -1 ? this.#ffi.errno() : 0;
     this.#element.copyBack();
     if (reason !== 0) throw new SysError(reason, cmd);
     return true;
@@ -170,10 +167,10 @@ class RunningKernel implements LinuxKernel {
     let result = -1;
     let reason = 0;
     for (let tries = 0; tries < LOAD_TRIES; tries++) {
-      result = this.ffi.libc.bpf(this.#nr, BPF_COMMANDS[cmd].cmd, this.#memory.address + laid.at, laid.size);
-      reason = result === -1 ? this.ffi.errno() : 0;
+      result = this.#ffi.libc.bpf(this.#nr, BPF_COMMANDS[cmd].cmd, this.#memory.address + laid.at, laid.size);
+      reason = result === -1 ? this.#ffi.errno() : 0;
       if (reason === errno.EAGAIN && cmd === 'BPF_PROG_LOAD') continue;
-      if (reason === errno.EPERM && raiseMemlock(this.ffi)) continue;
+      if (reason === errno.EPERM && raiseMemlock(this.#ffi)) continue;
       break;
     }
     laid.copyBack();

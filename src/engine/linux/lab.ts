@@ -2,10 +2,12 @@ import { readFileSync } from 'node:fs';
 import { NotSupportedError, SysError } from '../../errors.ts';
 import { decodeLink, encodeLink, type Link } from '../../net/link.ts';
 import { request } from '../../net/request.ts';
+import type { Kernel } from '../../sys/kernel.ts';
 import type { Direction, PacketLab } from '../../sys/lab.ts';
 import { errno } from '../../uapi/errno.ts';
 import { IFF_LOOPBACK, IFF_UP, IFNAMSIZ, RTM_GETLINK } from '../../uapi/netlink.ts';
-import { createLinuxKernel, type LinuxKernel } from './kernel.ts';
+import { loadFfi } from './ffi.ts';
+import { createLinuxKernel } from './kernel.ts';
 import { Memory } from './memory.ts';
 import { check } from './syscall.ts';
 
@@ -25,8 +27,10 @@ const LOOK_MS = 1;
 /**
  * Packets on devices of the running kernel, in the network namespace of this process. `egress` sends on the device; `ingress` sends on the other
  * end of a veth, past its egress hooks, so that the frame arrives at the device. Needs CAP_NET_RAW.
+ *
+ * @param kernel finds the devices: the running kernel, traced or not
  */
-export function createLinuxPacketLab(kernel: LinuxKernel = createLinuxKernel()): PacketLab {
+export function createLinuxPacketLab(kernel: Kernel = createLinuxKernel()): PacketLab {
   return {
     send(device, direction, frame) {
       if (frame.length < ETH_HLEN) {
@@ -38,7 +42,7 @@ export function createLinuxPacketLab(kernel: LinuxKernel = createLinuxKernel()):
       if (((link.flags ?? 0) & IFF_UP) === 0) throw new SysError(errno.ENETDOWN, 'send', { what: `on ${device}` });
       const from = direction === 'egress' ? link : otherEnd(kernel, link, device);
       const before = received(kernel, link);
-      sendFrame(kernel, from, direction, frame);
+      sendFrame(from, direction, frame);
       if (direction === 'ingress') waitUntil(() => received(kernel, link) > before);
       waitUntil(backlogIsEmpty);
     },
@@ -46,7 +50,7 @@ export function createLinuxPacketLab(kernel: LinuxKernel = createLinuxKernel()):
 }
 
 /** The device that a frame has to be sent on to arrive at `link`. */
-function otherEnd(kernel: LinuxKernel, link: Link, device: string): Link {
+function otherEnd(kernel: Kernel, link: Link, device: string): Link {
   if (((link.flags ?? 0) & IFF_LOOPBACK) !== 0) return link;
   if (link.kind === 'veth' && link.link !== undefined && link.linkNetnsId === undefined) {
     return findLink(kernel, { ifindex: link.link });
@@ -56,7 +60,7 @@ function otherEnd(kernel: LinuxKernel, link: Link, device: string): Link {
   });
 }
 
-function findLink(kernel: LinuxKernel, by: { readonly name: string } | { readonly ifindex: number }): Link {
+function findLink(kernel: Kernel, by: { readonly name: string } | { readonly ifindex: number }): Link {
   const what = `device ${'name' in by ? by.name : by.ifindex}`;
   if ('name' in by && (by.name === '' || by.name.length >= IFNAMSIZ))
     throw new SysError(errno.ENODEV, 'RTM_GETLINK', { what });
@@ -65,11 +69,12 @@ function findLink(kernel: LinuxKernel, by: { readonly name: string } | { readonl
   return decodeLink(answer);
 }
 
-function received(kernel: LinuxKernel, { ifindex }: Link): bigint {
+function received(kernel: Kernel, { ifindex }: Link): bigint {
   return findLink(kernel, { ifindex }).stats?.rxPackets ?? 0n;
 }
 
-function sendFrame({ ffi }: LinuxKernel, on: Link, direction: Direction, frame: Uint8Array): void {
+function sendFrame(on: Link, direction: Direction, frame: Uint8Array): void {
+  const ffi = loadFfi();
   const { libc } = ffi;
   // Protocol 0: the socket only sends.
   const fd = check(ffi, libc.socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0), 'socket', 'AF_PACKET');

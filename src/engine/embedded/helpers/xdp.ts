@@ -30,7 +30,7 @@ export const xdp_get_buff_len = helper({
   name: 'xdp_get_buff_len',
   args: ['xdp'],
   returns: 'u32',
-  call: (_env, xdp) => xdp.length,
+  call: (_env, xdp) => xdp.length + xdp.fragments,
 });
 
 export const xdp_load_bytes = helper({

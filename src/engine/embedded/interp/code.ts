@@ -7,6 +7,7 @@ import {
   decodeInsn,
   INSN_SIZE,
   type Insn,
+  jumpTarget,
   type Operation,
   operationOf,
 } from '../../../isa/index.ts';
@@ -69,7 +70,7 @@ export function decodeProgram(insns: Uint8Array): Code {
     program.src[pc] = takesImmediate(operation) ? IMM : insn.src;
     program.imm[pc] = insn.imm;
     program.off[pc] = insn.off;
-    const target = jumpTarget(pc, insn, operation);
+    const target = jumpTarget(insn, pc) ?? (program.code[pc] === CODES.call_pc ? pc + 1 + insn.imm : undefined);
     if (target !== undefined) program.off[pc] = target;
     if (operation.kind === 'ld_imm64') {
       if (pc + 1 >= length) program.code[pc] = CODES.invalid;
@@ -80,21 +81,6 @@ export function decodeProgram(insns: Uint8Array): Code {
     }
   }
   return program;
-}
-
-/** The slot that a jump or a call within the program leads to; `undefined` for everything else. It may lie outside the program. */
-export function jumpTarget(pc: number, insn: Insn, operation: Operation): number | undefined {
-  switch (operation.kind) {
-    case 'jump':
-    case 'may_goto':
-      return pc + 1 + insn.off;
-    case 'goto':
-      return pc + 1 + (operation.wide ? insn.imm : insn.off);
-    case 'call':
-      return insn.src === BPF_PSEUDO_CALL ? pc + 1 + insn.imm : undefined;
-    default:
-      return undefined;
-  }
 }
 
 function takesImmediate(operation: Operation): boolean {

@@ -1,4 +1,5 @@
 import type { Helper } from '../helpers/helper.ts';
+import { HELPER_BY_ID } from '../helpers/index.ts';
 import type { Machine } from '../machine.ts';
 import type { Packet } from '../progs/packet.ts';
 import type { BpfProg } from '../progs/prog.ts';
@@ -40,7 +41,13 @@ export class Interpreter {
 
   /** Runs a loaded program with `context` (an address) in r1. `packet`: what the context describes, if it is one. */
   runProgram(program: BpfProg, context: number, packet?: Packet): Verdict {
-    return this.#run(program.code, context, packet, program);
+    const { clock, statsUsers } = this.#machine;
+    if (statsUsers === 0) return this.#run(program.code, context, packet, program);
+    const start = clock.now();
+    const verdict = this.#run(program.code, context, packet, program);
+    program.runCount++;
+    program.runTimeNs += clock.now() - start;
+    return verdict;
   }
 
   /** Runs code that belongs to no program. */
@@ -83,4 +90,16 @@ function noRoom(depth: number): string {
 
 function subject(program: BpfProg | undefined): Fault['program'] {
   return program && { id: program.id, name: program.attr.name };
+}
+
+const interpreters = new WeakMap<Machine, Interpreter>();
+
+/** The interpreter of a machine. */
+export function interpreterOf(machine: Machine): Interpreter {
+  let interpreter = interpreters.get(machine);
+  if (interpreter === undefined) {
+    interpreter = new Interpreter(machine, HELPER_BY_ID);
+    interpreters.set(machine, interpreter);
+  }
+  return interpreter;
 }

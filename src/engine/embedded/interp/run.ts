@@ -7,7 +7,7 @@ import type { Packet } from '../progs/packet.ts';
 import type { BpfProg } from '../progs/prog.ts';
 import { Divider, mulHigh, swap16, swap32 } from './arith.ts';
 import { atomicUpdate } from './atomic.ts';
-import { CODES, type Code, IMM, REGISTERS } from './code.ts';
+import { type Code, IMM, REGISTERS } from './code.ts';
 import type { Fault } from './fault.ts';
 
 // More than 300 lines, because one switch over all instructions is what makes an interpreter fast and what a reader wants to see in one piece.

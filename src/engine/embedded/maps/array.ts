@@ -26,7 +26,7 @@ export const array: MapType = {
 /** The sizes that all kinds of array have to have. */
 export function checkArraySizes({ keySize, valueSize, maxEntries }: MapAttr): number {
   if (keySize !== 4 || valueSize === 0 || maxEntries === 0) return -errno.EINVAL;
-  return valueSize > 0x7fffffff || maxEntries > 2 ** 31 ? -errno.E2BIG : 0;
+  return valueSize > 0x7fffffff ? -errno.E2BIG : 0;
 }
 
 /** What BPF_MAP_UPDATE_ELEM's flags mean where every element exists. */

@@ -94,9 +94,11 @@ export class HashMap extends BpfMap {
   readonly #places: number;
   readonly #seed: number;
   #count = 0;
-  /** Places that were never used start here; those given back are a list through their `next`. */
+  /** How many places were ever used; those given back are a list through their `next`. */
   #fresh = 0;
   #free = 0;
+  /** BPF_F_NO_PREALLOC: the blocks of the elements. */
+  readonly #blocks: Set<number> | undefined;
 
   constructor(machine: Machine, attr: MapAttr, address: number, layout: Layout) {
     super(machine, attr, address);
@@ -104,6 +106,7 @@ export class HashMap extends BpfMap {
     this.bucketCount = layout.buckets;
     this.#buckets = address + MAP_HEADER_SIZE;
     this.#places = this.#buckets + roundUp(4 * layout.buckets, 8);
+    this.#blocks = layout.places === 0 ? new Set() : undefined;
     this.#seed = (attr.flags & BPF_F_ZERO_SEED) !== 0 ? 0 : machine.random() | 0;
     const words = [this.#buckets, layout.buckets - 1, this.#seed, layout.element, layout.valueOffset];
     words.forEach((word, i) => {
@@ -147,20 +150,19 @@ export class HashMap extends BpfMap {
   }
 
   nextKey(key: number, next: number): number {
-    const { dv, u8 } = this.machine.memory;
     let element = 0;
     let bucket = 0;
     if (key !== 0) {
       const code = this.#hash(key);
       const found = this.#find(key, code);
       if (found !== 0) {
-        element = dv.getInt32(found + NEXT, true);
+        element = this.#follow(found + NEXT);
         bucket = (code & (this.bucketCount - 1)) + 1;
       }
     }
-    for (; element === 0 && bucket < this.bucketCount; bucket++) element = dv.getInt32(this.#buckets + 4 * bucket, true);
+    for (; element === 0 && bucket < this.bucketCount; bucket++) element = this.#follow(this.#buckets + 4 * bucket);
     if (element === 0) return -errno.ENOENT;
-    u8.copyWithin(next, element + KEY, element + KEY + this.attr.keySize);
+    this.machine.memory.u8.copyWithin(next, element + KEY, element + KEY + this.attr.keySize);
     return 0;
   }
 
@@ -178,11 +180,10 @@ export class HashMap extends BpfMap {
   /** Addresses of key and value of each element in a bucket, in the order of its chain: what batches walk. */
   elementsOf(bucket: number): { readonly key: number; readonly value: number }[] {
     const elements = [];
-    const { dv } = this.machine.memory;
-    let element = dv.getInt32(this.#buckets + 4 * bucket, true);
+    let element = this.#follow(this.#buckets + 4 * bucket);
     for (let left = this.#count; element !== 0 && left > 0; left--) {
       elements.push({ key: element + KEY, value: element + this.#layout.valueOffset });
-      element = dv.getInt32(element + NEXT, true);
+      element = this.#follow(element + NEXT);
     }
     return elements;
   }
@@ -197,13 +198,7 @@ export class HashMap extends BpfMap {
   }
 
   protected override freeMemory(): void {
-    if (this.#layout.places > 0) return; // all in the header's block
-    for (let bucket = 0; this.#count > 0 && bucket < this.bucketCount; bucket++) {
-      for (const { key } of this.elementsOf(bucket)) {
-        this.machine.memory.free(key - KEY);
-        this.#count--;
-      }
-    }
+    for (const block of this.#blocks ?? []) this.machine.memory.free(block);
   }
 
   #hash(key: number): number {
@@ -214,41 +209,59 @@ export class HashMap extends BpfMap {
     return this.#buckets + 4 * (code & (this.bucketCount - 1));
   }
 
-  /** Address of the element with this key, or 0. Walks no further than there are elements, whatever a program has written over them. */
+  /** Address of the element with this key, or 0. */
   #find(key: number, code: number): number {
     const { dv } = this.machine.memory;
-    let element = dv.getInt32(this.#bucket(code), true);
+    let element = this.#follow(this.#bucket(code));
     for (let left = this.#count; element !== 0 && left > 0; left--) {
       if (dv.getInt32(element + HASH, true) === code && sameKey(dv, key, element + KEY, this.attr.keySize)) return element;
-      element = dv.getInt32(element + NEXT, true);
+      element = this.#follow(element + NEXT);
     }
     return 0;
   }
 
+  /**
+   * The element that the link at `at` leads to, or 0. A program can write over links, so they are believed only if they lead to an element;
+   * and no chain is walked further than there are elements.
+   */
+  #follow(at: number): number {
+    const element = this.machine.memory.dv.getInt32(at, true);
+    if (element === 0) return 0;
+    const { element: size, places } = this.#layout;
+    const known =
+      this.#blocks?.has(element) ?? (element >= this.#places && element <= this.#places + size * (places - 1));
+    return known ? element : 0;
+  }
+
   #unlink(element: number, code: number): void {
-    const { dv } = this.machine.memory;
-    const after = dv.getInt32(element + NEXT, true);
+    const { memory } = this.machine;
     let link = this.#bucket(code);
     for (let left = this.#count; left >= 0; left--) {
-      const next = dv.getInt32(link, true);
+      const next = this.#follow(link);
       if (next === element || next === 0) break;
       link = next + NEXT;
     }
-    dv.setInt32(link, after, true);
-    if (this.#layout.places === 0) {
-      this.machine.memory.free(element);
+    memory.dv.setInt32(link, this.#follow(element + NEXT), true);
+    if (this.#blocks?.delete(element)) {
+      memory.free(element);
       return;
     }
-    dv.setInt32(element + NEXT, this.#free, true);
+    memory.dv.setInt32(element + NEXT, this.#free, true);
     this.#free = element;
   }
 
   #newPlace(): number {
     const { memory } = this.machine;
-    if (this.#layout.places === 0) return memory.alloc(this.#layout.element);
-    if (this.#free === 0) return this.#places + this.#layout.element * this.#fresh++;
+    if (this.#blocks !== undefined) {
+      const block = memory.alloc(this.#layout.element);
+      if (block !== 0) this.#blocks.add(block);
+      return block;
+    }
     const place = this.#free;
-    this.#free = memory.dv.getInt32(place + NEXT, true);
-    return place;
+    if (place !== 0) {
+      this.#free = this.#follow(place + NEXT);
+      return place;
+    }
+    return this.#fresh < this.#layout.places ? this.#places + this.#layout.element * this.#fresh++ : 0;
   }
 }

@@ -17,7 +17,7 @@ export const progArray: MapType = {
     attr.valueSize !== 4 ? -errno.EINVAL : checkFlags(attr.flags, NUMA_FLAG | FD_ACCESS_FLAGS) || checkArraySizes(attr),
   create(machine, attr) {
     const address = machine.memory.alloc(MAP_HEADER_SIZE + SLOT_SIZE * attr.maxEntries);
-    return address === 0 ? -errno.ENOMEM : new ProgArrayMap(machine, attr, address);
+    return address === 0 ? -errno.ENOMEM : new ProgArray(machine, attr, address);
   },
 };
 
@@ -35,7 +35,7 @@ interface Owner {
  *     │ slots   │  │ program id, 0 if empty │ 0   │
  *     └─────────┘  └────────────────────────┴─────┘
  */
-export class ProgArrayMap extends BpfMap {
+export class ProgArray extends BpfMap {
   readonly #slots: number;
   readonly #progs = new Map<number, BpfProg>();
   /** Set by the first program that is put in or that uses the array, and kept when all slots are empty again. */
@@ -48,7 +48,7 @@ export class ProgArrayMap extends BpfMap {
   }
 
   /** The program in a slot: the target of a tail call. `undefined` where there is none, or no such slot. */
-  prog(index: number): BpfProg | undefined {
+  program(index: number): BpfProg | undefined {
     return this.#progs.get(index);
   }
 

@@ -1,47 +1,51 @@
-import { BPF_PSEUDO_CALL, BPF_PSEUDO_FUNC, type Insn, insnSlots, type Operation, operationOf } from '../../../isa/index.ts';
-import { jumpTarget } from '../interp/code.ts';
+import {
+  BPF_ADDR_SPACE_CAST,
+  BPF_PSEUDO_CALL,
+  BPF_PSEUDO_FUNC,
+  BPF_PSEUDO_KFUNC_CALL,
+  type Insn,
+  insnSlots,
+  jumpTarget,
+  operationOf,
+  programProblem,
+} from '../../../isa/index.ts';
+import { HELPERS, helperFunction } from '../../../uapi/helpers.ts';
+import { HELPER_BY_ID } from '../helpers/index.ts';
+import type { ProgType } from './prog-type.ts';
 import { type Rejection, reject } from './rejection.ts';
 
 /*
- * The checks of a program's shape: what can be said without following values. They stand where a verifier will come, in the order in which
- * Linux's verifier does the same, so that a program with several faults is refused for the same one. What they let through may still fail when
- * it runs: the interpreter checks every access.
+ * The checks of a program's shape: what can be said without following values. They stand where a verifier will come, and refuse in its words.
+ * What they let through may still fail when it runs: the interpreter checks every access.
  */
 
 /** Functions of one program. */
 const MAX_SUBPROGS = 256;
+const FRAME_POINTER = 'frame pointer is read only';
 
-/** The slots at which the program's functions start, ascending, 0 first. */
-export function findSubprograms(insns: readonly Insn[]): readonly number[] | Rejection {
+/** Before the maps are resolved: every instruction is one, and every jump stays within its function. */
+export function checkShape(insns: readonly Insn[]): Rejection | undefined {
+  const found = programProblem(insns);
+  if (found !== undefined) return reject(found.problem, found.problem === FRAME_POINTER ? 'EACCES' : 'EINVAL');
+  return countSubprograms(insns) > MAX_SUBPROGS ? reject('too many subprograms', 'E2BIG') : undefined;
+}
+
+/** After it: every instruction can be reached, and every call is of something that this program type may call. */
+export function checkUse(insns: readonly Insn[], type: ProgType, gpl: boolean): Rejection | undefined {
+  return checkFlow(insns) ?? checkCalls(insns, type, gpl);
+}
+
+/** The program's functions, the main one with them. */
+export function countSubprograms(insns: readonly Insn[]): number {
   const starts = new Set([0]);
   for (let i = 0; i < insns.length; i++) {
     const callee = calledFunction(insns, i);
-    if (callee === undefined) continue;
-    if (callee < 0 || callee >= insns.length) return reject('call to invalid destination');
-    starts.add(callee);
-    if (starts.size > MAX_SUBPROGS) return reject('too many subprograms', 'E2BIG');
+    if (callee !== undefined) starts.add(callee);
   }
-  return [...starts].sort((a, b) => a - b);
+  return starts.size;
 }
 
-/** Every jump stays within its function, and no function runs into the next. */
-export function checkSubprograms(insns: readonly Insn[], starts: readonly number[]): Rejection | undefined {
-  for (const [index, start] of starts.entries()) {
-    const end = starts[index + 1] ?? insns.length;
-    for (let i = start; i < end; i++) {
-      const { insn, operation } = at(insns, i);
-      const target = operation && operation.kind !== 'call' ? jumpTarget(i, insn, operation) : undefined;
-      if (target !== undefined && (target < start || target >= end))
-        return reject(`jump out of range from insn ${i} to ${target}`);
-      if (i === end - 1 && operation?.kind !== 'exit' && operation?.kind !== 'goto')
-        return reject('last insn is not an exit or jmp');
-    }
-  }
-  return undefined;
-}
-
-/** Every instruction can be reached, and none is the second half of another. */
-export function checkFlow(insns: readonly Insn[]): Rejection | undefined {
+function checkFlow(insns: readonly Insn[]): Rejection | undefined {
   const reached = new Uint8Array(insns.length);
   const open = [0];
   for (let i = open.pop(); i !== undefined; i = open.pop()) {
@@ -52,45 +56,76 @@ export function checkFlow(insns: readonly Insn[]): Rejection | undefined {
       if (!reached[next]) open.push(next);
     }
   }
-  for (let i = 0; i < insns.length; i++) {
-    if (!reached[i]) return reject(`unreachable insn ${i}`);
-    if (insnSlots(at(insns, i).insn) === 2) {
-      if (reached[i + 1]) return reject(`jump into the middle of ldimm64 insn ${i}`);
-      i++;
-    }
+  for (const [i, insn] of insns.entries()) {
+    if (reached[i]) {
+      if (insnSlots(insn) === 2 && reached[i + 1]) return reject(`jump into the middle of ldimm64 insn ${i}`);
+    } else if (i === 0 || insnSlots(insns[i - 1] ?? insn) === 1) return reject(`unreachable insn ${i}`);
   }
   return undefined;
 }
 
 function successors(insns: readonly Insn[], i: number): number[] {
-  const { insn, operation } = at(insns, i);
+  const insn = insns[i];
+  if (insn === undefined) return [];
   const next = i + insnSlots(insn);
   const called = calledFunction(insns, i);
   if (called !== undefined) return [next, called];
-  switch (operation?.kind) {
+  const target = jumpTarget(insn, i);
+  switch (operationOf(insn.opcode)?.kind) {
     case 'exit':
       return [];
     case 'goto':
-      return [jumpTarget(i, insn, operation) ?? next];
-    case 'jump':
-    case 'may_goto':
-      return [next, jumpTarget(i, insn, operation) ?? next];
+      return target === undefined ? [] : [target];
     default:
-      return [next];
+      return target === undefined ? [next] : [next, target];
   }
 }
 
 /** Where the function starts that this instruction calls or takes the address of; `undefined` if it does neither. */
 function calledFunction(insns: readonly Insn[], i: number): number | undefined {
-  const { insn, operation } = at(insns, i);
-  if (operation?.kind === 'call' && insn.src === BPF_PSEUDO_CALL) return i + 1 + insn.imm;
-  if (operation?.kind === 'ld_imm64' && insn.src === BPF_PSEUDO_FUNC) return i + 1 + insn.imm;
+  const insn = insns[i];
+  const kind = insn && operationOf(insn.opcode)?.kind;
+  const local = kind === 'call' ? BPF_PSEUDO_CALL : kind === 'ld_imm64' ? BPF_PSEUDO_FUNC : undefined;
+  return insn !== undefined && local !== undefined && insn.src === local ? i + 1 + insn.imm : undefined;
+}
+
+function checkCalls(insns: readonly Insn[], type: ProgType, gpl: boolean): Rejection | undefined {
+  for (let i = 0; i < insns.length; i++) {
+    const insn = insns[i];
+    if (insn === undefined) break;
+    const found = checkCall(insn, type, gpl);
+    if (found !== undefined) return found;
+    i += insnSlots(insn) - 1;
+  }
   return undefined;
 }
 
-const NOTHING: Insn = { opcode: 0, dst: 0, src: 0, off: 0, imm: 0 };
+function checkCall({ opcode, src, off, imm }: Insn, type: ProgType, gpl: boolean): Rejection | undefined {
+  const operation = operationOf(opcode);
+  switch (operation?.kind) {
+    case 'ld_abs':
+    case 'ld_ind':
+      return type.packetLoads ? undefined : reject('BPF_LD_[ABS|IND] instructions not allowed for this program type');
+    case 'alu':
+      return operation.op === 'mov' && operation.bits === 64 && operation.source === 'reg' && off === BPF_ADDR_SPACE_CAST
+        ? reject('addr_space_cast insn can only be used in a program that has an associated arena')
+        : undefined;
+    case 'call':
+      if (src === BPF_PSEUDO_KFUNC_CALL)
+        return reject('calling kernel function is not supported without CONFIG_DEBUG_INFO_BTF', 'ENOTSUPP');
+      return src === BPF_PSEUDO_CALL ? undefined : checkHelper(imm, type, gpl);
+    default:
+      return undefined;
+  }
+}
 
-function at(insns: readonly Insn[], i: number): { insn: Insn; operation: Operation | undefined } {
-  const insn = insns[i] ?? NOTHING;
-  return { insn, operation: operationOf(insn.opcode) };
+function checkHelper(id: number, type: ProgType, gpl: boolean): Rejection | undefined {
+  const name = HELPERS[id];
+  if (name === undefined || id === 0) return reject(`invalid func ${helperFunction(id) ?? 'unknown'}#${id}`);
+  const helper = HELPER_BY_ID[id];
+  if (helper === undefined || !type.helpers.includes(name))
+    return reject(`program of this type cannot use helper bpf_${name}#${id}`);
+  return helper.gplOnly && !gpl
+    ? reject('cannot call GPL-restricted function from non-GPL compatible program')
+    : undefined;
 }

@@ -33,13 +33,26 @@ export class BpfProg extends RefCounted {
   readonly id: number;
   runCount = 0n;
   runTimeNs = 0n;
+  /** `attr.maps`, and those that were bound later. */
+  readonly #maps: BpfMap[];
   #code: Code | undefined;
 
   constructor(machine: Machine, attr: ProgAttr) {
     super();
     this.machine = machine;
     this.attr = attr;
+    this.#maps = [...attr.maps];
     this.id = machine.progs.add(this);
+  }
+
+  /** The maps that the program holds: those that it uses, in the order of first use, then those of BPF_PROG_BIND_MAP. */
+  get maps(): readonly BpfMap[] {
+    return this.#maps;
+  }
+
+  /** Holds a map, unless the program does already. */
+  bindMap(map: BpfMap): void {
+    if (!this.#maps.includes(map)) this.#maps.push(map.get());
   }
 
   /** Decoded for the interpreter, once. */
@@ -50,7 +63,7 @@ export class BpfProg extends RefCounted {
 
   protected override destroy(): void {
     this.machine.progs.remove(this.id);
-    for (const map of this.attr.maps) map.put();
+    for (const map of this.#maps) map.put();
     this.attr.btf?.put();
   }
 }

@@ -9,7 +9,7 @@ export const XDP_MD = {
 export const XDP_MD_SIZE = 24;
 export const XDP_PACKET_HEADROOM = 256;
 /** Bytes at the very start of the headroom that the kernel keeps for itself. */
-const XDP_FRAME_SIZE = 40;
+export const XDP_FRAME_SIZE = 40;
 /** Bytes that a frame can grow to: a page without its headroom and the 320 bytes that the kernel keeps behind it. */
 export const XDP_MAX_FRAME = 4096 - XDP_PACKET_HEADROOM - 320;
 
@@ -27,6 +27,8 @@ export class XdpBuff {
   end: number;
   ifindex = 0;
   rxQueue = 0;
+  /** Bytes of the frame beyond `end`, which programs cannot reach. */
+  fragments = 0;
   redirect: Redirect | undefined;
 
   private constructor(memory: LinearMemory, context: number, frame: Uint8Array, metaLength: number) {

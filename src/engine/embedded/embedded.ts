@@ -1,0 +1,41 @@
+import type { Kernel } from '../../sys/kernel.ts';
+import { createLab, type EmbeddedLab } from './lab.ts';
+import { Machine, type MachineOptions } from './machine.ts';
+
+/** A whole kernel in this process, and what one can do to it. */
+export interface EmbeddedKernel extends Disposable {
+  /** The system calls of its first process. */
+  readonly kernel: Kernel;
+  readonly lab: EmbeddedLab;
+  /** Another process of the same kernel: its own fds, the same maps, programs, devices and files. */
+  openProcess(): Kernel;
+}
+
+/**
+ * A kernel of its own, with nothing in it: bpffs at /sys/fs/bpf, tracefs at /sys/kernel/tracing, one network namespace with `lo`. Needs neither
+ * root nor Linux. Disposing of it disposes of its processes.
+ *
+ * Throws SysError ENOMEM where there is no address space for its memory.
+ *
+ * @example
+ * using embedded = createEmbeddedKernel();
+ * const map = embedded.kernel.bpf('BPF_MAP_CREATE', { map_type: 2, key_size: 4, value_size: 8, max_entries: 16 });
+ */
+export function createEmbeddedKernel(options: MachineOptions = {}): EmbeddedKernel {
+  const machine = new Machine(options);
+  const processes = new Set<Kernel>();
+  const openProcess = (): Kernel => {
+    const process = machine.openProcess();
+    processes.add(process);
+    process.onEnd(() => processes.delete(process));
+    return process;
+  };
+  return {
+    kernel: openProcess(),
+    lab: createLab(machine),
+    openProcess,
+    [Symbol.dispose]() {
+      for (const process of [...processes]) process[Symbol.dispose]();
+    },
+  };
+}

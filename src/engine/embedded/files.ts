@@ -1,0 +1,88 @@
+import { errno } from '../../uapi/errno.ts';
+import type { BtfObject } from './btf-object.ts';
+import type { Directory } from './fs/inode.ts';
+import type { Place } from './fs/walk.ts';
+import type { Machine } from './machine.ts';
+import type { BpfMap } from './maps/map.ts';
+import type { BpfProg } from './progs/prog.ts';
+
+/** Standard input, output and error have the numbers below. */
+const FIRST_FD = 3;
+/** As `ulimit -n` of a generous system. */
+const MAX_FILES = 65536;
+
+/** What an fd leads to. Objects are referenced once for each fd. */
+export type OpenFile =
+  /** `canRead` and `canWrite` are what the system call may do, and are of this fd alone. */
+  | { readonly kind: 'map'; readonly map: BpfMap; readonly canRead: boolean; readonly canWrite: boolean }
+  | { readonly kind: 'prog'; readonly prog: BpfProg }
+  | { readonly kind: 'btf'; readonly btf: BtfObject }
+  /** What BPF_ENABLE_STATS returns. */
+  | { readonly kind: 'stats'; readonly machine: Machine }
+  | { readonly kind: 'directory'; readonly path: string; readonly place: Place<Directory> }
+  | { readonly kind: 'text'; readonly path: string; readonly bytes: Uint8Array; offset: number }
+  /** `rest`: of a line of which a reader's buffer had no room for the end. */
+  | { readonly kind: 'trace_pipe'; readonly path: string; rest: Uint8Array };
+
+/** The fds of a process. */
+export class FileTable {
+  readonly #files = new Map<number, OpenFile>();
+  /** No number below this one is free. */
+  #lowest = FIRST_FD;
+
+  /**
+   * The lowest number that is free, or -EMFILE. The file's reference on its object, which the caller has taken, belongs to the table from here
+   * on, also if it fails.
+   */
+  add(file: OpenFile): number {
+    if (this.#files.size >= MAX_FILES) {
+      release(file);
+      return -errno.EMFILE;
+    }
+    let fd = this.#lowest;
+    while (this.#files.has(fd)) fd++;
+    this.#lowest = fd + 1;
+    this.#files.set(fd, file);
+    return fd;
+  }
+
+  get(fd: number): OpenFile | undefined {
+    return this.#files.get(fd);
+  }
+
+  entries(): IterableIterator<[number, OpenFile]> {
+    return this.#files.entries();
+  }
+
+  close(fd: number): number {
+    const file = this.#files.get(fd);
+    if (file === undefined) return -errno.EBADF;
+    this.#files.delete(fd);
+    this.#lowest = Math.min(this.#lowest, fd);
+    release(file);
+    return 0;
+  }
+
+  closeAll(): void {
+    for (const fd of [...this.#files.keys()]) this.close(fd);
+  }
+}
+
+function release(file: OpenFile): void {
+  switch (file.kind) {
+    case 'map':
+      file.map.putUser();
+      return;
+    case 'prog':
+      file.prog.put();
+      return;
+    case 'btf':
+      file.btf.put();
+      return;
+    case 'stats':
+      file.machine.statsUsers--;
+      return;
+    default:
+      return;
+  }
+}

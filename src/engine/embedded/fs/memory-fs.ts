@@ -1,0 +1,144 @@
+import { S_IFDIR, S_IFLNK, S_IFREG, TMPFS_MAGIC } from '../../../sys/kernel.ts';
+import { BPF_FS_MAGIC } from '../../../uapi/bpf.ts';
+import { errno } from '../../../uapi/errno.ts';
+import { Directory, type FileSystem, type Inode, type Pinned } from './inode.ts';
+
+/** Nobody changes the umask of a process here. */
+const UMASK = 0o022;
+const STICKY = 0o1000;
+
+interface Rules {
+  readonly type: 'bpf' | 'tmpfs';
+  readonly magic: number;
+  /** Whether BPF objects can be pinned. */
+  readonly pins: boolean;
+  /** Whether names may have a dot in them: bpffs keeps those for itself. */
+  readonly dots: boolean;
+}
+const BPFFS: Rules = { type: 'bpf', magic: BPF_FS_MAGIC, pins: true, dots: false };
+const TMPFS: Rules = { type: 'tmpfs', magic: TMPFS_MAGIC, pins: false, dots: true };
+
+/** A new bpffs: every mount has its own. `data` as of mount(2): `mode=0700`; what is not known is ignored. -EINVAL for a mode that is none. */
+export function createBpffs(dev: bigint, data = ''): FileSystem | number {
+  let mode = 0o777;
+  for (const option of data.split(',')) {
+    const [, value] = /^mode=(.*)$/.exec(option) ?? [];
+    if (value === undefined) continue;
+    if (!/^[0-7]{1,6}$/.test(value)) return -errno.EINVAL;
+    mode = Number.parseInt(value, 8) & 0o1777;
+  }
+  const options = (mode & 0o777) === 0o777 ? '' : `mode=${(mode & 0o777).toString(8)}`;
+  return new MemoryFileSystem(BPFFS, dev, options, mode | STICKY);
+}
+
+/** What is behind `/`: directories and symbolic links to mount on. */
+export function createTmpfs(dev: bigint): FileSystem {
+  return new MemoryFileSystem(TMPFS, dev, '', 0o755);
+}
+
+class MemoryFileSystem implements FileSystem {
+  readonly type: string;
+  readonly magic: number;
+  readonly dev: bigint;
+  readonly options: string;
+  readonly root: Directory;
+  #lastIno = 0n;
+
+  constructor(rules: Rules, dev: bigint, options: string, mode: number) {
+    this.type = rules.type;
+    this.magic = rules.magic;
+    this.dev = dev;
+    this.options = options;
+    this.root = new MemoryDirectory(this, undefined, S_IFDIR | mode, rules);
+  }
+
+  newIno(): bigint {
+    return ++this.#lastIno;
+  }
+}
+
+class MemoryDirectory extends Directory {
+  readonly #rules: Rules;
+  readonly #children = new Map<string, Inode>();
+  #subdirectories = 0;
+
+  constructor(fs: FileSystem, parent: Directory | undefined, mode: number, rules: Rules) {
+    super(fs, parent, mode);
+    this.#rules = rules;
+  }
+
+  lookup(name: string): Inode | number {
+    const found = this.#children.get(name);
+    if (found !== undefined) return found;
+    return this.#rules.dots || !name.includes('.') ? -errno.ENOENT : -errno.EPERM;
+  }
+
+  names(): readonly string[] {
+    return [...this.#children.keys()];
+  }
+
+  override mkdir(name: string, mode: number): number {
+    const permissions = mode & (0o777 | STICKY) & ~UMASK;
+    return this.#add(name, new MemoryDirectory(this.fs, this, S_IFDIR | permissions, this.#rules));
+  }
+
+  override symlink(name: string, target: string): number {
+    return this.#add(name, { kind: 'symlink', fs: this.fs, ino: this.fs.newIno(), mode: S_IFLNK | 0o777, target });
+  }
+
+  override pin(name: string, object: Pinned): number {
+    if (!this.#rules.pins) return -errno.EPERM;
+    hold(object);
+    const mode = S_IFREG | (0o600 & ~UMASK);
+    return this.#add(name, { kind: 'pin', fs: this.fs, ino: this.fs.newIno(), mode, object });
+  }
+
+  override remove(name: string): number {
+    const found = this.#children.get(name);
+    if (found === undefined) return -errno.ENOENT;
+    if (found instanceof MemoryDirectory && found.#children.size > 0) return -errno.ENOTEMPTY;
+    this.#detach(name, found);
+    if (found.kind === 'pin') release(found.object);
+    return 0;
+  }
+
+  override rename(name: string, to: Directory, toName: string): number {
+    const moved = this.#children.get(name);
+    if (moved === undefined) return -errno.ENOENT;
+    if (!(to instanceof MemoryDirectory)) return -errno.EXDEV;
+    const replaced = to.#children.get(toName);
+    if (replaced === moved) return 0;
+    if (replaced !== undefined) {
+      const refused = to.remove(toName);
+      if (refused !== 0) return refused;
+    }
+    this.#detach(name, moved);
+    if (moved.kind === 'directory') moved.parent = to;
+    return to.#add(toName, moved);
+  }
+
+  override get subdirectories(): number {
+    return this.#subdirectories;
+  }
+
+  #add(name: string, inode: Inode): number {
+    this.#children.set(name, inode);
+    if (inode.kind === 'directory') this.#subdirectories++;
+    return 0;
+  }
+
+  #detach(name: string, inode: Inode): void {
+    this.#children.delete(name);
+    if (inode.kind === 'directory') this.#subdirectories--;
+  }
+}
+
+function hold(object: Pinned): void {
+  if (object.kind === 'map') object.map.getUser();
+  else object.prog.get();
+}
+
+function release(object: Pinned): void {
+  if (object.kind === 'map') object.map.putUser();
+  else object.prog.put();
+}

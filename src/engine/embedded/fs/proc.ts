@@ -1,0 +1,38 @@
+import type { OpenFile } from '../files.ts';
+import type { Process } from '../process.ts';
+import { fdinfo } from './fdinfo.ts';
+import type { Entries, Entry } from './tree.ts';
+
+/** What /proc holds for the process that looks: nothing of other processes. */
+export function procEntries(process: Process): Entries {
+  return {
+    self: { link: () => String(process.pid) },
+    mounts: { link: () => 'self/mounts' },
+    [process.pid]: {
+      entries: {
+        fd: { dynamic: (who) => byFd(who, (file) => ({ link: () => linkText(file) })) },
+        fdinfo: { dynamic: (who) => byFd(who, (file) => ({ text: () => fdinfo(file) })) },
+        mounts: { text: (who) => who.machine.mounts.list(who) },
+      },
+    },
+  };
+}
+
+function byFd(process: Process, entry: (file: OpenFile) => Entry): Entries {
+  return Object.fromEntries([...process.files.entries()].map(([fd, file]) => [fd, entry(file)]));
+}
+
+/** What readlink(2) says of /proc/self/fd/N. */
+function linkText(file: OpenFile): string {
+  switch (file.kind) {
+    case 'map':
+    case 'prog':
+      return `anon_inode:bpf-${file.kind}`;
+    case 'btf':
+      return 'anon_inode:btf';
+    case 'stats':
+      return 'anon_inode:bpf-stats';
+    default:
+      return file.path;
+  }
+}

@@ -1,0 +1,54 @@
+import type { LinkStats } from '../../../net/index.ts';
+import type { Clsact } from '../hooks/clsact.ts';
+
+export type DeviceKind = 'loopback' | 'veth' | 'dummy';
+
+/** A network device. */
+export class Device {
+  readonly ifindex: number;
+  readonly kind: DeviceKind;
+  name: string;
+  mtu: number;
+  /** 6 bytes. */
+  address: Uint8Array;
+  up = false;
+  /** It was up at some time, and has had its default queue since. */
+  activated = false;
+  /** Of a veth: the other end. */
+  peer: Device | undefined;
+  /** The qdisc that holds filters; null: there was one, and it was deleted. */
+  qdisc: Clsact | null | undefined;
+  readonly stats: { -readonly [C in keyof LinkStats]: bigint } = {
+    rxPackets: 0n,
+    txPackets: 0n,
+    rxBytes: 0n,
+    txBytes: 0n,
+    rxErrors: 0n,
+    txErrors: 0n,
+    rxDropped: 0n,
+    txDropped: 0n,
+  };
+
+  constructor(ifindex: number, kind: DeviceKind, name: string, address: Uint8Array) {
+    this.ifindex = ifindex;
+    this.kind = kind;
+    this.name = name;
+    this.address = address;
+    this.mtu = kind === 'loopback' ? 65536 : 1500;
+  }
+
+  countReceived(bytes: number): void {
+    this.stats.rxPackets++;
+    this.stats.rxBytes += BigInt(bytes);
+  }
+
+  countSent(bytes: number): void {
+    this.stats.txPackets++;
+    this.stats.txBytes += BigInt(bytes);
+  }
+
+  /** The medium is there: a veth needs its other end to be up too. */
+  get carrier(): boolean {
+    return this.up && (this.kind !== 'veth' || this.peer?.up === true);
+  }
+}

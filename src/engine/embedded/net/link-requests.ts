@@ -1,0 +1,176 @@
+import { SysError } from '../../../errors.ts';
+import { decodeLink, encodeLink, type Link } from '../../../net/index.ts';
+import { errno } from '../../../uapi/errno.ts';
+import {
+  IFF_BROADCAST,
+  IFF_LOOPBACK,
+  IFF_LOWER_UP,
+  IFF_NOARP,
+  IFF_RUNNING,
+  IFF_UP,
+  IFNAMSIZ,
+  NLM_F_CREATE,
+  NLM_F_ECHO,
+  NLM_F_EXCL,
+  RTM_NEWLINK,
+} from '../../../uapi/netlink.ts';
+import type { Device, DeviceKind } from './device.ts';
+import type { Network } from './network.ts';
+import type { Reply, Request } from './rtnetlink.ts';
+
+const ARPHRD_ETHER = 1;
+const ARPHRD_LOOPBACK = 772;
+const IFF_MULTICAST = 0x1000;
+// IF_OPER_*.
+const OPER_UNKNOWN = 0;
+const OPER_DOWN = 2;
+const OPER_LOWER_LAYER_DOWN = 3;
+const OPER_UP = 6;
+const MIN_MTU = 68;
+const MAX_MTU = 65535;
+
+/** Devices that one machine may have: a caller in a loop must not fill the memory. */
+const MAX_DEVICES = 4096;
+
+/** RTM_NEWLINK, RTM_SETLINK: creates a device, or changes one that is there. */
+export function newLink({ network, flags, payload }: Request): Reply[] {
+  const link = decodeLink(payload);
+  const found = findDevice(network, link);
+  if (found !== undefined) {
+    if (flags & NLM_F_EXCL) fail('EEXIST');
+    changeDevice(network, found, link);
+    return echo(flags, found);
+  }
+  if ((flags & NLM_F_CREATE) === 0 || link.ifindex !== 0) fail('ENODEV');
+  return echo(flags, createDevice(network, link));
+}
+
+/** RTM_DELLINK. */
+export function deleteLink({ network, payload }: Request): Reply[] {
+  const device = findDevice(network, decodeLink(payload)) ?? fail('ENODEV');
+  if (device.kind === 'loopback') fail('EOPNOTSUPP');
+  network.removeDevice(device);
+  return [];
+}
+
+export function getLink({ network, payload }: Request): Reply[] {
+  const link = decodeLink(payload);
+  if (link.ifindex === 0 && link.name === undefined) fail('EINVAL');
+  return [describe(findDevice(network, link) ?? fail('ENODEV'))];
+}
+
+export function dumpLinks({ network }: Request): Reply[] {
+  return network.devices.map(describe);
+}
+
+function findDevice(network: Network, { ifindex, name }: Link): Device | undefined {
+  if (ifindex !== 0) return network.device(ifindex);
+  return name === undefined ? undefined : network.deviceByName(name);
+}
+
+function createDevice(network: Network, link: Link): Device {
+  const { kind } = link;
+  if (kind !== 'veth' && kind !== 'dummy') fail('EOPNOTSUPP', 'Unknown device type');
+  if (network.devices.length + 2 > MAX_DEVICES) fail('ENOBUFS');
+  const name = newName(network, link.name, kind);
+  if (kind === 'dummy') {
+    const device = network.addDevice('dummy', name, checkedAddress(link));
+    changeDevice(network, device, { ...link, name });
+    return device;
+  }
+  const peerLink: Link = link.peer ?? { ifindex: 0 };
+  // The other end is registered first, so it has the smaller index.
+  const peerName = newName(network, peerLink.name, 'veth', name);
+  const addresses = [checkedAddress(peerLink), checkedAddress(link)];
+  const peer = network.addDevice('veth', peerName, addresses[0]);
+  const device = network.addDevice('veth', name, addresses[1]);
+  peer.peer = device;
+  device.peer = peer;
+  changeDevice(network, peer, { ...peerLink, ifindex: peer.ifindex, name: peerName, address: undefined });
+  changeDevice(network, device, { ...link, ifindex: device.ifindex, name, address: undefined });
+  return device;
+}
+
+function checkedAddress({ address, mtu }: Link): Uint8Array | undefined {
+  if (address !== undefined && address.length !== 6) fail('EINVAL');
+  if (mtu !== undefined) checkMtu(mtu);
+  return address?.slice();
+}
+
+/** A name that nobody has; `%d` and no name at all stand for the first free number. */
+function newName(network: Network, wanted: string | undefined, kind: DeviceKind, taken?: string): string {
+  const isFree = (name: string) => name !== taken && network.deviceByName(name) === undefined;
+  const pattern = wanted === undefined || wanted === '' ? `${kind}%d` : wanted;
+  if (!isDeviceName(pattern)) fail('EINVAL');
+  if (!pattern.includes('%')) return isFree(pattern) ? pattern : fail('EEXIST');
+  if (!/^[^%]*%d[^%]*$/.test(pattern)) fail('EINVAL');
+  for (let n = 0; n <= MAX_DEVICES; n++) {
+    const name = pattern.replace('%d', String(n));
+    if (name.length < IFNAMSIZ && isFree(name)) return name;
+  }
+  return fail('ENOBUFS');
+}
+
+function isDeviceName(name: string): boolean {
+  return name.length > 0 && name.length < IFNAMSIZ && name !== '.' && name !== '..' && !/[/:\s]/.test(name);
+}
+
+function changeDevice(network: Network, device: Device, link: Link): void {
+  if (link.mtu !== undefined) checkMtu(link.mtu);
+  if (link.address !== undefined && link.address.length !== 6) fail('EINVAL');
+  if (link.name !== undefined && link.name !== device.name) {
+    if (!isDeviceName(link.name)) fail('EINVAL');
+    if (network.deviceByName(link.name) !== undefined) fail('EEXIST');
+    device.name = link.name;
+  }
+  if (link.mtu !== undefined) device.mtu = link.mtu;
+  if (link.address !== undefined) device.address = link.address.slice();
+  // Without a mask all flags are meant, as far as any is set.
+  const change = link.change || (link.flags ?? 0);
+  if (change & IFF_UP) device.up = ((link.flags ?? 0) & IFF_UP) !== 0;
+  device.activated ||= device.up;
+}
+
+function checkMtu(mtu: number): void {
+  if (mtu < MIN_MTU) fail('EINVAL', 'mtu less than device minimum');
+  if (mtu > MAX_MTU) fail('EINVAL', 'mtu greater than device maximum');
+}
+
+function echo(flags: number, device: Device): Reply[] {
+  return flags & NLM_F_ECHO ? [describe(device)] : [];
+}
+
+function describe(device: Device): Reply {
+  const { kind, carrier, up, peer } = device;
+  return {
+    type: RTM_NEWLINK,
+    payload: encodeLink({
+      ifindex: device.ifindex,
+      type: kind === 'loopback' ? ARPHRD_LOOPBACK : ARPHRD_ETHER,
+      flags: KIND_FLAGS[kind] | (up ? IFF_UP : 0) | (carrier ? IFF_RUNNING | IFF_LOWER_UP : 0),
+      name: device.name,
+      mtu: device.mtu,
+      address: device.address,
+      link: peer?.ifindex,
+      operstate: operstate(device),
+      kind: kind === 'loopback' ? undefined : kind,
+      stats: device.stats,
+    }),
+  };
+}
+
+const KIND_FLAGS = {
+  loopback: IFF_LOOPBACK,
+  veth: IFF_BROADCAST | IFF_MULTICAST,
+  dummy: IFF_BROADCAST | IFF_NOARP,
+} as const satisfies Record<DeviceKind, number>;
+
+function operstate({ kind, up, carrier }: Device): number {
+  if (!up) return OPER_DOWN;
+  if (kind !== 'veth') return OPER_UNKNOWN;
+  return carrier ? OPER_UP : OPER_LOWER_LAYER_DOWN;
+}
+
+function fail(code: 'EEXIST' | 'EINVAL' | 'ENODEV' | 'EOPNOTSUPP' | 'ENOBUFS', text?: string): never {
+  throw new SysError(errno[code], 'netlink', text === undefined ? {} : { detail: text });
+}

@@ -1,0 +1,179 @@
+import { SysError } from '../../errors.ts';
+import type { Kernel, Stat, WaitOptions } from '../../sys/kernel.ts';
+import { BPF_COMMANDS, type BpfAttr, type BpfCmd, type BpfResult } from '../../uapi/attr.ts';
+import { errno } from '../../uapi/errno.ts';
+import type { Fd } from '../../uapi/fd.ts';
+import type { BtfObject } from './btf-object.ts';
+import { FileTable, type OpenFile } from './files.ts';
+import { mount } from './fs/mount.ts';
+import { open, read } from './fs/open.ts';
+import * as paths from './fs/operations.ts';
+import type { Machine } from './machine.ts';
+import type { BpfMap, Descriptors } from './maps/map.ts';
+import type { BpfProg } from './progs/prog.ts';
+import { callBpf } from './syscall/bpf.ts';
+import { waitForFds } from './wait.ts';
+
+/**
+ * One process of the machine: its fds, and the system calls as it makes them. It is the superuser. Disposing of it closes its fds.
+ *
+ * The border: within the kernel a call answers `-errno`, and here it becomes a SysError.
+ */
+export class Process implements Kernel, Descriptors {
+  readonly name = 'embedded';
+  readonly machine: Machine;
+  readonly pid: number;
+  readonly files = new FileTable();
+  readonly #onEnd = new Set<() => void>();
+  #detail: string | undefined;
+  #ended = false;
+
+  constructor(machine: Machine, pid: number) {
+    this.machine = machine;
+    this.pid = pid;
+  }
+
+  bpf<C extends BpfCmd>(cmd: C, attr: BpfAttr<C>): BpfResult<C> {
+    if (!Object.hasOwn(BPF_COMMANDS, cmd)) throw new SysError(errno.EINVAL, 'bpf', { detail: `there is no ${cmd}` });
+    const result = this.#call(cmd, undefined, () => callBpf(this, cmd, attr));
+    return (BPF_COMMANDS[cmd].returns === 'fd' ? result : undefined) as BpfResult<C>; // by the row of cmd
+  }
+
+  netlink(request: Uint8Array): Uint8Array {
+    if (!(request instanceof Uint8Array)) throw new SysError(errno.EFAULT, 'netlink', { detail: 'the request is no Uint8Array' });
+    return this.#call('netlink', undefined, () => this.machine.network.request(this, request));
+  }
+
+  open(path: string, flags: number, _mode?: number): Fd {
+    return this.#path('open', path, () => open(this, path, flags)) as Fd; // the brand's origin
+  }
+  read(fd: Fd, buffer: Uint8Array): number {
+    if (!(buffer instanceof Uint8Array)) throw new SysError(errno.EFAULT, 'read', { detail: 'the buffer is no Uint8Array' });
+    return this.#call('read', `fd ${fd}`, () => read(this, fd, buffer));
+  }
+  close(fd: Fd): void {
+    this.#call('close', `fd ${fd}`, () => this.files.close(fd));
+  }
+
+  stat(path: string): Stat {
+    return this.#path('stat', path, () => paths.stat(this, path, true));
+  }
+  lstat(path: string): Stat {
+    return this.#path('lstat', path, () => paths.stat(this, path, false));
+  }
+  fsType(path: string): number {
+    return this.#path('statfs', path, () => paths.fsType(this, path));
+  }
+  readdir(path: string): string[] {
+    return this.#path('readdir', path, () => paths.readdir(this, path));
+  }
+  readlink(path: string): string {
+    return this.#path('readlink', path, () => paths.readlink(this, path));
+  }
+  mkdir(path: string, mode: number): void {
+    this.#path('mkdir', path, () => paths.mkdir(this, path, mode));
+  }
+  rmdir(path: string): void {
+    this.#path('rmdir', path, () => paths.rmdir(this, path));
+  }
+  unlink(path: string): void {
+    this.#path('unlink', path, () => paths.unlink(this, path));
+  }
+  rename(from: string, to: string): void {
+    checkText('rename', from, to);
+    this.#call('rename', `${from} to ${to}`, () => paths.rename(this, from, to));
+  }
+  symlink(target: string, path: string): void {
+    checkText('symlink', target);
+    this.#path('symlink', path, () => paths.symlink(this, target, path));
+  }
+  mount(source: string, target: string, fstype: string, flags: number, data: string): void {
+    checkText('mount', source, target, fstype, data);
+    this.#call('mount', `${fstype} ${target}`, () => mount(this, source, target, fstype, flags, data));
+  }
+
+  wait(fds: readonly Fd[], options: WaitOptions = {}): Promise<Fd[]> {
+    return waitForFds(this, fds, options);
+  }
+
+  [Symbol.dispose](): void {
+    this.#ended = true;
+    for (const end of [...this.#onEnd]) end();
+    this.files.closeAll();
+  }
+
+  /** Calls `end` when the process is disposed of, until the returned function is called. */
+  onEnd(end: () => void): () => void {
+    this.#onEnd.add(end);
+    return () => this.#onEnd.delete(end);
+  }
+
+  /** -errno, with a sentence for those whom the number alone does not help. */
+  fail(code: number, detail: string): number {
+    this.#detail = detail;
+    return -code;
+  }
+
+  /** The map of an fd, whatever the fd may do with it. -EBADF if there is no such fd, -EINVAL if it is something else. */
+  map(fd: number): BpfMap | number {
+    const file = this.files.get(fd);
+    if (file?.kind === 'map') return file.map;
+    return file === undefined ? -errno.EBADF : -errno.EINVAL;
+  }
+  prog(fd: number): BpfProg | number {
+    const file = this.files.get(fd);
+    if (file?.kind === 'prog') return file.prog;
+    return file === undefined ? -errno.EBADF : -errno.EINVAL;
+  }
+  btf(fd: number): BtfObject | number {
+    const file = this.files.get(fd);
+    if (file?.kind === 'btf') return file.btf;
+    return file === undefined ? -errno.EBADF : -errno.EINVAL;
+  }
+
+  /** A new fd for a program, which takes over the caller's reference. -EMFILE if there are too many. */
+  install(prog: BpfProg): number {
+    return this.files.add({ kind: 'prog', prog });
+  }
+  /** A new fd for a map. It has references of its own. */
+  installMap(map: BpfMap, access: { readonly canRead: boolean; readonly canWrite: boolean }): number {
+    const file: OpenFile = { kind: 'map', map: map.getUser(), ...access };
+    return this.files.add(file);
+  }
+
+  #path<T>(syscall: string, path: string, call: () => T | number): T {
+    checkText(syscall, path);
+    return this.#call(syscall, path, call);
+  }
+
+  /** Runs a call as this process. Numbers below 0 are errnos. */
+  #call<T>(syscall: string, what: string | undefined, call: () => T | number): T {
+    if (this.#ended) throw new SysError(errno.EBADF, syscall, { detail: 'this kernel was disposed of' });
+    const { machine } = this;
+    const outer = machine.pid;
+    machine.pid = this.pid;
+    this.#detail = undefined;
+    let result: T | number;
+    try {
+      result = call();
+    } finally {
+      machine.pid = outer;
+      machine.scratch.reset();
+    }
+    if (typeof result === 'number' && result < 0) {
+      const detail = this.#detail;
+      throw new SysError(-result, syscall, {
+        ...(what === undefined ? {} : { what }),
+        ...(detail === undefined ? {} : { detail }),
+      });
+    }
+    return result as T; // a number that is no errno is a T: every call says numbers or something else, not both
+  }
+}
+
+function checkText(syscall: string, ...texts: readonly unknown[]): void {
+  for (const text of texts) {
+    if (typeof text !== 'string') throw new SysError(errno.EFAULT, syscall, { detail: 'a path or option is no string' });
+    if (text.includes('\0')) throw new SysError(errno.EINVAL, syscall, { detail: 'a path or option has a NUL in it' });
+  }
+}

@@ -1,0 +1,95 @@
+import {
+  BPF_PSEUDO_BTF_ID,
+  BPF_PSEUDO_FUNC,
+  BPF_PSEUDO_MAP_FD,
+  BPF_PSEUDO_MAP_IDX,
+  BPF_PSEUDO_MAP_IDX_VALUE,
+  BPF_PSEUDO_MAP_VALUE,
+  encodeInsns,
+  type Insn,
+  LD_IMM64,
+} from '../../../isa/index.ts';
+import { errno } from '../../../uapi/errno.ts';
+import type { BpfMap } from '../maps/map.ts';
+import { type Rejection, reject } from './rejection.ts';
+
+/** Maps that one program may use. */
+const MAX_USED_MAPS = 64;
+/** Offsets into a map's value from here on are refused. */
+const BPF_MAX_VAR_OFF = 1 << 29;
+
+/** A program whose map references are resolved. */
+export interface Resolved {
+  /** With the maps' ids: {@link ProgAttr.xlated}. */
+  readonly xlated: Uint8Array;
+  /** With the maps' addresses: {@link ProgAttr.runnable}. */
+  readonly runnable: Uint8Array;
+  /** In the order of first use, then those of `bound`. No references taken. */
+  readonly maps: readonly BpfMap[];
+}
+
+export interface FdSource {
+  /** The map of an fd, or -errno. */
+  map(fd: number): BpfMap | number;
+}
+
+/**
+ * Replaces the fds in `ld_imm64` by what a program runs with. `fdArray`: what BPF_PSEUDO_MAP_IDX counts in; `bound`: fds of maps that the program
+ * holds though no instruction names them.
+ */
+export function resolveMaps(
+  insns: readonly Insn[],
+  fds: FdSource,
+  fdArray: readonly number[] | undefined,
+  bound: readonly number[],
+): Resolved | Rejection {
+  const maps = new Set<BpfMap>();
+  const xlated = [...insns];
+  const runnable = [...insns];
+  for (const fd of bound) {
+    const map = fds.map(fd);
+    if (typeof map !== 'number') maps.add(map);
+  }
+  for (let i = 0; i < insns.length; i++) {
+    const insn = insns[i];
+    if (insn?.opcode !== LD_IMM64) continue;
+    const second = insns[++i];
+    if (second === undefined || insn.src === 0 || insn.src === BPF_PSEUDO_FUNC) continue;
+    if (insn.src === BPF_PSEUDO_BTF_ID)
+      return reject('kernel is missing BTF, make sure CONFIG_DEBUG_INFO_BTF=y is specified in Kconfig.');
+    const fd = mapFd(insn, fdArray);
+    if (typeof fd !== 'number') return fd;
+    const map = fds.map(fd);
+    if (typeof map === 'number') return { errno: -map, message: `fd ${fd} is not pointing to valid bpf_map` };
+    maps.add(map);
+    if (maps.size > MAX_USED_MAPS)
+      return reject(`The total number of maps per program has reached the limit of ${MAX_USED_MAPS}`, 'E2BIG');
+    const direct = insn.src === BPF_PSEUDO_MAP_VALUE || insn.src === BPF_PSEUDO_MAP_IDX_VALUE;
+    const address = direct ? valueAddress(map, second.imm >>> 0) : map.address;
+    if (typeof address !== 'number') return address;
+    const src = direct ? BPF_PSEUDO_MAP_VALUE : BPF_PSEUDO_MAP_FD;
+    xlated[i - 1] = { ...insn, src, imm: map.id };
+    runnable[i - 1] = { ...insn, src: 0, imm: address };
+    runnable[i] = { ...second, imm: 0 };
+  }
+  return { xlated: encodeInsns(xlated), runnable: encodeInsns(runnable), maps: [...maps] };
+}
+
+function mapFd(insn: Insn, fdArray: readonly number[] | undefined): number | Rejection {
+  if (insn.src !== BPF_PSEUDO_MAP_IDX && insn.src !== BPF_PSEUDO_MAP_IDX_VALUE) return insn.imm;
+  if (fdArray === undefined) return reject('fd_idx without fd_array is invalid', 'EPROTO');
+  const fd = fdArray[insn.imm];
+  // The kernel reads past the end of what the caller meant; here the array's length is known.
+  return fd ?? { errno: errno.EFAULT, message: `fd_idx ${insn.imm} is not in fd_array` };
+}
+
+function valueAddress(map: BpfMap, offset: number): number | Rejection {
+  if (offset >= BPF_MAX_VAR_OFF) return reject(`direct value offset of ${offset} is not allowed`);
+  const address = map.directValue(offset);
+  if (address >= 0) return address + offset;
+  return -address === errno.EINVAL && map.attr.type !== BPF_MAP_TYPE_ARRAY
+    ? reject('no direct value access support for this map type')
+    : { errno: -address, message: `invalid access to map value pointer, value_size=${map.attr.valueSize} off=${offset}` };
+}
+
+const BPF_MAP_TYPE_ARRAY = 2;

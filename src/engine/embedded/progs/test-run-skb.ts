@@ -1,0 +1,112 @@
+import { errno } from '../../../uapi/errno.ts';
+import { ETH_P_IP, ETH_P_IPV6 } from '../../../uapi/netlink.ts';
+import { interpreterOf } from '../interp/interpreter.ts';
+import { ETH_HLEN } from './packet.ts';
+import type { BpfProg } from './prog.ts';
+import type { ProgType } from './prog-type.ts';
+import { PACKET_BROADCAST, PACKET_HOST, PACKET_MULTICAST, PACKET_OTHERHOST, SK_BUFF, SK_BUFF_SIZE, Skb } from './skb.ts';
+import { finishContext, finishData, readContext, repeatRun, type TestRunAttr } from './test-run-output.ts';
+
+/** The largest frame: a page without the room that the kernel keeps before and behind it. */
+const MAX_DATA = 4096 - 64 - 320;
+const LOOPBACK = 1;
+const MAX_SEGMENTS = 0xffff;
+const MAX_WIRE_LENGTH = 65536;
+/** What a frame that says that it carries IP has to have after its Ethernet header. Bytes. */
+const MIN_HEADER: ReadonlyMap<number, number> = new Map([
+  [ETH_P_IP, 20],
+  [ETH_P_IPV6, 40],
+]);
+const BPF_F_TEST_SKB_CHECKSUM_COMPLETE = 4;
+
+/** What the caller may set in the context, as byte ranges. */
+// biome-ignore format: aligned table
+const SETTABLE: readonly (readonly [start: number, end: number])[] = [
+  [SK_BUFF.mark, SK_BUFF.mark + 4], [SK_BUFF.priority, SK_BUFF.priority + 4], [SK_BUFF.ingress_ifindex, SK_BUFF.ifindex + 4],
+  [SK_BUFF.cb, SK_BUFF.cb + 20], [SK_BUFF.tstamp, SK_BUFF.tstamp + 8], [SK_BUFF.wire_len, SK_BUFF.gso_segs + 4],
+  [SK_BUFF.gso_size, SK_BUFF.gso_size + 4], [SK_BUFF.hwtstamp, SK_BUFF.hwtstamp + 8],
+];
+/** Those of the fields above that the context keeps by itself. */
+const COPIED = SETTABLE.filter(([start]) => start !== SK_BUFF.ingress_ifindex);
+
+/** BPF_PROG_TEST_RUN of a program on a socket buffer. 0 or -errno. */
+export function testRunSkb(prog: BpfProg, type: ProgType, attr: TestRunAttr): number {
+  const { machine } = prog;
+  const size = attr.data_size_in ?? 0;
+  if ((attr.flags ?? 0) & ~BPF_F_TEST_SKB_CHECKSUM_COMPLETE || attr.cpu || attr.batch_size) return -errno.EINVAL;
+  if (size < ETH_HLEN || size > MAX_DATA) return -errno.EINVAL;
+  const data = attr.data_in;
+  if (data === undefined || data.length < size) return -errno.EFAULT;
+  const context = readContext(attr, SK_BUFF_SIZE);
+  if (typeof context === 'number') return context;
+  const given = context && new DataView(context.buffer);
+  const ifindex = given?.getUint32(SK_BUFF.ifindex, true) ?? 0;
+  if (ifindex > LOOPBACK && machine.network.device(ifindex) === undefined) return -errno.ENODEV;
+
+  const frame = data.slice(0, size);
+  const skb = Skb.create(machine.memory, {
+    frame,
+    ifindex: ifindex > LOOPBACK ? ifindex : LOOPBACK,
+    ingressIfindex: given?.getUint32(SK_BUFF.ingress_ifindex, true) ?? 0,
+    pktType: packetType(frame),
+  });
+  if (skb === undefined) return -errno.ENOMEM;
+  try {
+    if (skb.end - skb.network < (MIN_HEADER.get(skb.protocol) ?? 0)) return -errno.EINVAL;
+    if (!type.linkHeader) skb.pullLinkHeader();
+    skb.set('wire_len', skb.length);
+    const refused = given === undefined ? 0 : applyContext(skb, given);
+    if (refused !== 0) return refused;
+    const interpreter = interpreterOf(machine);
+    const ran = repeatRun(attr.repeat, () => {
+      skb.publish();
+      return interpreter.runProgram(prog, skb.context, skb);
+    });
+    if (typeof ran === 'number') return ran;
+    if (!type.linkHeader) {
+      // The kernel does not restore the header that it took off for these types.
+      skb.pushLinkHeader();
+      machine.memory.u8.fill(0, skb.data, skb.network);
+    }
+    const result = finishData(attr, skb.frame(), ran.verdict.value, ran.duration);
+    if (result !== 0 || context === undefined) return result;
+    return finishContext(attr, resultingContext(skb, context));
+  } finally {
+    skb.free();
+  }
+}
+
+function applyContext(skb: Skb, given: DataView): number {
+  for (let at = 0; at < SK_BUFF_SIZE; at++) {
+    const settable = SETTABLE.some(([start, end]) => at >= start && at < end);
+    if (!settable && given.getUint8(at) !== 0) return -errno.EINVAL;
+  }
+  const wireLength = given.getUint32(SK_BUFF.wire_len, true);
+  if (wireLength !== 0 && (wireLength < skb.length || wireLength > MAX_WIRE_LENGTH)) return -errno.EINVAL;
+  if (given.getUint32(SK_BUFF.gso_segs, true) > MAX_SEGMENTS) return -errno.EINVAL;
+  const { u8 } = skb.memory;
+  for (const [start, end] of COPIED) {
+    for (let at = start; at < end; at++) u8[skb.context + at] = given.getUint8(at);
+  }
+  if (wireLength === 0) skb.set('wire_len', skb.length);
+  return 0;
+}
+
+/** What was given, with what the program may have changed. */
+function resultingContext(skb: Skb, given: Uint8Array): Uint8Array {
+  const context = given.slice();
+  const { u8 } = skb.memory;
+  for (const [start, end] of COPIED) context.set(u8.subarray(skb.context + start, skb.context + end), start);
+  const view = new DataView(context.buffer);
+  view.setUint32(SK_BUFF.ifindex, skb.ifindex, true);
+  view.setUint32(SK_BUFF.ingress_ifindex, skb.ingressIfindex, true);
+  return context;
+}
+
+/** As the loopback device, whose address is zero, sees the frame. */
+function packetType(frame: Uint8Array): number {
+  const to = frame.subarray(0, 6);
+  if (to.every((byte) => byte === 0xff)) return PACKET_BROADCAST;
+  if ((to[0] ?? 0) & 1) return PACKET_MULTICAST;
+  return to.every((byte) => byte === 0) ? PACKET_HOST : PACKET_OTHERHOST;
+}

@@ -1,0 +1,31 @@
+import { errno } from '../../../uapi/errno.ts';
+import type { Process } from '../process.ts';
+
+/**
+ * Address of a copy of the `size` bytes that the caller gives, for the length of the call; -EFAULT if there are fewer, -ENOMEM. `name` is for
+ * the message.
+ */
+export function copyFrom(process: Process, name: string, bytes: Uint8Array | undefined, size: number): number {
+  if (bytes === undefined || bytes.length < size) return tooShort(process, name, bytes, size);
+  return process.machine.scratch.put(bytes.subarray(0, size)) || -errno.ENOMEM;
+}
+
+/** Address of `size` bytes for something to be filled, or -ENOMEM. */
+export function room(process: Process, size: number): number {
+  return process.machine.scratch.take(size) || -errno.ENOMEM;
+}
+
+/** 0 if the caller's buffer has room for `size` bytes. */
+export function checkRoom(process: Process, name: string, bytes: Uint8Array | undefined, size: number): number {
+  return bytes !== undefined && bytes.length >= size ? 0 : tooShort(process, name, bytes, size);
+}
+
+/** Copies `size` bytes from `at` in linear memory to the caller's buffer, from `offset` on. */
+export function copyTo(process: Process, bytes: Uint8Array | undefined, at: number, size: number, offset = 0): void {
+  bytes?.set(process.machine.memory.u8.subarray(at, at + size), offset);
+}
+
+function tooShort(process: Process, name: string, bytes: Uint8Array | undefined, size: number): number {
+  const found = bytes === undefined ? 'missing' : `${bytes.length} bytes long`;
+  return process.fail(errno.EFAULT, `${name} is ${found}, but the kernel would use ${size}`);
+}

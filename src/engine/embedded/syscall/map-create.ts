@@ -1,0 +1,115 @@
+import { ObjectError } from '../../../errors.ts';
+import {
+  BPF_F_NUMA_NODE,
+  BPF_F_RDONLY,
+  BPF_F_WRONLY,
+  MAP_TYPES,
+  mapTypeNumber,
+} from '../../../uapi/bpf.ts';
+import { errno } from '../../../uapi/errno.ts';
+import type { BtfObject } from '../btf-object.ts';
+import type { MapAttr, MapType } from '../maps/map.ts';
+import { mapTypeNames, mapTypeOf } from '../maps/types.ts';
+import type { Process } from '../process.ts';
+import type { CheckedAttr } from './attr.ts';
+
+type Attr = CheckedAttr<'BPF_MAP_CREATE'>;
+
+const NUMA_NO_NODE = 0xffffffff;
+/** For these types map_extra means something. */
+const WITH_EXTRA: ReadonlySet<number> = new Set([mapTypeNumber.bloom_filter, mapTypeNumber.arena]);
+
+/** BPF_MAP_CREATE: the new fd or -errno. */
+export function mapCreate(process: Process, attr: Attr): number {
+  const refused = checkCommon(attr);
+  if (refused !== 0) return refused;
+  const type = mapTypeOf(attr.map_type);
+  if (type === undefined) return noSuchType(process, attr.map_type);
+  const mode = attr.map_flags & (BPF_F_RDONLY | BPF_F_WRONLY);
+  const wanted = toMapAttr(attr);
+  const unfit = type.check(wanted);
+  if (unfit !== 0) return unfit;
+  const btf = mapBtf(process, attr, type);
+  if (typeof btf === 'number') return btf;
+  // The numbers count only together with a BTF.
+  const typed = { ...wanted, flags: wanted.flags & ~mode, btf, ...(btf === undefined ? { keyTypeId: 0, valueTypeId: 0 } : {}) };
+  const map = type.create(process.machine, typed);
+  if (typeof map === 'number') return map;
+  btf?.get();
+  // The reference of the creator is the new fd's.
+  const fd = process.installMap(map, { canRead: mode !== BPF_F_WRONLY, canWrite: mode !== BPF_F_RDONLY });
+  map.put();
+  return fd;
+}
+
+/** What is asked of every type. */
+function checkCommon(attr: Attr): number {
+  const both = BPF_F_RDONLY | BPF_F_WRONLY;
+  const numa = (attr.map_flags & BPF_F_NUMA_NODE) !== 0;
+  const wrong =
+    attr.btf_vmlinux_value_type_id !== 0 ||
+    (attr.btf_key_type_id !== 0 && attr.btf_value_type_id === 0) ||
+    (attr.map_extra !== 0n && !WITH_EXTRA.has(attr.map_type)) ||
+    (attr.map_flags & both) === both ||
+    (numa && attr.numa_node !== 0 && attr.numa_node !== NUMA_NO_NODE) ||
+    // Devices that run programs themselves, tokens, and maps for one signed program are not here.
+    attr.map_ifindex !== 0 ||
+    attr.map_token_fd !== 0 ||
+    attr.excl_prog_hash !== undefined ||
+    attr.excl_prog_hash_size !== 0;
+  return wrong ? -errno.EINVAL : 0;
+}
+
+function noSuchType(process: Process, type: number): number {
+  const name = MAP_TYPES[type];
+  if (type === 0 || name === undefined) return -errno.EINVAL;
+  return process.fail(
+    errno.EINVAL,
+    `the embedded kernel has no ${name} maps yet, only ${mapTypeNames.join(', ')}; use the linux kernel for this object`,
+  );
+}
+
+function toMapAttr(attr: Attr): MapAttr {
+  return {
+    type: attr.map_type,
+    keySize: attr.key_size,
+    valueSize: attr.value_size,
+    maxEntries: attr.max_entries,
+    flags: attr.map_flags,
+    mapExtra: attr.map_extra,
+    name: attr.map_name,
+    btf: undefined,
+    keyTypeId: attr.btf_key_type_id,
+    valueTypeId: attr.btf_value_type_id,
+  };
+}
+
+/** The BTF that the map shall have; -EINVAL if its types are not of the sizes of key and value. */
+function mapBtf(process: Process, attr: Attr, type: MapType): BtfObject | undefined | number {
+  if (attr.btf_key_type_id === 0 && attr.btf_value_type_id === 0) return undefined;
+  const object = process.btf(attr.btf_fd);
+  if (typeof object === 'number') return object;
+  try {
+    const fits = attr.btf_key_type_id === 0 ? keylessFits(object, attr, type) : typesFit(object, attr, type);
+    return fits ? object : process.fail(errno.EINVAL, 'the BTF types of key and value are not what the map takes');
+  } catch (error) {
+    if (error instanceof ObjectError) return process.fail(errno.EINVAL, error.message);
+    throw error;
+  }
+}
+
+function typesFit({ btf }: BtfObject, attr: Attr, type: MapType): boolean {
+  const key = btf.resolve(attr.btf_key_type_id);
+  if (type.integerKey && !(key.kind === 'int' && key.bits === 32 && key.bitOffset === 0)) return false;
+  return btf.size(attr.btf_key_type_id) === attr.key_size && btf.size(attr.btf_value_type_id) === attr.value_size;
+}
+
+/** Data sections: their maps have one element and no type for its index. */
+function keylessFits({ btf }: BtfObject, attr: Attr, type: MapType): boolean {
+  return (
+    type.keyless &&
+    attr.max_entries === 1 &&
+    btf.resolve(attr.btf_value_type_id).kind === 'datasec' &&
+    btf.size(attr.btf_value_type_id) === attr.value_size
+  );
+}

@@ -1,0 +1,161 @@
+import { decodeInsns, INSN_SIZE, type Insn, insnSlots, programTag } from '../../../isa/index.ts';
+import type { BpfAttr } from '../../../uapi/attr.ts';
+import {
+  BPF_F_ANY_ALIGNMENT,
+  BPF_F_SLEEPABLE,
+  BPF_F_STRICT_ALIGNMENT,
+  BPF_F_TEST_REG_INVARIANTS,
+  BPF_F_TEST_RND_HI32,
+  BPF_F_TEST_STATE_FREQ,
+  BPF_F_XDP_DEV_BOUND_ONLY,
+  BPF_F_XDP_HAS_FRAGS,
+  BPF_OBJ_NAME_LEN,
+  PROG_TYPES,
+} from '../../../uapi/bpf.ts';
+import { errno } from '../../../uapi/errno.ts';
+import type { BtfObject } from '../btf-object.ts';
+import { ProgArray } from '../maps/prog-array.ts';
+import type { Process } from '../process.ts';
+import { checkShape, checkUse, countSubprograms } from '../progs/check.ts';
+import { PROG_TYPE_BY_NUMBER } from '../progs/index.ts';
+import { type Records, readRecords } from '../progs/info-records.ts';
+import { isGplCompatible } from '../progs/license.ts';
+import { checkLogRequest, type LogRequest, writeLog } from '../progs/load-log.ts';
+import { BpfProg } from '../progs/prog.ts';
+import type { ProgType } from '../progs/prog-type.ts';
+import type { Rejection } from '../progs/rejection.ts';
+import { type Resolved, resolveMaps } from '../progs/resolve.ts';
+
+type Attr = BpfAttr<'BPF_PROG_LOAD'>;
+
+const BPF_COMPLEXITY_LIMIT_INSNS = 1_000_000;
+/** Bytes of a license that count. */
+const MAX_LICENSE = 127;
+const KNOWN_FLAGS =
+  BPF_F_STRICT_ALIGNMENT |
+  BPF_F_ANY_ALIGNMENT |
+  BPF_F_TEST_RND_HI32 |
+  BPF_F_TEST_STATE_FREQ |
+  BPF_F_SLEEPABLE |
+  BPF_F_XDP_HAS_FRAGS |
+  BPF_F_XDP_DEV_BOUND_ONLY |
+  BPF_F_TEST_REG_INVARIANTS;
+
+/** BPF_PROG_LOAD: the new fd, or -errno; what is wrong with the program is in `log_buf`. */
+export function progLoad(process: Process, attr: Attr): number {
+  const { insn_cnt: count = 0, prog_flags: flags = 0, insns = new Uint8Array(0), prog_name: name = '' } = attr;
+  if (flags & ~KNOWN_FLAGS) return -errno.EINVAL;
+  if (count === 0 || count > BPF_COMPLEXITY_LIMIT_INSNS) return -errno.E2BIG;
+  const type = PROG_TYPE_BY_NUMBER.get(attr.prog_type ?? 0);
+  if (type === undefined) return unknownType(process, attr.prog_type ?? 0);
+  const expectedAttachType = attr.expected_attach_type ?? 0;
+  if (type.attachTypes !== undefined && !type.attachTypes.includes(expectedAttachType)) return -errno.EINVAL;
+  if (attr.prog_ifindex || attr.attach_btf_id || attr.attach_prog_fd) return -errno.EINVAL;
+  if (insns.length < count * INSN_SIZE || attr.license === undefined) return -errno.EFAULT;
+  if (!isObjectName(name)) return -errno.EINVAL;
+
+  const log: LogRequest = { level: attr.log_level ?? 0, size: attr.log_size ?? 0, buffer: attr.log_buf };
+  const refused = checkLogRequest(log);
+  if (refused < 0) return refused;
+  if (log.buffer !== undefined && log.buffer.length < log.size) return -errno.EFAULT;
+
+  // A copy: the caller's buffer may change under us.
+  const given = insns.slice(0, count * INSN_SIZE);
+  const license = attr.license.slice(0, MAX_LICENSE);
+  const checked = check(process, attr, type, decodeInsns(given), isGplCompatible(license));
+  const trueSize = writeLog(log, logText(checked));
+  if (trueSize > 0) attr.log_true_size = trueSize;
+  if (log.buffer !== undefined && trueSize > log.size) return -errno.ENOSPC;
+  if ('errno' in checked) return -checked.errno;
+
+  const { resolved, btf, funcInfo, lineInfo } = checked;
+  const owner = { type: attr.prog_type ?? 0, expectedAttachType };
+  if (!resolved.maps.every((map) => !(map instanceof ProgArray) || map.admits(owner))) return -errno.EINVAL;
+  for (const map of resolved.maps) map.get();
+  const prog = new BpfProg(process.machine, {
+    ...owner,
+    flags,
+    name,
+    license,
+    tag: programTag(given),
+    xlated: resolved.xlated,
+    runnable: resolved.runnable,
+    maps: resolved.maps,
+    btf: btf?.get(),
+    funcInfo,
+    lineInfo,
+    loadTime: process.machine.clock.now(),
+  });
+  // The fd has the program's first reference.
+  return process.install(prog);
+}
+
+function unknownType(process: Process, number: number): number {
+  const name = PROG_TYPES[number];
+  if (name === undefined || name === 'unspec') return -errno.EINVAL;
+  return process.fail(
+    errno.EINVAL,
+    `the embedded kernel has no programs of type ${name} yet; use the linux kernel for it`,
+  );
+}
+
+function isObjectName(name: string): boolean {
+  return name.length < BPF_OBJ_NAME_LEN && /^[A-Za-z0-9_.]*$/.test(name);
+}
+
+interface Checked {
+  readonly insnCount: number;
+  readonly resolved: Resolved;
+  readonly btf: BtfObject | undefined;
+  readonly funcInfo: Records | undefined;
+  readonly lineInfo: Records | undefined;
+}
+
+/** What stands where the verifier will come; see progs/check.ts. */
+function check(process: Process, attr: Attr, type: ProgType, insns: readonly Insn[], gpl: boolean): Checked | Rejection {
+  const misshapen = checkShape(insns);
+  if (misshapen !== undefined) return misshapen;
+
+  const btf = progBtf(process, attr);
+  if (btf !== undefined && 'errno' in btf) return btf;
+  const funcInfo = readRecords(
+    'func',
+    { recordSize: attr.func_info_rec_size ?? 0, count: attr.func_info_cnt ?? 0, bytes: attr.func_info },
+    insns.length,
+  );
+  if (funcInfo !== undefined && 'errno' in funcInfo) return funcInfo;
+  if (funcInfo !== undefined && funcInfo.count !== countSubprograms(insns))
+    return { errno: errno.EINVAL, message: "number of funcs in func_info doesn't match number of subprogs" };
+  const lineInfo = readRecords(
+    'line',
+    { recordSize: attr.line_info_rec_size ?? 0, count: attr.line_info_cnt ?? 0, bytes: attr.line_info },
+    insns.length,
+  );
+  if (lineInfo !== undefined && 'errno' in lineInfo) return lineInfo;
+
+  const boundCount = Math.min(attr.fd_array_cnt ?? 0, attr.fd_array?.length ?? 0);
+  const resolved = resolveMaps(insns, process, attr.fd_array, attr.fd_array?.slice(0, boundCount) ?? []);
+  if ('errno' in resolved) return resolved;
+  const wrong = checkUse(insns, type, gpl);
+  return wrong ?? { insnCount: countInsns(insns), resolved, btf, funcInfo, lineInfo };
+}
+
+/** The BTF of prog_btf_fd, which counts only if there are records that refer to it. */
+function progBtf(process: Process, attr: Attr): BtfObject | Rejection | undefined {
+  if (!attr.func_info_cnt && !attr.line_info_cnt) return undefined;
+  const btf = process.btf(attr.prog_btf_fd ?? 0);
+  return typeof btf === 'number' ? { errno: -btf, message: `fd ${attr.prog_btf_fd ?? 0} is not pointing to valid BTF` } : btf;
+}
+
+function countInsns(insns: readonly Insn[]): number {
+  let count = 0;
+  for (let i = 0; i < insns.length; count++) i += insnSlots(insns[i] ?? { opcode: 0 });
+  return count;
+}
+
+/** In the form of Linux's log, so that what reads that log reads this one: the reason, then the statistics. */
+function logText(checked: Checked | Rejection): string {
+  const reason = 'errno' in checked ? `${checked.message}\n` : '';
+  const processed = 'errno' in checked ? 0 : checked.insnCount;
+  return `${reason}processed ${processed} insns (limit ${BPF_COMPLEXITY_LIMIT_INSNS}) max_states_per_insn 0 total_states 0 peak_states 0 mark_read 0\n`;
+}

@@ -1,0 +1,26 @@
+import { errno } from '../../../uapi/errno.ts';
+import type { Process } from '../process.ts';
+import { PROG_TYPE_BY_NUMBER } from '../progs/index.ts';
+import type { TestRunAttr } from '../progs/test-run-output.ts';
+import { testRunSkb } from '../progs/test-run-skb.ts';
+import { testRunXdp } from '../progs/test-run-xdp.ts';
+
+/**
+ * BPF_PROG_TEST_RUN: 0 or -errno. `retval`, `duration` (ns a run), `data_out` and `ctx_out` are filled also with -ENOSPC, which says that a buffer
+ * was too short and its whole size.
+ */
+export function testRun(process: Process, attr: TestRunAttr): number {
+  if ((attr.ctx_size_in ?? 0) === 0 ? attr.ctx_in !== undefined : attr.ctx_in === undefined) return -errno.EINVAL;
+  if ((attr.ctx_size_out ?? 0) === 0 ? attr.ctx_out !== undefined : attr.ctx_out === undefined) return -errno.EINVAL;
+  const prog = process.prog(attr.prog_fd ?? 0);
+  if (typeof prog === 'number') return prog;
+  const type = PROG_TYPE_BY_NUMBER.get(prog.attr.type);
+  switch (type?.context) {
+    case 'skb':
+      return testRunSkb(prog, type, attr);
+    case 'xdp':
+      return testRunXdp(prog, attr);
+    case undefined:
+      return -errno.ENOTSUPP;
+  }
+}

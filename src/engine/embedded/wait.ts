@@ -1,0 +1,52 @@
+import { SysError } from '../../errors.ts';
+import type { WaitOptions } from '../../sys/kernel.ts';
+import { errno } from '../../uapi/errno.ts';
+import type { Fd } from '../../uapi/fd.ts';
+import type { Process } from './process.ts';
+
+/** Milliseconds that setTimeout can count. */
+const MAX_TIMEOUT = 2 ** 31 - 1;
+
+/** Those of `fds` that can be read, as soon as one can; none after `timeoutMs`, or when the process ends. */
+export function waitForFds(process: Process, fds: readonly Fd[], { timeoutMs, signal }: WaitOptions): Promise<Fd[]> {
+  return new Promise((resolve, reject) => {
+    signal?.throwIfAborted();
+    const ready = readable(process, fds);
+    if (ready.length > 0 || (timeoutMs !== undefined && timeoutMs <= 0)) {
+      resolve(ready);
+      return;
+    }
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const end = (): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', abort);
+      stopTrace();
+      stopProcess();
+    };
+    const finish = (result: Fd[]): void => {
+      end();
+      resolve(result);
+    };
+    const abort = (): void => {
+      end();
+      reject(signal?.reason);
+    };
+    const look = (): void => {
+      const now = readable(process, fds.filter((fd) => process.files.get(fd) !== undefined));
+      if (now.length > 0) finish(now);
+    };
+    const stopTrace = process.machine.trace.onWrite(look);
+    const stopProcess = process.onEnd(() => finish([]));
+    signal?.addEventListener('abort', abort, { once: true });
+    if (timeoutMs !== undefined && timeoutMs <= MAX_TIMEOUT) timer = setTimeout(() => finish([]), timeoutMs);
+  });
+}
+
+/** Only the trace pipe can make a reader wait. */
+function readable(process: Process, fds: readonly Fd[]): Fd[] {
+  return fds.filter((fd) => {
+    const file = process.files.get(fd);
+    if (file === undefined) throw new SysError(errno.EBADF, 'wait', { what: `fd ${fd}` });
+    return file.kind !== 'trace_pipe' || file.rest.length > 0 || !process.machine.trace.empty;
+  });
+}

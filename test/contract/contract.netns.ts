@@ -1,0 +1,5 @@
+import { describe } from 'vitest';
+import { createLinuxKernel } from '../../src/engine/linux/index.ts';
+import { contract } from './suite.ts';
+
+describe('linux', () => contract(() => createLinuxKernel()));

@@ -1,0 +1,37 @@
+import { describe, expect, it } from 'vitest';
+import type { Kernel } from '../../src/sys/kernel.ts';
+import { batchRows } from './batch.ts';
+import { bpffsRows } from './bpffs.ts';
+import { createRows } from './create.ts';
+import { elementRows } from './elements.ts';
+import { infoRows } from './info.ts';
+import { lifetimeRows } from './lifetime.ts';
+import { outcome, Session } from './session.ts';
+
+/** What is done on a kernel, and what it must answer: a value, or the name of an errno. */
+export type Row = readonly [name: string, run: (session: Session) => unknown, want: unknown];
+
+const GROUPS: Readonly<Record<string, readonly Row[]>> = {
+  BPF_MAP_CREATE: createRows,
+  elements: elementRows,
+  batches: batchRows,
+  'ids, references and freezing': lifetimeRows,
+  info: infoRows,
+  bpffs: bpffsRows,
+};
+
+/**
+ * The contract of the seam for maps and pins, as rows that every kernel has to meet. Needs an empty bpffs at /sys/fs/bpf. The same rows run on the
+ * embedded kernel and, in namespaces of their own, on Linux: what they say is what Linux does.
+ */
+export function contract(makeKernel: () => Kernel): void {
+  for (const [group, rows] of Object.entries(GROUPS)) {
+    describe(group, () => {
+      it.each(rows)('%s', (_name, run, want) => {
+        using kernel = makeKernel();
+        using session = new Session(kernel);
+        expect(outcome(() => run(session))).toEqual(want);
+      });
+    });
+  }
+}
