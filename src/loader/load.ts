@@ -78,7 +78,7 @@ function loadSpec(
         bindReadOnlyData(kernel, spec, fd, maps);
         loaded.set(program, new BpfProgram(kernel, fd));
       }
-      fillTailCalls(spec, maps, loaded);
+      fillProgramArrays(spec, maps, loaded);
       const object = new LoadedObject(spec, maps, loaded);
       use?.(object);
       return object;
@@ -134,6 +134,7 @@ class MapMaker {
       this.#maps.set(map.name, this.#provide(map, 2));
     }
     for (const inner of wanted) this.#fillOuterMaps(inner, wanted);
+    for (const outer of wanted) this.#fillSlots(outer);
     return this.#maps;
   }
 
@@ -193,6 +194,15 @@ class MapMaker {
     return true;
   }
 
+  /** BTF: what the definition of an outer map puts in. */
+  #fillSlots(outer: MapSpec): void {
+    const handle = this.#maps.get(outer.name);
+    for (const slot of outer.slots) {
+      const fd = 'map' in slot ? this.#maps.get(slot.map)?.fd : undefined;
+      if (handle !== undefined && fd !== undefined) setSlot(handle, slot.index, fd);
+    }
+  }
+
   /** bpf_elf_map: a map with an id goes into slot `inner_idx` of the outer maps that name this id. */
   #fillOuterMaps(inner: MapSpec, maps: readonly MapSpec[]): void {
     if (inner.id === 0 || inner.innerId !== 0 || inner.innerIdx === NO_SLOT) return;
@@ -220,17 +230,27 @@ function bindReadOnlyData(kernel: Kernel, spec: ObjectSpec, fd: Fd, maps: Readon
   }
 }
 
-/** tc's tail-call sections: the program of section `ID/KEY` goes into slot KEY of the prog array with that id. */
-function fillTailCalls(
+/**
+ * Puts loaded programs into prog arrays: those of tc's tail-call sections `ID/KEY` into slot KEY of the array with that id, and those that a BTF
+ * definition names.
+ */
+function fillProgramArrays(
   spec: ObjectSpec,
   maps: ReadonlyMap<string, BpfMap>,
   loaded: ReadonlyMap<ProgramSpec, BpfProgram>,
 ): void {
-  for (const [program, handle] of loaded) {
-    const call = tailCallSection(program.section);
-    const array = call && spec.maps.find((map) => map.type === 'prog_array' && map.id === call.id);
-    const slots = array && maps.get(array.name);
-    if (call !== undefined && slots !== undefined) setSlot(slots, call.key, handle.fd);
+  const byName = new Map([...loaded].map(([program, handle]) => [program.name, handle]));
+  for (const array of spec.maps) {
+    const handle = maps.get(array.name);
+    if (array.type !== 'prog_array' || handle === undefined) continue;
+    for (const [program, { fd }] of loaded) {
+      const call = tailCallSection(program.section);
+      if (call !== undefined && call.id === array.id) setSlot(handle, call.key, fd);
+    }
+    for (const slot of array.slots) {
+      const fd = 'program' in slot ? byName.get(slot.program)?.fd : undefined;
+      if (fd !== undefined) setSlot(handle, slot.index, fd);
+    }
   }
 }
 

@@ -233,7 +233,7 @@ export const infoRows: readonly Row[] = [
     'fdinfo of a program',
     (s) => {
       const info = fdinfo(s, s.prog());
-      return [info['prog_type'], info['prog_tag'], info['memlock'], info['run_cnt']];
+      return [info.prog_type, info.prog_tag, info.memlock, info.run_cnt];
     },
     ['3', '59f4a931744dcdc6', '4096', '0'],
   ],
@@ -241,9 +241,9 @@ export const infoRows: readonly Row[] = [
     'fdinfo of a prog array says whose it is',
     (s) => {
       const array = s.map('prog_array');
-      const before = fdinfo(s, array)['owner_prog_type'];
+      const before = fdinfo(s, array).owner_prog_type;
       s.update(array, 0, u32(s.prog()));
-      return [before, fdinfo(s, array)['owner_prog_type']];
+      return [before, fdinfo(s, array).owner_prog_type];
     },
     [undefined, '3'],
   ],
@@ -262,7 +262,7 @@ export const infoRows: readonly Row[] = [
   ).map(
     ([type, attr], i): Row => [
       `memlock of ${type} ${JSON.stringify(attr)}`,
-      (s) => Number(fdinfo(s, s.map(type, attr))['memlock']),
+      (s) => Number(fdinfo(s, s.map(type, attr)).memlock),
       [1360, 960, 9488, 344, 368, 8192, 472, 384][i],
     ],
   ),

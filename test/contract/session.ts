@@ -133,12 +133,7 @@ export class Session implements Disposable {
   }
   /** Whether the map is gone, now or soon: Linux frees what programs held after a grace period. */
   mapGoes(map_id: number): boolean {
-    const end = Date.now() + 10_000;
-    while (this.mapLives(map_id)) {
-      if (Date.now() > end) return false;
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
-    }
-    return true;
+    return eventually(() => !this.mapLives(map_id));
   }
   progLives(prog_id: number): boolean {
     return outcome(() => this.close(this.own(this.kernel.bpf('BPF_PROG_GET_FD_BY_ID', { prog_id })))) === 'ok';
@@ -172,6 +167,16 @@ export function u64(n: number): Uint8Array {
 /** The first 4 bytes. */
 export function number(bytes: Uint8Array, offset = 0): number {
   return new DataView(bytes.buffer, bytes.byteOffset).getUint32(offset, true);
+}
+
+/** Whether it becomes true within ten seconds: Linux does some things a moment later. */
+export function eventually(isTrue: () => boolean): boolean {
+  const end = Date.now() + 10_000;
+  while (!isTrue()) {
+    if (Date.now() > end) return false;
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+  }
+  return true;
 }
 
 /** What the call returns, or the errno's name if the kernel refuses. */

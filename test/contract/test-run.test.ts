@@ -420,6 +420,46 @@ describe.each(kernels)('BPF_PROG_TEST_RUN on %s', (_kernel, create) => {
     expect(frames[0]).not.toEqual([...IPV4]);
   });
 
+  it.each<[string, number]>([
+    ['plain', 5],
+    ['with a newline\n', 15],
+    ['%d %u %x', 9],
+    ['%ld %lu %lx', 9],
+    ['%lld %llu %llx', 9],
+    ['%i %X', 6],
+    ['%c|', 2],
+    ['%s|', 3],
+    ['100%% %d', 9],
+    ['%5d|%-5d|', 12],
+    ['%05d|', 6],
+    ['%d %d %d %d', -22],
+    ['%y', -22],
+    ['%', -22],
+    ['%lc', -22],
+    ['%hd', -22],
+    ['%n', -22],
+    ['\x01', -22],
+    ['\xe9', 1],
+    ['\x85', 1],
+    ['%p%', -22],
+    ['tab\there', 8],
+  ])('trace_printk of %j answers %i', (format, want) => {
+    using bench = new Bench(create);
+    const bytes = Uint8Array.from({ length: 16 }, (_, i) => format.charCodeAt(i) || 0);
+    const words = [...new Int32Array(bytes.buffer)];
+    // What is printed: 1000, 7, 0x41; for %s the string AA.
+    const isString = format.startsWith('%s');
+    expect(
+      bench.result(
+        bytecode(
+          ...words.map((word, i) => I.storeImm(4, 10, -16 + 4 * i, word)), I.storeImm(8, 10, -24, 0x4141),
+          I.movReg(1, 10), I.add(1, -16), I.mov(2, 16), ...(isString ? [I.movReg(3, 10), I.add(3, -24)] : [I.mov(3, 1000)]),
+          I.mov(4, 0x7), I.mov(5, 0x41), I.call(6), I.exit,
+        ),
+      ),
+    ).toBe(want >>> 0);
+  });
+
   it('tail calls go to the slot, fall through where it is empty, and end after 33', () => {
     using bench = new Bench(create);
     const array = bench.map('prog_array', 4, 4);

@@ -39,7 +39,7 @@ flow('what goes wrong says what, where and why, and leaves nothing behind', (f) 
     f.fails(2, 'tc', 'filter', 'add', 'dev', 'a0', 'ingress', 'bpf', 'da', 'nonsense');
     expect(f.fails(2, 'map', 'frobnicate')).toContain('did you mean');
     expect(f.fails(2, 'map', 'show', 'id', 'twelve')).toContain("the id of the map: 'twelve' is no number");
-    expect(f.fails(2, 'map', 'show', 'id', '1', 'more')).toContain("what is 'more'?");
+    expect(f.fails(2, 'fs', 'tree', '/sys/fs/bpf', 'more')).toContain("what is 'more'?");
     expect(f.fails(2, '--bogus')).toContain("unrecognized option '--bogus'");
 
     // A qdisc that is not there, and one that is

@@ -7,42 +7,39 @@ export class Transcript {
   readonly #ids = new Map<string, string>();
 
   add(command: string, output: string): void {
-    this.lines.push(...this.normalise(`$ ${command}\n${output}`).split('\n'));
+    // Maps and programs have ids of their own: which one a bare `id N` is, the command tells.
+    const kind = /^(-\S+ )*(map|plan)\b/.test(command) ? 'map' : 'prog';
+    this.lines.push(...this.normalise(`$ ${command}\n${output}`, kind).split('\n'));
   }
 
-  normalise(text: string): string {
+  normalise(text: string, kind: 'map' | 'prog'): string {
     return (
       text
         // A kernel with CONFIG_BPF_PRELOAD puts two files into every bpffs.
         .replace(/^.*(maps|progs)\.debug {2}unknown\n/gm, '')
-        .replace(/^(\d+)(?=: [a-z_]+ )/gm, (id) => this.#name(id))
+        // The embedded kernel says more than the errno; see docs/kernels.md.
+        .replace(/^(Error: BPF_\w+[^:\n]*): .* \(([A-Z][^()]*)\)$/gm, '$1: $2')
+        .replace(/^(\d+)(?=: [a-z_]+ )/gm, (id) => this.#name(kind, id))
+        .replace(/\b(map|prog) id (\d+)/g, (_, what: string, id: string) => `${what} id ${this.#name(what, id)}`)
+        .replace(/\bid (\d+)/g, (_, id: string) => `id ${this.#name(kind, id)}`)
+        .replace(/\bmap\[id:(\d+)/g, (_, id: string) => `map[id:${this.#name('map', id)}`)
         .replace(
-          /\b(id|prog|map_id|inner_map_id:) (\d+)/g,
-          (_, word: string, id: string) => `${word} ${this.#name(id)}`,
+          /\bmap_ids ([\d,]+)/g,
+          (_, ids: string) => `map_ids ${ids.replace(/\d+/g, (id) => this.#name('map', id))}`,
         )
-        .replace(/\b(map\[id:)(\d+)/g, (_, word: string, id: string) => `${word}${this.#name(id)}`)
-        .replace(
-          /\b(map_ids) ([\d,]+)/g,
-          (_, word: string, ids: string) =>
-            `${word} ${ids
-              .split(',')
-              .map((id) => this.#name(id))
-              .join(',')}`,
-        )
-        .replace(/\b(btf_id) \d+/g, '$1 ID')
+        .replace(/\bbtf_id \d+/g, 'btf_id ID')
         .replace(/loaded_at \S+/g, 'loaded_at TIME')
         .replace(/xlated \d+B {2}(not jited|jited \d+B)/g, 'xlated SIZE  CODE')
         .replace(/memlock \d+B/g, 'memlock SIZE')
-        .replace(/ jited /g, ' ')
-        .replace(/tag [0-9a-f]{16}/g, 'tag TAG')
-        .replace(/^.*bpf_trace_printk: /gm, 'bpf_trace_printk: ')
+        .replace(/ jited $/gm, ' ')
         .replace(/duration( \(average\))?: \d+ns/g, 'duration: TIME')
     );
   }
 
-  #name(id: string): string {
-    const name = this.#ids.get(id) ?? `#${this.#ids.size + 1}`;
-    this.#ids.set(id, name);
+  #name(kind: string, id: string): string {
+    const key = `${kind} ${id}`;
+    const name = this.#ids.get(key) ?? `#${this.#ids.size + 1}`;
+    this.#ids.set(key, name);
     return name;
   }
 }

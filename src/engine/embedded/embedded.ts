@@ -7,6 +7,8 @@ export interface EmbeddedKernel extends Disposable {
   /** The system calls of its first process. */
   readonly kernel: Kernel;
   readonly lab: EmbeddedLab;
+  /** Bytes of linear memory that maps, programs and packets have now; it does not shrink. */
+  readonly memorySize: number;
   /** Another process of the same kernel: its own fds, the same maps, programs, devices and files. */
   openProcess(): Kernel;
 }
@@ -34,6 +36,9 @@ export function createEmbeddedKernel(options: MachineOptions = {}): EmbeddedKern
     kernel: openProcess(),
     lab: createLab(machine),
     openProcess,
+    get memorySize() {
+      return machine.memory.size;
+    },
     [Symbol.dispose]() {
       for (const process of [...processes]) process[Symbol.dispose]();
     },

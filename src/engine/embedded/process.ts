@@ -34,13 +34,15 @@ export class Process implements Kernel, Descriptors {
   }
 
   bpf<C extends BpfCmd>(cmd: C, attr: BpfAttr<C>): BpfResult<C> {
-    if (!Object.hasOwn(BPF_COMMANDS, cmd)) throw new SysError(errno.EINVAL, 'bpf', { detail: `there is no ${cmd}` });
+    if (!Object.hasOwn(BPF_COMMANDS, cmd))
+      throw new SysError(errno.EINVAL, 'bpf', { detail: `there is no command ${String(cmd).slice(0, 64)}` });
     const result = this.#call(cmd, undefined, () => callBpf(this, cmd, attr));
     return (BPF_COMMANDS[cmd].returns === 'fd' ? result : undefined) as BpfResult<C>; // by the row of cmd
   }
 
   netlink(request: Uint8Array): Uint8Array {
-    if (!(request instanceof Uint8Array)) throw new SysError(errno.EFAULT, 'netlink', { detail: 'the request is no Uint8Array' });
+    if (!(request instanceof Uint8Array))
+      throw new SysError(errno.EFAULT, 'netlink', { detail: 'the request is no Uint8Array' });
     return this.#call('netlink', undefined, () => this.machine.network.request(this, request));
   }
 
@@ -48,7 +50,8 @@ export class Process implements Kernel, Descriptors {
     return this.#path('open', path, () => open(this, path, flags)) as Fd; // the brand's origin
   }
   read(fd: Fd, buffer: Uint8Array): number {
-    if (!(buffer instanceof Uint8Array)) throw new SysError(errno.EFAULT, 'read', { detail: 'the buffer is no Uint8Array' });
+    if (!(buffer instanceof Uint8Array))
+      throw new SysError(errno.EFAULT, 'read', { detail: 'the buffer is no Uint8Array' });
     return this.#call('read', `fd ${fd}`, () => read(this, fd, buffer));
   }
   close(fd: Fd): void {
@@ -173,7 +176,8 @@ export class Process implements Kernel, Descriptors {
 
 function checkText(syscall: string, ...texts: readonly unknown[]): void {
   for (const text of texts) {
-    if (typeof text !== 'string') throw new SysError(errno.EFAULT, syscall, { detail: 'a path or option is no string' });
+    if (typeof text !== 'string')
+      throw new SysError(errno.EFAULT, syscall, { detail: 'a path or option is no string' });
     if (text.includes('\0')) throw new SysError(errno.EINVAL, syscall, { detail: 'a path or option has a NUL in it' });
   }
 }

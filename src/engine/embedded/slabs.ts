@@ -6,15 +6,22 @@ const SIZES = [
     16,   32,   48,   64,   80,   96,  112,  128,
    160,  192,  224,  256,  320,  384,  448,  512,
    640,  768,  896, 1024, 1280, 1536, 1792, 2048,
-] as const;
+];
+const UNIT = 16;
 const SLAB_PAGES = 4;
 
 /** Largest size that slabs are for. */
 export const MAX_SMALL = 2048;
 
+/** All slabs of one block size that have a free block. */
+interface SizeClass {
+  readonly size: number;
+  readonly open: Set<Slab>;
+}
+
 interface Slab {
   readonly base: number;
-  readonly size: number;
+  readonly kind: SizeClass;
   /** Indexes of the free blocks; the first `freeCount` count. */
   readonly free: Uint16Array;
   freeCount: number;
@@ -26,24 +33,28 @@ interface Slab {
 export class Slabs {
   readonly #pages: PageRuns;
   readonly #byPage = new Map<number, Slab>();
-  /** By index into SIZES: the slabs that have a free block. */
-  readonly #open: readonly Set<Slab>[] = SIZES.map(() => new Set());
+  /** By size in units, rounded up. */
+  readonly #classes: readonly SizeClass[];
 
   constructor(pages: PageRuns) {
     this.#pages = pages;
+    const classes = SIZES.map((size): SizeClass => ({ size, open: new Set() }));
+    this.#classes = Array.from({ length: MAX_SMALL / UNIT + 1 }, (_, units) =>
+      classes.find(({ size }) => size >= units * UNIT),
+    ).filter((kind) => kind !== undefined);
   }
 
   /** Address of a block of at least `size` bytes, or 0 if there are no pages for another slab. */
   take(size: number): number {
-    const kind = SIZES.findIndex((step) => step >= size);
-    const open = this.#open[kind] ?? new Set();
-    const slab = first(open) ?? this.#newSlab(SIZES[kind] ?? MAX_SMALL, open);
+    const kind = this.#classes[Math.ceil(size / UNIT)];
+    if (kind === undefined) return 0;
+    const slab = first(kind.open) ?? this.#newSlab(kind);
     if (slab === undefined) return 0;
     slab.freeCount--;
     const index = slab.free[slab.freeCount] ?? 0;
-    if (slab.freeCount === 0) open.delete(slab);
+    if (slab.freeCount === 0) kind.open.delete(slab);
     slab.taken[index] = 1;
-    return slab.base + index * slab.size;
+    return slab.base + index * kind.size;
   }
 
   /** Whether the page of this address is cut into small blocks. */
@@ -55,42 +66,42 @@ export class Slabs {
   sizeAt(address: number): number {
     const slab = this.#byPage.get(Math.floor(address / PAGE_SIZE));
     if (slab === undefined) return 0;
-    const offset = address - slab.base;
-    return offset % slab.size === 0 && slab.taken[offset / slab.size] === 1 ? slab.size : 0;
+    const index = (address - slab.base) / slab.kind.size;
+    return slab.taken[index] === 1 ? slab.kind.size : 0; // a fraction is no index
   }
 
   /** Gives back a block for which {@link Slabs.sizeAt} is not 0. */
   release(address: number): void {
     const slab = this.#byPage.get(Math.floor(address / PAGE_SIZE));
     if (slab === undefined) return;
-    const index = (address - slab.base) / slab.size;
+    const { open, size } = slab.kind;
+    const index = (address - slab.base) / size;
     slab.taken[index] = 0;
     slab.free[slab.freeCount++] = index;
-    const open = this.#open[SIZES.findIndex((step) => step === slab.size)];
-    open?.add(slab);
+    open.add(slab);
     // One slab of each size stays, for those who take and release a block in turns.
-    if (slab.freeCount === slab.taken.length && open !== undefined && open.size > 1) this.#dropSlab(slab, open);
+    if (slab.freeCount === slab.taken.length && open.size > 1) this.#dropSlab(slab);
   }
 
-  #newSlab(size: number, open: Set<Slab>): Slab | undefined {
+  #newSlab(kind: SizeClass): Slab | undefined {
     const page = this.#pages.take(SLAB_PAGES);
     if (page === undefined) return undefined;
-    const count = Math.floor((SLAB_PAGES * PAGE_SIZE) / size);
+    const count = Math.floor((SLAB_PAGES * PAGE_SIZE) / kind.size);
     const slab: Slab = {
       base: page * PAGE_SIZE,
-      size,
+      kind,
       free: Uint16Array.from({ length: count }, (_, i) => count - 1 - i),
       freeCount: count,
       taken: new Uint8Array(count),
     };
     for (let i = 0; i < SLAB_PAGES; i++) this.#byPage.set(page + i, slab);
-    open.add(slab);
+    kind.open.add(slab);
     return slab;
   }
 
-  #dropSlab(slab: Slab, open: Set<Slab>): void {
+  #dropSlab(slab: Slab): void {
     const page = slab.base / PAGE_SIZE;
-    open.delete(slab);
+    slab.kind.open.delete(slab);
     for (let i = 0; i < SLAB_PAGES; i++) this.#byPage.delete(page + i);
     this.#pages.release(page);
   }

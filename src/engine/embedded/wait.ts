@@ -32,7 +32,10 @@ export function waitForFds(process: Process, fds: readonly Fd[], { timeoutMs, si
       reject(signal?.reason);
     };
     const look = (): void => {
-      const now = readable(process, fds.filter((fd) => process.files.get(fd) !== undefined));
+      const now = readable(
+        process,
+        fds.filter((fd) => process.files.get(fd) !== undefined),
+      );
       if (now.length > 0) finish(now);
     };
     const stopTrace = process.machine.trace.onWrite(look);

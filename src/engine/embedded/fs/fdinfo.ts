@@ -13,11 +13,7 @@ type Lines = readonly (readonly [name: string, value: string | number | bigint])
 
 /** The text of /proc/self/fdinfo/N. */
 export function fdinfo(file: OpenFile): string {
-  const lines: Lines = [
-    ['pos', 0],
-    ['flags', `0${flagsOf(file).toString(8)}`],
-    ...linesOf(file),
-  ];
+  const lines: Lines = [['pos', 0], ['flags', `0${flagsOf(file).toString(8)}`], ...linesOf(file)];
   return lines.map(([name, value]) => `${name}:\t${value}\n`).join('');
 }
 

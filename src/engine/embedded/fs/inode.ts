@@ -17,9 +17,7 @@ export interface FileSystem {
 }
 
 /** What may be pinned. */
-export type Pinned =
-  | { readonly kind: 'map'; readonly map: BpfMap }
-  | { readonly kind: 'prog'; readonly prog: BpfProg };
+export type Pinned = { readonly kind: 'map'; readonly map: BpfMap } | { readonly kind: 'prog'; readonly prog: BpfProg };
 
 interface Common {
   readonly fs: FileSystem;

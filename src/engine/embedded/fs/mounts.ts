@@ -70,7 +70,7 @@ export class MountTable {
   #line({ fs, source, on }: Mount, process: Process): string {
     const options = fs.options === '' ? 'rw,relatime' : `rw,relatime,${fs.options}`;
     const path = on === undefined ? '/' : this.#pathOf(on, process);
-    return `${escape(source === '' ? 'none' : source)} ${escape(path)} ${fs.type} ${options} 0 0\n`;
+    return `${octal(source === '' ? 'none' : source)} ${octal(path)} ${fs.type} ${options} 0 0\n`;
   }
 
   #pathOf(place: Place<Directory>, process: Process): string {
@@ -91,6 +91,7 @@ export class MountTable {
   }
 }
 
-function escape(text: string): string {
+/** Blanks and backslashes as octal numbers: /proc/mounts is split at blanks. */
+function octal(text: string): string {
   return text.replace(/[ \t\n\\]/g, (c) => `\\${c.charCodeAt(0).toString(8).padStart(3, '0')}`);
 }

@@ -8,7 +8,10 @@ import { walk } from './walk.ts';
 export function open(process: Process, path: string, flags: number): number {
   const at = walk(process, path);
   if (at === -errno.ENOENT && (flags & O_CREAT) !== 0) {
-    return process.fail(errno.EACCES, 'the embedded kernel has no ordinary files; directories, links and pins are made by other calls');
+    return process.fail(
+      errno.EACCES,
+      'the embedded kernel has no ordinary files; directories, links and pins are made by other calls',
+    );
   }
   if (typeof at === 'number') return at;
   const { mount, inode } = at;

@@ -7,7 +7,8 @@ const MAX_TEXT = 1024;
  *
  * Of printf's conversions these are known: %d %i %u %x %X with l, ll or no length (32 bits), %c, %p, %s, %%, with a field width, `0` and `-`.
  * Other words are printed by the kernel too (%pI4 and its kin) or refused; here they are refused: `undefined`, as for more conversions than
- * arguments and for bytes that are no ASCII text.
+ * arguments and for control characters.
+ * The text has one character a byte: it may be UTF-8, and its length is what the helper answers.
  */
 export function formatPrintk(
   format: Uint8Array,
@@ -18,7 +19,7 @@ export function formatPrintk(
   if (end < 0) return undefined;
   let source = '';
   for (const byte of format.subarray(0, end)) {
-    if (byte >= 0x80 || (byte < 0x20 && !(byte >= 0x09 && byte <= 0x0d))) return undefined;
+    if (!isPrintable(byte)) return undefined;
     source += String.fromCharCode(byte);
   }
   let used = 0;
@@ -39,13 +40,18 @@ export function formatPrintk(
     const [whole, flags = '', width = '', length = '', conversion = ''] = found;
     if ((conversion === 'p' || conversion === 's' || conversion === 'c') && length !== '') return undefined;
     // What follows %p or %s must not read as a longer word, such as %pI4.
-    if (conversion === 'p' && /^[a-zA-Z0-9]/.test(source.slice(percent + whole.length))) return undefined;
+    if (conversion === 'p' && /^[a-zA-Z0-9%]/.test(source.slice(percent + whole.length))) return undefined;
     const converted = convert(conversion, length, value, readString);
     text += pad(converted, flags, Math.min(Number(width), MAX_TEXT));
     at = percent + whole.length;
     if (text.length >= MAX_TEXT) break;
   }
   return text.slice(0, MAX_TEXT - 1);
+}
+
+/** Letters, signs and white space; and every byte beyond ASCII, for UTF-8. */
+function isPrintable(byte: number): boolean {
+  return (byte >= 0x20 && byte !== 0x7f) || (byte >= 0x09 && byte <= 0x0d);
 }
 
 function convert(

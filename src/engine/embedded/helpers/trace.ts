@@ -18,7 +18,8 @@ export const trace_printk = helper({
       readString(env.memory, address),
     );
     if (text === undefined) return -errno.EINVAL;
-    env.machine.trace.write(text.endsWith('\n') ? text.slice(0, -1) : text);
+    const line = text.endsWith('\n') ? text.slice(0, -1) : text;
+    env.machine.trace.write(new TextDecoder().decode(Uint8Array.from(line, (c) => c.charCodeAt(0))));
     return text.length;
   },
 });

@@ -1,4 +1,10 @@
-import { BPF_F_NUMA_NODE, BPF_F_RDONLY, BPF_F_RDONLY_PROG, BPF_F_WRONLY, BPF_F_WRONLY_PROG } from '../../../uapi/bpf.ts';
+import {
+  BPF_F_NUMA_NODE,
+  BPF_F_RDONLY,
+  BPF_F_RDONLY_PROG,
+  BPF_F_WRONLY,
+  BPF_F_WRONLY_PROG,
+} from '../../../uapi/bpf.ts';
 import { errno } from '../../../uapi/errno.ts';
 
 /** Which side may do what: the flags that most types take. */

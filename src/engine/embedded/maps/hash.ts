@@ -1,11 +1,5 @@
 import { roundUp } from '../../../bytes/round.ts';
-import {
-  BPF_EXIST,
-  BPF_F_NO_PREALLOC,
-  BPF_F_ZERO_SEED,
-  BPF_NOEXIST,
-  mapTypeNumber,
-} from '../../../uapi/bpf.ts';
+import { BPF_EXIST, BPF_F_NO_PREALLOC, BPF_F_ZERO_SEED, BPF_NOEXIST, mapTypeNumber } from '../../../uapi/bpf.ts';
 import { errno } from '../../../uapi/errno.ts';
 import type { Machine } from '../machine.ts';
 import { ACCESS_FLAGS, checkFlags, NUMA_FLAG } from './check.ts';
@@ -214,7 +208,8 @@ export class HashMap extends BpfMap {
     const { dv } = this.machine.memory;
     let element = this.#follow(this.#bucket(code));
     for (let left = this.#count; element !== 0 && left > 0; left--) {
-      if (dv.getInt32(element + HASH, true) === code && sameKey(dv, key, element + KEY, this.attr.keySize)) return element;
+      if (dv.getInt32(element + HASH, true) === code && sameKey(dv, key, element + KEY, this.attr.keySize))
+        return element;
       element = this.#follow(element + NEXT);
     }
     return 0;

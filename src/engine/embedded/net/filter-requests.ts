@@ -148,8 +148,8 @@ function makeFilter(process: Process, options: BpfFilter, handle: number): ClsBp
   if (flags & ~TCA_BPF_FLAG_ACT_DIRECT) fail('EINVAL');
   const skips = TCA_CLS_FLAGS_SKIP_HW | TCA_CLS_FLAGS_SKIP_SW;
   if (flagsGen & ~(skips | TCA_CLS_FLAGS_VERBOSE) || (flagsGen & skips) === skips) fail('EINVAL');
-  if (flagsGen & TCA_CLS_FLAGS_SKIP_SW) fail('EINVAL'); // no device here takes filters into its hardware
-  if (name !== undefined && name.length >= MAX_NAME) fail('ERANGE');
+  if (flagsGen & TCA_CLS_FLAGS_SKIP_SW) fail('EOPNOTSUPP'); // no device here takes filters into its hardware
+  if (name !== undefined && name.length >= MAX_NAME) fail('ERANGE', 'Attribute failed policy validation');
   if (handle > 0x7fff_ffff) fail('ENOSPC');
   return {
     handle,

@@ -35,6 +35,7 @@ const MAX_DEVICES = 4096;
 /** RTM_NEWLINK, RTM_SETLINK: creates a device, or changes one that is there. */
 export function newLink({ network, flags, payload }: Request): Reply[] {
   const link = decodeLink(payload);
+  if ([link, link.peer].some((end) => (end?.name?.length ?? 0) >= IFNAMSIZ)) fail('ERANGE', 'Attribute failed policy validation');
   const found = findDevice(network, link);
   if (found !== undefined) {
     if (flags & NLM_F_EXCL) fail('EEXIST');
@@ -171,6 +172,6 @@ function operstate({ kind, up, carrier }: Device): number {
   return carrier ? OPER_UP : OPER_LOWER_LAYER_DOWN;
 }
 
-function fail(code: 'EEXIST' | 'EINVAL' | 'ENODEV' | 'EOPNOTSUPP' | 'ENOBUFS', text?: string): never {
+function fail(code: 'EEXIST' | 'EINVAL' | 'ENODEV' | 'EOPNOTSUPP' | 'ENOBUFS' | 'ERANGE', text?: string): never {
   throw new SysError(errno[code], 'netlink', text === undefined ? {} : { detail: text });
 }

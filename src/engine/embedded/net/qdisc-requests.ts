@@ -31,7 +31,7 @@ export function newQdisc({ network, flags, payload }: Request): Reply[] {
     if (asked.handle !== 0 && asked.handle !== TC_H_CLSACT_HANDLE && (flags & NLM_F_REPLACE) === 0)
       fail('EEXIST', 'NLM_F_REPLACE needed to override');
     if (flags & NLM_F_EXCL) fail('EEXIST', 'Exclusivity flag on, cannot modify');
-    if (asked.kind !== undefined && asked.kind !== qdisc.kind) fail('EINVAL', 'Invalid qdisc name');
+    if (asked.kind !== undefined && asked.kind !== qdisc.kind) fail('EINVAL', 'Invalid qdisc name: must match existing qdisc');
     if (asked.options !== undefined && asked.options.length > 0)
       fail('EINVAL', 'Change operation not supported by specified qdisc');
     return echo(flags, device, qdisc);
@@ -84,7 +84,7 @@ function findQdisc(network: Network, asked: Qdisc): { device: Device; qdisc: Cls
     fail('ENOENT', 'Cannot delete qdisc with handle of zero');
   }
   if (asked.handle !== 0 && asked.handle !== TC_H_CLSACT_HANDLE) fail('EINVAL', 'Invalid handle');
-  if (asked.kind !== undefined && asked.kind !== qdisc.kind) fail('EINVAL', 'Invalid qdisc name');
+  if (asked.kind !== undefined && asked.kind !== qdisc.kind) fail('EINVAL', 'Invalid qdisc name: must match existing qdisc');
   return { device, qdisc };
 }
 

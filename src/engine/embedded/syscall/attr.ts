@@ -7,7 +7,9 @@ const PATH_MAX = 4096;
 
 /** Attributes as the handlers of bpf(2) get them: checked, and with a zero for each number that the caller left out. */
 export type CheckedAttr<C extends BpfCmd> = {
-  -readonly [F in keyof Fields<C>]: Fields<C>[F] extends readonly [infer K extends AttrKind, number] ? Checked<K> : never;
+  -readonly [F in keyof Fields<C>]: Fields<C>[F] extends readonly [infer K extends AttrKind, number]
+    ? Checked<K>
+    : never;
 };
 type Fields<C extends BpfCmd> = (typeof BPF_COMMANDS)[C]['fields'];
 type Checked<K extends AttrKind> = K extends 'u32' | 'u32!' | 'fd'

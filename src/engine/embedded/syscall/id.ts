@@ -7,10 +7,7 @@ import { accessOf } from './obj.ts';
 const INT_MAX = 0x7fffffff;
 
 /** BPF_*_GET_NEXT_ID: `next_id` becomes the smallest id above `start_id`. */
-export function getNextId(
-  table: IdTable<unknown>,
-  attr: { readonly start_id: number; next_id: number },
-): number {
+export function getNextId(table: IdTable<unknown>, attr: { readonly start_id: number; next_id: number }): number {
   if (attr.start_id >= INT_MAX) return -errno.EINVAL;
   const next = table.next(attr.start_id);
   if (next === undefined) return -errno.ENOENT;

@@ -1,11 +1,5 @@
 import { ObjectError } from '../../../errors.ts';
-import {
-  BPF_F_NUMA_NODE,
-  BPF_F_RDONLY,
-  BPF_F_WRONLY,
-  MAP_TYPES,
-  mapTypeNumber,
-} from '../../../uapi/bpf.ts';
+import { BPF_F_NUMA_NODE, BPF_F_RDONLY, BPF_F_WRONLY, MAP_TYPES, mapTypeNumber } from '../../../uapi/bpf.ts';
 import { errno } from '../../../uapi/errno.ts';
 import type { BtfObject } from '../btf-object.ts';
 import type { MapAttr, MapType } from '../maps/map.ts';
@@ -32,7 +26,12 @@ export function mapCreate(process: Process, attr: Attr): number {
   const btf = mapBtf(process, attr, type);
   if (typeof btf === 'number') return btf;
   // The numbers count only together with a BTF.
-  const typed = { ...wanted, flags: wanted.flags & ~mode, btf, ...(btf === undefined ? { keyTypeId: 0, valueTypeId: 0 } : {}) };
+  const typed = {
+    ...wanted,
+    flags: wanted.flags & ~mode,
+    btf,
+    ...(btf === undefined ? { keyTypeId: 0, valueTypeId: 0 } : {}),
+  };
   const map = type.create(process.machine, typed);
   if (typeof map === 'number') return map;
   btf?.get();

@@ -77,12 +77,7 @@ export function copyKey(process: Process, map: BpfMap, key: Uint8Array | undefin
 }
 
 /** Lets `get` fill a value and copies it to the caller. A buffer that is too short is found out before anything happens. */
-function copyValue(
-  process: Process,
-  map: BpfMap,
-  value: Uint8Array | undefined,
-  get: (out: number) => number,
-): number {
+function copyValue(process: Process, map: BpfMap, value: Uint8Array | undefined, get: (out: number) => number): number {
   const fits = checkRoom(process, 'value', value, map.userValueSize);
   if (fits !== 0) return fits;
   const out = room(process, map.userValueSize);

@@ -9,7 +9,8 @@ import type { CheckedAttr } from './attr.ts';
 export function objPin(process: Process, attr: CheckedAttr<'BPF_OBJ_PIN'>): number {
   if (attr.file_flags !== 0 || attr.path_fd !== 0) return -errno.EINVAL;
   const file = process.files.get(attr.bpf_fd);
-  if (file?.kind !== 'map' && file?.kind !== 'prog') return process.fail(errno.EINVAL, 'only maps and programs can be pinned');
+  if (file?.kind !== 'map' && file?.kind !== 'prog')
+    return process.fail(errno.EINVAL, 'only maps and programs can be pinned');
   return attr.pathname === undefined ? -errno.EFAULT : pin(process, attr.pathname, file);
 }
 

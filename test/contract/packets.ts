@@ -1,0 +1,132 @@
+import { clsact, encodeFilter, encodeLink, encodeQdisc, type Filter, request } from '../../src/net/index.ts';
+import type { Kernel } from '../../src/sys/kernel.ts';
+import type { Direction, PacketLab } from '../../src/sys/lab.ts';
+import { mapTypeNumber, progTypeNumber } from '../../src/uapi/bpf.ts';
+import type { Fd } from '../../src/uapi/fd.ts';
+import * as N from '../../src/uapi/netlink.ts';
+import { bytecode, I } from '../support/bytecode.ts';
+
+/** One filter of a scenario. Its program notes its letter, and returns `returns`. */
+export interface Step {
+  /** A hex digit. */
+  readonly letter: string;
+  readonly priority: number;
+  readonly returns?: number;
+  /** bpf_redirect to this end of the pair, instead of a number. */
+  readonly redirect?: readonly [end: 'v0' | 'v1', flags: number];
+  readonly da?: boolean;
+  readonly protocol?: number;
+  readonly classid?: number;
+  /** Classic instead: it notes nothing. */
+  readonly classic?: Uint8Array;
+}
+
+/** Ethernet type 0x88b5, which nobody speaks, to everybody. */
+export const FRAME = Uint8Array.of(255, 255, 255, 255, 255, 255, 2, 0, 0, 0, 0, 1, 0x88, 0xb5, ...new Uint8Array(46));
+const returning = (value: number) => Uint8Array.of(6, 0, 0, 0, ...new Uint8Array(Int32Array.of(value).buffer));
+const DROP_SHORT = Uint8Array.of(
+  0x80, 0, 0, 0, 0, 0, 0, 0, //     A = length
+  0x25, 0, 1, 0, 59, 0, 0, 0, //    if A > 59 skip one
+  6, 0, 0, 0, 0, 0, 0, 0, //        return 0
+  6, 0, 0, 0, 255, 255, 255, 255, // return -1
+);
+const OTHER_PROTOCOL = Uint8Array.of(
+  0x28, 0, 0, 0, 12, 0, 0, 0, //         A = half word at 12
+  0x15, 0, 0, 1, 0xb5, 0x88, 0, 0, //    if A == 0x88b5 go on, else skip one
+  6, 0, 0, 0, 0, 0, 0, 0,
+  6, 0, 0, 0, 5, 0, 0, 0,
+);
+
+/**
+ * What programs run, in which order, when a frame is sent from v0 to v1. On v1's ingress a program notes `f`, so that it is the last letter if the
+ * frame arrived.
+ */
+// biome-ignore format: one scenario a row
+export const scenarios: readonly (readonly [name: string, direction: Direction, filters: readonly Step[], want: string])[] = [
+  ['no filter', 'egress', [], 'f'],
+  ['da OK ends', 'egress', [{ letter: '1', priority: 1, returns: 0, da: true }, { letter: '2', priority: 2, returns: 2, da: true }], '1f'],
+  ['da SHOT drops', 'egress', [{ letter: '1', priority: 1, returns: 2, da: true }], '1'],
+  ['da STOLEN consumes', 'egress', [{ letter: '1', priority: 1, returns: 4, da: true }], '1'],
+  ['da TRAP consumes', 'egress', [{ letter: '1', priority: 1, returns: 8, da: true }], '1'],
+  ['da UNSPEC goes on', 'egress', [{ letter: '1', priority: 1, returns: -1, da: true }, { letter: '2', priority: 2, returns: 2, da: true }], '12'],
+  ['da RECLASSIFY counts as UNSPEC', 'egress', [{ letter: '1', priority: 1, returns: 1, da: true }, { letter: '2', priority: 2, returns: 0, da: true }], '12f'],
+  ['da PIPE counts as UNSPEC', 'egress', [{ letter: '1', priority: 1, returns: 3, da: true }, { letter: '2', priority: 2, returns: 0, da: true }], '12f'],
+  ['da with any other number goes on', 'egress', [{ letter: '1', priority: 1, returns: 77, da: true }, { letter: '2', priority: 2, returns: 2, da: true }], '12'],
+  ['UNSPEC of all lets pass', 'egress', [{ letter: '1', priority: 1, returns: -1, da: true }, { letter: '2', priority: 2, returns: -1, da: true }], '12f'],
+  ['priorities ascend, whatever the order in which they were added', 'egress', [{ letter: '3', priority: 30, returns: -1, da: true }, { letter: '1', priority: 10, returns: -1, da: true }, { letter: '2', priority: 20, returns: -1, da: true }], '123f'],
+  ['newest first within one', 'egress', [{ letter: '3', priority: 5, returns: -1, da: true }, { letter: '2', priority: 5, returns: -1, da: true }, { letter: '1', priority: 5, returns: -1, da: true }], '123f'],
+  ['another protocol does not match', 'egress', [{ letter: '1', priority: 1, returns: 2, da: true, protocol: 0x800 }, { letter: '2', priority: 2, returns: 0, da: true, protocol: 0x88b5 }], '2f'],
+  ['without da 0 goes on', 'egress', [{ letter: '1', priority: 1, returns: 0 }, { letter: '2', priority: 2, returns: 2, da: true }], '12'],
+  ['without da -1 is a match, and no verdict', 'egress', [{ letter: '1', priority: 1, returns: -1, classid: 0x10001 }, { letter: '2', priority: 2, returns: 2, da: true }], '1f'],
+  ['without da a number is a class', 'egress', [{ letter: '1', priority: 1, returns: 2 }, { letter: '2', priority: 2, returns: 2, da: true }], '1f'],
+  ['classic -1 matches', 'egress', [{ letter: '0', priority: 1, classic: returning(-1), classid: 0x10001 }, { letter: '2', priority: 2, returns: 2, da: true }], 'f'],
+  ['classic 0 goes on', 'egress', [{ letter: '0', priority: 1, classic: returning(0) }, { letter: '2', priority: 2, returns: 2, da: true }], '2'],
+  ['classic with da decides', 'egress', [{ letter: '0', priority: 1, classic: returning(2), da: true }], ''],
+  ['classic reads the length', 'egress', [{ letter: '0', priority: 1, classic: DROP_SHORT, classid: 1 }, { letter: '2', priority: 2, returns: 2, da: true }], 'f'],
+  ['classic reads the packet from its link header on', 'egress', [{ letter: '0', priority: 1, classic: OTHER_PROTOCOL }, { letter: '2', priority: 2, returns: 2, da: true }], '2'],
+  ['ingress: dropped', 'ingress', [{ letter: '1', priority: 1, returns: 2, da: true }], '1'],
+  ['ingress: passes', 'ingress', [{ letter: '1', priority: 1, returns: 0, da: true }], '1'],
+  ['redirect from ingress out of the same device', 'ingress', [{ letter: '1', priority: 1, redirect: ['v0', 0], da: true }], '1f'],
+  ['redirect into the other end', 'egress', [{ letter: '1', priority: 1, redirect: ['v1', 1], da: true }], '1f'],
+  ['redirect to a device that is not there drops', 'egress', [{ letter: '1', priority: 1, returns: 7, da: true }], '1'],
+];
+
+/** Runs scenarios on the pair `v0`, `v1` of a kernel, which it makes. */
+export class PacketBench {
+  readonly #kernel: Kernel;
+  readonly #lab: PacketLab;
+  readonly #log: Fd;
+  readonly #ifindex: Readonly<Record<'v0' | 'v1', number>>;
+
+  constructor(kernel: Kernel, lab: PacketLab) {
+    this.#kernel = kernel;
+    this.#lab = lab;
+    this.#log = kernel.bpf('BPF_MAP_CREATE', { map_type: mapTypeNumber.array, key_size: 4, value_size: 8, max_entries: 1 });
+    const ask = (type: number, flags: number, payload: Uint8Array) => request(kernel, 'the test', type, flags, payload);
+    ask(N.RTM_NEWLINK, N.NLM_F_CREATE, encodeLink({ ifindex: 0, name: 'v0', kind: 'veth', peer: { ifindex: 0, name: 'v1' } }));
+    const indexOf = (name: string) => {
+      ask(N.RTM_NEWLINK, 0, encodeLink({ ifindex: 0, name, flags: 1, change: 1 }));
+      const [answer] = ask(N.RTM_GETLINK, 0, encodeLink({ ifindex: 0, name }));
+      return new DataView(answer?.slice().buffer ?? new ArrayBuffer(8)).getInt32(4, true);
+    };
+    this.#ifindex = { v0: indexOf('v0'), v1: indexOf('v1') };
+    for (const ifindex of Object.values(this.#ifindex)) ask(N.RTM_NEWQDISC, N.NLM_F_CREATE, encodeQdisc(clsact(ifindex)));
+    this.#add('v1', N.TC_H_CLSACT_INGRESS, { letter: 'f', priority: 1, returns: 0, da: true });
+  }
+
+  /** The letters of the programs that ran. */
+  run(direction: Direction, filters: readonly Step[]): string {
+    const parent = direction === 'ingress' ? N.TC_H_CLSACT_INGRESS : N.TC_H_CLSACT_EGRESS;
+    for (const filter of filters) this.#add('v0', parent, filter);
+    this.#kernel.bpf('BPF_MAP_UPDATE_ELEM', { map_fd: this.#log, key: new Uint8Array(4), value: new Uint8Array(8) });
+    this.#lab.send('v0', direction, FRAME);
+    const value = new Uint8Array(8);
+    this.#kernel.bpf('BPF_MAP_LOOKUP_ELEM', { map_fd: this.#log, key: new Uint8Array(4), value });
+    const none: Filter = { ifindex: this.#ifindex.v0, parent, handle: 0, priority: 0, protocol: 0, kind: undefined };
+    request(this.#kernel, 'the test', N.RTM_DELTFILTER, 0, encodeFilter(none));
+    const letters = new DataView(value.buffer).getBigUint64(0, true);
+    return letters === 0n ? '' : letters.toString(16);
+  }
+
+  #add(device: 'v0' | 'v1', parent: number, step: Step): void {
+    const options = step.classic === undefined ? { fd: this.#program(step), name: step.letter } : { ops: step.classic };
+    const filter: Filter = {
+      ifindex: this.#ifindex[device], parent, handle: 0, priority: step.priority, protocol: step.protocol ?? N.ETH_P_ALL, kind: 'bpf',
+      bpf: { ...options, flags: step.da ? 1 : undefined, classid: step.classid },
+    };
+    request(this.#kernel, 'the test', N.RTM_NEWTFILTER, N.NLM_F_CREATE | N.NLM_F_EXCL, encodeFilter(filter));
+    if (options.fd !== undefined) this.#kernel.close(options.fd); // the filter holds the program
+  }
+
+  #program({ letter, returns = 0, redirect }: Step): Fd {
+    const verdict =
+      redirect === undefined ? [I.mov(0, returns)] : [I.mov(1, this.#ifindex[redirect[0]]), I.mov(2, redirect[1]), I.call(23)];
+    const insns = bytecode(
+      I.mapValue(6, this.#log, 0), I.load(8, 7, 6, 0), { opcode: 0x67, dst: 7, imm: 4 }, { opcode: 0x47, dst: 7, imm: Number.parseInt(letter, 16) },
+      I.store(8, 6, 0, 7), ...verdict, I.exit,
+    );
+    return this.#kernel.bpf('BPF_PROG_LOAD', {
+      prog_type: progTypeNumber.sched_cls, insns, insn_cnt: insns.length / 8, license: 'GPL',
+    });
+  }
+}
