@@ -38,7 +38,7 @@ export async function runCommand(
 
 function render(row: AnyCommand, result: unknown, { json, pretty }: Pick<Options, 'json' | 'pretty'>): string {
   if (json) return `${formatJson(row.json === undefined ? result : row.json(result), pretty)}\n`;
-  const text = row.text(result);
+  const text = printable(row.text(result));
   return text === '' || text.endsWith('\n') ? text : `${text}\n`;
 }
 
@@ -46,9 +46,17 @@ function render(row: AnyCommand, result: unknown, { json, pretty }: Pick<Options
 export function reportError(error: unknown, { json, pretty }: Pick<Options, 'json' | 'pretty'>, output: Output): void {
   const known = error instanceof BpfError;
   const message = error instanceof Error ? (known ? error.message : (error.stack ?? error.message)) : String(error);
-  if (error instanceof VerifierError && error.log !== '') output.err(`${error.log.trimEnd()}\n`);
+  if (error instanceof VerifierError && error.log !== '') output.err(`${printable(error.log.trimEnd())}\n`);
   if (json) output.out(`${formatJson({ error: message, code: known ? error.code : 'BUG' }, pretty)}\n`);
-  else output.err(`Error: ${message}\n`);
+  else output.err(`Error: ${printable(message)}\n`);
+}
+
+/** Names come from files and kernels: what a terminal would obey is shown as `\\x1b`. */
+function printable(text: string): string {
+  return text.replace(
+    /[\x00-\x08\x0b-\x1f\x7f-\x9f]/g,
+    (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`,
+  );
 }
 
 function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {

@@ -9,7 +9,7 @@ export function orUndefined<T>(codes: string | readonly string[], call: () => T)
   try {
     return call();
   } catch (error) {
-    if (error instanceof SysError && codes.includes(error.code)) return undefined;
+    if (error instanceof SysError && [codes].flat().includes(error.code)) return undefined;
     throw error;
   }
 }

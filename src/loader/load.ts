@@ -74,9 +74,10 @@ function loadSpec(
           logLevel: options.logLevel ?? 0,
           mapFd: (name) => maps.get(name)?.fd,
         });
-        transaction.onRollback(() => kernel.close(fd));
+        const handle = adopt(kernel, fd, true, () => new BpfProgram(kernel, fd));
+        transaction.onRollback(() => handle.close());
         bindReadOnlyData(kernel, spec, fd, maps);
-        loaded.set(program, new BpfProgram(kernel, fd));
+        loaded.set(program, handle);
       }
       fillProgramArrays(spec, maps, loaded);
       const object = new LoadedObject(spec, maps, loaded);
@@ -156,11 +157,11 @@ class MapMaker {
   }
 
   #handle(map: MapSpec, fd: Fd, owned: boolean): BpfMap {
-    const btf = map.keyTypeId !== 0 || map.valueTypeId !== 0 ? this.#spec.btf : undefined;
-    const handle = new BpfMap(this.#kernel, fd, {
-      owned,
-      types: btf && { btf, keyTypeId: map.keyTypeId, valueTypeId: map.valueTypeId },
-    });
+    const { keyTypeId, valueTypeId } = map;
+    const { btf } = this.#spec;
+    const types =
+      btf !== undefined && (keyTypeId !== 0 || valueTypeId !== 0) ? { btf, keyTypeId, valueTypeId } : undefined;
+    const handle = adopt(this.#kernel, fd, owned, () => new BpfMap(this.#kernel, fd, { owned, types }));
     this.#transaction.onRollback(() => handle.close());
     return handle;
   }
@@ -211,6 +212,16 @@ class MapMaker {
       const handle = this.#maps.get(outer.name);
       if (handle !== undefined && fd !== undefined) setSlot(handle, inner.innerIdx, fd);
     }
+  }
+}
+
+/** Makes the handle that takes over an fd; if that fails, nobody else would close it. */
+function adopt<T>(kernel: Kernel, fd: Fd, owned: boolean, make: () => T): T {
+  try {
+    return make();
+  } catch (error) {
+    if (owned) kernel.close(fd);
+    throw error;
   }
 }
 

@@ -5,7 +5,7 @@ import type { Row } from './suite.ts';
 
 type Attr = BpfAttr<'BPF_MAP_CREATE'>;
 
-const { array, hash, percpu_array, prog_array } = mapTypeNumber;
+const { array, hash, lru_hash, lru_percpu_hash, percpu_array, percpu_hash, prog_array } = mapTypeNumber;
 const A: Attr = { map_type: array, key_size: 4, value_size: 8, max_entries: 4 };
 const H: Attr = { map_type: hash, key_size: 4, value_size: 8, max_entries: 4 };
 const P: Attr = { map_type: percpu_array, key_size: 4, value_size: 8, max_entries: 4 };
@@ -90,10 +90,30 @@ export const createRows: readonly Row[] = [
   ['prog_array: RDONLY_PROG',             makes({ ...T, map_flags: RDONLY_PROG }),             'EINVAL'],
   ['prog_array: RDONLY',                  makes({ ...T, map_flags: RDONLY }),                  'ok'],
 
+  ['percpu_hash',                         makes({ ...H, map_type: percpu_hash }),              'ok'],
+  ['percpu_hash: NO_PREALLOC',            makes({ ...H, map_type: percpu_hash, map_flags: NO_PREALLOC }), 'ok'],
+  ['percpu_hash: NUMA',                   makes({ ...H, map_type: percpu_hash, map_flags: NUMA }), 'EINVAL'],
+  ['percpu_hash: NO_COMMON_LRU',          makes({ ...H, map_type: percpu_hash, map_flags: NO_COMMON_LRU }), 'EINVAL'],
+  ['percpu_hash: value of 32 KiB',        makes({ ...H, map_type: percpu_hash, value_size: 32768 }), 'ok'],
+  ['percpu_hash: value of 32 KiB + 1',    makes({ ...H, map_type: percpu_hash, value_size: 32769 }), 'E2BIG'],
+  ['percpu_hash: no key',                 makes({ ...H, map_type: percpu_hash, key_size: 0 }), 'EINVAL'],
+  ['lru_hash',                            makes({ ...H, map_type: lru_hash }),                 'ok'],
+  ['lru_hash: NO_PREALLOC',               makes({ ...H, map_type: lru_hash, map_flags: NO_PREALLOC }), 'ENOTSUPP'],
+  ['lru_hash: NO_COMMON_LRU',             makes({ ...H, map_type: lru_hash, map_flags: NO_COMMON_LRU }), 'ok'],
+  ['lru_hash: NUMA',                      makes({ ...H, map_type: lru_hash, map_flags: NUMA }), 'ok'],
+  ['lru_hash: NUMA and NO_COMMON_LRU',    makes({ ...H, map_type: lru_hash, map_flags: NUMA | NO_COMMON_LRU }), 'EINVAL'],
+  ['lru_hash: MMAPABLE',                  makes({ ...H, map_type: lru_hash, map_flags: MMAPABLE }), 'EINVAL'],
+  ['lru_hash: no entries',                makes({ ...H, map_type: lru_hash, max_entries: 0 }), 'EINVAL'],
+  ['lru_percpu_hash',                     makes({ ...H, map_type: lru_percpu_hash }),          'ok'],
+  ['lru_percpu_hash: NO_COMMON_LRU',      makes({ ...H, map_type: lru_percpu_hash, map_flags: NO_COMMON_LRU }), 'ok'],
+  ['lru_percpu_hash: NUMA',               makes({ ...H, map_type: lru_percpu_hash, map_flags: NUMA }), 'EINVAL'],
+  ['lru_percpu_hash: value of 32 KiB + 1', makes({ ...H, map_type: lru_percpu_hash, value_size: 32769 }), 'E2BIG'],
+
   ['BTF: int key and value',              withBtf({ ...H, btf_key_type_id: 1, btf_value_type_id: 2 }), 'ok'],
   ['BTF: array',                          withBtf({ ...A, btf_key_type_id: 1, btf_value_type_id: 2 }), 'ok'],
   ['BTF: array with a struct as key',     withBtf({ ...A, btf_key_type_id: 3, btf_value_type_id: 2 }), 'EINVAL'],
   ['BTF: hash with a struct as key',      withBtf({ ...H, btf_key_type_id: 3, btf_value_type_id: 2 }), 'ok'],
+  ['BTF: lru_hash',                       withBtf({ ...H, map_type: lru_hash, btf_key_type_id: 1, btf_value_type_id: 2 }), 'ok'],
   ['BTF: percpu_array',                   withBtf({ ...P, btf_key_type_id: 1, btf_value_type_id: 2 }), 'ok'],
   ['BTF: prog_array',                     withBtf({ ...T, btf_key_type_id: 1, btf_value_type_id: 1 }), 'ok'],
   ['BTF: value of another size',          withBtf({ ...H, btf_key_type_id: 1, btf_value_type_id: 1 }), 'EINVAL'],

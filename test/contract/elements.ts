@@ -1,4 +1,4 @@
-import { outcome, type Session, u32, u64 } from './session.ts';
+import { outcome, possibleCpus, type Session, u32, u64 } from './session.ts';
 import type { Row } from './suite.ts';
 
 type Type = Parameters<Session['map']>[0];
@@ -34,10 +34,6 @@ function keys(session: Session, fd: ReturnType<Session['map']>): number[] {
     found.push(next[0]);
   }
   return found;
-}
-
-function possibleCpus(session: Session): number {
-  return Number(/(\d+)\s*$/.exec(session.text('/sys/devices/system/cpu/possible'))?.[1]) + 1;
 }
 
 /** A value for each CPU: 1, 2, … */
@@ -131,6 +127,51 @@ export const elementRows: readonly Row[] = [
     const value = new Uint8Array(8 * possibleCpus(s));
     s.kernel.bpf('BPF_MAP_LOOKUP_AND_DELETE_ELEM', { map_fd: s.map('percpu_array'), key: u32(1), value });
   }, 'ENOTSUPP'],
+
+  ['percpu_hash: a value for each CPU', (s) => {
+    const fd = s.map('percpu_hash');
+    const cpus = possibleCpus(s);
+    const found = new Uint8Array(8 * cpus);
+    s.update(fd, 1, perCpu(cpus));
+    s.kernel.bpf('BPF_MAP_LOOKUP_ELEM', { map_fd: fd, key: u32(1), value: found });
+    return found.every((byte, i) => byte === perCpu(cpus)[i]);
+  }, true],
+  ['percpu_hash: a value for one CPU only', (s) => s.update(s.map('percpu_hash'), 1, 5),                 'EFAULT'],
+  ['percpu_hash: one too many', (s) => {
+    const fd = s.map('percpu_hash');
+    for (let key = 0; key < 5; key++) s.update(fd, key, perCpu(possibleCpus(s)));
+  }, 'E2BIG'],
+  ['percpu_hash: NOEXIST on a key that is there', (s) => {
+    const fd = s.map('percpu_hash');
+    for (let n = 0; n < 2; n++) s.update(fd, 1, perCpu(possibleCpus(s)), NOEXIST);
+  }, 'EEXIST'],
+  ['percpu_hash: lookup and delete', (s) => {
+    const fd = s.map('percpu_hash');
+    const cpus = possibleCpus(s);
+    s.update(fd, 1, perCpu(cpus));
+    const value = new Uint8Array(8 * cpus);
+    s.kernel.bpf('BPF_MAP_LOOKUP_AND_DELETE_ELEM', { map_fd: fd, key: u32(1), value });
+    return [value[0], value[8 * (cpus - 1)] === cpus, outcome(() => s.lookup(fd, 1, 0n, 8 * cpus))];
+  }, [1, true, 'ENOENT']],
+
+  ['lru_hash: lookup',                    one('lru_hash', (s, m) => s.lookup(m, 1)),                     10],
+  ['lru_hash: lookup of a missing key',   one('lru_hash', (s, m) => s.lookup(m, 2)),                     'ENOENT'],
+  ['lru_hash: NOEXIST on a key that is there', one('lru_hash', (s, m) => s.update(m, 1, 11, NOEXIST)),   'EEXIST'],
+  ['lru_hash: EXIST on a missing key',    one('lru_hash', (s, m) => s.update(m, 2, 11, EXIST)),          'ENOENT'],
+  ['lru_hash: update',                    one('lru_hash', (s, m) => { s.update(m, 1, 11); return s.lookup(m, 1); }), 11],
+  ['lru_hash: delete',                    one('lru_hash', (s, m) => { s.delete(m, 1); return s.lookup(m, 1); }), 'ENOENT'],
+  ['lru_hash: take',                      one('lru_hash', (s, m) => s.take(m, 1)),                       10],
+  ['lru_hash: never full, and never more than it may have', (s) => {
+    const fd = s.map('lru_hash', { max_entries: 64 });
+    for (let key = 0; key < 1000; key++) s.update(fd, key, key);
+    return [s.lookup(fd, 999), keys(s, fd).length <= 64];
+  }, [999, true]],
+  ['lru_percpu_hash: never full', (s) => {
+    const fd = s.map('lru_percpu_hash', { max_entries: 64 });
+    const value = perCpu(possibleCpus(s));
+    for (let key = 0; key < 200; key++) s.update(fd, key, value);
+    return s.lookup(fd, 199, 0n, value.length);
+  }, 1],
 
   ['prog_array: a program goes in, its id comes out', (s) => {
     const fd = s.map('prog_array');

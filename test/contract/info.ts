@@ -1,6 +1,6 @@
 import { bpfBtfInfo, bpfMapInfo, bpfProgInfo } from '../../src/uapi/info.ts';
 import { mapBtf } from './btf.ts';
-import { number, outcome, type Session, u32 } from './session.ts';
+import { number, outcome, possibleCpus, type Session, u32 } from './session.ts';
 import type { Row } from './suite.ts';
 
 /** The fdinfo lines of a map or program, without those that every file has. */
@@ -38,6 +38,28 @@ function longInfo(s: Session, length: number, fill: number): unknown {
   s.kernel.bpf('BPF_OBJ_GET_INFO_BY_FD', attr);
   return attr.info_len;
 }
+
+function memlock(s: Session, fd: ReturnType<Session['map']>): number {
+  return Number(fdinfo(s, fd).memlock);
+}
+
+/** Two maps of one type, and how many bytes more the second one takes. Four entries, keys of 4 and values of 8 bytes, unless said otherwise. */
+// biome-ignore format: aligned table
+const MEMORY: readonly (readonly [Parameters<Session['map']>[0], object, object, (cpus: number) => number])[] = [
+  ['array',           {},                  { max_entries: 5 },                    () => 8],
+  ['array',           {},                  { value_size: 9 },                     () => 4 * 8],
+  ['array',           { map_flags: 1024 }, { map_flags: 1024, max_entries: 513 }, () => 4096],
+  ['percpu_array',    {},                  { value_size: 12 },                    (cpus) => 4 * 8 * cpus],
+  ['percpu_array',    {},                  { max_entries: 5 },                    (cpus) => 8 + 8 * cpus],
+  ['prog_array',      {},                  { max_entries: 9 },                    () => 5 * 8],
+  ['hash',            {},                  { value_size: 24 },                    (cpus) => 16 * (4 + cpus)],
+  ['hash',            {},                  { key_size: 12 },                      (cpus) => 8 * (4 + cpus)],
+  ['hash',            { map_flags: 1 },    { map_flags: 1, value_size: 24 },      () => 0],
+  ['hash',            { map_flags: 1 },    { map_flags: 1, max_entries: 5 },      () => 4 * 16],
+  ['percpu_hash',     {},                  { value_size: 12 },                    (cpus) => 4 * 8 * cpus],
+  ['lru_hash',        {},                  { value_size: 24 },                    () => 4 * 16],
+  ['lru_percpu_hash', {},                  { value_size: 12 },                    (cpus) => 4 * 8 * cpus],
+];
 
 export const infoRows: readonly Row[] = [
   ['a map', (s) => mapFacts(s, s.map('hash', { map_name: 'counts' })), { ...HASH, name: 'counts' }],
@@ -247,23 +269,21 @@ export const infoRows: readonly Row[] = [
     },
     [undefined, '3'],
   ],
-  // The sizes of the kernel's own structs are those of the kernel that the specification was measured on.
-  ...(
-    [
-      ['hash', {}],
-      ['hash', { map_flags: 1 }],
-      ['hash', { key_size: 5, value_size: 3, max_entries: 100 }],
-      ['array', {}],
-      ['array', { value_size: 5, max_entries: 7 }],
-      ['array', { map_flags: 1024 }],
-      ['percpu_array', { value_size: 12 }],
-      ['prog_array', { max_entries: 9 }],
-    ] as const
-  ).map(
-    ([type, attr], i): Row => [
-      `memlock of ${type} ${JSON.stringify(attr)}`,
-      (s) => Number(fdinfo(s, s.map(type, attr)).memlock),
-      [1360, 960, 9488, 344, 368, 8192, 472, 384][i],
+  [
+    'an LRU with lists of their own has as many elements on each CPU',
+    (s) => {
+      const cpus = possibleCpus(s);
+      const { max_entries } = s.info(s.map('lru_hash', { map_flags: 2, max_entries: 5 }), bpfMapInfo);
+      return max_entries === Math.ceil(5 / cpus) * cpus;
+    },
+    true,
+  ],
+  // The sizes of the kernel's own structs differ from build to build; what a larger map takes more does not.
+  ...MEMORY.map(
+    ([type, small, large, more]): Row => [
+      `memlock of ${type} ${JSON.stringify(large)}`,
+      (s) => memlock(s, s.map(type, large)) - memlock(s, s.map(type, small)) - more(possibleCpus(s)),
+      0,
     ],
   ),
   [

@@ -110,6 +110,11 @@ export const lifetimeRows: readonly Row[] = [
     const again = s.own(s.kernel.bpf('BPF_MAP_GET_FD_BY_ID', { map_id: arrayId }));
     return [eventually(() => outcome(() => s.lookup(again, 0, 0n, 4)) === 'ENOENT'), s.text(`/proc/self/fdinfo/${again}`).includes('owner_prog_type:\t3'), s.progId(prog) > 0];
   }, [true, true, true]],
+  ['a prog array is for programs of the kind of those that use it', (s) => {
+    const array = s.map('prog_array');
+    s.progUsing(array);
+    s.update(array, 0, u32(s.prog({ prog_type: 6 })));
+  }, 'EINVAL'],
   ['a map that a program holds keeps its values without an fd', (s) => {
     const map = s.map('array');
     const id = s.mapId(map);

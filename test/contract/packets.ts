@@ -25,16 +25,72 @@ export interface Step {
 export const FRAME = Uint8Array.of(255, 255, 255, 255, 255, 255, 2, 0, 0, 0, 0, 1, 0x88, 0xb5, ...new Uint8Array(46));
 const returning = (value: number) => Uint8Array.of(6, 0, 0, 0, ...new Uint8Array(Int32Array.of(value).buffer));
 const DROP_SHORT = Uint8Array.of(
-  0x80, 0, 0, 0, 0, 0, 0, 0, //     A = length
-  0x25, 0, 1, 0, 59, 0, 0, 0, //    if A > 59 skip one
-  6, 0, 0, 0, 0, 0, 0, 0, //        return 0
-  6, 0, 0, 0, 255, 255, 255, 255, // return -1
+  0x80,
+  0,
+  0,
+  0,
+  0,
+  0,
+  0,
+  0, //     A = length
+  0x25,
+  0,
+  1,
+  0,
+  59,
+  0,
+  0,
+  0, //    if A > 59 skip one
+  6,
+  0,
+  0,
+  0,
+  0,
+  0,
+  0,
+  0, //        return 0
+  6,
+  0,
+  0,
+  0,
+  255,
+  255,
+  255,
+  255, // return -1
 );
 const OTHER_PROTOCOL = Uint8Array.of(
-  0x28, 0, 0, 0, 12, 0, 0, 0, //         A = half word at 12
-  0x15, 0, 0, 1, 0xb5, 0x88, 0, 0, //    if A == 0x88b5 go on, else skip one
-  6, 0, 0, 0, 0, 0, 0, 0,
-  6, 0, 0, 0, 5, 0, 0, 0,
+  0x28,
+  0,
+  0,
+  0,
+  12,
+  0,
+  0,
+  0, //         A = half word at 12
+  0x15,
+  0,
+  0,
+  1,
+  0xb5,
+  0x88,
+  0,
+  0, //    if A == 0x88b5 go on, else skip one
+  6,
+  0,
+  0,
+  0,
+  0,
+  0,
+  0,
+  0,
+  6,
+  0,
+  0,
+  0,
+  5,
+  0,
+  0,
+  0,
 );
 
 /**
@@ -81,16 +137,26 @@ export class PacketBench {
   constructor(kernel: Kernel, lab: PacketLab) {
     this.#kernel = kernel;
     this.#lab = lab;
-    this.#log = kernel.bpf('BPF_MAP_CREATE', { map_type: mapTypeNumber.array, key_size: 4, value_size: 8, max_entries: 1 });
+    this.#log = kernel.bpf('BPF_MAP_CREATE', {
+      map_type: mapTypeNumber.array,
+      key_size: 4,
+      value_size: 8,
+      max_entries: 1,
+    });
     const ask = (type: number, flags: number, payload: Uint8Array) => request(kernel, 'the test', type, flags, payload);
-    ask(N.RTM_NEWLINK, N.NLM_F_CREATE, encodeLink({ ifindex: 0, name: 'v0', kind: 'veth', peer: { ifindex: 0, name: 'v1' } }));
+    ask(
+      N.RTM_NEWLINK,
+      N.NLM_F_CREATE,
+      encodeLink({ ifindex: 0, name: 'v0', kind: 'veth', peer: { ifindex: 0, name: 'v1' } }),
+    );
     const indexOf = (name: string) => {
       ask(N.RTM_NEWLINK, 0, encodeLink({ ifindex: 0, name, flags: 1, change: 1 }));
       const [answer] = ask(N.RTM_GETLINK, 0, encodeLink({ ifindex: 0, name }));
       return new DataView(answer?.slice().buffer ?? new ArrayBuffer(8)).getInt32(4, true);
     };
     this.#ifindex = { v0: indexOf('v0'), v1: indexOf('v1') };
-    for (const ifindex of Object.values(this.#ifindex)) ask(N.RTM_NEWQDISC, N.NLM_F_CREATE, encodeQdisc(clsact(ifindex)));
+    for (const ifindex of Object.values(this.#ifindex))
+      ask(N.RTM_NEWQDISC, N.NLM_F_CREATE, encodeQdisc(clsact(ifindex)));
     this.#add('v1', N.TC_H_CLSACT_INGRESS, { letter: 'f', priority: 1, returns: 0, da: true });
   }
 
@@ -111,7 +177,12 @@ export class PacketBench {
   #add(device: 'v0' | 'v1', parent: number, step: Step): void {
     const options = step.classic === undefined ? { fd: this.#program(step), name: step.letter } : { ops: step.classic };
     const filter: Filter = {
-      ifindex: this.#ifindex[device], parent, handle: 0, priority: step.priority, protocol: step.protocol ?? N.ETH_P_ALL, kind: 'bpf',
+      ifindex: this.#ifindex[device],
+      parent,
+      handle: 0,
+      priority: step.priority,
+      protocol: step.protocol ?? N.ETH_P_ALL,
+      kind: 'bpf',
       bpf: { ...options, flags: step.da ? 1 : undefined, classid: step.classid },
     };
     request(this.#kernel, 'the test', N.RTM_NEWTFILTER, N.NLM_F_CREATE | N.NLM_F_EXCL, encodeFilter(filter));
@@ -120,13 +191,23 @@ export class PacketBench {
 
   #program({ letter, returns = 0, redirect }: Step): Fd {
     const verdict =
-      redirect === undefined ? [I.mov(0, returns)] : [I.mov(1, this.#ifindex[redirect[0]]), I.mov(2, redirect[1]), I.call(23)];
+      redirect === undefined
+        ? [I.mov(0, returns)]
+        : [I.mov(1, this.#ifindex[redirect[0]]), I.mov(2, redirect[1]), I.call(23)];
     const insns = bytecode(
-      I.mapValue(6, this.#log, 0), I.load(8, 7, 6, 0), { opcode: 0x67, dst: 7, imm: 4 }, { opcode: 0x47, dst: 7, imm: Number.parseInt(letter, 16) },
-      I.store(8, 6, 0, 7), ...verdict, I.exit,
+      I.mapValue(6, this.#log, 0),
+      I.load(8, 7, 6, 0),
+      { opcode: 0x67, dst: 7, imm: 4 },
+      { opcode: 0x47, dst: 7, imm: Number.parseInt(letter, 16) },
+      I.store(8, 6, 0, 7),
+      ...verdict,
+      I.exit,
     );
     return this.#kernel.bpf('BPF_PROG_LOAD', {
-      prog_type: progTypeNumber.sched_cls, insns, insn_cnt: insns.length / 8, license: 'GPL',
+      prog_type: progTypeNumber.sched_cls,
+      insns,
+      insn_cnt: insns.length / 8,
+      license: 'GPL',
     });
   }
 }

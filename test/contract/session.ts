@@ -179,6 +179,11 @@ export function eventually(isTrue: () => boolean): boolean {
   return true;
 }
 
+/** CPUs that a per-CPU map has a value for. */
+export function possibleCpus(session: Session): number {
+  return Number(/(\d+)\s*$/.exec(session.text('/sys/devices/system/cpu/possible'))?.[1]) + 1;
+}
+
 /** What the call returns, or the errno's name if the kernel refuses. */
 export function outcome(call: () => unknown): unknown {
   try {

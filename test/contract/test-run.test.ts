@@ -452,9 +452,16 @@ describe.each(kernels)('BPF_PROG_TEST_RUN on %s', (_kernel, create) => {
     expect(
       bench.result(
         bytecode(
-          ...words.map((word, i) => I.storeImm(4, 10, -16 + 4 * i, word)), I.storeImm(8, 10, -24, 0x4141),
-          I.movReg(1, 10), I.add(1, -16), I.mov(2, 16), ...(isString ? [I.movReg(3, 10), I.add(3, -24)] : [I.mov(3, 1000)]),
-          I.mov(4, 0x7), I.mov(5, 0x41), I.call(6), I.exit,
+          ...words.map((word, i) => I.storeImm(4, 10, -16 + 4 * i, word)),
+          I.storeImm(8, 10, -24, 0x4141),
+          I.movReg(1, 10),
+          I.add(1, -16),
+          I.mov(2, 16),
+          ...(isString ? [I.movReg(3, 10), I.add(3, -24)] : [I.mov(3, 1000)]),
+          I.mov(4, 0x7),
+          I.mov(5, 0x41),
+          I.call(6),
+          I.exit,
         ),
       ),
     ).toBe(want >>> 0);

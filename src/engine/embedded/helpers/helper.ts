@@ -1,7 +1,9 @@
 import type { Machine } from '../machine.ts';
 import type { BpfMap } from '../maps/map.ts';
 import type { LinearMemory } from '../memory.ts';
-import type { Packet, Skb, XdpBuff } from '../progs/packet.ts';
+import type { Packet } from '../progs/packet.ts';
+import type { Skb } from '../progs/skb.ts';
+import type { XdpBuff } from '../progs/xdp-buff.ts';
 
 /**
  * What a helper takes in each of r1 to r5, and what its `call` gets for it. The verifier of Linux proves these facts before a program runs;

@@ -1,10 +1,8 @@
 import { TC_ACT_REDIRECT, TC_ACT_SHOT } from '../../../uapi/bpf.ts';
 import { errno } from '../../../uapi/errno.ts';
 import { XDP_ABORTED, XDP_REDIRECT } from '../../../uapi/xdp.ts';
+import { BPF_F_INGRESS } from '../progs/frame.ts';
 import { helper } from './helper.ts';
-
-/** Into the device's ingress instead of out of it. */
-export const BPF_F_INGRESS = 1 << 0;
 
 /** Says where the packet shall go; the program returns the result as its verdict. */
 export const redirect = helper({

@@ -45,7 +45,14 @@ describe('classic BPF', () => {
     ['loads a byte', [[0x30, 0, 0, 14], RET_A], 0x46],
     ['loads a half, in network order', [[0x28, 0, 0, 12], RET_A], 0x0800],
     ['loads a word', [[0x20, 0, 0, 60], RET_A], 0x3c3d3e3f],
-    ['returns 0 for a load beyond the end', [[0x20, 0, 0, 61], [0x06, 0, 0, 1]], 0],
+    [
+      'returns 0 for a load beyond the end',
+      [
+        [0x20, 0, 0, 61],
+        [0x06, 0, 0, 1],
+      ],
+      0,
+    ],
     ['loads with an index', [[0x01, 0, 0, 10], [0x50, 0, 0, 4], RET_A], 0x46],
     ['an IPv4 header length', [[0xb1, 0, 0, 14], [0x87, 0, 0, 0], RET_A], 24],
     ['the packet length', [[0x80, 0, 0, 0], RET_A], 64],
@@ -53,14 +60,45 @@ describe('classic BPF', () => {
     ['relative to the network header', [[0x30, 0, 0, 0xfff00000], RET_A], 0x46],
     ['the protocol', [[0x28, 0, 0, 0xfffff000], RET_A], 0x0800],
     ['the device', [[0x20, 0, 0, 0xfffff008], RET_A], 7],
-    ['a jump on a condition', [[0x00, 0, 0, 5], [0x15, 0, 1, 5], [0x06, 0, 0, 1], [0x06, 0, 0, 2]], 1],
+    [
+      'a jump on a condition',
+      [
+        [0x00, 0, 0, 5],
+        [0x15, 0, 1, 5],
+        [0x06, 0, 0, 1],
+        [0x06, 0, 0, 2],
+      ],
+      1,
+    ],
     ['wraps', [[0x00, 0, 0, 0xffffffff], [0x04, 0, 0, 2], RET_A], 1],
-    ['division by X = 0 returns 0', [[0x00, 0, 0, 8], [0x3c, 0, 0, 0], [0x06, 0, 0, 1]], 0],
+    [
+      'division by X = 0 returns 0',
+      [
+        [0x00, 0, 0, 8],
+        [0x3c, 0, 0, 0],
+        [0x06, 0, 0, 1],
+      ],
+      0,
+    ],
 
     ['no instruction', [], undefined],
     ['no return at the end', [[0x00, 0, 0, 1]], undefined],
-    ['a jump out', [[0x05, 0, 0, 5], [0x06, 0, 0, 0]], undefined],
-    ['a conditional jump out', [[0x15, 5, 0, 0], [0x06, 0, 0, 0]], undefined],
+    [
+      'a jump out',
+      [
+        [0x05, 0, 0, 5],
+        [0x06, 0, 0, 0],
+      ],
+      undefined,
+    ],
+    [
+      'a conditional jump out',
+      [
+        [0x15, 5, 0, 0],
+        [0x06, 0, 0, 0],
+      ],
+      undefined,
+    ],
     ['a division by a constant 0', [[0x34, 0, 0, 0], RET_A], undefined],
     ['a shift by 32', [[0x64, 0, 0, 32], RET_A], undefined],
     ['a scratch word that there is not', [[0x02, 0, 0, 16], RET_A], undefined],
@@ -74,8 +112,31 @@ describe('classic BPF', () => {
 
   it('any bytes are refused or end', () => {
     const tuple = fc.tuple(
-      fc.oneof(fc.constantFrom(0x00, 0x20, 0x28, 0x30, 0x40, 0x05, 0x15, 0x2d, 0x02, 0x60, 0x04, 0x0c, 0x34, 0x3c, 0xb1, 0x16, 0x06), fc.nat(255)),
-      fc.nat(3), fc.nat(3), fc.oneof(fc.nat(80), fc.integer({ min: 0xffe00000, max: 0xffffffff })),
+      fc.oneof(
+        fc.constantFrom(
+          0x00,
+          0x20,
+          0x28,
+          0x30,
+          0x40,
+          0x05,
+          0x15,
+          0x2d,
+          0x02,
+          0x60,
+          0x04,
+          0x0c,
+          0x34,
+          0x3c,
+          0xb1,
+          0x16,
+          0x06,
+        ),
+        fc.nat(255),
+      ),
+      fc.nat(3),
+      fc.nat(3),
+      fc.oneof(fc.nat(80), fc.integer({ min: 0xffe00000, max: 0xffffffff })),
     );
     fc.assert(
       fc.property(fc.array(tuple, { maxLength: 12 }), (insns) => {
@@ -92,7 +153,8 @@ const file = resolve(import.meta.dirname, '../../../../../shared/vectors/test_bp
 const there = existsSync(file);
 if (!there) console.log(`skipped: the vectors of test_bpf are not there (${file})`);
 
-const ENOTSUPP = -524;
+/** Refused because a jump of the kernel's translation to eBPF would not fit into 16 bits; here such programs run as they are. */
+const TOO_FAR = ['testbpf/bpf_maxinsns_jump_over_msh'];
 
 interface Vector {
   readonly id: string;
@@ -110,16 +172,18 @@ describe.skipIf(!there)("the kernel's tests of classic BPF", () => {
   /** Reads what only the packet of those tests has: mark, hash, VLAN, netlink attributes, its headers' places. */
   const usesExtension = (bytes: Uint8Array) => {
     const view = new DataView(bytes.buffer);
-    return Array.from({ length: bytes.length / 8 }, (_, i) => view.getUint32(8 * i + 4, true)).some((k) => k >= 0xffe00000);
+    return Array.from({ length: bytes.length / 8 }, (_, i) => view.getUint32(8 * i + 4, true)).some(
+      (k) => k >= 0xffe00000,
+    );
   };
   const chosen = vectors.flatMap((vector): [string, Vector, Uint8Array][] => {
     const bytes = bytesOf(vector.insns ?? []);
-    // ENOTSUPP is about how far a jump reaches once the kernel has translated the program; here it runs as it is.
-    const runs = vector.kind === 'classic' && bytes.length > 0 && vector.frag_data === null && vector.expected_errcode !== ENOTSUPP;
+    const runs =
+      vector.kind === 'classic' && bytes.length > 0 && vector.frag_data === null && !TOO_FAR.includes(vector.id);
     return runs && (vector.expected_errcode !== null || !usesExtension(bytes)) ? [[vector.id, vector, bytes]] : [];
   });
   it('has some', () => {
-    expect(chosen.length).toBeGreaterThan(30);
+    expect(chosen.length).toBeGreaterThan(20);
   });
   it.each(chosen)('%s', (_id, vector, bytes) => {
     if (vector.expected_errcode) {

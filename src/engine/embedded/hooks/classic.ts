@@ -56,7 +56,10 @@ export function runClassic(insns: readonly ClassicInsn[], skb: Skb, machine: Mac
       case 0x48:
       case 0x50: {
         const offset = ((code & 0x40 ? x : 0) + k) | 0;
-        const loaded = offset >= SKF_AD_OFF && offset < 0 ? ancillary(offset - SKF_AD_OFF, skb, machine, a, x) : load(skb, offset, SIZES[code & 0x18] ?? 1);
+        const loaded =
+          offset >= SKF_AD_OFF && offset < 0
+            ? ancillary(offset - SKF_AD_OFF, skb, machine, a, x)
+            : load(skb, offset, SIZES[code & 0x18] ?? 1);
         if (loaded === undefined) return 0;
         a = loaded;
         continue;
@@ -154,7 +157,7 @@ function arithmetic(op: number, a: number, b: number): number {
   }
 }
 
-const SIZES: Readonly<Record<number, 1 | 2 | 4>> = { 0x00: 4, 0x08: 2, 0x10: 1 };
+const SIZES: Readonly<Record<number, 1 | 2 | 4>> = { 0: 4, 8: 2, 16: 1 };
 
 function load(skb: Skb, offset: number, size: 1 | 2 | 4): number | undefined {
   const at = skb.absolute(offset, size);

@@ -42,7 +42,13 @@ export interface Classification {
 }
 
 /** What a direct-action program may decide; everything else counts as TC_ACT_UNSPEC. */
-const DIRECT_ACTIONS: ReadonlySet<number> = new Set([TC_ACT_OK, TC_ACT_SHOT, TC_ACT_STOLEN, TC_ACT_TRAP, TC_ACT_REDIRECT]);
+const DIRECT_ACTIONS: ReadonlySet<number> = new Set([
+  TC_ACT_OK,
+  TC_ACT_SHOT,
+  TC_ACT_STOLEN,
+  TC_ACT_TRAP,
+  TC_ACT_REDIRECT,
+]);
 
 /** Runs one filter. */
 export function classify(machine: Machine, filter: ClsBpf, skb: Skb): Classification {

@@ -44,7 +44,10 @@ export class FilterBlock {
   /** A new, empty priority. */
   addPriority(chain: number, priority: number, protocol: number): FilterPriority {
     const added: FilterPriority = { priority, protocol, filters: [] };
-    this.#chains.set(chain, [...this.priorities(chain), added].sort((a, b) => a.priority - b.priority));
+    this.#chains.set(
+      chain,
+      [...this.priorities(chain), added].sort((a, b) => a.priority - b.priority),
+    );
     return added;
   }
 
@@ -52,9 +55,7 @@ export class FilterBlock {
   put(entry: FilterPriority, filter: ClsBpf): void {
     const old = entry.filters.find((other) => other.handle === filter.handle);
     entry.filters =
-      old === undefined
-        ? [filter, ...entry.filters]
-        : entry.filters.map((other) => (other === old ? filter : other));
+      old === undefined ? [filter, ...entry.filters] : entry.filters.map((other) => (other === old ? filter : other));
     if (old !== undefined) dropClassifier(old.classifier);
   }
 

@@ -28,7 +28,8 @@ const vectors: Vector[] =
   missing === undefined ? FILES.flatMap((file) => JSON.parse(readFileSync(file, 'utf8')).vectors) : [];
 
 /** Vectors that are about another thing than Linux's instruction set. */
-const NOT_LINUX = (vector: Vector) => vector.groups.includes('callx') || vector.insns === null || vector.insns.length === 0;
+const NOT_LINUX = (vector: Vector) =>
+  vector.groups.includes('callx') || vector.insns === null || vector.insns.length === 0;
 
 const machine = new Machine();
 const bytesOf = (hex: readonly string[] | null) => fromHex((hex ?? []).join('')) ?? new Uint8Array(0);

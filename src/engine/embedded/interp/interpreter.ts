@@ -1,5 +1,5 @@
 import type { Helper } from '../helpers/helper.ts';
-import { HELPER_BY_ID } from '../helpers/index.ts';
+import { HELPER_BY_ID } from '../helpers/table.ts';
 import type { Machine } from '../machine.ts';
 import type { Packet } from '../progs/packet.ts';
 import type { BpfProg } from '../progs/prog.ts';

@@ -18,8 +18,31 @@ function run(insns: Uint8Array, context = 0, by: Interpreter = interpreter): big
 }
 
 const EDGES = [
-  0n, 1n, 2n, 7n, 31n, 32n, 33n, 63n, 64n, 0x7fn, 0x80n, 0xffn, 0x7fffn, 0x8000n, 0xffffn, 0x7fffffffn, 0x80000000n, 0xffffffffn,
-  0x100000000n, 0x123456789abcdef0n, 0x7fffffffffffffffn, 0x8000000000000000n, 0xffffffff00000000n, 0xffffffff80000000n, 0xffffffffffffffffn,
+  0n,
+  1n,
+  2n,
+  7n,
+  31n,
+  32n,
+  33n,
+  63n,
+  64n,
+  0x7fn,
+  0x80n,
+  0xffn,
+  0x7fffn,
+  0x8000n,
+  0xffffn,
+  0x7fffffffn,
+  0x80000000n,
+  0xffffffffn,
+  0x100000000n,
+  0x123456789abcdef0n,
+  0x7fffffffffffffffn,
+  0x8000000000000000n,
+  0xffffffff00000000n,
+  0xffffffff80000000n,
+  0xffffffffffffffffn,
 ];
 const word64 = fc.oneof(fc.constantFrom(...EDGES), fc.bigInt({ min: 0n, max: (1n << 64n) - 1n }));
 const imm32 = word64.map((value) => Number(BigInt.asIntN(32, value)));
@@ -68,9 +91,17 @@ function compare(op: string, bits: 32 | 64, left: bigint, right: bigint): boolea
   const [a, b] = [u(bits, left), u(bits, right)];
   const [sa, sb] = [s(bits, left), s(bits, right)];
   const results: Record<string, boolean> = {
-    jeq: a === b, jne: a !== b, jset: (a & b) !== 0n,
-    jgt: a > b, jge: a >= b, jlt: a < b, jle: a <= b,
-    jsgt: sa > sb, jsge: sa >= sb, jslt: sa < sb, jsle: sa <= sb,
+    jeq: a === b,
+    jne: a !== b,
+    jset: (a & b) !== 0n,
+    jgt: a > b,
+    jge: a >= b,
+    jlt: a < b,
+    jle: a <= b,
+    jsgt: sa > sb,
+    jsge: sa >= sb,
+    jslt: sa < sb,
+    jsle: sa <= sb,
   };
   const result = results[op];
   if (result === undefined) throw new Error(op);
@@ -91,7 +122,8 @@ function nameOf(opcode: number, operation: Operation): string {
 describe('arithmetic is what the instruction set says', () => {
   const forms = rows('alu').flatMap(([name, opcode, operation]): [string, number, typeof operation, number][] => {
     const variants = operation.op === 'div' || operation.op === 'mod' ? [0, 1] : [0];
-    if (operation.op === 'mov' && operation.source === 'reg') variants.push(8, 16, ...(operation.bits === 64 ? [32] : []));
+    if (operation.op === 'mov' && operation.source === 'reg')
+      variants.push(8, 16, ...(operation.bits === 64 ? [32] : []));
     return variants.map((off) => [`${name}, off ${off}`, opcode, operation, off]);
   });
   it.each(forms)('%s', (_name, opcode, { op, bits, source }, off) => {
@@ -99,8 +131,16 @@ describe('arithmetic is what the instruction set says', () => {
       const program = bytecode(I.imm64(0, left), I.imm64(6, right), { opcode, dst: 0, off, ...operation }, I.exit);
       expect(run(program)).toBe(model(op, bits, off, left, right));
     };
-    if (source === 'reg') fc.assert(fc.property(word64, word64, (a, b) => check(a, b, { src: 6 })), RUNS);
-    else fc.assert(fc.property(word64, imm32, (a, imm) => check(a, BigInt(imm), { imm })), RUNS);
+    if (source === 'reg')
+      fc.assert(
+        fc.property(word64, word64, (a, b) => check(a, b, { src: 6 })),
+        RUNS,
+      );
+    else
+      fc.assert(
+        fc.property(word64, imm32, (a, imm) => check(a, BigInt(imm), { imm })),
+        RUNS,
+      );
   });
 
   it.each(rows('neg'))('%s', (_name, opcode, { bits }) => {
@@ -144,9 +184,20 @@ describe('jumps', () => {
       );
       expect(run(program)).toBe(compare(op, bits, left, right) ? 1n : 0n);
     };
-    const pair = fc.oneof(fc.tuple(word64, word64), word64.map((a): [bigint, bigint] => [a, a]));
-    if (source === 'reg') fc.assert(fc.property(pair, ([a, b]) => check(a, b, { src: 3 })), RUNS);
-    else fc.assert(fc.property(word64, imm32, (a, imm) => check(a, BigInt(imm), { imm })), RUNS);
+    const pair = fc.oneof(
+      fc.tuple(word64, word64),
+      word64.map((a): [bigint, bigint] => [a, a]),
+    );
+    if (source === 'reg')
+      fc.assert(
+        fc.property(pair, ([a, b]) => check(a, b, { src: 3 })),
+        RUNS,
+      );
+    else
+      fc.assert(
+        fc.property(word64, imm32, (a, imm) => check(a, BigInt(imm), { imm })),
+        RUNS,
+      );
   });
 
   it('goto counts in off, gotol in imm', () => {
@@ -220,38 +271,47 @@ describe('memory', () => {
 describe('atomics', () => {
   const forms = rows('atomic').filter(([, , { size }]) => size >= 4);
   const operations = Object.entries(ATOMICS);
-  it.each(forms.flatMap(([, opcode, { size }]) => operations.map(([name, atomic]) => [name, 8 * size, opcode, atomic] as const)))(
-    '%s on %i bits',
-    (_name, bits, opcode, { imm, op, fetch }) => {
-      fc.assert(
-        fc.property(word64, word64, fc.boolean(), (old, operand, same) => {
-          const r0 = same ? u(bits, old) : operand;
-          machine.memory.dv.setBigUint64(buffer, old, true);
-          // r0 is added to what the source register holds afterwards, so that both are seen; load_acquire reads through its source.
-          const isLoad = op === 'load';
-          const program = bytecode(
-            I.imm64(0, isLoad ? 0n : r0),
-            I.imm64(2, operand),
-            isLoad ? { opcode, dst: 2, src: 1, imm } : { opcode, dst: 1, src: 2, imm },
-            { opcode: 0xaf, dst: 0, src: 2 },
-            I.exit,
-          );
-          const got = run(program, buffer);
-          const before = u(bits, old);
-          const results: Record<string, bigint> = {
-            add: before + operand, or: before | operand, and: before & operand, xor: before ^ operand,
-            xchg: operand, store: operand, load: before, cmpxchg: before === u(bits, r0) ? operand : before,
-          };
-          const stored = u(bits, results[op] ?? -1n);
-          expect(machine.memory.dv.getBigUint64(buffer, true)).toBe(bits === 64 ? stored : (u(64, old) >> 32n << 32n) | stored);
-          const source = op === 'cmpxchg' || !fetch ? u(64, operand) : before;
-          const left = op === 'cmpxchg' ? before : isLoad ? 0n : u(64, r0);
-          expect(got).toBe(left ^ source);
-        }),
-        RUNS,
-      );
-    },
-  );
+  it.each(
+    forms.flatMap(([, opcode, { size }]) =>
+      operations.map(([name, atomic]) => [name, 8 * size, opcode, atomic] as const),
+    ),
+  )('%s on %i bits', (_name, bits, opcode, { imm, op, fetch }) => {
+    fc.assert(
+      fc.property(word64, word64, fc.boolean(), (old, operand, same) => {
+        const r0 = same ? u(bits, old) : operand;
+        machine.memory.dv.setBigUint64(buffer, old, true);
+        // r0 is added to what the source register holds afterwards, so that both are seen; load_acquire reads through its source.
+        const isLoad = op === 'load';
+        const program = bytecode(
+          I.imm64(0, isLoad ? 0n : r0),
+          I.imm64(2, operand),
+          isLoad ? { opcode, dst: 2, src: 1, imm } : { opcode, dst: 1, src: 2, imm },
+          { opcode: 0xaf, dst: 0, src: 2 },
+          I.exit,
+        );
+        const got = run(program, buffer);
+        const before = u(bits, old);
+        const results: Record<string, bigint> = {
+          add: before + operand,
+          or: before | operand,
+          and: before & operand,
+          xor: before ^ operand,
+          xchg: operand,
+          store: operand,
+          load: before,
+          cmpxchg: before === u(bits, r0) ? operand : before,
+        };
+        const stored = u(bits, results[op] ?? -1n);
+        expect(machine.memory.dv.getBigUint64(buffer, true)).toBe(
+          bits === 64 ? stored : ((u(64, old) >> 32n) << 32n) | stored,
+        );
+        const source = op === 'cmpxchg' || !fetch ? u(64, operand) : before;
+        const left = op === 'cmpxchg' ? before : isLoad ? 0n : u(64, r0);
+        expect(got).toBe(left ^ source);
+      }),
+      RUNS,
+    );
+  });
 
   it('bytes and halves can only be loaded and stored', () => {
     const acquire = { opcode: 0xd3, dst: 0, src: 1, imm: ATOMICS.load_acquire.imm };
@@ -264,7 +324,8 @@ describe('atomics', () => {
 describe('calls', () => {
   it('keeps r6 to r9, gives each function a stack of its own, and returns r0', () => {
     const program = bytecode(
-      I.mov(6, 6), I.mov(9, 9),
+      I.mov(6, 6),
+      I.mov(9, 9),
       I.storeImm(8, 10, -8, 0x11),
       I.mov(1, 30),
       I.callPc(5),
@@ -274,7 +335,8 @@ describe('calls', () => {
       { opcode: 0x0f, dst: 0, src: 9 },
       I.exit,
       // the function
-      I.mov(6, 1000), I.mov(9, 1000),
+      I.mov(6, 1000),
+      I.mov(9, 1000),
       I.load(8, 0, 10, -8),
       I.storeImm(8, 10, -8, 0x22),
       { opcode: 0x0f, dst: 0, src: 1 },
@@ -312,7 +374,10 @@ describe('calls', () => {
 it('any bytes at all end with a result or a fault', () => {
   const insn = fc.record({
     opcode: fc.oneof(fc.constantFrom(...allOperations().map(([opcode]) => opcode)), fc.nat(255)),
-    dst: fc.nat(11), src: fc.nat(11), off: fc.integer({ min: -6, max: 6 }), imm: fc.integer({ min: -4, max: 20 }),
+    dst: fc.nat(11),
+    src: fc.nat(11),
+    off: fc.integer({ min: -6, max: 6 }),
+    imm: fc.integer({ min: -4, max: 20 }),
   });
   fc.assert(
     fc.property(fc.array(insn, { maxLength: 20 }), (insns) => {

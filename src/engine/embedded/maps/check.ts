@@ -1,3 +1,4 @@
+import { roundUp } from '../../../bytes/round.ts';
 import {
   BPF_F_NUMA_NODE,
   BPF_F_RDONLY,
@@ -6,16 +7,21 @@ import {
   BPF_F_WRONLY_PROG,
 } from '../../../uapi/bpf.ts';
 import { errno } from '../../../uapi/errno.ts';
+import type { MapAttr } from './map.ts';
 
 /** Which side may do what: the flags that most types take. */
 export const ACCESS_FLAGS = BPF_F_RDONLY | BPF_F_WRONLY | BPF_F_RDONLY_PROG | BPF_F_WRONLY_PROG;
 export const FD_ACCESS_FLAGS = BPF_F_RDONLY | BPF_F_WRONLY;
 export const NUMA_FLAG = BPF_F_NUMA_NODE;
 /** Bytes of a per-CPU value at most: the smallest unit of Linux's per-CPU allocator. */
-export const MAX_PERCPU_VALUE = 32768;
+const MAX_PERCPU_VALUE = 32768;
 
 /** -EINVAL for a flag that is not in `allowed`, or for both of a pair that exclude each other. */
 export function checkFlags(flags: number, allowed: number): number {
   const exclusive = BPF_F_RDONLY_PROG | BPF_F_WRONLY_PROG;
   return (flags & ~allowed) !== 0 || (flags & exclusive) === exclusive ? -errno.EINVAL : 0;
+}
+
+export function checkPercpuValue({ valueSize }: MapAttr): number {
+  return roundUp(valueSize, 8) > MAX_PERCPU_VALUE ? -errno.E2BIG : 0;
 }

@@ -2,17 +2,10 @@ import { roundUp } from '../../../bytes/round.ts';
 import { BPF_EXIST, BPF_F_NO_PREALLOC, BPF_F_ZERO_SEED, BPF_NOEXIST, mapTypeNumber } from '../../../uapi/bpf.ts';
 import { errno } from '../../../uapi/errno.ts';
 import type { Machine } from '../machine.ts';
-import { ACCESS_FLAGS, checkFlags, NUMA_FLAG } from './check.ts';
+import { ACCESS_FLAGS, checkFlags, checkPercpuValue, NUMA_FLAG } from './check.ts';
+import { checkHashSizes, HASH, hashMemory, KEY, type Layout, layOut, NEXT } from './hash-layout.ts';
 import { hashKey, sameKey } from './key.ts';
-import { BpfMap, MAP_HEADER_SIZE, type MapAttr, type MapType } from './map.ts';
-
-/** Bytes of Linux's structs, for the memlock figure: htab without buckets, a bucket, an element without key and value. */
-const OVERHEAD = 896;
-const BUCKET = 16;
-const ELEMENT = 48;
-/** Key and value together stay below what kmalloc gives. */
-const MAX_ELEMENT = 4 * 1024 * 1024 - ELEMENT;
-const MAX_BUCKETS = 2 ** 28 - 1;
+import { BpfMap, type Descriptors, MAP_HEADER_SIZE, type MapAttr, type MapType } from './map.ts';
 
 /** BPF_MAP_TYPE_HASH. */
 export const hash: MapType = {
@@ -21,71 +14,65 @@ export const hash: MapType = {
   keyless: false,
   integerKey: false,
   check: (attr) =>
-    checkFlags(attr.flags, BPF_F_NO_PREALLOC | NUMA_FLAG | ACCESS_FLAGS | BPF_F_ZERO_SEED) || checkSizes(attr),
+    checkFlags(attr.flags, BPF_F_NO_PREALLOC | NUMA_FLAG | ACCESS_FLAGS | BPF_F_ZERO_SEED) || checkHashSizes(attr),
   create(machine, attr) {
-    const layout = layOut(machine, attr);
-    const address = machine.memory.alloc(layout.size);
-    return address === 0 ? -errno.ENOMEM : new HashMap(machine, attr, address, layout);
+    // One more for each CPU: replacing a value takes a new element before the old one is free.
+    const places = (attr.flags & BPF_F_NO_PREALLOC) !== 0 ? 0 : attr.maxEntries + machine.cpus;
+    return createHash(HashMap, machine, attr, layOut(attr, places, 1));
   },
 };
 
-function checkSizes({ keySize, valueSize, maxEntries }: MapAttr): number {
-  if (keySize === 0 || valueSize === 0 || maxEntries === 0) return -errno.EINVAL;
-  return keySize + valueSize >= MAX_ELEMENT || bucketCount(maxEntries) > MAX_BUCKETS ? -errno.E2BIG : 0;
-}
+/** BPF_MAP_TYPE_PERCPU_HASH. */
+export const percpuHash: MapType = {
+  name: 'percpu_hash',
+  type: mapTypeNumber.percpu_hash,
+  keyless: false,
+  integerKey: false,
+  check: (attr) =>
+    checkFlags(attr.flags, BPF_F_NO_PREALLOC | ACCESS_FLAGS | BPF_F_ZERO_SEED) ||
+    checkHashSizes(attr) ||
+    checkPercpuValue(attr),
+  create(machine, attr) {
+    const places = (attr.flags & BPF_F_NO_PREALLOC) !== 0 ? 0 : attr.maxEntries;
+    return createHash(HashMap, machine, attr, layOut(attr, places, machine.cpus));
+  },
+};
 
-function bucketCount(maxEntries: number): number {
-  return 2 ** Math.ceil(Math.log2(maxEntries));
+/** The map in a block of its own, or -ENOMEM. */
+export function createHash(
+  Kind: new (machine: Machine, attr: MapAttr, address: number, layout: Layout) => HashMap,
+  machine: Machine,
+  attr: MapAttr,
+  layout: Layout,
+): HashMap | number {
+  const address = machine.memory.alloc(layout.size);
+  return address === 0 ? -errno.ENOMEM : new Kind(machine, attr, address, layout);
 }
-
-interface Layout {
-  readonly buckets: number;
-  /** Bytes of an element: its two words, key and value. */
-  readonly element: number;
-  readonly valueOffset: number;
-  /** Elements that have a place from the start; 0 with BPF_F_NO_PREALLOC. */
-  readonly places: number;
-  /** Bytes of it all. */
-  readonly size: number;
-}
-
-function layOut(machine: Machine, { keySize, valueSize, maxEntries, flags }: MapAttr): Layout {
-  const buckets = bucketCount(maxEntries);
-  const valueOffset = KEY + roundUp(keySize, 8);
-  const element = valueOffset + roundUp(valueSize, 8);
-  // One more for each CPU: replacing a value takes a new element before the old one is free.
-  const places = (flags & BPF_F_NO_PREALLOC) !== 0 ? 0 : maxEntries + machine.cpus;
-  return { buckets, element, valueOffset, places, size: MAP_HEADER_SIZE + roundUp(4 * buckets, 8) + element * places };
-}
-
-// Offsets in an element.
-const NEXT = 0;
-const HASH = 4;
-const KEY = 8;
 
 /**
  * Chains of elements from an array of buckets. In linear memory the buckets follow the header, and the places of the elements follow those
  * (with BPF_F_NO_PREALLOC each element is a block of its own). The type's own fields of the header, a bucket, and an element:
  *
- *      32          36           40       44                 48
- *     ┌───────────┬────────────┬────────┬──────────────────┬────────────────┐
- *     │ buckets   │ buckets -1 │ seed   │ bytes, element   │ value's offset │
- *     └───────────┴────────────┴────────┴──────────────────┴────────────────┘
+ *      32          36           40       44             48               52       56
+ *     ┌───────────┬────────────┬────────┬──────────────┬────────────────┬────────┬─────────────────┐
+ *     │ buckets   │ buckets -1 │ seed   │ element size │ value's offset │ values │ bytes per value │
+ *     └───────────┴────────────┴────────┴──────────────┴────────────────┴────────┴─────────────────┘
  *      0                              0             4        8                value's offset
  *     ┌──────────────────────────┐   ┌─────────────┬────────┬────────────────┬───────────────────────┐
  *     │ first element, 0 if none │   │ next, or 0  │ hash   │ key, padded    │ value, padded to 8    │
  *     └──────────────────────────┘   └─────────────┴────────┴────────────────┴───────────────────────┘
  *
- * A new element goes to the front of its chain, and so does one with a new value: as on Linux, a pointer to the old value stays what it was
- * until the place is used again.
+ * Per-CPU maps have a value for each CPU, one after the other. Else a new value comes in a new element at the front of the chain: as on Linux, a
+ * pointer to the old value stays what it was until the place is used again.
  */
 export class HashMap extends BpfMap {
   override readonly batch = ['lookup', 'lookup_and_delete', 'update', 'delete'] as const;
   /** A power of two. */
   readonly bucketCount: number;
-  readonly #layout: Layout;
+  protected readonly layout: Layout;
+  /** Address of the first place. */
+  protected readonly places: number;
   readonly #buckets: number;
-  readonly #places: number;
   readonly #seed: number;
   #count = 0;
   /** How many places were ever used; those given back are a list through their `next`. */
@@ -96,42 +83,84 @@ export class HashMap extends BpfMap {
 
   constructor(machine: Machine, attr: MapAttr, address: number, layout: Layout) {
     super(machine, attr, address);
-    this.#layout = layout;
+    this.layout = layout;
     this.bucketCount = layout.buckets;
     this.#buckets = address + MAP_HEADER_SIZE;
-    this.#places = this.#buckets + roundUp(4 * layout.buckets, 8);
+    this.places = this.#buckets + roundUp(4 * layout.buckets, 8);
     this.#blocks = layout.places === 0 ? new Set() : undefined;
     this.#seed = (attr.flags & BPF_F_ZERO_SEED) !== 0 ? 0 : machine.random() | 0;
-    const words = [this.#buckets, layout.buckets - 1, this.#seed, layout.element, layout.valueOffset];
+    const { element, valueOffset, values, stride } = layout;
+    const words = [this.#buckets, layout.buckets - 1, this.#seed, element, valueOffset, values, stride];
     words.forEach((word, i) => {
       machine.memory.dv.setInt32(address + 32 + 4 * i, word, true);
     });
   }
 
+  override get userValueSize(): number {
+    return this.layout.values === 1 ? this.attr.valueSize : this.layout.values * this.layout.stride;
+  }
+  get count(): number {
+    return this.#count;
+  }
+
   lookup(key: number): number {
-    const element = this.#find(key, this.#hash(key));
-    return element === 0 ? 0 : element + this.#layout.valueOffset;
+    const element = this.find(key);
+    return element === 0 ? 0 : this.#valueHere(element);
   }
 
   update(key: number, value: number, flags: number): number {
+    return this.#put(key, value, flags, false);
+  }
+
+  override copyIn(key: number, value: number, flags: number, _from: Descriptors): number {
+    return this.#put(key, value, flags, this.layout.values > 1);
+  }
+
+  #put(key: number, value: number, flags: number, allCpus: boolean): number {
     if (flags > BPF_EXIST) return -errno.EINVAL;
     const code = this.#hash(key);
     const old = this.#find(key, code);
     if (old !== 0 && flags === BPF_NOEXIST) return -errno.EEXIST;
     if (old === 0 && flags === BPF_EXIST) return -errno.ENOENT;
-    if (old === 0 && this.#count >= this.attr.maxEntries) return -errno.E2BIG;
+    if (old !== 0 && !this.layout.replaces) {
+      this.#write(old, value, allCpus);
+      return 0;
+    }
+    if (old === 0) {
+      const full = this.#count >= this.attr.maxEntries ? this.makeRoom() : 0;
+      if (full !== 0) return full;
+    }
     const element = this.#newPlace();
     if (element === 0) return -errno.ENOMEM;
     const { dv, u8 } = this.machine.memory;
     dv.setInt32(element + HASH, code, true);
     u8.copyWithin(element + KEY, key, key + this.attr.keySize);
-    u8.copyWithin(element + this.#layout.valueOffset, value, value + this.attr.valueSize);
+    if (this.layout.values > 1) u8.fill(0, element + this.layout.valueOffset, element + this.layout.element);
+    this.#write(element, value, allCpus);
     const bucket = this.#bucket(code);
     dv.setInt32(element + NEXT, dv.getInt32(bucket, true), true);
     dv.setInt32(bucket, element, true);
     if (old === 0) this.#count++;
     else this.#unlink(old, code);
     return 0;
+  }
+
+  /** Writes the values of all CPUs, or the only one or that of the running CPU. */
+  #write(element: number, value: number, allCpus: boolean): void {
+    const at = allCpus ? element + this.layout.valueOffset : this.#valueHere(element);
+    const size = allCpus ? this.userValueSize : this.attr.valueSize;
+    this.machine.memory.u8.copyWithin(at, value, value + size);
+  }
+
+  /** Address of the value that a program on the running CPU sees. */
+  #valueHere(element: number): number {
+    const { valueOffset, stride, values } = this.layout;
+    return element + valueOffset + (values === 1 ? 0 : stride * this.machine.cpu);
+  }
+
+  /** Called when a new key comes and the map is full: -errno, or 0 if there is room now. */
+  protected makeRoom(): number {
+    return -errno.E2BIG;
   }
 
   delete(key: number): number {
@@ -161,9 +190,10 @@ export class HashMap extends BpfMap {
   }
 
   copyOut(key: number, out: number): number {
-    const value = this.lookup(key);
-    if (value === 0) return -errno.ENOENT;
-    this.machine.memory.u8.copyWithin(out, value, value + this.attr.valueSize);
+    const element = this.find(key);
+    if (element === 0) return -errno.ENOENT;
+    const value = element + this.layout.valueOffset;
+    this.machine.memory.u8.copyWithin(out, value, value + this.userValueSize);
     return 0;
   }
 
@@ -176,19 +206,19 @@ export class HashMap extends BpfMap {
     const elements = [];
     let element = this.#follow(this.#buckets + 4 * bucket);
     for (let left = this.#count; element !== 0 && left > 0; left--) {
-      elements.push({ key: element + KEY, value: element + this.#layout.valueOffset });
+      elements.push({ key: element + KEY, value: element + this.layout.valueOffset });
       element = this.#follow(element + NEXT);
     }
     return elements;
   }
 
   memoryUsage(): number {
-    const { keySize, valueSize, maxEntries, flags } = this.attr;
-    const { cpus } = this.machine;
-    const element = ELEMENT + roundUp(keySize, 8) + roundUp(valueSize, 8);
-    const elements =
-      (flags & BPF_F_NO_PREALLOC) !== 0 ? this.#count * element : element * (maxEntries + cpus) + 8 * cpus;
-    return OVERHEAD + BUCKET * this.bucketCount + elements;
+    return hashMemory(
+      this.attr,
+      this.layout,
+      this.#blocks === undefined ? this.layout.places : this.#count,
+      this.machine.cpus,
+    );
   }
 
   protected override freeMemory(): void {
@@ -204,6 +234,10 @@ export class HashMap extends BpfMap {
   }
 
   /** Address of the element with this key, or 0. */
+  protected find(key: number): number {
+    return this.#find(key, this.#hash(key));
+  }
+
   #find(key: number, code: number): number {
     const { dv } = this.machine.memory;
     let element = this.#follow(this.#bucket(code));
@@ -222,9 +256,9 @@ export class HashMap extends BpfMap {
   #follow(at: number): number {
     const element = this.machine.memory.dv.getInt32(at, true);
     if (element === 0) return 0;
-    const { element: size, places } = this.#layout;
+    const { element: size, places } = this.layout;
     const known =
-      this.#blocks?.has(element) ?? (element >= this.#places && element <= this.#places + size * (places - 1));
+      this.#blocks?.has(element) ?? (element >= this.places && element <= this.places + size * (places - 1));
     return known ? element : 0;
   }
 
@@ -248,7 +282,7 @@ export class HashMap extends BpfMap {
   #newPlace(): number {
     const { memory } = this.machine;
     if (this.#blocks !== undefined) {
-      const block = memory.alloc(this.#layout.element);
+      const block = memory.alloc(this.layout.element);
       if (block !== 0) this.#blocks.add(block);
       return block;
     }
@@ -257,6 +291,6 @@ export class HashMap extends BpfMap {
       this.#free = this.#follow(place + NEXT);
       return place;
     }
-    return this.#fresh < this.#layout.places ? this.#places + this.#layout.element * this.#fresh++ : 0;
+    return this.#fresh < this.layout.places ? this.places + this.layout.element * this.#fresh++ : 0;
   }
 }

@@ -2,7 +2,7 @@ import { roundUp } from '../../../bytes/round.ts';
 import { mapTypeNumber } from '../../../uapi/bpf.ts';
 import { errno } from '../../../uapi/errno.ts';
 import { ARRAY_OVERHEAD, checkArraySizes, checkArrayUpdate, nextIndex } from './array.ts';
-import { ACCESS_FLAGS, checkFlags, MAX_PERCPU_VALUE } from './check.ts';
+import { ACCESS_FLAGS, checkFlags, checkPercpuValue } from './check.ts';
 import { BpfMap, type Descriptors, MAP_HEADER_SIZE, type MapAttr, type MapType } from './map.ts';
 
 /** BPF_MAP_TYPE_PERCPU_ARRAY: an array with one value for each possible CPU. */
@@ -11,11 +11,7 @@ export const percpuArray: MapType = {
   type: mapTypeNumber.percpu_array,
   keyless: false,
   integerKey: true,
-  check(attr) {
-    const refused = checkFlags(attr.flags, ACCESS_FLAGS) || checkArraySizes(attr);
-    if (refused !== 0) return refused;
-    return roundUp(attr.valueSize, 8) > MAX_PERCPU_VALUE ? -errno.E2BIG : 0;
-  },
+  check: (attr) => checkFlags(attr.flags, ACCESS_FLAGS) || checkArraySizes(attr) || checkPercpuValue(attr),
   create(machine, attr) {
     const stride = roundUp(attr.valueSize, 8);
     const address = machine.memory.alloc(MAP_HEADER_SIZE + stride * machine.cpus * attr.maxEntries);

@@ -1,10 +1,11 @@
 import { array } from './array.ts';
-import { hash } from './hash.ts';
+import { hash, percpuHash } from './hash.ts';
+import { lruHash, lruPercpuHash } from './lru-hash.ts';
 import type { MapType } from './map.ts';
 import { percpuArray } from './percpu-array.ts';
 import { progArray } from './prog-array.ts';
 
-const MAP_TYPES_HERE: readonly MapType[] = [hash, array, progArray, percpuArray];
+const MAP_TYPES_HERE: readonly MapType[] = [hash, array, progArray, percpuHash, percpuArray, lruHash, lruPercpuHash];
 
 const byNumber = new Map(MAP_TYPES_HERE.map((row) => [row.type, row]));
 

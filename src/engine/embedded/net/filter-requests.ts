@@ -1,7 +1,6 @@
 import { SysError } from '../../../errors.ts';
 import { type BpfFilter, decodeFilter, encodeFilter, type Filter } from '../../../net/index.ts';
 import { progTypeNumber } from '../../../uapi/bpf.ts';
-import { type ErrnoCode, errno } from '../../../uapi/errno.ts';
 import {
   NLM_F_CREATE,
   NLM_F_ECHO,
@@ -17,6 +16,7 @@ import { decodeClassic } from '../hooks/classic.ts';
 import { type Classifier, type ClsBpf, holdClassifier } from '../hooks/cls-bpf.ts';
 import type { FilterBlock, FilterPriority } from '../hooks/filter-block.ts';
 import type { Process } from '../process.ts';
+import { fail } from './fail.ts';
 import type { Network } from './network.ts';
 import type { Reply, Request } from './rtnetlink.ts';
 
@@ -33,16 +33,14 @@ export function newFilter({ network, process, flags, payload }: Request): Reply[
   const chain = chainOf(asked);
   let entry = asked.priority === 0 ? undefined : findPriority(block, chain, asked);
   if (entry === undefined) {
-    if (asked.kind === undefined || asked.protocol === 0)
-      fail('EINVAL', 'Filter kind and protocol must be specified');
+    if (asked.kind === undefined || asked.protocol === 0) fail('EINVAL', 'Filter kind and protocol must be specified');
     if (!create) fail('ENOENT', 'Need both RTM_NEWTFILTER and NLM_F_CREATE to create a new filter');
     if (asked.kind !== 'bpf') fail('ENOENT', 'TC classifier not found');
   } else if (asked.kind !== undefined && asked.kind !== 'bpf') {
     fail('EINVAL', 'Specified filter kind does not match existing one');
   }
   const old = entry?.filters.find(({ handle }) => handle === asked.handle);
-  if (old === undefined && !create)
-    fail('ENOENT', 'Need both RTM_NEWTFILTER and NLM_F_CREATE to create a new filter');
+  if (old === undefined && !create) fail('ENOENT', 'Need both RTM_NEWTFILTER and NLM_F_CREATE to create a new filter');
   if (old !== undefined && flags & NLM_F_EXCL) fail('EEXIST', 'Filter already exists');
 
   const options = asked.bpf ?? fail('EINVAL');
@@ -105,7 +103,10 @@ function findBlock(network: Network, { ifindex, parent, block }: Filter): Filter
   const device = network.device(ifindex) ?? fail('ENODEV');
   const isClsact = parent >>> 16 === 0xffff;
   if (!isClsact || !device.qdisc) fail('EINVAL', "Parent Qdisc doesn't exists");
-  return device.qdisc.blockOf(parent) ?? ((parent & 0xffff) === 0 ? fail('EINVAL') : fail('ENOENT', "Specified class doesn't exist"));
+  return (
+    device.qdisc.blockOf(parent) ??
+    ((parent & 0xffff) === 0 ? fail('EINVAL') : fail('ENOENT', "Specified class doesn't exist"))
+  );
 }
 
 function chainOf({ chain = 0 }: Filter): number {
@@ -128,7 +129,9 @@ function findExisting(block: FilterBlock, chain: number, asked: Filter): FilterP
 }
 
 function findHandle(entry: FilterPriority, handle: number): ClsBpf {
-  return entry.filters.find((filter) => filter.handle === handle) ?? fail('ENOENT', 'Specified filter handle not found');
+  return (
+    entry.filters.find((filter) => filter.handle === handle) ?? fail('ENOENT', 'Specified filter handle not found')
+  );
 }
 
 /** The smallest handle that no filter of the priority has. */
@@ -141,8 +144,7 @@ function freeHandle(entry: FilterPriority | undefined): number {
 
 function makeFilter(process: Process, options: BpfFilter, handle: number): ClsBpf {
   const { flags = 0, flagsGen = 0, name } = options;
-  if (options.actions !== undefined || options.police !== undefined)
-    fail('ENOENT', 'Failed to load TC action module');
+  if (options.actions !== undefined || options.police !== undefined) fail('ENOENT', 'Failed to load TC action module');
   const classic = options.ops !== undefined && options.opsLen !== undefined;
   if (classic === (options.fd !== undefined)) fail('EINVAL');
   if (flags & ~TCA_BPF_FLAG_ACT_DIRECT) fail('EINVAL');
@@ -195,8 +197,4 @@ function describeOptions({ classifier, name, classid, directAction, flagsGen }: 
       ? { ops: classifier.bytes }
       : { name, id: classifier.prog.id, tag: classifier.prog.attr.tag };
   return { ...what, classid, flags: directAction ? TCA_BPF_FLAG_ACT_DIRECT : undefined, flagsGen };
-}
-
-function fail(code: ErrnoCode, text?: string): never {
-  throw new SysError(errno[code], 'netlink', text === undefined ? {} : { detail: text });
 }

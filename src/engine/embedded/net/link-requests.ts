@@ -1,6 +1,4 @@
-import { SysError } from '../../../errors.ts';
 import { decodeLink, encodeLink, type Link } from '../../../net/index.ts';
-import { errno } from '../../../uapi/errno.ts';
 import {
   IFF_BROADCAST,
   IFF_LOOPBACK,
@@ -15,6 +13,7 @@ import {
   RTM_NEWLINK,
 } from '../../../uapi/netlink.ts';
 import type { Device, DeviceKind } from './device.ts';
+import { fail } from './fail.ts';
 import type { Network } from './network.ts';
 import type { Reply, Request } from './rtnetlink.ts';
 
@@ -35,7 +34,8 @@ const MAX_DEVICES = 4096;
 /** RTM_NEWLINK, RTM_SETLINK: creates a device, or changes one that is there. */
 export function newLink({ network, flags, payload }: Request): Reply[] {
   const link = decodeLink(payload);
-  if ([link, link.peer].some((end) => (end?.name?.length ?? 0) >= IFNAMSIZ)) fail('ERANGE', 'Attribute failed policy validation');
+  if ([link, link.peer].some((end) => (end?.name?.length ?? 0) >= IFNAMSIZ))
+    fail('ERANGE', 'Attribute failed policy validation');
   const found = findDevice(network, link);
   if (found !== undefined) {
     if (flags & NLM_F_EXCL) fail('EEXIST');
@@ -170,8 +170,4 @@ function operstate({ kind, up, carrier }: Device): number {
   if (!up) return OPER_DOWN;
   if (kind !== 'veth') return OPER_UNKNOWN;
   return carrier ? OPER_UP : OPER_LOWER_LAYER_DOWN;
-}
-
-function fail(code: 'EEXIST' | 'EINVAL' | 'ENODEV' | 'EOPNOTSUPP' | 'ENOBUFS' | 'ERANGE', text?: string): never {
-  throw new SysError(errno[code], 'netlink', text === undefined ? {} : { detail: text });
 }

@@ -5,8 +5,8 @@ import { errno } from '../../../uapi/errno.ts';
 import type { Classification } from '../hooks/cls-bpf.ts';
 import type { Machine } from '../machine.ts';
 import type { Process } from '../process.ts';
-import { ETH_HLEN, MAX_FRAME, type Redirect, Skb } from '../progs/packet.ts';
-import { PACKET_BROADCAST, PACKET_HOST, PACKET_MULTICAST, PACKET_OTHERHOST } from '../progs/skb.ts';
+import { BPF_F_INGRESS, ETH_HLEN, MAX_FRAME, PACKET_HOST, packetType, type Redirect } from '../progs/frame.ts';
+import { Skb } from '../progs/skb.ts';
 import { Device, type DeviceKind } from './device.ts';
 import { answerRequest } from './rtnetlink.ts';
 
@@ -14,8 +14,6 @@ import { answerRequest } from './rtnetlink.ts';
 const MAX_DEPTH = 8;
 /** Frames that one frame may cause before the rest is dropped: two devices that send to each other would never end. */
 const MAX_CAUSED = 1024;
-
-const BPF_F_INGRESS = 1;
 
 /** What a hook made of a frame. */
 export interface Injected {
@@ -95,9 +93,15 @@ export class Network {
     if (device === undefined) throw new SysError(errno.ENODEV, 'send', { what });
     if (!device.up) throw new SysError(errno.ENETDOWN, 'send', { what });
     if (bytes.length < ETH_HLEN)
-      throw new SysError(errno.EINVAL, 'send', { what, detail: `a frame has at least ${ETH_HLEN} bytes, not ${bytes.length}` });
+      throw new SysError(errno.EINVAL, 'send', {
+        what,
+        detail: `a frame has at least ${ETH_HLEN} bytes, not ${bytes.length}`,
+      });
     if (bytes.length > Math.min(MAX_FRAME, device.mtu + ETH_HLEN + 4))
-      throw new SysError(errno.EMSGSIZE, 'send', { what, detail: `${bytes.length} bytes are more than its MTU allows` });
+      throw new SysError(errno.EMSGSIZE, 'send', {
+        what,
+        detail: `${bytes.length} bytes are more than its MTU allows`,
+      });
     const frame: Frame = { bytes, mark: 0, ingressIfindex: 0 };
     const injected = direction === 'egress' ? this.#transmit(device, frame) : this.#receive(device, frame);
     this.#deliverArrived();
@@ -163,12 +167,7 @@ export class Network {
     }
   }
 
-  #throughHook(
-    device: Device,
-    direction: Direction,
-    frame: Frame,
-    pass: (left: Frame) => void,
-  ): Injected | undefined {
+  #throughHook(device: Device, direction: Direction, frame: Frame, pass: (left: Frame) => void): Injected | undefined {
     const skb = Skb.create(this.machine.memory, {
       frame: frame.bytes,
       ifindex: device.ifindex,
@@ -213,12 +212,4 @@ export class Network {
     address[0] = ((address[0] ?? 0) & 0xfc) | 2;
     return address;
   }
-}
-
-/** PACKET_* of a frame that arrives at a device with this address. */
-function packetType(frame: Uint8Array, address: Uint8Array): number {
-  const to = frame.subarray(0, 6);
-  if (to.every((byte) => byte === 0xff)) return PACKET_BROADCAST;
-  if ((to[0] ?? 0) & 1) return PACKET_MULTICAST;
-  return to.every((byte, i) => byte === address[i]) ? PACKET_HOST : PACKET_OTHERHOST;
 }

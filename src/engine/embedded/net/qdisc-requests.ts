@@ -1,6 +1,4 @@
-import { SysError } from '../../../errors.ts';
 import { clsact, decodeQdisc, encodeQdisc, type Qdisc } from '../../../net/index.ts';
-import { errno } from '../../../uapi/errno.ts';
 import {
   NLM_F_CREATE,
   NLM_F_ECHO,
@@ -13,6 +11,7 @@ import {
 } from '../../../uapi/netlink.ts';
 import { Clsact } from '../hooks/clsact.ts';
 import type { Device } from './device.ts';
+import { fail } from './fail.ts';
 import type { Network } from './network.ts';
 import type { Reply, Request } from './rtnetlink.ts';
 
@@ -24,14 +23,18 @@ export function newQdisc({ network, flags, payload }: Request): Reply[] {
     fail('EOPNOTSUPP', 'the embedded kernel has no shared filter blocks yet');
   if (asked.parent !== TC_H_CLSACT) {
     // Queues are not simulated: there is nothing to put one into.
-    fail(asked.kind === 'clsact' || asked.kind === 'ingress' ? 'EOPNOTSUPP' : 'ENOENT', 'Specified qdisc kind is unknown');
+    fail(
+      asked.kind === 'clsact' || asked.kind === 'ingress' ? 'EOPNOTSUPP' : 'ENOENT',
+      'Specified qdisc kind is unknown',
+    );
   }
   const { qdisc } = device;
   if (qdisc) {
     if (asked.handle !== 0 && asked.handle !== TC_H_CLSACT_HANDLE && (flags & NLM_F_REPLACE) === 0)
       fail('EEXIST', 'NLM_F_REPLACE needed to override');
     if (flags & NLM_F_EXCL) fail('EEXIST', 'Exclusivity flag on, cannot modify');
-    if (asked.kind !== undefined && asked.kind !== qdisc.kind) fail('EINVAL', 'Invalid qdisc name: must match existing qdisc');
+    if (asked.kind !== undefined && asked.kind !== qdisc.kind)
+      fail('EINVAL', 'Invalid qdisc name: must match existing qdisc');
     if (asked.options !== undefined && asked.options.length > 0)
       fail('EINVAL', 'Change operation not supported by specified qdisc');
     return echo(flags, device, qdisc);
@@ -62,9 +65,7 @@ export function getQdisc({ network, payload }: Request): Reply[] {
 /** All devices, whatever the request names: Linux leaves it to the caller to choose. */
 export function dumpQdiscs({ network }: Request): Reply[] {
   return network.devices.flatMap((device) => [
-    ...(device.activated
-      ? [reply({ ifindex: device.ifindex, kind: 'noqueue', handle: 0, parent: TC_H_ROOT })]
-      : []),
+    ...(device.activated ? [reply({ ifindex: device.ifindex, kind: 'noqueue', handle: 0, parent: TC_H_ROOT })] : []),
     ...(device.qdisc ? [describe(device, device.qdisc)] : []),
   ]);
 }
@@ -75,7 +76,12 @@ function findQdisc(network: Network, asked: Qdisc): { device: Device; qdisc: Cls
   if (asked.parent === 0) {
     if (!qdisc || asked.handle !== TC_H_CLSACT_HANDLE) fail('ENOENT', 'Failed to find qdisc with specified handle');
   } else if (asked.parent !== TC_H_CLSACT) {
-    fail('ENOENT', asked.parent === TC_H_ROOT ? 'Cannot delete qdisc with handle of zero' : 'Failed to find qdisc with specified classid');
+    fail(
+      'ENOENT',
+      asked.parent === TC_H_ROOT
+        ? 'Cannot delete qdisc with handle of zero'
+        : 'Failed to find qdisc with specified classid',
+    );
   }
   // A device that had a qdisc keeps the place for one, whose handle is 0.
   if (qdisc === undefined) fail('ENOENT', 'Cannot find specified qdisc on specified device');
@@ -84,7 +90,8 @@ function findQdisc(network: Network, asked: Qdisc): { device: Device; qdisc: Cls
     fail('ENOENT', 'Cannot delete qdisc with handle of zero');
   }
   if (asked.handle !== 0 && asked.handle !== TC_H_CLSACT_HANDLE) fail('EINVAL', 'Invalid handle');
-  if (asked.kind !== undefined && asked.kind !== qdisc.kind) fail('EINVAL', 'Invalid qdisc name: must match existing qdisc');
+  if (asked.kind !== undefined && asked.kind !== qdisc.kind)
+    fail('EINVAL', 'Invalid qdisc name: must match existing qdisc');
   return { device, qdisc };
 }
 
@@ -98,8 +105,4 @@ function describe(device: Device, qdisc: Clsact): Reply {
 
 function reply(qdisc: Qdisc): Reply {
   return { type: RTM_NEWQDISC, payload: encodeQdisc(qdisc) };
-}
-
-function fail(code: 'EEXIST' | 'EINVAL' | 'ENODEV' | 'ENOENT' | 'EOPNOTSUPP', text?: string): never {
-  throw new SysError(errno[code], 'netlink', text === undefined ? {} : { detail: text });
 }

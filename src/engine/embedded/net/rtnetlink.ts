@@ -85,7 +85,13 @@ function answer(network: Network, process: Process, message: NetlinkMessage): Ui
         detail: `the embedded kernel does not answer rtnetlink messages of type ${nlmsgTypeName(type)} yet`,
       });
     const replies = handler({ network, process, flags, payload }).map((reply) =>
-      encodeMessage({ type: reply.type, flags: isDump ? NLM_F_MULTI : 0, seq: message.seq, pid: message.pid, payload: reply.payload }),
+      encodeMessage({
+        type: reply.type,
+        flags: isDump ? NLM_F_MULTI : 0,
+        seq: message.seq,
+        pid: message.pid,
+        payload: reply.payload,
+      }),
     );
     return joined([...replies, isDump ? encodeDone(message) : encodeAck(message, { errno: 0 })]);
   } catch (error) {

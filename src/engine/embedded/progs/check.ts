@@ -10,7 +10,7 @@ import {
   programProblem,
 } from '../../../isa/index.ts';
 import { HELPERS, helperFunction } from '../../../uapi/helpers.ts';
-import { HELPER_BY_ID } from '../helpers/index.ts';
+import { HELPER_BY_ID } from '../helpers/table.ts';
 import type { ProgType } from './prog-type.ts';
 import { type Rejection, reject } from './rejection.ts';
 
@@ -107,7 +107,10 @@ function checkCall({ opcode, src, off, imm }: Insn, type: ProgType, gpl: boolean
     case 'ld_ind':
       return type.packetLoads ? undefined : reject('BPF_LD_[ABS|IND] instructions not allowed for this program type');
     case 'alu':
-      return operation.op === 'mov' && operation.bits === 64 && operation.source === 'reg' && off === BPF_ADDR_SPACE_CAST
+      return operation.op === 'mov' &&
+        operation.bits === 64 &&
+        operation.source === 'reg' &&
+        off === BPF_ADDR_SPACE_CAST
         ? reject('addr_space_cast insn can only be used in a program that has an associated arena')
         : undefined;
     case 'call':

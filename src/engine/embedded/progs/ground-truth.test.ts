@@ -5,9 +5,9 @@ import { fromHex } from '../../../bytes/hex.ts';
 import { decodeInsns } from '../../../isa/index.ts';
 import { type ProgType, progTypeNumber } from '../../../uapi/bpf.ts';
 import { checkShape, checkUse } from './check.ts';
-import { PROG_TYPE_BY_NUMBER } from './index.ts';
 import { isGplCompatible } from './license.ts';
 import type { Rejection } from './rejection.ts';
+import { PROG_TYPE_BY_NUMBER } from './table.ts';
 
 /** Programs with the verdict of Linux 6.18, kept beside the repository because they are other people's. */
 const directory = resolve(import.meta.dirname, '../../../../../shared/vectors/verifier');

@@ -29,7 +29,12 @@ export function writeLog({ level, size, buffer }: LogRequest, text: string): num
   const bytes = new TextEncoder().encode(text);
   if (buffer !== undefined && size > 0) {
     const room = Math.min(size, buffer.length) - 1;
-    const kept = bytes.length <= room ? bytes : level & BPF_LOG_FIXED ? bytes.subarray(0, room) : bytes.subarray(-room || bytes.length);
+    const kept =
+      bytes.length <= room
+        ? bytes
+        : level & BPF_LOG_FIXED
+          ? bytes.subarray(0, room)
+          : bytes.subarray(-room || bytes.length);
     buffer.set(kept);
     buffer[kept.length] = 0;
   }

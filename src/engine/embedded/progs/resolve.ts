@@ -9,6 +9,7 @@ import {
   type Insn,
   LD_IMM64,
 } from '../../../isa/index.ts';
+import { mapTypeNumber } from '../../../uapi/bpf.ts';
 import { errno } from '../../../uapi/errno.ts';
 import type { BpfMap } from '../maps/map.ts';
 import { type Rejection, reject } from './rejection.ts';
@@ -87,9 +88,10 @@ function valueAddress(map: BpfMap, offset: number): number | Rejection {
   if (offset >= BPF_MAX_VAR_OFF) return reject(`direct value offset of ${offset} is not allowed`);
   const address = map.directValue(offset);
   if (address >= 0) return address + offset;
-  return -address === errno.EINVAL && map.attr.type !== BPF_MAP_TYPE_ARRAY
+  return -address === errno.EINVAL && map.attr.type !== mapTypeNumber.array
     ? reject('no direct value access support for this map type')
-    : { errno: -address, message: `invalid access to map value pointer, value_size=${map.attr.valueSize} off=${offset}` };
+    : {
+        errno: -address,
+        message: `invalid access to map value pointer, value_size=${map.attr.valueSize} off=${offset}`,
+      };
 }
-
-const BPF_MAP_TYPE_ARRAY = 2;

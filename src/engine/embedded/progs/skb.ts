@@ -1,6 +1,7 @@
 import { ETH_P_ALL } from '../../../uapi/netlink.ts';
+import { swap16 } from '../interp/arith.ts';
 import type { LinearMemory } from '../memory.ts';
-import { ETH_HLEN, type Redirect } from './packet.ts';
+import { ETH_HLEN, frameProtocol, type Redirect } from './frame.ts';
 
 /** `struct __sk_buff` of Linux 6.18: offset of each field that is filled or read here. Those of a socket stay 0. */
 // biome-ignore format: aligned table
@@ -21,11 +22,6 @@ type U32Field =
   | 'wire_len'
   | 'gso_segs'
   | 'gso_size';
-
-export const PACKET_HOST = 0;
-export const PACKET_BROADCAST = 1;
-export const PACKET_MULTICAST = 2;
-export const PACKET_OTHERHOST = 3;
 
 /** So that a program whose view starts at the network header can still read the link header before it. */
 const HEADROOM = 64;
@@ -176,21 +172,10 @@ export class Skb {
   }
 }
 
-/** ETH_P_* of the frame at `at`, as the receiving side reads it: a length instead of a type means IEEE 802. */
-function frameProtocol(bytes: Uint8Array, at: number): number {
-  const type = ((bytes[at + 12] ?? 0) << 8) | (bytes[at + 13] ?? 0);
-  if (type >= 0x600) return type;
-  return bytes[at + 14] === 0xff && bytes[at + 15] === 0xff ? 0x0001 : 0x0004;
-}
-
 function hashFlow(frame: Uint8Array, network: number): number {
   const version = (frame[network] ?? 0) >> 4;
   const [from, to] = version === 4 ? [12, 24] : version === 6 ? [8, 44] : [-network, 0];
   let hash = 0x811c9dc5; // FNV-1a
   for (const byte of frame.subarray(network + from, network + to)) hash = Math.imul(hash ^ byte, 0x01000193);
   return hash >>> 0;
-}
-
-function swap16(n: number): number {
-  return ((n & 0xff) << 8) | ((n >> 8) & 0xff);
 }

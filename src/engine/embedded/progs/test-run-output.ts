@@ -10,7 +10,10 @@ const MAX_MILLISECONDS = 10_000;
 const RUNS_PER_LOOK = 256;
 
 /** Runs once, or `repeat` times, and says how long one run took on average: ns, 32 bits. Stops at a fault. -EINTR after ten seconds. */
-export function repeatRun(repeat: number | undefined, run: () => Verdict): { verdict: Verdict; duration: number } | number {
+export function repeatRun(
+  repeat: number | undefined,
+  run: () => Verdict,
+): { verdict: Verdict; duration: number } | number {
   const times = Math.max(1, repeat ?? 1);
   // The real clock, also where the machine's own is moved by hand.
   const start = performance.now();

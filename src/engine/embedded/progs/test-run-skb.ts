@@ -1,15 +1,16 @@
 import { errno } from '../../../uapi/errno.ts';
 import { ETH_P_IP, ETH_P_IPV6 } from '../../../uapi/netlink.ts';
 import { interpreterOf } from '../interp/interpreter.ts';
-import { ETH_HLEN } from './packet.ts';
+import { ETH_HLEN, packetType } from './frame.ts';
 import type { BpfProg } from './prog.ts';
 import type { ProgType } from './prog-type.ts';
-import { PACKET_BROADCAST, PACKET_HOST, PACKET_MULTICAST, PACKET_OTHERHOST, SK_BUFF, SK_BUFF_SIZE, Skb } from './skb.ts';
+import { SK_BUFF, SK_BUFF_SIZE, Skb } from './skb.ts';
 import { finishContext, finishData, readContext, repeatRun, type TestRunAttr } from './test-run-output.ts';
 
 /** The largest frame: a page without the room that the kernel keeps before and behind it. */
 const MAX_DATA = 4096 - 64 - 320;
 const LOOPBACK = 1;
+const LOOPBACK_ADDRESS = new Uint8Array(6);
 const MAX_SEGMENTS = 0xffff;
 const MAX_WIRE_LENGTH = 65536;
 /** What a frame that says that it carries IP has to have after its Ethernet header. Bytes. */
@@ -46,9 +47,9 @@ export function testRunSkb(prog: BpfProg, type: ProgType, attr: TestRunAttr): nu
   const frame = data.slice(0, size);
   const skb = Skb.create(machine.memory, {
     frame,
-    ifindex: ifindex > LOOPBACK ? ifindex : LOOPBACK,
+    ifindex: Math.max(ifindex, LOOPBACK),
     ingressIfindex: given?.getUint32(SK_BUFF.ingress_ifindex, true) ?? 0,
-    pktType: packetType(frame),
+    pktType: packetType(frame, LOOPBACK_ADDRESS),
   });
   if (skb === undefined) return -errno.ENOMEM;
   try {
@@ -101,12 +102,4 @@ function resultingContext(skb: Skb, given: Uint8Array): Uint8Array {
   view.setUint32(SK_BUFF.ifindex, skb.ifindex, true);
   view.setUint32(SK_BUFF.ingress_ifindex, skb.ingressIfindex, true);
   return context;
-}
-
-/** As the loopback device, whose address is zero, sees the frame. */
-function packetType(frame: Uint8Array): number {
-  const to = frame.subarray(0, 6);
-  if (to.every((byte) => byte === 0xff)) return PACKET_BROADCAST;
-  if ((to[0] ?? 0) & 1) return PACKET_MULTICAST;
-  return to.every((byte) => byte === 0) ? PACKET_HOST : PACKET_OTHERHOST;
 }

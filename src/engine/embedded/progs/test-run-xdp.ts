@@ -1,6 +1,6 @@
 import { errno } from '../../../uapi/errno.ts';
 import { interpreterOf } from '../interp/interpreter.ts';
-import { ETH_HLEN } from './packet.ts';
+import { ETH_HLEN } from './frame.ts';
 import type { BpfProg } from './prog.ts';
 import { finishContext, finishData, readContext, repeatRun, type TestRunAttr } from './test-run-output.ts';
 import { XDP_FRAME_SIZE, XDP_MAX_FRAME, XDP_MD, XDP_MD_SIZE, XDP_PACKET_HEADROOM, XdpBuff } from './xdp-buff.ts';

@@ -1,5 +1,5 @@
 import type { LinearMemory } from '../memory.ts';
-import { ETH_HLEN, type Redirect } from './packet.ts';
+import { ETH_HLEN, type Redirect } from './frame.ts';
 
 /** `struct xdp_md`: offset of each field. `data`, `data_end` and `data_meta` are addresses. */
 // biome-ignore format: aligned table

@@ -17,7 +17,6 @@ import type { BtfObject } from '../btf-object.ts';
 import { ProgArray } from '../maps/prog-array.ts';
 import type { Process } from '../process.ts';
 import { checkShape, checkUse, countSubprograms } from '../progs/check.ts';
-import { PROG_TYPE_BY_NUMBER } from '../progs/index.ts';
 import { type Records, readRecords } from '../progs/info-records.ts';
 import { isGplCompatible } from '../progs/license.ts';
 import { checkLogRequest, type LogRequest, writeLog } from '../progs/load-log.ts';
@@ -25,6 +24,7 @@ import { BpfProg } from '../progs/prog.ts';
 import type { ProgType } from '../progs/prog-type.ts';
 import type { Rejection } from '../progs/rejection.ts';
 import { type Resolved, resolveMaps } from '../progs/resolve.ts';
+import { PROG_TYPE_BY_NUMBER } from '../progs/table.ts';
 
 type Attr = BpfAttr<'BPF_PROG_LOAD'>;
 
@@ -112,7 +112,13 @@ interface Checked {
 }
 
 /** What stands where the verifier will come; see progs/check.ts. */
-function check(process: Process, attr: Attr, type: ProgType, insns: readonly Insn[], gpl: boolean): Checked | Rejection {
+function check(
+  process: Process,
+  attr: Attr,
+  type: ProgType,
+  insns: readonly Insn[],
+  gpl: boolean,
+): Checked | Rejection {
   const misshapen = checkShape(insns);
   if (misshapen !== undefined) return misshapen;
 
@@ -144,7 +150,9 @@ function check(process: Process, attr: Attr, type: ProgType, insns: readonly Ins
 function progBtf(process: Process, attr: Attr): BtfObject | Rejection | undefined {
   if (!attr.func_info_cnt && !attr.line_info_cnt) return undefined;
   const btf = process.btf(attr.prog_btf_fd ?? 0);
-  return typeof btf === 'number' ? { errno: -btf, message: `fd ${attr.prog_btf_fd ?? 0} is not pointing to valid BTF` } : btf;
+  return typeof btf === 'number'
+    ? { errno: -btf, message: `fd ${attr.prog_btf_fd ?? 0} is not pointing to valid BTF` }
+    : btf;
 }
 
 function countInsns(insns: readonly Insn[]): number {

@@ -1,6 +1,6 @@
 import { errno } from '../../../uapi/errno.ts';
 import type { Process } from '../process.ts';
-import { PROG_TYPE_BY_NUMBER } from '../progs/index.ts';
+import { PROG_TYPE_BY_NUMBER } from '../progs/table.ts';
 import type { TestRunAttr } from '../progs/test-run-output.ts';
 import { testRunSkb } from '../progs/test-run-skb.ts';
 import { testRunXdp } from '../progs/test-run-xdp.ts';

@@ -1,0 +1,69 @@
+import { roundUp } from '../../../bytes/round.ts';
+import { errno } from '../../../uapi/errno.ts';
+import { MAP_HEADER_SIZE, type MapAttr } from './map.ts';
+
+// Offsets in an element; see the picture at HashMap.
+export const NEXT = 0;
+export const HASH = 4;
+export const KEY = 8;
+
+/** Bytes of Linux's structs, for the memlock figure: htab without buckets, a bucket, an element without key and value. */
+const OVERHEAD = 896;
+const BUCKET = 16;
+const ELEMENT = 48;
+/** Key and value together stay below what kmalloc gives. */
+const MAX_ELEMENT = 4 * 1024 * 1024 - ELEMENT;
+const MAX_BUCKETS = 2 ** 28 - 1;
+
+/** How a hash map lies in linear memory. */
+export interface Layout {
+  /** A power of two. */
+  readonly buckets: number;
+  /** Bytes of an element: its two words, key and values. */
+  readonly element: number;
+  readonly valueOffset: number;
+  /** Values of an element: 1, or one for each CPU. */
+  readonly values: number;
+  /** Bytes from one value to the next. */
+  readonly stride: number;
+  /** Whether a new value takes a new element; else it is written over the old one. */
+  readonly replaces: boolean;
+  /** Elements that have a place from the start; 0 with BPF_F_NO_PREALLOC. */
+  readonly places: number;
+  /** Bytes of it all. */
+  readonly size: number;
+}
+
+export function layOut(
+  { keySize, valueSize, maxEntries }: MapAttr,
+  places: number,
+  values: number,
+  replaces = values === 1,
+): Layout {
+  const buckets = bucketCount(maxEntries);
+  const valueOffset = KEY + roundUp(keySize, 8);
+  const stride = roundUp(valueSize, 8);
+  const element = valueOffset + stride * values;
+  const size = MAP_HEADER_SIZE + roundUp(4 * buckets, 8) + element * places;
+  return { buckets, element, valueOffset, values, stride, replaces, places, size };
+}
+
+/** The sizes that all kinds of hash have to have. */
+export function checkHashSizes({ keySize, valueSize, maxEntries }: MapAttr): number {
+  if (keySize === 0 || valueSize === 0 || maxEntries === 0) return -errno.EINVAL;
+  return keySize + valueSize >= MAX_ELEMENT || bucketCount(maxEntries) > MAX_BUCKETS ? -errno.E2BIG : 0;
+}
+
+function bucketCount(maxEntries: number): number {
+  return 2 ** Math.ceil(Math.log2(maxEntries));
+}
+
+/** The memlock figure of a hash map that has `elements` elements. */
+export function hashMemory({ keySize }: MapAttr, layout: Layout, elements: number, cpus: number): number {
+  const base = OVERHEAD + BUCKET * layout.buckets;
+  const element = ELEMENT + roundUp(keySize, 8);
+  if (layout.values > 1) return base + (element + 8 + layout.stride * cpus) * elements;
+  // Where a new value takes a new element, each CPU has a pointer to its spare one.
+  const spare = layout.replaces && layout.places > 0 ? 8 * cpus : 0;
+  return base + (element + layout.stride) * elements + spare;
+}

@@ -1,0 +1,33 @@
+/** Bytes of an Ethernet header: destination, source, protocol. */
+export const ETH_HLEN = 14;
+/** The longest frame that the embedded network carries. Bytes. */
+export const MAX_FRAME = 65535;
+
+/** Where bpf_redirect said that the packet shall go. */
+export interface Redirect {
+  readonly ifindex: number;
+  /** {@link BPF_F_INGRESS} or 0. */
+  readonly flags: number;
+}
+/** Into the device's ingress instead of out of it. */
+export const BPF_F_INGRESS = 1;
+
+export const PACKET_HOST = 0;
+export const PACKET_BROADCAST = 1;
+export const PACKET_MULTICAST = 2;
+export const PACKET_OTHERHOST = 3;
+
+/** PACKET_* of a frame that arrives at a device with this address. */
+export function packetType(frame: Uint8Array, address: Uint8Array): number {
+  const to = frame.subarray(0, 6);
+  if (to.every((byte) => byte === 0xff)) return PACKET_BROADCAST;
+  if ((to[0] ?? 0) & 1) return PACKET_MULTICAST;
+  return to.every((byte, i) => byte === address[i]) ? PACKET_HOST : PACKET_OTHERHOST;
+}
+
+/** ETH_P_* of the frame at `at`, as the receiving side reads it: a length instead of a type means IEEE 802. */
+export function frameProtocol(bytes: Uint8Array, at: number): number {
+  const type = ((bytes[at + 12] ?? 0) << 8) | (bytes[at + 13] ?? 0);
+  if (type >= 0x600) return type;
+  return bytes[at + 14] === 0xff && bytes[at + 15] === 0xff ? 0x0001 : 0x0004;
+}
