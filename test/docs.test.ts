@@ -81,3 +81,17 @@ it('npm run demo prints the shared map', () => {
   expect(stdout).toContain('ingress prints "map val: 4"');
   expect(stdout).toContain('map_sh[0] = 4');
 });
+
+it('the README shows what `skep plan` prints', () => {
+  const [block = ''] = blocks('README.md', 'console');
+  const [command = '', ...output] = block.trim().split('\n');
+  const { stdout } = spawnSync(
+    process.execPath,
+    [join(root, 'bin/skep'), '--kernel', 'inprocess', ...command.split(' ').slice(2)],
+    {
+      cwd: join(root, 'examples/cgroup'),
+      encoding: 'utf8',
+    },
+  );
+  expect(stdout.trim().split('\n')).toEqual(output);
+});

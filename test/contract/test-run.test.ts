@@ -228,6 +228,10 @@ describe.each(kernels)('BPF_PROG_TEST_RUN on %s', (_kernel, create) => {
     using bench = new Bench(create);
     expect(bench.result(bytecode(I.movReg(6, 1), { opcode: 0x30, imm: 0 }, I.exit), 'socket_filter', IPV4)).toBe(0x45);
     expect(bench.result(bytecode(I.movReg(6, 1), { opcode: 0x30, imm: 14 }, I.exit), 'sched_cls', IPV4)).toBe(0x45);
+    // Beyond the end the program returns 0.
+    expect(
+      bench.result(bytecode(I.movReg(6, 1), { opcode: 0x30, imm: 64 }, I.mov(0, 3), I.exit), 'sched_cls', IPV4),
+    ).toBe(0);
     const attr: Attr = { data_in: IPV4, data_size_in: 64, data_out: new Uint8Array(64), data_size_out: 64 };
     bench.run(bench.load(bytecode(I.mov(0, 1), I.exit), 'cgroup_skb'), attr);
     expect(attr.data_out).toEqual(Uint8Array.from(IPV4, (byte, i) => (i < 14 ? 0 : byte)));

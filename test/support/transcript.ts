@@ -32,6 +32,7 @@ export class Transcript {
         .replace(/xlated \d+B {2}(not jited|jited \d+B)/g, 'xlated SIZE  CODE')
         .replace(/memlock \d+B/g, 'memlock SIZE')
         .replace(/ jited $/gm, ' ')
+        .replace(/owner (not )?jited/g, 'owner CODE')
         .replace(/duration( \(average\))?: \d+ns/g, 'duration: TIME')
     );
   }

@@ -10,7 +10,7 @@ function now(env: HelperEnv): number {
 export const ktime_get_ns = helper({
   id: 5,
   name: 'ktime_get_ns',
-  gplOnly: false,
+
   args: [],
   returns: 'u64',
   call: now,

@@ -2,8 +2,8 @@ import { errno } from '../../../uapi/errno.ts';
 import { formatPrintk } from './format.ts';
 import { helper } from './helper.ts';
 
-/** Arguments after the format. */
-const MAX_ARGS = 3;
+/** The register of the first value after the format and its size. */
+const FIRST_VALUE = 3;
 
 /** The result is the length of the text, or -EINVAL for a format that bpf_trace_printk does not take. */
 export const trace_printk = helper({
@@ -13,7 +13,7 @@ export const trace_printk = helper({
   args: ['mem', 'mem_size', 'anything', 'anything', 'anything'],
   returns: 'integer',
   call(env, format, size, ...args) {
-    const values = args.map((low, i) => (BigInt(env.high[i + MAX_ARGS] ?? 0) << 32n) | BigInt(low >>> 0));
+    const values = args.map((low, i) => (BigInt(env.high[i + FIRST_VALUE] ?? 0) << 32n) | BigInt(low >>> 0));
     const text = formatPrintk(env.memory.u8.subarray(format, format + size), values, (address) =>
       readString(env.memory, address),
     );

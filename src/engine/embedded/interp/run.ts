@@ -2,7 +2,7 @@ import type { Helper, HelperEnv } from '../helpers/helper.ts';
 import type { Machine } from '../machine.ts';
 import type { BpfMap } from '../maps/map.ts';
 import { ProgArray } from '../maps/prog-array.ts';
-import type { LinearMemory } from '../memory.ts';
+import { type LinearMemory, NULL_PAGE } from '../memory.ts';
 import type { Packet } from '../progs/packet.ts';
 import type { BpfProg } from '../progs/prog.ts';
 import { Divider, mulHigh, swap16, swap32 } from './arith.ts';
@@ -20,8 +20,6 @@ export const MAX_FRAMES = 8;
 export const MAX_TAIL_CALLS = 33;
 /** Times that a `may_goto` lets a function go on. */
 const MAX_LOOPS = 8 * 1024 * 1024;
-/** The first 64 KiB of the linear memory: never allocated, so that a null pointer is found out. */
-const NULL_PAGE = 0x10000;
 
 /** What one run works on. */
 export interface RunInput {
@@ -529,11 +527,8 @@ export class Run implements HelperEnv {
           // exit
           if (frame === 0) return low[0] ?? 0;
           frame--;
-          const caller = this.#restore(frame);
-          if (caller !== program) {
-            program = caller;
-            ({ code, dst, src, off, imm } = program);
-          }
+          program = this.#restore(frame);
+          ({ code, dst, src, off, imm } = program);
           pc = this.#returns[frame] ?? 0;
           continue;
         }
@@ -544,13 +539,16 @@ export class Run implements HelperEnv {
         case 0x50:
         case 0x48:
         case 0x40:
-          if (!this.#loadPacket(code[pc - 1] ?? 0, imm[pc - 1] ?? 0, b)) {
-            // The program ends here with 0, as if it had said so; that is no fault.
-            low[0] = 0;
-            high[0] = 0;
-            return 0;
-          }
+          if (this.#loadPacket(code[pc - 1] ?? 0, imm[pc - 1] ?? 0, b)) continue;
           if (this.fault !== undefined) return 0;
+          // Outside of the packet: the function exits with 0, and that is no fault.
+          low[0] = 0;
+          high[0] = 0;
+          if (frame === 0) return 0;
+          frame--;
+          program = this.#restore(frame);
+          ({ code, dst, src, off, imm } = program);
+          pc = this.#returns[frame] ?? 0;
           continue;
 
         default:
@@ -603,12 +601,12 @@ export class Run implements HelperEnv {
     return map instanceof ProgArray ? map.program((this.low[3] ?? 0) >>> 0) : undefined;
   }
 
-  /** False: outside the packet. r1 to r5 are lost in such a load, as in a call. */
+  /** False: outside of the packet, or a fault. */
   #loadPacket(opcode: number, offset: number, index: number): boolean {
     const { packet } = this;
     if (packet?.kind !== 'skb') {
       this.fail('this program type has no packet to load from');
-      return true;
+      return false;
     }
     const size = (opcode & 0x18) === 0x10 ? 1 : (opcode & 0x18) === 0x08 ? 2 : 4;
     const from = packet.absolute(opcode & 0x40 ? (offset + index) | 0 : offset, size);

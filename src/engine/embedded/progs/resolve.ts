@@ -11,6 +11,7 @@ import {
 } from '../../../isa/index.ts';
 import { mapTypeNumber } from '../../../uapi/bpf.ts';
 import { errno } from '../../../uapi/errno.ts';
+import type { BtfObject } from '../btf-object.ts';
 import type { BpfMap } from '../maps/map.ts';
 import { type Rejection, reject } from './rejection.ts';
 
@@ -32,11 +33,12 @@ export interface Resolved {
 export interface FdSource {
   /** The map of an fd, or -errno. */
   map(fd: number): BpfMap | number;
+  btf(fd: number): BtfObject | number;
 }
 
 /**
  * Replaces the fds in `ld_imm64` by what a program runs with. `fdArray`: what BPF_PSEUDO_MAP_IDX counts in; `bound`: fds of maps that the program
- * holds though no instruction names them.
+ * holds though no instruction names them; BTF may be among them.
  */
 export function resolveMaps(
   insns: readonly Insn[],
@@ -50,6 +52,7 @@ export function resolveMaps(
   for (const fd of bound) {
     const map = fds.map(fd);
     if (typeof map !== 'number') maps.add(map);
+    else if (typeof fds.btf(fd) === 'number') return reject(`fd ${fd} is not pointing to valid bpf_map or btf`);
   }
   for (let i = 0; i < insns.length; i++) {
     const insn = insns[i];

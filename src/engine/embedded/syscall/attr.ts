@@ -26,8 +26,9 @@ export function checkAttr<C extends BpfCmd>(cmd: C, attr: unknown): CheckedAttr<
     throw new SysError(errno.EFAULT, cmd, { detail: 'the attributes are no object' });
   }
   const given = attr as Readonly<Record<string, unknown>>; // any object can be asked for any name
-  const fields = attrFields(cmd).map(([name, kind]) => [name, checkField(cmd, name, kind, given[name])]);
-  return Object.fromEntries(fields) as CheckedAttr<C>; // built from the rows that the type is made of
+  const checked: Record<string, unknown> = {};
+  for (const [name, kind] of attrFields(cmd)) checked[name] = checkField(cmd, name, kind, given[name]);
+  return checked as CheckedAttr<C>; // built from the rows that the type is made of
 }
 
 /** Puts the numbers that the kernel answers with into the caller's object; a frozen one keeps what it has. */
