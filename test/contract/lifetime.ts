@@ -108,6 +108,7 @@ export const lifetimeRows: readonly Row[] = [
     const { array, prog, arrayId } = cycle(s);
     s.close(array);
     const again = s.own(s.kernel.bpf('BPF_MAP_GET_FD_BY_ID', { map_id: arrayId }));
+    // Linux empties it a moment later, and loses count of the map for ever if its last fd goes once more before that. So wait first.
     return [eventually(() => outcome(() => s.lookup(again, 0, 0n, 4)) === 'ENOENT'), s.text(`/proc/self/fdinfo/${again}`).includes('owner_prog_type:\t3'), s.progId(prog) > 0];
   }, [true, true, true]],
   ['a prog array is for programs of the kind of those that use it', (s) => {

@@ -9,6 +9,7 @@ export class BtfObject extends RefCounted {
   readonly bytes: Uint8Array;
   readonly btf: Btf;
 
+  /** The bytes have to be charged already. */
   constructor(machine: Machine, bytes: Uint8Array, btf: Btf) {
     super();
     this.machine = machine;
@@ -19,5 +20,6 @@ export class BtfObject extends RefCounted {
 
   protected override destroy(): void {
     this.machine.btfs.remove(this.id);
+    this.machine.uncharge(this.bytes.length);
   }
 }

@@ -25,6 +25,7 @@ export interface MachineOptions {
 const MAX_CPUS = 64;
 const DEFAULT_SEED = 0x5ceb;
 const ROOT_DEV = 1n;
+const MAX_CHARGED = 512 * 1024 * 1024;
 
 /** Everything of one embedded kernel that its processes share. */
 export class Machine {
@@ -49,6 +50,7 @@ export class Machine {
   /** Open fds of BPF_ENABLE_STATS: while there are any, run times and counts of programs are kept. */
   statsUsers = 0;
   readonly network: Network;
+  #charged = 0;
   readonly #mapsByAddress = new Map<number, BpfMap>();
   #lastPid = 0;
 
@@ -69,6 +71,22 @@ export class Machine {
   /** A new process: its own fds, the same maps, programs and files. */
   openProcess(): Process {
     return new Process(this, ++this.#lastPid);
+  }
+
+  /**
+   * Counts bytes that an object holds outside of the linear memory; false if all together would be more than 512 MiB, which callers answer with
+   * ENOMEM. {@link Machine.uncharge} takes them back.
+   */
+  charge(bytes: number): boolean {
+    if (this.#charged + bytes > MAX_CHARGED) return false;
+    this.#charged += bytes;
+    return true;
+  }
+  uncharge(bytes: number): void {
+    this.#charged -= bytes;
+  }
+  get charged(): number {
+    return this.#charged;
   }
 
   /** The map's id. `map.address` has to be known already. */

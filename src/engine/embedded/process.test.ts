@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { mapBtf } from '../../../test/contract/btf.ts';
 import { BpfError } from '../../errors.ts';
 import { BPF_COMMANDS, type BpfCmd } from '../../uapi/attr.ts';
 import type { Fd } from '../../uapi/fd.ts';
@@ -42,6 +43,23 @@ describe('processes', () => {
     expect(() => kernel.bpf('BPF_MAP_GET_FD_BY_ID', attr)).toThrow(code('EMFILE'));
     kernel.close(map);
     expect(kernel.bpf('BPF_MAP_GET_FD_BY_ID', attr)).toBe(map);
+  });
+
+  it('cannot fill the memory with names or BTF', () => {
+    const machine = new Machine();
+    using process = machine.openProcess();
+    process.mkdir('/sys/fs/bpf/d', 0o700);
+    for (let n = 1; n < 131072; n++) process.symlink('x', `/sys/fs/bpf/d/${n}`);
+    expect(() => process.mkdir('/sys/fs/bpf/more', 0o700)).toThrow(code('ENOSPC'));
+    process.unlink('/sys/fs/bpf/d/1');
+    process.mkdir('/sys/fs/bpf/more', 0o700);
+
+    expect(machine.charge(512 * 1024 * 1024)).toBe(true);
+    const btf = mapBtf();
+    expect(() => process.bpf('BPF_BTF_LOAD', { btf, btf_size: btf.length })).toThrow(code('ENOMEM'));
+    machine.uncharge(512 * 1024 * 1024);
+    process.close(process.bpf('BPF_BTF_LOAD', { btf, btf_size: btf.length }));
+    expect(machine.charged).toBe(0);
   });
 
   it('says which map types there are', () => {

@@ -6,6 +6,8 @@ import { Directory, type FileSystem, type Inode, type Pinned } from './inode.ts'
 /** Nobody changes the umask of a process here. */
 const UMASK = 0o022;
 const STICKY = 0o1000;
+/** Of one file system: no caller can fill the memory of all with names. */
+const MAX_INODES = 131072;
 
 interface Rules {
   readonly type: 'bpf' | 'tmpfs';
@@ -43,6 +45,7 @@ class MemoryFileSystem implements FileSystem {
   readonly options: string;
   readonly root: Directory;
   #lastIno = 0n;
+  #inodes = 0;
 
   constructor(rules: Rules, dev: bigint, options: string, mode: number) {
     this.type = rules.type;
@@ -55,16 +58,25 @@ class MemoryFileSystem implements FileSystem {
   newIno(): bigint {
     return ++this.#lastIno;
   }
+
+  get full(): boolean {
+    return this.#inodes >= MAX_INODES;
+  }
+  count(change: 1 | -1): void {
+    this.#inodes += change;
+  }
 }
 
 class MemoryDirectory extends Directory {
   readonly #rules: Rules;
+  readonly #store: MemoryFileSystem;
   readonly #children = new Map<string, Inode>();
   #subdirectories = 0;
 
-  constructor(fs: FileSystem, parent: Directory | undefined, mode: number, rules: Rules) {
+  constructor(fs: MemoryFileSystem, parent: Directory | undefined, mode: number, rules: Rules) {
     super(fs, parent, mode);
     this.#rules = rules;
+    this.#store = fs;
   }
 
   lookup(name: string): Inode | number {
@@ -78,16 +90,19 @@ class MemoryDirectory extends Directory {
   }
 
   override mkdir(name: string, mode: number): number {
+    if (this.#store.full) return -errno.ENOSPC;
     const permissions = mode & (0o777 | STICKY) & ~UMASK;
-    return this.#add(name, new MemoryDirectory(this.fs, this, S_IFDIR | permissions, this.#rules));
+    return this.#add(name, new MemoryDirectory(this.#store, this, S_IFDIR | permissions, this.#rules));
   }
 
   override symlink(name: string, target: string): number {
+    if (this.#store.full) return -errno.ENOSPC;
     return this.#add(name, { kind: 'symlink', fs: this.fs, ino: this.fs.newIno(), mode: S_IFLNK | 0o777, target });
   }
 
   override pin(name: string, object: Pinned): number {
     if (!this.#rules.pins) return -errno.EPERM;
+    if (this.#store.full) return -errno.ENOSPC;
     hold(object);
     const mode = S_IFREG | (0o600 & ~UMASK);
     return this.#add(name, { kind: 'pin', fs: this.fs, ino: this.fs.newIno(), mode, object });
@@ -123,12 +138,14 @@ class MemoryDirectory extends Directory {
 
   #add(name: string, inode: Inode): number {
     this.#children.set(name, inode);
+    this.#store.count(1);
     if (inode.kind === 'directory') this.#subdirectories++;
     return 0;
   }
 
   #detach(name: string, inode: Inode): void {
     this.#children.delete(name);
+    this.#store.count(-1);
     if (inode.kind === 'directory') this.#subdirectories--;
   }
 }

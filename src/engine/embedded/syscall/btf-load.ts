@@ -26,6 +26,7 @@ export function btfLoad(process: Process, attr: CheckedAttr<'BPF_BTF_LOAD'>): nu
   if (trueSize > 0) attr.btf_log_true_size = trueSize;
   if (log.buffer !== undefined && trueSize > log.size) return -errno.ENOSPC;
   if (typeof btf === 'string') return process.fail(isFromTheFuture(bytes) ? errno.ENOTSUPP : errno.EINVAL, btf);
+  if (!process.machine.charge(bytes.length)) return -errno.ENOMEM;
   return process.files.add({ kind: 'btf', btf: new BtfObject(process.machine, bytes, btf) });
 }
 
