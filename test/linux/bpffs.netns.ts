@@ -88,12 +88,19 @@ describe('the trace log', () => {
       insn_cnt: insns.length / 8,
       license: 'GPL',
     });
-    const ready = kernel.wait([log], { timeoutMs: 5000 });
-    kernel.bpf('BPF_PROG_TEST_RUN', { prog_fd: program, data_in: new Uint8Array(64), data_size_in: 64 });
-    expect(await ready).toEqual([log]);
     const buffer = new Uint8Array(4096);
     let text = '';
-    while (!text.includes('hi 7')) text += new TextDecoder().decode(buffer.subarray(0, kernel.read(log, buffer)));
+    // The log is the machine's: another reader may be faster, so say it again until it is ours.
+    for (let tries = 0; tries < 20 && !text.includes('hi 7'); tries++) {
+      const ready = kernel.wait([log], { timeoutMs: 5000 });
+      kernel.bpf('BPF_PROG_TEST_RUN', { prog_fd: program, data_in: new Uint8Array(64), data_size_in: 64 });
+      expect(await ready).toEqual([log]);
+      try {
+        text += new TextDecoder().decode(buffer.subarray(0, kernel.read(log, buffer)));
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'EAGAIN' });
+      }
+    }
     // task-pid, [cpu], flags, seconds since boot, function, text
     expect(text).toMatch(/^ *\S.*-\d+ +\[\d{3}\] \S{4,5} +\d+\.\d{6}: bpf_trace_printk: hi 7$/m);
     kernel.close(program);
