@@ -35,6 +35,9 @@ build test/objects/types.c test/objects/types.o
 build test/objects/swap.c test/objects/swap.o
 build test/objects/tail.c test/objects/tail.o
 build test/objects/slots.c test/objects/slots.o
+build test/objects/core.c test/objects/core.o
+build test/objects/core_live.c test/objects/core_live.o
+build test/objects/core_target.c test/objects/core_target.o
 build test/objects/hidden.c test/objects/hidden.o
 build test/objects/loops.c test/objects/loops.o -mcpu=v4
 build test/objects/calls.c test/objects/calls_v1.o -mcpu=v1

@@ -1,23 +1,14 @@
 import { Cursor } from '../bytes/cursor.ts';
 import { cString } from '../bytes/struct.ts';
 import { ObjectError } from '../errors.ts';
+import { MAX_NAME, NameIndex } from './name-index.ts';
 import { BTF_KINDS, type BtfKind, type BtfType } from './types.ts';
 
 const BTF_MAGIC = 0xeb9f;
 const HEADER_SIZE = 24;
 /** References that may be followed from one type to the next; the kernel allows 32 and real chains are shorter. */
 export const MAX_RESOLVE = 32;
-/** Characters of a name: the kernel's KSYM_NAME_LEN. */
-const MAX_NAME = 512;
-/** Characters of all names together: records may share their names, and so multiply. That of vmlinux are 2 million. */
-const MAX_NAMES = 1 << 26;
 const VOID: BtfType = { kind: 'void', name: '' };
-
-/** Types by name. */
-interface Index {
-  readonly ids: Map<string, number[]>;
-  readonly first: { [K in BtfKind]?: Map<string, number> };
-}
 
 interface Layout {
   readonly littleEndian: boolean;
@@ -36,12 +27,13 @@ export class Btf {
   readonly littleEndian: boolean;
   readonly base: Btf | undefined;
   readonly #layout: Layout;
+  readonly #view: DataView;
   /** Of each type, where its record starts. Index 0 is the first id of this BTF. */
   readonly #offsets: Uint32Array;
   readonly #firstId: number;
   readonly #firstString: number;
   readonly #decoded = new Map<number, BtfType>();
-  #index: Index | undefined;
+  #index: NameIndex | undefined;
 
   /** Use {@link parseBtf}. */
   constructor(bytes: Uint8Array, layout: Layout, offsets: Uint32Array, base: Btf | undefined) {
@@ -49,6 +41,7 @@ export class Btf {
     this.littleEndian = layout.littleEndian;
     this.base = base;
     this.#layout = layout;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#offsets = offsets;
     this.#firstId = base === undefined ? 1 : base.typeCount;
     this.#firstString = base === undefined ? 0 : base.stringsLength;
@@ -79,32 +72,39 @@ export class Btf {
 
   /** Ids of the types of one kind in this BTF (not in its base) and where their records start, in bytes. */
   *records(kind: BtfKind): Generator<readonly [id: number, offset: number]> {
-    const view = new DataView(this.bytes.buffer, this.bytes.byteOffset, this.bytes.byteLength);
     for (const [index, offset] of this.#offsets.entries()) {
-      if (kindOf(view.getUint32(offset + 4, this.littleEndian)) === kind) yield [this.#firstId + index, offset];
+      if (kindOf(this.#view.getUint32(offset + 4, this.littleEndian)) === kind) yield [this.#firstId + index, offset];
     }
   }
 
   /** The text at an offset of the string section, or the first `limit` characters of it. */
   string(offset: number, limit = Number.POSITIVE_INFINITY): string {
-    if (this.base !== undefined && offset < this.#firstString) return this.base.string(offset, limit);
-    const { strings, stringsEnd } = this.#layout;
-    const at = strings + offset - this.#firstString;
-    if (at >= stringsEnd || (at < strings && offset !== 0)) {
-      throw new ObjectError(`a name at 0x${offset.toString(16)} is outside the string section`, { section: '.BTF' });
-    }
-    return cString(this.bytes.subarray(at, Math.min(at + limit, stringsEnd)));
+    const holder = this.#holder(offset);
+    const at = holder.#stringPlace(offset);
+    return cString(holder.bytes.subarray(at, Math.min(at + limit, holder.#layout.stringsEnd)));
   }
 
   /** Ids of the types with this name, ascending. */
   named(name: string): readonly number[] {
-    const own = this.#names().ids.get(name) ?? [];
-    return this.base === undefined ? own : [...this.base.named(name), ...own];
+    return [...(this.base?.named(name) ?? []), ...this.#ids(this.#names().find(name))];
+  }
+
+  /** Ids of the types with this name, and of those with a flavour of it, `NAME___flavour`. */
+  flavours(name: string): readonly number[] {
+    const names = this.#names();
+    const own = [...this.#ids(names.find(name)), ...this.#ids(names.flavours(name))];
+    return [...(this.base?.flavours(name) ?? []), ...own];
   }
 
   /** The first type of this kind and name, or `undefined`. */
   find(kind: BtfKind, name: string): number | undefined {
-    return this.base?.find(kind, name) ?? this.#names().first[kind]?.get(name);
+    const inherited = this.base?.find(kind, name);
+    if (inherited !== undefined) return inherited;
+    for (const id of this.#ids(this.#names().find(name))) {
+      const offset = this.#offsets[id - this.#firstId] ?? 0;
+      if (kindOf(this.#view.getUint32(offset + 4, this.littleEndian)) === kind) return id;
+    }
+    return undefined;
   }
 
   /** The type behind typedefs and qualifiers. Throws ObjectError if they go in a circle. */
@@ -158,29 +158,32 @@ export class Btf {
     throw new ObjectError(`type ${id} nests more than ${MAX_RESOLVE} arrays, or goes in a circle`, { section: '.BTF' });
   }
 
-  #names(): Index {
-    if (this.#index !== undefined) return this.#index;
-    const index: Index = { ids: new Map(), first: {} };
-    const view = new DataView(this.bytes.buffer, this.bytes.byteOffset, this.bytes.byteLength);
-    let room = MAX_NAMES;
-    for (const [i, offset] of this.#offsets.entries()) {
-      const id = this.#firstId + i;
-      const name = this.#name(view.getUint32(offset, this.littleEndian));
-      if (name === '') continue;
-      room -= name.length;
-      if (room < 0)
-        throw new ObjectError(`the names of its types have more than ${MAX_NAMES} characters`, { section: '.BTF' });
-      const ids = index.ids.get(name);
-      if (ids === undefined) index.ids.set(name, [id]);
-      else ids.push(id);
-      const kind = kindOf(view.getUint32(offset + 4, this.littleEndian));
-      if (kind === undefined) continue;
-      index.first[kind] ??= new Map();
-      const first = index.first[kind];
-      if (!first.has(name)) first.set(name, id);
-    }
-    this.#index = index;
-    return index;
+  *#ids(records: Iterable<number>): Generator<number> {
+    for (const record of records) yield this.#firstId + record;
+  }
+
+  #names(): NameIndex {
+    this.#index ??= new NameIndex({
+      bytes: this.bytes,
+      littleEndian: this.littleEndian,
+      offsets: this.#offsets,
+      stringBytes: (name) => this.#holder(name).bytes,
+      stringStart: (name) => this.#holder(name).#stringPlace(name),
+    });
+    return this.#index;
+  }
+
+  /** This BTF, or the base that has the string at this offset. */
+  #holder(offset: number): Btf {
+    return this.base !== undefined && offset < this.#firstString ? this.base.#holder(offset) : this;
+  }
+
+  /** Where a string starts in `bytes`. */
+  #stringPlace(offset: number): number {
+    const { strings, stringsEnd } = this.#layout;
+    const at = strings + offset - this.#firstString;
+    if (at < stringsEnd && (at >= strings || offset === 0)) return at;
+    throw new ObjectError(`a name at 0x${offset.toString(16)} is outside the string section`, { section: '.BTF' });
   }
 
   /** The name of a type, member or parameter. */

@@ -1,7 +1,9 @@
 export { insnProblem, jumpTarget, type ProgramProblem, programProblem } from './check.ts';
 export { type FormatOptions, formatInsn } from './format.ts';
+export { formatLlvm, type LlvmOptions } from './format-llvm.ts';
 export { decodeInsn, decodeInsns, encodeInsns, INSN_SIZE, type Insn, insnSlots, ldImm64 } from './insn.ts';
 export * from './opcode.ts';
+export { type AssemblyOptions, parseAssembly } from './parse.ts';
 export {
   ALU_OPS,
   type AluOp,

@@ -1,3 +1,4 @@
+import { concatBytes } from '../bytes/plain.ts';
 import { SysError } from '../errors.ts';
 import type { Kernel } from '../sys/kernel.ts';
 import { O_RDONLY } from '../sys/kernel.ts';
@@ -43,22 +44,27 @@ export function* ids(kernel: Kernel, cmd: NextIdCmd): Generator<number> {
   }
 }
 
-/** A file of the kernel (procfs, sysfs), whole. At most 1 MiB. */
-export function readText(kernel: Kernel, path: string): string {
+/** A file of the kernel (procfs, sysfs), whole, but not more than `max` bytes. */
+export function readBytes(kernel: Kernel, path: string, max: number): Uint8Array {
   const fd = kernel.open(path, O_RDONLY);
   try {
-    let text = '';
-    const buffer = new Uint8Array(16384);
-    const decoder = new TextDecoder();
-    while (text.length < 1 << 20) {
-      const n = kernel.read(fd, buffer);
+    const chunks: Uint8Array[] = [];
+    for (let left = max; left > 0; ) {
+      const chunk = new Uint8Array(Math.min(left, 1 << 16));
+      const n = kernel.read(fd, chunk);
       if (n === 0) break;
-      text += decoder.decode(buffer.subarray(0, n), { stream: true });
+      chunks.push(chunk.subarray(0, n));
+      left -= n;
     }
-    return text;
+    return concatBytes(chunks);
   } finally {
     kernel.close(fd);
   }
+}
+
+/** As {@link readBytes}, at most 1 MiB, as text. */
+export function readText(kernel: Kernel, path: string): string {
+  return new TextDecoder().decode(readBytes(kernel, path, 1 << 20));
 }
 
 /** What /proc says of an open fd: `map_type`, `memlock`, `frozen`, … Empty where procfs is not there. */

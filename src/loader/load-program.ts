@@ -1,4 +1,6 @@
+import type { Btf } from '../btf/index.ts';
 import { BpfError, NotSupportedError, ObjectError, SysError, VerifierError } from '../errors.ts';
+import { type CoreRelocated, POISON, relocateCore } from '../object/core.ts';
 import type { ProgramSpec } from '../object/spec.ts';
 import type { Kernel } from '../sys/kernel.ts';
 import type { BpfAttr } from '../uapi/attr.ts';
@@ -11,6 +13,10 @@ export interface ProgramContext {
   readonly kernVersion: number;
   readonly btfFd: Fd | undefined;
   readonly logLevel: number;
+  /** The object's BTF. */
+  readonly localBtf: Btf | undefined;
+  /** The types that CO-RE relocations are worked out against; asked for only if there are any. */
+  targetBtf(): Btf;
   /** The fd of a map of the object, `undefined` if it was not made. */
   mapFd(name: string): Fd | undefined;
 }
@@ -23,7 +29,8 @@ export function loadProgram(kernel: Kernel, program: ProgramSpec, context: Progr
   if (program.unsupported !== undefined) {
     throw new NotSupportedError(`program ${program.name}: ${program.unsupported}; loading it`);
   }
-  const attr = programAttr(program, context);
+  const { insns, poisoned } = fitted(program, context);
+  const attr = programAttr(program, insns, context);
   if (context.logLevel === 0) {
     try {
       return kernel.bpf('BPF_PROG_LOAD', attr);
@@ -45,7 +52,7 @@ export function loadProgram(kernel: Kernel, program: ProgramSpec, context: Progr
       if (!(cause instanceof SysError)) throw cause;
       if (cause.code === 'ENOSPC') continue;
       const text = logText(log);
-      if (text !== '') throw new VerifierError(program.name, text, { cause });
+      if (text !== '') throw new VerifierError(program.name, explainPoison(text, poisoned), { cause });
       throw new SysError(cause.errno, cause.syscall, {
         what: `of program ${program.name} (${context.type})`,
         ...(cause.detail !== undefined && { detail: cause.detail }),
@@ -59,8 +66,28 @@ export function loadProgram(kernel: Kernel, program: ProgramSpec, context: Progr
   );
 }
 
-function programAttr(program: ProgramSpec, context: ProgramContext): BpfAttr<'BPF_PROG_LOAD'> {
-  const insns = new Uint8Array(program.insns);
+/** The instructions as this kernel's types want them. */
+function fitted(program: ProgramSpec, context: ProgramContext): CoreRelocated {
+  if (program.coreRelocations.length === 0 || context.localBtf === undefined) {
+    return { insns: new Uint8Array(program.insns), poisoned: new Map() };
+  }
+  return relocateCore(program, context.localBtf, context.targetBtf());
+}
+
+/** A poisoned instruction is a call of a helper that no kernel has; what it stood for says more. */
+function explainPoison(log: string, poisoned: ReadonlyMap<number, string>): string {
+  if (poisoned.size === 0 || !log.includes(`#${POISON}`)) return log;
+  const lines = log.split('\n').map((line) => {
+    const slot = /^(\d+): \(85\) call .*#195896080/.exec(line)?.[1];
+    const text = slot === undefined ? undefined : poisoned.get(Number(slot));
+    return text === undefined ? line : `${slot}: <invalid CO-RE relocation: this kernel has no ${text}>`;
+  });
+  const all = [...poisoned].map(([slot, text]) => `instruction ${slot}: ${text}`).join('; ');
+  const why = `the program reaches a CO-RE relocation that this kernel cannot answer (${all})`;
+  return `${lines.join('\n').trimEnd()}\n${why}\n`;
+}
+
+function programAttr(program: ProgramSpec, insns: Uint8Array, context: ProgramContext): BpfAttr<'BPF_PROG_LOAD'> {
   const view = new DataView(insns.buffer);
   for (const { insn, map } of program.references) {
     const fd = context.mapFd(map);

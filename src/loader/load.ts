@@ -1,3 +1,4 @@
+import type { Btf } from '../btf/index.ts';
 import { IncompatibleMapError, ObjectError, SysError, UsageError } from '../errors.ts';
 import type { MapSpec, ObjectSpec, ProgramSpec } from '../object/spec.ts';
 import type { Kernel } from '../sys/kernel.ts';
@@ -7,6 +8,7 @@ import type { Fd } from '../uapi/fd.ts';
 import { ensureBpffs, joinPath, preparePin } from './bpffs.ts';
 import { orUndefined, saying } from './calls.ts';
 import { createMap } from './create-map.ts';
+import { kernelBtf } from './kernel-btf.ts';
 import { loadProgram } from './load-program.ts';
 import { LoadedObject } from './loaded.ts';
 import { BpfMap, openMapFd } from './map.ts';
@@ -23,6 +25,8 @@ export interface LoadOptions extends ShareOptions {
   readonly type?: ProgType | undefined;
   /** `referenced` leaves out internal maps that no loaded program uses, as tc does. Default `all`, as libbpf. */
   readonly internalMaps?: 'all' | 'referenced' | undefined;
+  /** The types that CO-RE relocations are worked out against. Default: those of the kernel in use. */
+  readonly kernelBtf?: Btf | undefined;
   /** bpf(2) log_level of the first try, 0 to 15. A program that is refused is tried again with level 1 in any case. Default 0. */
   readonly logLevel?: number | undefined;
 }
@@ -72,6 +76,8 @@ function loadSpec(
           kernVersion: spec.kernVersion,
           btfFd,
           logLevel: options.logLevel ?? 0,
+          localBtf: spec.btf,
+          targetBtf: () => options.kernelBtf ?? kernelBtf(kernel),
           mapFd: (name) => maps.get(name)?.fd,
         });
         const handle = adopt(kernel, fd, true, () => new BpfProgram(kernel, fd));

@@ -1,9 +1,9 @@
-import type { InfoRecord, InfoTable } from '../btf/index.ts';
+import { type Btf, coreKind, type InfoRecord, type InfoTable } from '../btf/index.ts';
 import { concatBytes } from '../bytes/plain.ts';
 import { INSN_SIZE } from '../isa/index.ts';
 import type { CodeUnit } from './functions.ts';
-import { anyBetween, between, byOffset } from './range.ts';
-import type { InfoRecords } from './spec.ts';
+import { between, byOffset } from './range.ts';
+import type { CoreReference, InfoRecords } from './spec.ts';
 
 /** A function within linked code, which starts at this slot. */
 export interface Part {
@@ -38,9 +38,19 @@ function recordsOf(table: InfoTable, { section, offset, size }: CodeUnit): InfoR
   return between(table.sections.get(section.name) ?? [], offset, offset + size);
 }
 
-/** Whether there is a record about a function. */
-export function hasRecords(table: InfoTable, { section, offset, size }: CodeUnit): boolean {
-  return anyBetween(table.sections.get(section.name) ?? [], offset, offset + size);
+/** The CO-RE relocations of linked code. Throws ObjectError if a record makes no sense. */
+export function collectCore(table: InfoTable, btf: Btf, parts: readonly Part[]): CoreReference[] {
+  return parts.flatMap(({ unit, start }) =>
+    recordsOf(table, unit).map(({ offset, bytes }): CoreReference => {
+      const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+      return {
+        insn: start + (offset - unit.offset) / INSN_SIZE,
+        kind: coreKind(view.getUint32(12, true)),
+        typeId: view.getUint32(4, true),
+        access: btf.string(view.getUint32(8, true)),
+      };
+    }),
+  );
 }
 
 /** The kind of CO-RE relocation whose value the compiler has put in already. */

@@ -1,7 +1,9 @@
+export { type CoreRelocated, relocateCore } from './core.ts';
 export { findProgram } from './find.ts';
 export { parseObject } from './parse.ts';
 export { programTypeOf, type SectionRule, sectionRule } from './section.ts';
 export type {
+  CoreReference,
   InfoRecords,
   MapReference,
   MapSlot,

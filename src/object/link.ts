@@ -14,10 +14,10 @@ import {
   LD_IMM64,
   operationOf,
 } from '../isa/index.ts';
-import { collectInfo, hasRecords, isRealCore, type Part, sortTable } from './debug-info.ts';
+import { collectCore, collectInfo, isRealCore, type Part, sortTable } from './debug-info.ts';
 import { dataKind, isCode, type ObjectFile } from './file.ts';
 import type { CodeUnit } from './functions.ts';
-import type { InfoRecords, MapReference, MapSpec } from './spec.ts';
+import type { CoreReference, InfoRecords, MapReference, MapSpec } from './spec.ts';
 
 /** The code of one program with all that it calls, and what only a kernel can fill in. */
 export interface LinkedProgram {
@@ -25,6 +25,7 @@ export interface LinkedProgram {
   readonly references: readonly MapReference[];
   readonly funcInfo: InfoRecords | undefined;
   readonly lineInfo: InfoRecords | undefined;
+  readonly coreRelocations: readonly CoreReference[];
   /** Why this program cannot be loaded yet; `undefined` if it can. */
   readonly unsupported: string | undefined;
 }
@@ -118,7 +119,8 @@ export class Linker {
       funcInfo,
       // Without function information the kernel takes no line information.
       lineInfo: funcInfo && this.#collect(this.#lineInfo, parts, main),
-      unsupported: unsupported ?? this.#coreProblem(parts),
+      coreRelocations: this.#core(parts),
+      unsupported,
     };
   }
 
@@ -224,9 +226,11 @@ export class Linker {
     }
   }
 
-  #coreProblem(parts: readonly Part[]): string | undefined {
-    const found = parts.find(({ unit }) => this.#coreRelocations && hasRecords(this.#coreRelocations, unit));
-    return found && `function ${found.unit.name} has CO-RE relocations, which are not supported yet`;
+  #core(parts: readonly Part[]): CoreReference[] {
+    const { btf } = this.#file;
+    return btf === undefined || this.#coreRelocations === undefined
+      ? []
+      : collectCore(this.#coreRelocations, btf, parts);
   }
 
   #collect(table: InfoTable | undefined, parts: readonly Part[], main: CodeUnit): InfoRecords | undefined {

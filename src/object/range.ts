@@ -3,11 +3,6 @@ export function between<T extends { readonly offset: number }>(sorted: readonly 
   return sorted.slice(lowerBound(sorted, from), lowerBound(sorted, to));
 }
 
-/** Whether one of `sorted` has `from <= offset < to`. */
-export function anyBetween(sorted: readonly { readonly offset: number }[], from: number, to: number): boolean {
-  return lowerBound(sorted, from) < lowerBound(sorted, to);
-}
-
 /** `items` ascending by offset; those with the same one keep their order. */
 export function byOffset<T extends { readonly offset: number }>(items: readonly T[]): T[] {
   return [...items].sort((a, b) => a.offset - b.offset);

@@ -1,4 +1,5 @@
 import type { Btf } from '../btf/btf.ts';
+import type { CoreRelocation } from '../btf/core.ts';
 import type { AttachType, MapType, ProgType } from '../uapi/bpf.ts';
 
 /**
@@ -43,8 +44,16 @@ export interface ProgramSpec {
   /** For BPF_PROG_LOAD: records of `recordSize` bytes, `insn_off` already that of `insns`. `undefined` without .BTF.ext. */
   readonly funcInfo: InfoRecords | undefined;
   readonly lineInfo: InfoRecords | undefined;
-  /** A sentence if it needs something that skep does not have yet (CO-RE, externs): loading it throws NotSupportedError. */
+  /** What has to be fitted to the types of the kernel that runs it (CO-RE). */
+  readonly coreRelocations: readonly CoreReference[];
+  /** A sentence if it needs something that skep does not have yet (externs): loading it throws NotSupportedError. */
   readonly unsupported: string | undefined;
+}
+
+/** An instruction that depends on the kernel's types. */
+export interface CoreReference extends CoreRelocation {
+  /** Slot. */
+  readonly insn: number;
 }
 
 /** An `ld_imm64` that names a map, or a place within a map's value. */

@@ -1,0 +1,209 @@
+import { type Btf, formatRaw, parseBtf, printC, type RawType, rawJson } from '../../btf/index.ts';
+import { cString } from '../../bytes/struct.ts';
+import { parseElf } from '../../elf/index.ts';
+import { BpfError, ObjectError, UsageError } from '../../errors.ts';
+import { ids, orUndefined, saying } from '../../loader/calls.ts';
+import { btfBytes, listMaps, listPrograms, type MapInfo } from '../../loader/info.ts';
+import type { Kernel } from '../../sys/kernel.ts';
+import type { BtfId, Fd } from '../../uapi/fd.ts';
+import { bpfBtfInfo } from '../../uapi/info.ts';
+import { type Context, command } from '../command.ts';
+import { selectMap, selectProgram } from '../selectors.ts';
+import type { Words } from '../words.ts';
+
+/** What a kernel says of one BTF object, and who uses it. */
+interface BtfInfo {
+  readonly id: number;
+  /** `vmlinux` or the name of a module; empty for BTF that a user loaded. */
+  readonly name: string;
+  /** Bytes. */
+  readonly size: number;
+  /** Whether it is that of the kernel or of a module. */
+  readonly kernel: boolean;
+}
+
+interface BtfUse extends BtfInfo {
+  readonly programs: readonly number[];
+  readonly maps: readonly number[];
+}
+
+/** Bytes for the name of a BTF object: that of a module has 55 at most. */
+const NAME_SIZE = 64;
+/** Root types that one command may name, as with bpftool. */
+const MAX_ROOTS = 16;
+const ELF_MAGIC = 0x7f;
+/** Here the kernel shows the BTF of each module, which goes on where that of `vmlinux` ends. */
+const SYSFS = '/sys/kernel/btf/';
+
+export const btfShow = command<readonly BtfUse[]>({
+  path: ['btf', 'show'],
+  usage: '[id N]',
+  about: 'lists the type information that the kernel holds',
+  run({ kernel }, words) {
+    if (words.done) return uses(kernel, [...listBtf(kernel)]);
+    words.expect('id');
+    const id = words.number('the id of the BTF');
+    words.end();
+    return uses(kernel, [withBtf(kernel, id, (fd) => btfInfo(kernel, fd))]);
+  },
+  text: (list) => list.map(btfText).join('\n'),
+  json: (list) =>
+    list.map((btf) => ({
+      id: btf.id,
+      size: btf.size,
+      prog_ids: btf.programs,
+      map_ids: btf.maps,
+      kernel: btf.kernel,
+      name: btf.name === '' ? undefined : btf.name,
+    })),
+});
+
+function btfText(btf: BtfUse): string {
+  const name = btf.name === '' ? '<anon>' : btf.kernel ? `[${btf.name}]` : btf.name;
+  const programs = btf.programs.length === 0 ? '' : `  prog_ids ${btf.programs.join(',')}`;
+  const maps = btf.maps.length === 0 ? '' : `  map_ids ${btf.maps.join(',')}`;
+  return `${btf.id}: name ${name}  size ${btf.size}B${programs}${maps}`;
+}
+
+/** Every BTF object of the kernel, by growing id; those that vanish meanwhile are left out. */
+function* listBtf(kernel: Kernel): Generator<BtfInfo> {
+  for (const id of ids(kernel, 'BPF_BTF_GET_NEXT_ID')) {
+    const info = orUndefined('ENOENT', () => withBtf(kernel, id, (fd) => btfInfo(kernel, fd)));
+    if (info !== undefined) yield info;
+  }
+}
+
+function uses(kernel: Kernel, list: readonly BtfInfo[]): BtfUse[] {
+  const programs = [...listPrograms(kernel)];
+  const maps = [...listMaps(kernel)];
+  const idsOf = (users: readonly { readonly id: number; readonly btfId: BtfId | undefined }[], id: number) =>
+    users.filter((user) => user.btfId === id).map((user) => user.id);
+  return list.map((btf) => ({ ...btf, programs: idsOf(programs, btf.id), maps: idsOf(maps, btf.id) }));
+}
+
+function withBtf<T>(kernel: Kernel, id: number, use: (fd: Fd) => T): T {
+  const fd = saying(`id ${id}`, () => kernel.bpf('BPF_BTF_GET_FD_BY_ID', { btf_id: id }));
+  try {
+    return use(fd);
+  } finally {
+    kernel.close(fd);
+  }
+}
+
+function btfInfo(kernel: Kernel, fd: Fd): BtfInfo {
+  const name = new Uint8Array(NAME_SIZE);
+  const bytes = bpfBtfInfo.encode({ name_len: NAME_SIZE });
+  kernel.bpf('BPF_OBJ_GET_INFO_BY_FD', { bpf_fd: fd, info_len: bytes.length, info: bytes, arrays: { name } });
+  const info = bpfBtfInfo.decode(bytes);
+  return { id: info.id, name: cString(name), size: info.btf_size, kernel: info.kernel_btf !== 0 };
+}
+
+/** The types that a command is about. `roots`: only these, and for C what they need. */
+interface Dump {
+  readonly btf: Btf;
+  readonly roots: readonly number[] | undefined;
+  readonly format: 'raw' | 'c';
+}
+
+export const btfDump = command<Dump>({
+  path: ['btf', 'dump'],
+  usage: '{id N | prog PROG | map MAP [key | value | kv | all] | file FILE} [format {raw | c}] [root_id N]...',
+  about: 'prints types, as C or one by one',
+  run(context, words) {
+    const { btf, roots } = source(context, words);
+    const given: number[] = [];
+    let format: Dump['format'] = 'raw';
+    while (!words.done) {
+      if (words.expect('format', 'root_id') === 'format') {
+        // bpftool knows `unsorted` too; our order is always that of the ids.
+        format = words.expect('raw', 'c');
+        if (format === 'c') words.keyword('unsorted');
+      } else {
+        given.push(rootId(words, btf, given));
+      }
+    }
+    if (roots !== undefined && given.length > 0)
+      throw new UsageError("root_id does not go with the types of a map's key and value; add 'all' after the map");
+    return { btf, roots: given.length > 0 ? given : roots, format };
+  },
+  text: ({ btf, roots, format }) => {
+    if (format === 'c') return printC(btf, { roots });
+    const lines: string[] = [];
+    for (const id of roots ?? idsOf(btf)) lines.push(formatRaw(btf, id));
+    return lines.join('\n');
+  },
+  json: ({ btf, roots, format }) => {
+    if (format === 'c') throw new UsageError('types as C are no JSON: leave out --json, or ask for format raw');
+    const types: RawType[] = [];
+    for (const id of roots ?? idsOf(btf)) types.push(rawJson(btf, id));
+    return { types };
+  },
+});
+
+function rootId(words: Words, btf: Btf, known: readonly number[]): number {
+  const id = words.number('root_id', 1, btf.typeCount - 1);
+  if (known.includes(id)) throw new UsageError(`root_id ${id} is given twice`);
+  if (known.length >= MAX_ROOTS) throw new UsageError(`there are more than ${MAX_ROOTS} root_ids`);
+  return id;
+}
+
+/** Ids of a BTF's own types, without those of its base. */
+function* idsOf(btf: Btf): Generator<number> {
+  for (let id = btf.base?.typeCount ?? 1; id < btf.typeCount; id++) yield id;
+}
+
+function source(context: Context, words: Words): { btf: Btf; roots?: readonly number[] | undefined } {
+  switch (words.expect('id', 'prog', 'map', 'file')) {
+    case 'id':
+      return { btf: loadedBtf(context.kernel, words.number('the id of the BTF')) };
+    case 'prog': {
+      using program = selectProgram(context.kernel, words);
+      return { btf: loadedBtf(context.kernel, usedBy(program.info.btfId, `program ${program.id}`)) };
+    }
+    case 'map': {
+      using map = selectMap(context.kernel, words);
+      const btf = loadedBtf(context.kernel, usedBy(map.info.btfId, `map ${map.id}`));
+      return { btf, roots: mapRoots(words.keyword('key', 'value', 'kv', 'all') ?? 'kv', map.info) };
+    }
+    case 'file':
+      return { btf: fileBtf(context, words.next('the file with the types')) };
+  }
+}
+
+function usedBy(id: BtfId | undefined, user: string): BtfId {
+  if (id !== undefined) return id;
+  throw new BpfError('ENOENT', `${user} has no BTF: it was loaded without`);
+}
+
+function mapRoots(which: 'key' | 'value' | 'kv' | 'all', { keyTypeId, valueTypeId }: MapInfo): number[] | undefined {
+  if (which === 'all') return undefined;
+  const wanted = { key: [keyTypeId], value: [valueTypeId], kv: [keyTypeId, valueTypeId] }[which];
+  return [...new Set(wanted)].filter((id) => id !== 0);
+}
+
+/** The types of a BTF object that the kernel holds; those of a module go on from those of the kernel. */
+function loadedBtf(kernel: Kernel, id: number): Btf {
+  return withBtf(kernel, id, (fd) => {
+    const info = btfInfo(kernel, fd);
+    return parseBtf(btfBytes(kernel, fd), info.kernel && info.name !== 'vmlinux' ? vmlinux(kernel) : undefined);
+  });
+}
+
+function vmlinux(kernel: Kernel): Btf | undefined {
+  for (const info of listBtf(kernel)) {
+    if (info.kernel && info.name === 'vmlinux') return withBtf(kernel, info.id, (fd) => parseBtf(btfBytes(kernel, fd)));
+  }
+  return undefined;
+}
+
+/** The types in a file: an ELF object with a section .BTF, or BTF alone. */
+function fileBtf(context: Context, path: string): Btf {
+  const bytes = context.readFile(path);
+  if (bytes[0] === ELF_MAGIC) {
+    const section = parseElf(bytes).sections.find(({ name }) => name === '.BTF');
+    if (section === undefined) throw new ObjectError('there is no section .BTF; compile with -g', { file: path });
+    return parseBtf(section.data);
+  }
+  const module = path.startsWith(SYSFS) && path !== `${SYSFS}vmlinux`;
+  return parseBtf(bytes, module ? parseBtf(context.readFile(`${SYSFS}vmlinux`)) : undefined);
+}
