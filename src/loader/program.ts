@@ -66,7 +66,8 @@ export class BpfProgram implements Disposable {
     const ctxOut = new Uint8Array(ctx === undefined ? 0 : ctxSizeOut);
     const attr = {
       prog_fd: this.fd,
-      repeat,
+      // 0 means once, and is all that raw tracepoints and syscall programs take.
+      repeat: repeat === 1 ? 0 : repeat,
       retval: 0,
       duration: 0,
       data_size_in: data?.length ?? 0,
