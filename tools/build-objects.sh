@@ -30,6 +30,8 @@ build examples/classify/cls.bpf.c examples/classify/cls.bpf.o
 
 build test/objects/btf_maps.c test/objects/btf_maps.o
 build test/objects/calls.c test/objects/calls.o
+build test/objects/layout.c test/objects/layout_one.o
+build test/objects/layout.c test/objects/layout_other.o -DOTHER
 build test/objects/mixed.c test/objects/mixed.o
 build test/objects/types.c test/objects/types.o
 build test/objects/swap.c test/objects/swap.o

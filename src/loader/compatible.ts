@@ -1,8 +1,10 @@
+import { layoutDifference } from '../btf/index.ts';
 import type { MapDifference } from '../errors.ts';
-import type { MapSpec } from '../object/spec.ts';
+import type { MapSpec, ObjectSpec } from '../object/spec.ts';
 import type { MapType } from '../uapi/bpf.ts';
 import { BPF_F_RDONLY, BPF_F_RDONLY_PROG, BPF_F_WRONLY } from '../uapi/bpf.ts';
 import type { MapInfo } from './info.ts';
+import type { MapTypes } from './map.ts';
 
 /** What makes two maps the same to a program that was compiled for one of them. */
 export type MapShape = Pick<MapInfo, 'type' | 'keySize' | 'valueSize' | 'maxEntries' | 'flags' | 'mapExtra'>;
@@ -23,6 +25,30 @@ export function mapDifferences(wanted: MapSpec | MapShape, found: MapShape): Map
     { field: 'map_extra', wanted: wanted.mapExtra, found: found.mapExtra },
   ];
   return fields.filter((field) => field.wanted !== field.found);
+}
+
+/**
+ * Where keys and values of the same size mean something else to the object than to the map's maker, by the BTF of both; empty if one of them has none.
+ * No kernel compares this: two structs with the same size and other fields share a map without a word.
+ */
+export function layoutDifferences(
+  object: Pick<ObjectSpec, 'btf'>,
+  map: MapSpec,
+  found: MapTypes | undefined,
+): MapDifference[] {
+  const { btf } = object;
+  if (btf === undefined || found === undefined) return [];
+  const parts = [
+    ['key', map.keyTypeId, found.keyTypeId],
+    ['value', map.valueTypeId, found.valueTypeId],
+  ] as const;
+  return parts.flatMap(([part, wantedId, foundId]) => {
+    if (wantedId === 0 || foundId === 0) return [];
+    const different = layoutDifference(btf, wantedId, found.btf, foundId);
+    return different === undefined
+      ? []
+      : [{ field: `layout of ${part}${different.path}`, wanted: different.a, found: different.b }];
+  });
 }
 
 function hex(n: number): string {

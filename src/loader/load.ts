@@ -61,13 +61,14 @@ function loadSpec(
   options: LoadOptions,
   use: ((loaded: LoadedObject) => void) | undefined,
 ): LoadedObject {
-  checkShareOptions(spec, options);
+  checkShareOptions([spec], options);
   const programs = options.programs ?? spec.programs.filter((program) => program.autoload);
   const types = new Map(programs.map((program) => [program, programType(spec, program, options.type)]));
   return Transaction.run((transaction) => {
     const btfFd = loadBtf(kernel, spec);
     try {
-      const maps = new MapMaker(kernel, spec, options, btfFd, transaction).make(wantedMaps(spec, programs, options));
+      const maker = new MapMaker(kernel, spec, options, btfFd, transaction);
+      const maps = maker.make(wantedMaps(spec, programs, options));
       const loaded = new Map<ProgramSpec, BpfProgram>();
       for (const [program, type] of types) {
         const fd = loadProgram(kernel, program, {
@@ -86,7 +87,7 @@ function loadSpec(
         loaded.set(program, handle);
       }
       fillProgramArrays(spec, maps, loaded);
-      const object = new LoadedObject(spec, maps, loaded);
+      const object = new LoadedObject(spec, maps, loaded, maker.warnings);
       use?.(object);
       return object;
     } finally {
@@ -126,6 +127,8 @@ class MapMaker {
   readonly #btfFd: Fd | undefined;
   readonly #transaction: Transaction;
   readonly #maps = new Map<string, BpfMap>();
+  /** What is doubtful about maps that are shared all the same. Sentences. */
+  readonly warnings: string[] = [];
 
   constructor(kernel: Kernel, spec: ObjectSpec, options: LoadOptions, btfFd: Fd | undefined, transaction: Transaction) {
     this.#kernel = kernel;
@@ -150,6 +153,9 @@ class MapMaker {
     if (decision.kind === 'incompatible') throw new IncompatibleMapError(map.name, decision.where, decision.diff);
     if (decision.kind === 'reuse') {
       const { source } = decision;
+      for (const { field, wanted, found } of decision.warnings) {
+        this.warnings.push(`map ${map.name} is shared, but the ${field} is ${found} there and ${wanted} here`);
+      }
       if (source instanceof BpfMap) return this.#handle(map, source.fd, false);
       if ('fd' in source) return this.#handle(map, source.fd, false);
       return this.#handle(map, openMapFd(this.#kernel, source), true);

@@ -14,10 +14,18 @@ export class LoadedObject implements Disposable {
   readonly programs: Readonly<Record<string, BpfProgram>>;
   /** The live variables, read and written through the maps. Writing to `.rodata`, which is frozen, throws SysError EPERM. */
   readonly globals: Globals;
+  /** What is doubtful, e.g. a shared map whose values have another BTF layout. Sentences. */
+  readonly warnings: readonly string[];
   readonly #bySpec: ReadonlyMap<ProgramSpec, BpfProgram>;
 
-  constructor(spec: ObjectSpec, maps: ReadonlyMap<string, BpfMap>, programs: ReadonlyMap<ProgramSpec, BpfProgram>) {
+  constructor(
+    spec: ObjectSpec,
+    maps: ReadonlyMap<string, BpfMap>,
+    programs: ReadonlyMap<ProgramSpec, BpfProgram>,
+    warnings: readonly string[],
+  ) {
     this.spec = spec;
+    this.warnings = warnings;
     this.maps = Object.fromEntries(maps);
     this.programs = Object.fromEntries([...programs].map(([program, handle]) => [program.name, handle]));
     this.#bySpec = programs;

@@ -3,7 +3,7 @@ import type { MapSpec, MapStyle, ObjectSpec } from '../object/spec.ts';
 import type { Kernel } from '../sys/kernel.ts';
 import type { MapId } from '../uapi/fd.ts';
 import { DEFAULT_BPFFS, findBpffs } from './bpffs.ts';
-import { mapDifferences } from './compatible.ts';
+import { layoutDifferences, mapDifferences } from './compatible.ts';
 import { listMaps } from './info.ts';
 import { pinPath } from './pin-path.ts';
 import { checkShareOptions, decideShare, type ShareOptions, sharePath } from './share.ts';
@@ -27,7 +27,13 @@ export interface MapPlan {
  */
 export type MapFate =
   | { readonly kind: 'new' }
-  | { readonly kind: 'reused'; readonly id: MapId | undefined; readonly from: string }
+  | {
+      readonly kind: 'reused';
+      readonly id: MapId | undefined;
+      readonly from: string;
+      /** Fields of the same size that mean something else to the two. */
+      readonly warnings: readonly MapDifference[];
+    }
   | {
       readonly kind: 'incompatible';
       readonly id: MapId | undefined;
@@ -47,10 +53,10 @@ interface Planned {
 export function planMaps(kernel: Kernel, objects: readonly ObjectSpec[], options: ShareOptions = {}): MapPlan[] {
   const bpffs = options.bpffs ?? findBpffs(kernel) ?? DEFAULT_BPFFS;
   const existing = [...listMaps(kernel)];
+  checkShareOptions(objects, options);
   const planned: Planned[] = [];
   const plans: MapPlan[] = [];
   for (const object of objects) {
-    if (objects.length === 1) checkShareOptions(object, options);
     for (const map of object.maps) {
       const path = sharePath(kernel, object, map, options);
       const fate = fateOf(kernel, object, map, path, options, planned, existing);
@@ -79,15 +85,21 @@ function fateOf(
   existing: readonly { readonly id: MapId; readonly name: string }[],
 ): MapFate {
   const decision = decideShare(kernel, object, map, options);
-  if (decision.kind === 'reuse') return { kind: 'reused', id: decision.id, from: decision.path ?? `id ${decision.id}` };
+  if (decision.kind === 'reuse') {
+    return { kind: 'reused', id: decision.id, from: decision.path ?? `id ${decision.id}`, warnings: decision.warnings };
+  }
   if (decision.kind === 'incompatible') {
     return { kind: 'incompatible', id: decision.id, from: decision.path ?? `id ${decision.id}`, diff: decision.diff };
   }
   const first = path === undefined ? undefined : planned.find((other) => other.path === path);
   if (path !== undefined && first !== undefined) {
-    const diff = mapDifferences(map, first.map);
+    const { btf } = first.object;
+    const types = btf && { btf, keyTypeId: first.map.keyTypeId, valueTypeId: first.map.valueTypeId };
+    const shape = mapDifferences(map, first.map);
+    const layout = shape.length > 0 ? [] : layoutDifferences(object, map, types);
+    const diff = options.strict === true ? [...shape, ...layout] : shape;
     if (diff.length > 0) return { kind: 'incompatible', id: undefined, from: path, diff };
-    return { kind: 'reused', id: undefined, from: path };
+    return { kind: 'reused', id: undefined, from: path, warnings: layout };
   }
   if (map.style === 'internal') return { kind: 'new' };
   const twin = planned.find((other) => other.map.name === map.name && other.map.style !== 'internal');

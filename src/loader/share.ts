@@ -5,9 +5,9 @@ import type { Kernel } from '../sys/kernel.ts';
 import type { MapId } from '../uapi/fd.ts';
 import { DEFAULT_BPFFS, findBpffs } from './bpffs.ts';
 import { orUndefined } from './calls.ts';
-import { mapDifferences } from './compatible.ts';
+import { layoutDifferences, mapDifferences } from './compatible.ts';
 import { type MapInfo, mapInfo } from './info.ts';
-import { BpfMap, type MapSource, openMapFd } from './map.ts';
+import { BpfMap, kernelTypes, type MapSource, openMapFd } from './map.ts';
 import { type CustomPins, type PinRules, pinPath } from './pin-path.ts';
 
 /** Where the maps of a load come from, and where they are kept. */
@@ -22,6 +22,10 @@ export interface ShareOptions {
   readonly reuse?: Readonly<Record<string, ReuseSource>> | undefined;
   /** Pin paths by map name; they win over the rules. */
   readonly pins?: Readonly<Record<string, string>> | undefined;
+  /** Maps that are made anew whatever the rules say. */
+  readonly isolate?: readonly string[] | undefined;
+  /** Refuse an existing map whose key or value has another BTF layout than the object's; else that is only a warning. */
+  readonly strict?: boolean | undefined;
 }
 
 export type ReuseSource = MapSource | BpfMap;
@@ -30,7 +34,14 @@ export type ReuseSource = MapSource | BpfMap;
 export type ShareDecision =
   | { readonly kind: 'create'; readonly path: string | undefined }
   /** `path` is where it is pinned; `undefined` if it was named otherwise. */
-  | { readonly kind: 'reuse'; readonly source: ReuseSource; readonly id: MapId; readonly path: string | undefined }
+  | {
+      readonly kind: 'reuse';
+      readonly source: ReuseSource;
+      readonly id: MapId;
+      readonly path: string | undefined;
+      /** Fields of the same size that mean something else to the two. */
+      readonly warnings: readonly MapDifference[];
+    }
   | {
       readonly kind: 'incompatible';
       readonly id: MapId;
@@ -42,39 +53,52 @@ export type ShareDecision =
 /** What loading would do about `map`, without doing anything. Throws SysError if a map named in `reuse` does not exist. */
 export function decideShare(kernel: Kernel, object: ObjectSpec, map: MapSpec, options: ShareOptions): ShareDecision {
   const named = options.reuse?.[map.name] ?? options.reuse?.[String(object.maps.indexOf(map))];
-  if (named !== undefined) return judge(map, named, sourceInfo(kernel, named), undefined);
+  if (named !== undefined) return judge(kernel, object, map, named, sourceInfo(kernel, named), undefined, options);
   const path = sharePath(kernel, object, map, options);
   if (path === undefined) return { kind: 'create', path };
   const source = { pinned: path };
   const info = orUndefined(['ENOENT', 'ENOTDIR', 'EPERM'], () => sourceInfo(kernel, source));
-  return info === undefined ? { kind: 'create', path } : judge(map, source, info, path);
+  return info === undefined ? { kind: 'create', path } : judge(kernel, object, map, source, info, path, options);
 }
 
 /** Where `map` is pinned under the options given; `undefined` if nowhere. */
 export function sharePath(kernel: Kernel, object: ObjectSpec, map: MapSpec, options: ShareOptions): string | undefined {
+  if (options.isolate?.includes(map.name) === true) return undefined;
   const bpffs = options.bpffs ?? findBpffs(kernel) ?? DEFAULT_BPFFS;
   return options.pins?.[map.name] ?? pinPath(object, map, options.pinRules ?? 'declared', bpffs, options.customPins);
 }
 
-/** Throws UsageError if an option names a map that the object does not have. */
-export function checkShareOptions(object: ObjectSpec, options: ShareOptions): void {
-  const known = new Set(object.maps.flatMap((map, index) => [map.name, String(index)]));
-  for (const [option, names] of [
-    ['reuse', options.reuse],
-    ['pins', options.pins],
+/** Throws UsageError if an option names a map that none of the objects has. */
+export function checkShareOptions(objects: readonly ObjectSpec[], options: ShareOptions): void {
+  const known = new Set(objects.flatMap(({ maps }) => maps.flatMap((map, index) => [map.name, String(index)])));
+  const files = list(objects.map((object) => object.file));
+  const names = list(objects.flatMap(({ maps }) => maps.map((map) => map.name)));
+  for (const [option, asked] of [
+    ['reuse', Object.keys(options.reuse ?? {})],
+    ['pins', Object.keys(options.pins ?? {})],
+    ['isolate', options.isolate ?? []],
   ] as const) {
-    for (const name of Object.keys(names ?? {})) {
+    for (const name of asked) {
       if (known.has(name)) continue;
-      throw new UsageError(
-        `${object.file} has no map ${/^\d+$/.test(name) ? `with index ${name}` : name} (option ${option}); it has ${list(object.maps.map((m) => m.name))}`,
-      );
+      const which = /^\d+$/.test(name) ? `with index ${name}` : name;
+      throw new UsageError(`${files} has no map ${which} (option ${option}); it has ${names}`);
     }
   }
 }
 
-function judge(map: MapSpec, source: ReuseSource, info: MapInfo, path: string | undefined): ShareDecision {
-  const diff = mapDifferences(map, info);
-  if (diff.length === 0) return { kind: 'reuse', source, id: info.id, path };
+function judge(
+  kernel: Kernel,
+  object: ObjectSpec,
+  map: MapSpec,
+  source: ReuseSource,
+  info: MapInfo,
+  path: string | undefined,
+  options: ShareOptions,
+): ShareDecision {
+  const shape = mapDifferences(map, info);
+  const layout = shape.length > 0 ? [] : layoutDifferences(object, map, kernelTypes(kernel, info));
+  const diff = options.strict === true ? [...shape, ...layout] : shape;
+  if (diff.length === 0) return { kind: 'reuse', source, id: info.id, path, warnings: layout };
   return { kind: 'incompatible', id: info.id, where: describeSource(source, info), path, diff };
 }
 

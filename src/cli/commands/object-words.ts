@@ -1,5 +1,6 @@
-import type { BtfValue } from '../../btf/value.ts';
-import { UsageError } from '../../errors.ts';
+import { type Btf, type BtfValue, parseBtf } from '../../btf/index.ts';
+import { parseElf } from '../../elf/index.ts';
+import { ObjectError, UsageError } from '../../errors.ts';
 import { basename } from '../../loader/bpffs.ts';
 import { type BpfObject, openObject } from '../../loader/object.ts';
 import { type CustomPins, parseCustomPins } from '../../loader/pin-path.ts';
@@ -31,4 +32,18 @@ function globalValue(text: string): BtfValue {
     return n >= -0x80000000n && n <= 0xffffffffn ? Number(n) : n;
   }
   return text;
+}
+
+/** BTF from a raw file (as /sys/kernel/btf/vmlinux) or from an object's .BTF section. */
+export function readBtfFile(context: Context, path: string): Btf {
+  const bytes = context.readFile(path);
+  try {
+    const isElf = bytes[0] === 0x7f && bytes[1] === 0x45;
+    if (!isElf) return parseBtf(bytes);
+    const section = parseElf(bytes).sections.find(({ name }) => name === '.BTF');
+    if (section === undefined) throw new ObjectError('the object has no BTF; compile with -g', { section: '.BTF' });
+    return parseBtf(section.data);
+  } catch (error) {
+    throw error instanceof ObjectError ? error.at({ file: path }) : error;
+  }
 }

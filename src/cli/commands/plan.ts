@@ -1,34 +1,33 @@
-import { UsageError } from '../../errors.ts';
-import type { PinRules } from '../../loader/pin-path.ts';
+import { type MapDifference, UsageError } from '../../errors.ts';
 import { type MapPlan, planMaps } from '../../loader/plan.ts';
-import type { ReuseSource } from '../../loader/share.ts';
 import { command } from '../command.ts';
 import { columns } from '../format.ts';
-import { selectMap } from '../selectors.ts';
-import { customPins, readObject } from './object-words.ts';
+import { readObject } from './object-words.ts';
+import { planGraph } from './plan-graph.ts';
+import { SHARE_USAGE, ShareWords } from './share-words.ts';
 
-export const plan = command<MapPlan[]>({
+type Format = 'table' | 'mermaid' | 'dot';
+
+export const plan = command<{ plans: readonly MapPlan[]; format: Format }>({
   path: ['plan'],
-  usage: 'FILE... [pinning {declared | tc | libbpf | none}] [map {idx N | name NAME} MAP]...',
+  usage: `FILE... ${SHARE_USAGE} [format {table | mermaid | dot}]`,
   about:
     'says for every map of the files, before anything is loaded, whether it would be new, shared, refused, or a silent duplicate',
   run(context, words) {
     const files: string[] = [];
-    const reuse: Record<string, ReuseSource> = {};
-    let pinRules: PinRules | undefined;
+    const share = new ShareWords(context);
+    let format: Format = 'table';
     while (!words.done) {
-      if (words.exact('pinning')) pinRules = words.expect('declared', 'tc', 'libbpf', 'none');
-      else if (words.exact('map')) {
-        const by = words.expect('idx', 'name');
-        const which = by === 'idx' ? String(words.number('the index of the map')) : words.next('the name of the map');
-        reuse[which] = selectMap(context.kernel, words);
-      } else files.push(words.next('the object file'));
+      if (share.take(words)) continue;
+      if (words.exact('format') !== undefined) format = words.expect('table', 'mermaid', 'dot');
+      else files.push(words.next('the object file'));
     }
     if (files.length === 0) throw new UsageError('the object file is missing');
     const objects = files.map((file) => readObject(context, file).spec);
-    return planMaps(context.kernel, objects, { pinRules, reuse, customPins: customPins(context) });
+    return { plans: planMaps(context.kernel, objects, share.options()), format };
   },
-  text(plans) {
+  text({ plans, format }) {
+    if (format !== 'table') return planGraph(plans, format);
     if (plans.length === 0) return 'no maps';
     const head = ['OBJECT', 'MAP', 'STYLE', 'TC PATH', 'LIBBPF PATH', 'FATE'];
     return columns([
@@ -36,7 +35,7 @@ export const plan = command<MapPlan[]>({
       ...plans.map((p) => [p.object, p.map, p.style, p.tcPath ?? '-', p.libbpfPath ?? '-', fateText(p)]),
     ]);
   },
-  json: (plans) =>
+  json: ({ plans }) =>
     plans.map(({ object, map, style, tcPath, libbpfPath, path, fate }) => ({
       object,
       map,
@@ -47,6 +46,7 @@ export const plan = command<MapPlan[]>({
       fate: fate.kind,
       id: 'id' in fate ? fate.id : undefined,
       from: 'from' in fate ? fate.from : undefined,
+      warnings: 'warnings' in fate && fate.warnings.length > 0 ? fate.warnings : undefined,
       duplicate_of: fate.kind === 'duplicate' ? fate.of : undefined,
       diff: fate.kind === 'incompatible' ? fate.diff : undefined,
     })),
@@ -57,7 +57,7 @@ function fateText({ fate, path }: MapPlan): string {
     case 'new':
       return path === undefined ? 'new' : `new, pinned at ${path}`;
     case 'reused':
-      return fate.id === undefined ? `shared with the one above, ${fate.from}` : `reused: id ${fate.id}, ${fate.from}`;
+      return `${fate.id === undefined ? `shared with the one above, ${fate.from}` : `reused: id ${fate.id}, ${fate.from}`}${warningText(fate.warnings)}`;
     case 'incompatible': {
       const fields = fate.diff.map((d) => `${d.field} ${d.found}, wanted ${d.wanted}`).join('; ');
       return `refused: ${fate.from} has ${fields}`;
@@ -65,4 +65,8 @@ function fateText({ fate, path }: MapPlan): string {
     case 'duplicate':
       return `SILENT DUPLICATE of ${fate.of}`;
   }
+}
+
+function warningText(warnings: readonly MapDifference[]): string {
+  return warnings.map((w) => `; WARNING: the ${w.field} is ${w.found} there, ${w.wanted} here`).join('');
 }

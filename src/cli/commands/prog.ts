@@ -1,3 +1,4 @@
+import type { Btf } from '../../btf/index.ts';
 import { fromHex } from '../../bytes/hex.ts';
 import { UsageError } from '../../errors.ts';
 import { joinPath } from '../../loader/bpffs.ts';
@@ -5,15 +6,16 @@ import { bootTime } from '../../loader/clock.ts';
 import { listPrograms, type ProgramInfo } from '../../loader/info.ts';
 import { type LoadOptions, load } from '../../loader/load.ts';
 import type { RunResult } from '../../loader/program.ts';
-import type { ReuseSource } from '../../loader/share.ts';
 import { Transaction } from '../../loader/transaction.ts';
 import { formatXlated, type XlatedLine } from '../../loader/xlated.ts';
 import { programTypeOf } from '../../object/section.ts';
+import type { ProgType } from '../../uapi/bpf.ts';
 import { type AnyCommand, type Context, command } from '../command.ts';
 import { hexDump } from '../format.ts';
-import { selectMap, selectProgram, selectPrograms } from '../selectors.ts';
+import { selectProgram, selectPrograms } from '../selectors.ts';
 import type { Words } from '../words.ts';
-import { customPins, readObject, setGlobal } from './object-words.ts';
+import { readBtfFile, readObject, setGlobal } from './object-words.ts';
+import { SHARE_USAGE, ShareWords } from './share-words.ts';
 
 const PROG = '{id N | tag TAG | name NAME | pinned FILE}';
 
@@ -163,8 +165,7 @@ export const progPin = command<undefined>({
   text: () => '',
 });
 
-const LOAD_USAGE =
-  'OBJ PATH [type TYPE] [map {idx N | name NAME} MAP]... [pinmaps DIR] [pinning {declared | tc | libbpf | none}] [set NAME=VALUE]...';
+const LOAD_USAGE = `OBJ PATH [type TYPE] ${SHARE_USAGE} [pinmaps DIR] [set NAME=VALUE]... [kernel_btf FILE]`;
 
 export const progLoad: AnyCommand = loadCommand('load', 'loads an object and pins its first program at PATH');
 export const progLoadAll: AnyCommand = loadCommand('loadall', 'loads an object and pins its programs as PATH/NAME');
@@ -189,6 +190,7 @@ function loadAndPin(context: Context, words: Words, all: boolean): void {
   const object = readObject(context, file);
   const { options, pinMaps } = loadWords(context, words, object);
   using loaded = load(kernel, object, options);
+  for (const warning of loaded.warnings) context.note(`warning: ${warning}`);
   const programs = Object.values(loaded.programs);
   const [first] = programs;
   if (first === undefined) throw new UsageError(`${file} has no program to load`);
@@ -211,35 +213,26 @@ function loadWords(
   words: Words,
   object: ReturnType<typeof readObject>,
 ): { options: LoadOptions; pinMaps: string | undefined } {
-  const reuse: Record<string, ReuseSource> = {};
-  const options: { -readonly [K in keyof LoadOptions]: LoadOptions[K] } = {
-    reuse,
-    customPins: customPins(context),
-    logLevel: context.details ? 1 : 0,
-  };
+  const share = new ShareWords(context);
+  let type: ProgType | undefined;
   let pinMaps: string | undefined;
+  let kernelBtf: Btf | undefined;
   while (!words.done) {
-    switch (words.expect('type', 'map', 'pinmaps', 'pinning', 'set')) {
+    if (share.take(words)) continue;
+    switch (words.expect('type', 'pinmaps', 'set', 'kernel_btf')) {
       case 'type':
-        options.type = programTypeOf(words.next('the program type'));
+        type = programTypeOf(words.next('the program type'));
         break;
-      case 'map': {
-        const by = words.expect('idx', 'name');
-        const which = by === 'idx' ? String(words.number('the index of the map')) : words.next('the name of the map');
-        if (reuse[which] !== undefined) throw new UsageError(`a replacement for map ${which} is given twice`);
-        reuse[which] = selectMap(context.kernel, words);
-        break;
-      }
       case 'pinmaps':
         pinMaps = words.next('the directory to pin the maps in');
-        break;
-      case 'pinning':
-        options.pinRules = words.expect('declared', 'tc', 'libbpf', 'none');
         break;
       case 'set':
         setGlobal(object, words.next('NAME=VALUE'));
         break;
+      case 'kernel_btf':
+        kernelBtf = readBtfFile(context, words.next('the BTF file'));
+        break;
     }
   }
-  return { options, pinMaps };
+  return { options: { ...share.options(), type, kernelBtf, logLevel: context.details ? 1 : 0 }, pinMaps };
 }

@@ -21,7 +21,8 @@ import { TCA_CLS_FLAGS_SKIP_HW, TCA_CLS_FLAGS_SKIP_SW } from '../../uapi/netlink
 import { type AnyCommand, type Context, command } from '../command.ts';
 import type { Words } from '../words.ts';
 import { parseBytecode } from './bytecode.ts';
-import { customPins, readObject, setGlobal } from './object-words.ts';
+import { readObject, setGlobal } from './object-words.ts';
+import { SHARE_USAGE, ShareWords } from './share-words.ts';
 import { type DumpedFilter, dumpFilter, filterJson, filterText } from './tc-filter-text.ts';
 import { classid, filterPlace } from './tc-words.ts';
 
@@ -82,8 +83,8 @@ export const qdiscCommands: readonly AnyCommand[] = (['add', 'replace', 'change'
 
 const PLACE = 'dev NAME {ingress | egress | parent MAJ:MIN} [prio N] [protocol P] [handle N] [chain N]';
 const PROGRAM = [
-  'bpf [da] [classid MAJ:MIN] {obj FILE [sec SECTION | program NAME] [set NAME=VALUE]... [pinning RULES] |',
-  'pinned PATH | bytecode TEXT | bytecode-file FILE} [verbose] [skip_hw] [skip_sw]',
+  'bpf [da] [classid MAJ:MIN] {obj FILE [sec SECTION | program NAME] [set NAME=VALUE]... |',
+  `pinned PATH | bytecode TEXT | bytecode-file FILE} ${SHARE_USAGE} [verbose] [skip_hw] [skip_sw]`,
 ].join(' ');
 
 export const filterCommands: readonly AnyCommand[] = (['add', 'change', 'replace'] as const).map((verb) =>
@@ -120,10 +121,10 @@ interface BpfWords {
   flagsGen: number;
   verbose: boolean;
   sets: string[];
-  pinning: 'declared' | 'tc' | 'libbpf' | 'none';
+  share: ShareWords;
 }
 
-function bpfWords(words: Words): BpfWords {
+function bpfWords(context: Context, words: Words): BpfWords {
   const said: BpfWords = {
     mode: undefined,
     section: undefined,
@@ -133,16 +134,15 @@ function bpfWords(words: Words): BpfWords {
     flagsGen: 0,
     verbose: false,
     sets: [],
-    pinning: 'tc',
+    share: new ShareWords(context, 'tc'),
   };
   while (!words.done) {
-    if (words.keyword('run') !== undefined) continue;
+    if (said.share.take(words) || words.keyword('run') !== undefined) continue;
     if (words.keyword('classid', 'flowid') !== undefined) said.classid = classid(words.next('the class'), 'classid');
     else if (words.exact('da') !== undefined || words.keyword('direct-action') !== undefined) said.directAction = true;
     else if (words.keyword('skip_hw') !== undefined) said.flagsGen |= TCA_CLS_FLAGS_SKIP_HW;
     else if (words.keyword('skip_sw') !== undefined) said.flagsGen |= TCA_CLS_FLAGS_SKIP_SW;
     else if (words.exact('set') !== undefined) said.sets.push(words.next('NAME=VALUE'));
-    else if (words.exact('pinning') !== undefined) said.pinning = words.expect('declared', 'tc', 'libbpf', 'none');
     else if (words.exact('program') !== undefined) said.program = words.next('the name of the program');
     else if (words.keyword('section') !== undefined) said.section = words.next('the name of the section');
     else if (words.keyword('verbose') !== undefined) said.verbose = true;
@@ -180,7 +180,7 @@ function bpfMode(words: Words): NonNullable<BpfWords['mode']> {
 /** Loads what the words name and attaches it. What was loaded for a filter that then fails is gone with the handles, and so are its new pins. */
 function attach(context: Context, words: Words, place: FilterPlace, verb: FilterVerb): void {
   const { kernel } = context;
-  const said = bpfWords(words);
+  const said = bpfWords(context, words);
   const { mode } = said;
   if (mode === undefined)
     throw new UsageError('the program is missing: obj FILE, pinned PATH, bytecode TEXT or bytecode-file FILE');
@@ -235,11 +235,11 @@ function attachObject(
       programs: [main, ...tails],
       type: 'sched_cls',
       internalMaps: 'referenced',
-      pinRules: said.pinning,
-      customPins: customPins(context),
+      ...said.share.options(),
       logLevel: said.verbose ? 2 : 0,
     },
     (loaded) => {
+      for (const warning of loaded.warnings) context.note(`warning: ${warning}`);
       const name = `${basename(file)}:[${main.section}]`;
       setFilter(kernel, place, loaded.program(main), { ...options, name }, verb);
     },
