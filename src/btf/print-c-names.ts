@@ -63,7 +63,7 @@ function integerKey(name: string): string {
 export function identifier(name: string): string {
   if (/^[A-Za-z_]\w*$/.test(name)) return KEYWORDS.has(name) ? `${name}_` : name;
   const plain = name.replace(/\W/g, '_');
-  return /^\d/.test(plain) ? `_${plain}` : plain;
+  return /^(\d|$)/.test(plain) ? `_${plain}` : plain;
 }
 
 /** What a type with a name is known by. */

@@ -10,9 +10,10 @@ import { BPF_ADDR_PERCPU } from './opcode.ts';
 import { parseAssembly } from './parse.ts';
 import { ATOMICS, allOperations } from './table.ts';
 
-// LLVM's own assembler and disassembler, where they are installed.
+// LLVM's own assembler, disassembler and compiler, where they are installed.
 const OBJDUMP = 'llvm-objdump-19';
 const MC = 'llvm-mc-19';
+const CLANG = 'clang-19';
 
 function missing(...tools: readonly string[]): string | undefined {
   for (const tool of tools) {
@@ -25,7 +26,7 @@ function missing(...tools: readonly string[]): string | undefined {
   return undefined;
 }
 
-const without = missing(OBJDUMP, MC);
+const without = missing(OBJDUMP, MC, CLANG);
 if (without !== undefined) console.log(`skipped: ${without} is not installed`);
 
 const root = resolve(import.meta.dirname, '../..');
@@ -37,13 +38,30 @@ const OBJECTS = ['examples', 'test/objects'].flatMap((folder) =>
     .sort(),
 );
 
-/** What the tool writes for each section of a file, in the file's order. */
-function dump(file: string, ...flags: readonly string[]): { readonly section: string; readonly text: string }[] {
-  const text = execFileSync(OBJDUMP, ['-d', ...flags, file], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+interface Dump {
+  readonly section: string;
+  readonly text: string;
+}
+
+/** What the tool writes for each section of each file, in the files' order. */
+function dumpAll(files: readonly string[], ...flags: readonly string[]): Dump[][] {
+  const text = execFileSync(OBJDUMP, ['-d', ...flags, ...files], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   return text
-    .split(/^Disassembly of section /m)
+    .split(/^\S.*:\tfile format .*$/m)
     .slice(1)
-    .map((part) => ({ section: part.slice(0, part.indexOf(':\n')), text: part.slice(part.indexOf(':\n') + 2) }));
+    .map((ofFile) =>
+      ofFile
+        .split(/^Disassembly of section /m)
+        .slice(1)
+        .map((part) => ({ section: part.slice(0, part.indexOf(':\n')), text: part.slice(part.indexOf(':\n') + 2) })),
+    );
+}
+
+function dump(file: string, ...flags: readonly string[]): Dump[] {
+  return dumpAll([file], ...flags)[0] ?? [];
 }
 
 function codeSections(bytes: Uint8Array): ElfSection[] {
@@ -73,7 +91,11 @@ function format(insns: readonly Insn[], options: LlvmOptions = {}): string[] {
 
 describe.skipIf(without !== undefined)('LLVM 19', () => {
   let folder: string;
+  /** Plain, with bytes, with 32-bit registers; each by object. */
+  let dumps: Dump[][][];
   beforeAll(() => {
+    const files = OBJECTS.map((file) => join(root, file));
+    dumps = [['--no-show-raw-insn'], [], ['--no-show-raw-insn', '--mcpu=v4']].map((flags) => dumpAll(files, ...flags));
     folder = mkdtempSync(join(tmpdir(), 'skep-llvm-'));
   });
   afterAll(() => {
@@ -90,15 +112,13 @@ describe.skipIf(without !== undefined)('LLVM 19', () => {
 
   it('has objects to disassemble', () => {
     expect(OBJECTS.length).toBeGreaterThan(20);
+    expect(dumps.map((of) => of.length)).toEqual([OBJECTS.length, OBJECTS.length, OBJECTS.length]);
   });
 
   it.each(OBJECTS)('%s: its text is read back, and written alike', (path) => {
-    const file = join(root, path);
-    const bytes = new Uint8Array(readFileSync(file));
+    const bytes = new Uint8Array(readFileSync(join(root, path)));
     const sections = codeSections(bytes);
-    const [plain, raw, alu32] = [['--no-show-raw-insn'], [], ['--no-show-raw-insn', '--mcpu=v4']].map((flags) =>
-      dump(file, ...flags),
-    );
+    const [plain, raw, alu32] = dumps.map((of) => of[OBJECTS.indexOf(path)]);
     expect(plain?.map(({ section }) => section)).toEqual(sections.map(({ name }) => name));
     for (const [i, section] of sections.entries()) {
       const insns = decodeInsns(section.data);
@@ -210,6 +230,39 @@ describe.skipIf(without !== undefined)('LLVM 19', () => {
       `;
     const [section] = codeSections(new Uint8Array(readFileSync(assemble(text))));
     expect(parseAssembly(text)).toEqual(section && decodeInsns(section.data));
+  });
+
+  it('what clang -S writes is assembled as clang does it', () => {
+    const source = `
+      static const char text[] = "r1 = 7";
+      int data[4] = {1, 2, 3, 4};
+      static __attribute__((noinline)) int sub(int a, int b) { return a * b + 7; }
+      __attribute__((section("tc"))) int prog(int *s) {
+        int r = 0;
+        for (int i = 0; i < s[1]; i++) {
+          r += sub(s[2], i);
+          if (r > 100) break;
+          __sync_fetch_and_add(&s[3], r);
+        }
+        return r + (int)((unsigned long (*)(void))5)();
+      }
+      char _license[] __attribute__((section("license"))) = "GPL";`;
+    const file = join(folder, 'c.c');
+    const object = join(folder, 'c.o');
+    const assembly = join(folder, 'c.s');
+    writeFileSync(file, source);
+    const flags = ['-target', 'bpf', '-O2', '-mcpu=v3', '-w', file, '-o'];
+    execFileSync(CLANG, ['-c', ...flags, object], { stdio: 'pipe' });
+    execFileSync(CLANG, ['-S', ...flags, assembly], { stdio: 'pipe' });
+    const byName = new Map(
+      codeSections(new Uint8Array(readFileSync(object))).map(({ name, data }) => [name, decodeInsns(data)]),
+    );
+    const wanted = [...(byName.get('tc') ?? []), ...(byName.get('.text') ?? [])];
+    // A call into another section is left to the linker.
+    const withoutCalls = (insns: readonly Insn[]) =>
+      insns.map((insn) => (insn.src === 1 && insn.opcode === 0x85 ? { ...insn, imm: 0 } : insn));
+    expect(wanted.length).toBeGreaterThan(20);
+    expect(withoutCalls(parseAssembly(readFileSync(assembly, 'utf8')))).toEqual(withoutCalls(wanted));
   });
 
   it('writes what is no instruction as unknown', () => {

@@ -1,3 +1,4 @@
+import type { Insn } from './insn.ts';
 import type { AssemblyLine } from './parse-line.ts';
 import {
   ALU_OPS,
@@ -15,13 +16,19 @@ import {
 const opcodes = new Map(allOperations().map(([opcode, operation]) => [keyOf(operation), opcode]));
 
 /** The opcode whose row this is; `undefined`: no instruction does that, such as a signed load of 8 bytes. */
-export function opcodeOf(operation: Operation): number | undefined {
+function opcodeOf(operation: Operation): number | undefined {
   return opcodes.get(keyOf(operation));
 }
 
 function keyOf(operation: Operation): string {
   const fields = Object.entries(operation).map(([name, value]) => `${name}=${value}`);
   return fields.sort().join(' ');
+}
+
+/** The instruction that does this; fields left out are 0. */
+export function createInsn(line: AssemblyLine, operation: Operation, fields: Partial<Insn> = {}): Insn {
+  const opcode = opcodeOf(operation) ?? line.failAt(1, 'there is no such instruction');
+  return { opcode, dst: 0, src: 0, off: 0, imm: 0, ...fields };
 }
 
 /** What stands between the operands of an arithmetic instruction; `signed`: division with `off` 1. */

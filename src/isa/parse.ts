@@ -1,5 +1,6 @@
 import { type Insn, ldImm64 } from './insn.ts';
 import * as O from './opcode.ts';
+import { directiveOf } from './parse-directive.ts';
 import { helperNumber, parseStatement, type Reference } from './parse-insn.ts';
 import { AssemblyLine } from './parse-line.ts';
 
@@ -24,7 +25,8 @@ const PREFIX = /\(([0-9a-f]{2})\)/y;
  * Assembles a text into the slots of a program. One instruction a line, in the kernel's notation (`bpftool prog dump xlated`, the verifier's log,
  * {@link formatInsn}) or in LLVM's (`clang -S`, `llvm-objdump -d`, {@link formatLlvm}); both may be mixed. What a dump writes before an
  * instruction (`7:`, `(b7)`) may stay. A label is a line `name:`, or stands before an instruction; jumps, calls and `r1 = name ll` may use it.
- * Helpers may be called by name. Comments start with `;` or `//`, or with `#` as the first character of a line.
+ * Helpers may be called by name. Comments start with `;` or `//`, or with `#` after a blank or at the start of a line. Of the directives of
+ * `clang -S` only the sections matter: what is not executed is left out.
  *
  * LLVM writes calls of functions and of helpers alike: `call 0x5` calls the helper, a function is called by its label or as `pc+5`.
  * What the instructions do is not looked at; see {@link programProblem}.
@@ -43,9 +45,18 @@ export function parseAssembly(text: string, options: AssemblyOptions = {}): Insn
   const labels = new Labels();
   const references: { readonly line: AssemblyLine; readonly slot: number; readonly reference: Reference }[] = [];
   let number = 0;
-  for (const source of lines(text)) {
-    const line = new AssemblyLine(withoutComment(source), ++number);
-    if (HEADER.test(source)) continue;
+  let inCode = true;
+  for (const raw of lines(text)) {
+    const source = withoutComment(raw);
+    const line = new AssemblyLine(source, ++number);
+    const directive = directiveOf(source);
+    if (directive === 'code' || directive === 'data') inCode = directive === 'code';
+    if (directive !== undefined || !inCode || HEADER.test(source)) continue;
+    const prototype = prototypeName(source);
+    if (prototype !== undefined) {
+      labels.addDumped(prototype, insns.length);
+      continue;
+    }
     const prefix = leader(line, labels, insns.length);
     if (line.done) continue;
     const statement = parseStatement(line, prefix);
@@ -125,7 +136,10 @@ function resolve(
       const helper = helperNumber(name);
       if (target !== undefined) insns[slot] = { ...insn, src: O.BPF_PSEUDO_CALL, imm: distance };
       else if (helper !== undefined) insns[slot] = { ...insn, imm: helper };
-      else fail(`there is no label and no helper ${name}`);
+      else {
+        const meant = helperNumber(`bpf_${name}`) === undefined ? '' : `; the helper is bpf_${name}`;
+        fail(`there is no label and no helper ${name}${meant}`);
+      }
       return;
     }
     case 'address':
@@ -156,17 +170,26 @@ function mapValue(
   return BigInt.asUintN(32, BigInt(number)) | (BigInt(valueOffset ?? 0) << 32n);
 }
 
+/** `count` of `int count(struct __sk_buff * skb):`, which bpftool writes before a function. */
+function prototypeName(source: string): string | undefined {
+  const line = source.trimEnd();
+  const end = line.indexOf('(');
+  if (end < 0 || !line.endsWith('):')) return undefined;
+  const start = Math.max(line.lastIndexOf(' ', end), line.lastIndexOf('*', end)) + 1;
+  const [type, name] = [line.slice(0, start), line.slice(start, end)];
+  return /^[\w\s*]+$/.test(type) && /^[A-Za-z_][\w.$]*$/.test(name) ? name : undefined;
+}
+
 function* lines(text: string): Generator<string> {
   for (let at = 0; at <= text.length; ) {
     const newline = text.indexOf('\n', at);
     const end = newline < 0 ? text.length : newline;
-    yield text.slice(at, end);
+    yield text.slice(at, text[end - 1] === '\r' && end > at ? end - 1 : end);
     at = end + 1;
   }
 }
 
 function withoutComment(line: string): string {
-  if (line.trimStart().startsWith('#')) return '';
-  const start = line.search(/;|\/\//);
+  const start = line.search(/;|\/\/|(?:^|\s)#/);
   return start < 0 ? line : line.slice(0, start);
 }

@@ -105,7 +105,7 @@ export const disasm = command<Listing[]>({
     for (const note of spec.notes) context.note(`${file}: ${note}`);
     return selected(spec, section).map((program) => {
       const insns = decodeInsns(program.insns);
-      const names = functionNames(spec, program, insns);
+      const names = inFile(file, () => functionNames(spec, program, insns));
       const lines = listing(insns, { llvm, references: program.references, names });
       return { section: program.section, program: program.name, llvm, lines };
     });
@@ -241,7 +241,8 @@ function functionNames(spec: ObjectSpec, program: ProgramSpec, insns: readonly I
   const add = (slot: number) => {
     if (names.has(slot) || slot < 0 || slot >= insns.length) return;
     const name = known.get(slot) ?? '';
-    const free = /^[A-Za-z_][\w.]*$/.test(name) && !taken.has(name) ? name : `function_${slot}`;
+    let free = /^[A-Za-z_][\w.]*$/.test(name) && !taken.has(name) ? name : `function_${slot}`;
+    while (taken.has(free)) free += '_';
     taken.add(free);
     names.set(slot, free);
   };

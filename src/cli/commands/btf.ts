@@ -1,9 +1,9 @@
 import { type Btf, formatRaw, parseBtf, printC, type RawType, rawJson } from '../../btf/index.ts';
 import { cString } from '../../bytes/struct.ts';
-import { parseElf } from '../../elf/index.ts';
-import { BpfError, ObjectError, UsageError } from '../../errors.ts';
+import { BpfError, UsageError } from '../../errors.ts';
 import { ids, orUndefined, saying } from '../../loader/calls.ts';
 import { btfBytes, listMaps, listPrograms, type MapInfo } from '../../loader/info.ts';
+import { parseBtfFile } from '../../object/btf-file.ts';
 import type { Kernel } from '../../sys/kernel.ts';
 import type { BtfId, Fd } from '../../uapi/fd.ts';
 import { bpfBtfInfo } from '../../uapi/info.ts';
@@ -31,7 +31,6 @@ interface BtfUse extends BtfInfo {
 const NAME_SIZE = 64;
 /** Root types that one command may name, as with bpftool. */
 const MAX_ROOTS = 16;
-const ELF_MAGIC = 0x7f;
 /** Here the kernel shows the BTF of each module, which goes on where that of `vmlinux` ends. */
 const SYSFS = '/sys/kernel/btf/';
 
@@ -196,14 +195,9 @@ function vmlinux(kernel: Kernel): Btf | undefined {
   return undefined;
 }
 
-/** The types in a file: an ELF object with a section .BTF, or BTF alone. */
-function fileBtf(context: Context, path: string): Btf {
-  const bytes = context.readFile(path);
-  if (bytes[0] === ELF_MAGIC) {
-    const section = parseElf(bytes).sections.find(({ name }) => name === '.BTF');
-    if (section === undefined) throw new ObjectError('there is no section .BTF; compile with -g', { file: path });
-    return parseBtf(section.data);
-  }
-  const module = path.startsWith(SYSFS) && path !== `${SYSFS}vmlinux`;
-  return parseBtf(bytes, module ? parseBtf(context.readFile(`${SYSFS}vmlinux`)) : undefined);
+/** A file of the user, or of sysfs. */
+function fileBtf(context: Context, file: string): Btf {
+  const module = file.startsWith(SYSFS) && file !== `${SYSFS}vmlinux`;
+  const base = module ? parseBtf(context.readFile(`${SYSFS}vmlinux`)) : undefined;
+  return parseBtfFile(context.readFile(file), { file, base });
 }

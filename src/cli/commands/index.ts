@@ -1,5 +1,7 @@
 import { defaultSocket, type SharedKernel } from '../../server/index.ts';
 import type { AnyCommand } from '../command.ts';
+import { asm, disasm } from './asm.ts';
+import { btfDump, btfShow } from './btf.ts';
 import { fsLs, fsMkdir, fsMv, fsRm, fsTree } from './fs.ts';
 import { helpCommand } from './help.ts';
 import { linkAdd, linkDelete, linkSet, linkShow } from './ip.ts';
@@ -47,6 +49,10 @@ export function commandTable(loadKernel: () => Promise<() => SharedKernel>): rea
     fsMv,
     fsRm,
     plan,
+    btfShow,
+    btfDump,
+    asm,
+    disasm,
     serveCommand(defaultSocket, loadKernel),
     helpCommand(() => commands),
   ];
