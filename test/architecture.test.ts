@@ -14,13 +14,14 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   isa: ['uapi', 'bytes', 'errors.ts', '@noble/hashes'],
   btf: ['bytes', 'errors.ts'],
   object: ['elf', 'isa', 'btf', 'uapi', 'bytes', 'errors.ts', '@noble/hashes'],
+  codegen: ['object', 'btf', 'errors.ts'],
   sys: ['uapi', 'bytes', 'net', 'errors.ts'],
   net: ['uapi', 'bytes', 'sys', 'errors.ts'],
   loader: ['object', 'isa', 'btf', 'net', 'sys', 'uapi', 'bytes', 'errors.ts'],
   'engine/linux': ['net', 'sys', 'uapi', 'bytes', 'errors.ts', 'koffi', 'node'],
   'engine/embedded': ['isa', 'btf', 'net', 'sys', 'uapi', 'bytes', 'errors.ts'],
   server: ['sys', 'uapi', 'errors.ts', 'node'],
-  cli: ['loader', 'object', 'isa', 'btf', 'elf', 'net', 'server', 'sys', 'uapi', 'bytes', 'errors.ts', 'node'],
+  cli: ['loader', 'codegen', 'object', 'isa', 'btf', 'elf', 'net', 'server', 'sys', 'uapi', 'bytes', 'errors.ts', 'node'],
   'index.ts': ['loader', 'object', 'sys', 'errors.ts', 'uapi'],
 };
 

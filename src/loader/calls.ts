@@ -90,3 +90,8 @@ export function possibleCpus(kernel: Kernel): number {
   }
   return cpus;
 }
+
+/** A property of the record itself: `constructor` and the like, which every object has, may be the name of a map. */
+export function own<T>(record: Readonly<Record<string, T>> | undefined, name: string): T | undefined {
+  return record !== undefined && Object.hasOwn(record, name) ? record[name] : undefined;
+}

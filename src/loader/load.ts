@@ -8,12 +8,14 @@ import type { Fd } from '../uapi/fd.ts';
 import { ensureBpffs, joinPath, preparePin } from './bpffs.ts';
 import { orUndefined, saying } from './calls.ts';
 import { createMap } from './create-map.ts';
+import { checkFd } from './handle.ts';
 import { kernelBtf } from './kernel-btf.ts';
 import { loadProgram } from './load-program.ts';
 import { LoadedObject } from './loaded.ts';
 import { BpfMap, openMapFd } from './map.ts';
 import { BpfObject } from './object.ts';
 import { BpfProgram } from './program.ts';
+import type { AnyShape, ObjectShape } from './shape.ts';
 import { checkShareOptions, decideShare, type ShareOptions } from './share.ts';
 import { ensureTcRoot } from './tc-root.ts';
 import { Transaction } from './transaction.ts';
@@ -43,31 +45,33 @@ export interface LoadOptions extends ShareOptions {
  * using loaded = load(kernel, openObject(bytes, { file: 'shared.bpf.o' }), { type: 'sched_cls' });
  * loaded.program('count_egress').pin('/sys/fs/bpf/count');
  */
-export function load(
+export function load<S extends AnyShape = ObjectShape>(
   kernel: Kernel,
-  object: BpfObject | ObjectSpec,
+  object: BpfObject<S> | ObjectSpec,
   options: LoadOptions = {},
-  use?: (loaded: LoadedObject) => void,
-): LoadedObject {
-  if (!(object instanceof BpfObject)) return loadSpec(kernel, object, options, use);
+  use?: (loaded: LoadedObject<S>) => void,
+): LoadedObject<S> {
+  if (!(object instanceof BpfObject)) return loadSpec(kernel, object, options, use, []);
   const said = object.shareOptions();
   const whole = { ...options, reuse: { ...said.reuse, ...options.reuse }, pins: { ...said.pins, ...options.pins } };
-  return loadSpec(kernel, object.toSpec(), whole, use);
+  return loadSpec(kernel, object.toSpec(), whole, use, object.changedSections());
 }
 
-function loadSpec(
+function loadSpec<S extends AnyShape>(
   kernel: Kernel,
   spec: ObjectSpec,
   options: LoadOptions,
-  use: ((loaded: LoadedObject) => void) | undefined,
-): LoadedObject {
+  use: ((loaded: LoadedObject<S>) => void) | undefined,
+  changed: readonly string[],
+): LoadedObject<S> {
   checkShareOptions([spec], options);
   const programs = options.programs ?? spec.programs.filter((program) => program.autoload);
+  checkPrograms(spec, programs);
   const types = new Map(programs.map((program) => [program, programType(spec, program, options.type)]));
   return Transaction.run((transaction) => {
     const btfFd = loadBtf(kernel, spec);
     try {
-      const maker = new MapMaker(kernel, spec, options, btfFd, transaction);
+      const maker = new MapMaker(kernel, spec, options, btfFd, transaction, changed);
       const maps = maker.make(wantedMaps(spec, programs, options));
       const loaded = new Map<ProgramSpec, BpfProgram>();
       for (const [program, type] of types) {
@@ -87,13 +91,19 @@ function loadSpec(
         loaded.set(program, handle);
       }
       fillProgramArrays(spec, maps, loaded);
-      const object = new LoadedObject(spec, maps, loaded, maker.warnings);
+      const object = new LoadedObject<S>(spec, maps, loaded, maker.warnings);
       use?.(object);
       return object;
     } finally {
       if (btfFd !== undefined) kernel.close(btfFd);
     }
   });
+}
+
+function checkPrograms(spec: ObjectSpec, programs: readonly ProgramSpec[]): void {
+  const stranger = programs.find((program) => !spec.programs.includes(program));
+  if (stranger === undefined) return;
+  throw new UsageError(`program ${stranger.name} is of another object than ${spec.file} (option programs)`);
 }
 
 function programType(spec: ObjectSpec, program: ProgramSpec, asked: ProgType | undefined): ProgType {
@@ -126,11 +136,21 @@ class MapMaker {
   readonly #options: LoadOptions;
   readonly #btfFd: Fd | undefined;
   readonly #transaction: Transaction;
+  /** Sections in which the caller set globals. */
+  readonly #changed: readonly string[];
   readonly #maps = new Map<string, BpfMap>();
   /** What is doubtful about maps that are shared all the same. Sentences. */
   readonly warnings: string[] = [];
 
-  constructor(kernel: Kernel, spec: ObjectSpec, options: LoadOptions, btfFd: Fd | undefined, transaction: Transaction) {
+  constructor(
+    kernel: Kernel,
+    spec: ObjectSpec,
+    options: LoadOptions,
+    btfFd: Fd | undefined,
+    transaction: Transaction,
+    changed: readonly string[],
+  ) {
+    this.#changed = changed;
     this.#kernel = kernel;
     this.#spec = spec;
     this.#options = options;
@@ -153,11 +173,16 @@ class MapMaker {
     if (decision.kind === 'incompatible') throw new IncompatibleMapError(map.name, decision.where, decision.diff);
     if (decision.kind === 'reuse') {
       const { source } = decision;
+      if (this.#changed.includes(map.name)) {
+        throw new UsageError(
+          `map ${map.name} of ${this.#spec.file} is an existing one (id ${decision.id}), so the globals that were set in it would be lost; set them after the load, or do not reuse it`,
+        );
+      }
       for (const { field, wanted, found } of decision.warnings) {
         this.warnings.push(`map ${map.name} is shared, but the ${field} is ${found} there and ${wanted} here`);
       }
-      if (source instanceof BpfMap) return this.#handle(map, source.fd, false);
-      if ('fd' in source) return this.#handle(map, source.fd, false);
+      if (source instanceof BpfMap) return this.#handle(map, source.fd, false, source);
+      if ('fd' in source) return this.#handle(map, checkFd(source.fd), false);
       return this.#handle(map, openMapFd(this.#kernel, source), true);
     }
     const handle = this.#handle(map, createMap(this.#kernel, map, this.#btfFd, this.#innerFd(map)), true);
@@ -168,12 +193,12 @@ class MapMaker {
     throw new SysError(errno.EEXIST, 'BPF_OBJ_PIN', { what: decision.path });
   }
 
-  #handle(map: MapSpec, fd: Fd, owned: boolean): BpfMap {
+  #handle(map: MapSpec, fd: Fd, owned: boolean, lender?: BpfMap): BpfMap {
     const { keyTypeId, valueTypeId } = map;
     const { btf } = this.#spec;
     const types =
       btf !== undefined && (keyTypeId !== 0 || valueTypeId !== 0) ? { btf, keyTypeId, valueTypeId } : undefined;
-    const handle = adopt(this.#kernel, fd, owned, () => new BpfMap(this.#kernel, fd, { owned, types }));
+    const handle = adopt(this.#kernel, fd, owned, () => new BpfMap(this.#kernel, fd, { owned, types, lender }));
     this.#transaction.onRollback(() => handle.close());
     return handle;
   }

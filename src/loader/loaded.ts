@@ -1,21 +1,24 @@
 import { UsageError } from '../errors.ts';
 import type { ObjectSpec, ProgramSpec } from '../object/spec.ts';
-import { createGlobals, type Globals } from './globals.ts';
+import { own } from './calls.ts';
+import { createGlobals } from './globals.ts';
 import type { BpfMap } from './map.ts';
 import type { BpfProgram } from './program.ts';
+import type { AnyShape, KeyOf, ObjectShape, ValueOf } from './shape.ts';
 import { list } from './share.ts';
 
 /**
  * A loaded object: open maps and programs by name. Closing it closes their fds; what is pinned or attached stays.
  */
-export class LoadedObject implements Disposable {
+export class LoadedObject<S extends AnyShape = ObjectShape> implements Disposable {
   readonly spec: ObjectSpec;
-  readonly maps: Readonly<Record<string, BpfMap>>;
-  readonly programs: Readonly<Record<string, BpfProgram>>;
+  readonly maps: { readonly [M in keyof S['maps']]: BpfMap<KeyOf<S, M>, ValueOf<S, M>> };
+  readonly programs: { readonly [P in keyof S['programs']]: BpfProgram };
   /** The live variables, read and written through the maps. Writing to `.rodata`, which is frozen, throws SysError EPERM. */
-  readonly globals: Globals;
+  readonly globals: S['globals'];
   /** What is doubtful, e.g. a shared map whose values have another BTF layout. Sentences. */
   readonly warnings: readonly string[];
+  readonly #byName: { readonly maps: Record<string, BpfMap>; readonly programs: Record<string, BpfProgram> };
   readonly #bySpec: ReadonlyMap<ProgramSpec, BpfProgram>;
 
   constructor(
@@ -26,39 +29,47 @@ export class LoadedObject implements Disposable {
   ) {
     this.spec = spec;
     this.warnings = warnings;
-    this.maps = Object.fromEntries(maps);
-    this.programs = Object.fromEntries([...programs].map(([program, handle]) => [program.name, handle]));
+    this.#byName = { maps: Object.fromEntries(maps), programs: namedPrograms(programs) };
+    // S is what the caller says that the file defines.
+    this.maps = this.#byName.maps as unknown as typeof this.maps;
+    this.programs = this.#byName.programs as unknown as typeof this.programs;
     this.#bySpec = programs;
     const zero = new Uint8Array(4);
     this.globals = createGlobals(spec, {
       read: (name) => this.map(name).getBytes(zero) ?? new Uint8Array(0),
       write: (name, bytes) => this.map(name).setBytes(zero, bytes),
-    });
+    }) as S['globals'];
   }
 
   /** Throws UsageError if there is no map of this name. */
   map(name: string): BpfMap {
-    const map = this.maps[name];
+    const map = own(this.#byName.maps, name);
     if (map !== undefined) return map;
-    throw new UsageError(`${this.spec.file} has no map ${name} loaded; there is ${list(Object.keys(this.maps))}`);
+    throw new UsageError(
+      `${this.spec.file} has no map ${name} loaded; there is ${list(Object.keys(this.#byName.maps))}`,
+    );
   }
 
   /** Throws UsageError if no program of this name was loaded. */
   program(which: string | ProgramSpec): BpfProgram {
-    const program = typeof which === 'string' ? this.programs[which] : this.#bySpec.get(which);
+    const program = typeof which === 'string' ? own(this.#byName.programs, which) : this.#bySpec.get(which);
     if (program !== undefined) return program;
     const name = typeof which === 'string' ? which : which.name;
     throw new UsageError(
-      `${this.spec.file} has no program ${name} loaded; there is ${list(Object.keys(this.programs))}`,
+      `${this.spec.file} has no program ${name} loaded; there is ${list(Object.keys(this.#byName.programs))}`,
     );
   }
 
   close(): void {
     for (const program of this.#bySpec.values()) program.close();
-    for (const map of Object.values(this.maps)) map.close();
+    for (const map of Object.values(this.#byName.maps)) map.close();
   }
 
   [Symbol.dispose](): void {
     this.close();
   }
+}
+
+function namedPrograms(programs: ReadonlyMap<ProgramSpec, BpfProgram>): Record<string, BpfProgram> {
+  return Object.fromEntries([...programs].map(([program, handle]) => [program.name, handle]));
 }

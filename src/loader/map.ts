@@ -8,11 +8,12 @@ import type { Fd, MapId } from '../uapi/fd.ts';
 import { pinFd } from './bpffs.ts';
 import { orUndefined, possibleCpus, saying } from './calls.ts';
 import { ValueCodec } from './codec.ts';
+import { checkFd, checkPath, closedHandle } from './handle.ts';
 import { btfBytes, type MapInfo, mapInfo } from './info.ts';
 import { expectKind } from './pinned.ts';
 
 /** Ways to name a map that a kernel already has. */
-export type MapSource = { readonly id: number } | { readonly pinned: string } | { readonly fd: Fd };
+export type MapSource = { readonly id: number } | { readonly pinned: string } | { readonly fd: number };
 
 /** `any` creates or replaces, `noexist` only creates (else EEXIST), `exist` only replaces (else ENOENT). */
 export type UpdateMode = keyof typeof UPDATE_FLAGS;
@@ -34,23 +35,36 @@ const PER_CPU = new Set<MapInfo['type']>(['percpu_hash', 'percpu_array', 'lru_pe
  */
 export class BpfMap<K = unknown, V = unknown> implements Disposable, Iterable<[K, V]> {
   readonly kernel: Kernel;
-  readonly fd: Fd;
   readonly info: MapInfo;
   readonly #keys: ValueCodec;
   readonly #values: ValueCodec;
+  readonly #fd: Fd;
+  readonly #lender: BpfMap | undefined;
   /** Whether closing this closes `fd`. */
-  #owned: boolean;
+  readonly #owned: boolean;
+  #open = true;
 
-  /** Takes over `fd`, unless `owned` is false. Prefer {@link openMap}. */
-  constructor(kernel: Kernel, fd: Fd, options: { types?: MapTypes | undefined; owned?: boolean } = {}) {
-    const { owned = true } = options;
+  /** Takes over `fd`, unless `owned` is false or the fd is that of another handle, `lender`. Prefer {@link openMap}. */
+  constructor(
+    kernel: Kernel,
+    fd: Fd,
+    options: { types?: MapTypes | undefined; owned?: boolean; lender?: BpfMap | undefined } = {},
+  ) {
+    const { lender, owned = true } = options;
     this.kernel = kernel;
-    this.fd = fd;
-    this.#owned = owned;
+    this.#fd = fd;
+    this.#lender = lender;
+    this.#owned = owned && lender === undefined;
     this.info = mapInfo(kernel, fd);
     const types = options.types ?? kernelTypes(kernel, this.info);
     this.#keys = new ValueCodec(`key of ${this.label}`, this.info.keySize, types?.btf, types?.keyTypeId ?? 0);
     this.#values = new ValueCodec(`value of ${this.label}`, this.info.valueSize, types?.btf, types?.valueTypeId ?? 0);
+  }
+
+  /** Throws SysError EBADF if the handle is closed: the number may be another object's by now. */
+  get fd(): Fd {
+    if (!this.#open) throw closedHandle(this.label);
+    return this.#lender?.fd ?? this.#fd;
   }
 
   get id(): MapId {
@@ -107,7 +121,9 @@ export class BpfMap<K = unknown, V = unknown> implements Disposable, Iterable<[K
   }
 
   setBytes(key: Uint8Array, value: Uint8Array, mode: UpdateMode = 'any'): void {
-    this.kernel.bpf('BPF_MAP_UPDATE_ELEM', { map_fd: this.fd, key, value, flags: BigInt(UPDATE_FLAGS[mode]) });
+    const flags = UPDATE_FLAGS[mode];
+    if (flags === undefined) throw new UsageError(`${String(mode)}: any, noexist or exist is expected`);
+    this.kernel.bpf('BPF_MAP_UPDATE_ELEM', { map_fd: this.fd, key, value, flags: BigInt(flags) });
   }
 
   deleteBytes(key: Uint8Array): boolean {
@@ -202,9 +218,9 @@ export class BpfMap<K = unknown, V = unknown> implements Disposable, Iterable<[K
   }
 
   close(): void {
-    if (!this.#owned) return;
-    this.#owned = false;
-    this.kernel.close(this.fd);
+    if (!this.#open) return;
+    this.#open = false;
+    if (this.#owned) this.kernel.close(this.#fd);
   }
 
   [Symbol.dispose](): void {
@@ -223,19 +239,20 @@ export function openMap<K = unknown, V = unknown>(
     expectKind(kernel, fd, 'map', 'pinned' in source ? source.pinned : 'it');
     return new BpfMap<K, V>(kernel, fd);
   } catch (error) {
-    kernel.close(fd);
+    if (!('fd' in source)) kernel.close(fd); // else it stays the caller's
     throw error;
   }
 }
 
 export function openMapFd(kernel: Kernel, source: MapSource, flags = 0): Fd {
-  if ('fd' in source) return source.fd;
+  if ('fd' in source) return checkFd(source.fd);
   if ('id' in source) {
     return saying(`map id ${source.id}`, () =>
       kernel.bpf('BPF_MAP_GET_FD_BY_ID', { map_id: source.id, open_flags: flags }),
     );
   }
-  return saying(source.pinned, () => kernel.bpf('BPF_OBJ_GET', { pathname: source.pinned, file_flags: flags }));
+  const pathname = checkPath(source.pinned);
+  return saying(pathname, () => kernel.bpf('BPF_OBJ_GET', { pathname, file_flags: flags }));
 }
 
 /** The types of a map's keys and values; id 0: not known. */

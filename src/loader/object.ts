@@ -1,7 +1,8 @@
 import { UsageError } from '../errors.ts';
 import { parseObject } from '../object/parse.ts';
 import type { MapSpec, ObjectSpec } from '../object/spec.ts';
-import { createGlobals, type Globals } from './globals.ts';
+import { createGlobals } from './globals.ts';
+import type { AnyShape, ObjectShape } from './shape.ts';
 import { list, type ReuseSource, type ShareOptions } from './share.ts';
 
 /**
@@ -14,20 +15,25 @@ import { list, type ReuseSource, type ShareOptions } from './share.ts';
  * object.maps.shared?.reuse({ pinned: '/sys/fs/bpf/tc/globals/shared' });
  * using loaded = load(kernel, object);
  */
-export class BpfObject {
+export class BpfObject<S extends AnyShape = ObjectShape> {
   readonly spec: ObjectSpec;
   /** The variables of `.data`, `.rodata`, `.bss` as the next load will start with. */
-  readonly globals: Globals;
-  readonly maps: Readonly<Record<string, ObjectMap>>;
+  readonly globals: S['globals'];
+  readonly maps: { readonly [M in keyof S['maps']]: ObjectMap };
   readonly #contents = new Map<string, Uint8Array>();
 
   constructor(spec: ObjectSpec) {
     this.spec = spec;
-    this.maps = Object.fromEntries(spec.maps.map((map) => [map.name, new ObjectMap(map)]));
+    // S is what the caller says that the file defines.
+    this.maps = Object.fromEntries(spec.maps.map((map) => [map.name, new ObjectMap(map)])) as typeof this.maps;
     this.globals = createGlobals(spec, {
       read: (name) => this.#contents.get(name) ?? this.#initial(name),
       write: (name, bytes) => this.#contents.set(name, bytes),
-    });
+    }) as S['globals'];
+  }
+
+  get #maps(): Readonly<Record<string, ObjectMap>> {
+    return this.maps as Readonly<Record<string, ObjectMap>>; // by whatever names there are
   }
 
   /** The spec with what was set on this object. */
@@ -36,14 +42,19 @@ export class BpfObject {
       ...this.spec,
       maps: this.spec.maps.map((map) => {
         const initial = this.#contents.get(map.name) ?? map.initial;
-        return { ...map, maxEntries: this.maps[map.name]?.maxEntries ?? map.maxEntries, initial };
+        return { ...map, maxEntries: this.#maps[map.name]?.maxEntries ?? map.maxEntries, initial };
       }),
     };
   }
 
+  /** The sections in which globals were set. */
+  changedSections(): string[] {
+    return [...this.#contents.keys()];
+  }
+
   /** The part of a load's options that was said on the maps. */
   shareOptions(): Required<Pick<ShareOptions, 'reuse' | 'pins'>> {
-    const maps = Object.values(this.maps);
+    const maps = Object.values(this.#maps);
     return {
       reuse: Object.fromEntries(maps.flatMap((m) => (m.reused === undefined ? [] : [[m.spec.name, m.reused]]))),
       pins: Object.fromEntries(maps.flatMap((m) => (m.pinned === undefined ? [] : [[m.spec.name, m.pinned]]))),
@@ -51,8 +62,8 @@ export class BpfObject {
   }
 
   /** A template of the same file with nothing set. */
-  clone(): BpfObject {
-    return new BpfObject(this.spec);
+  clone(): BpfObject<S> {
+    return new BpfObject<S>(this.spec);
   }
 
   #initial(name: string): Uint8Array {
@@ -90,8 +101,15 @@ export class ObjectMap {
 /**
  * Reads a compiled eBPF object. Throws ObjectError, with file, section and offset, if the bytes are not one.
  *
+ * `S` says what is in it: the interface that `skep gen types FILE` writes. Without, maps and globals are looked up by any name and are `unknown`.
  * `file` is for messages and for the names that tc and libbpf derive from it: the object's name, which prefixes its internal maps.
  */
-export function openObject(bytes: Uint8Array, options: { file?: string; name?: string } = {}): BpfObject {
-  return new BpfObject(parseObject(bytes, options));
+export function openObject<S extends AnyShape = ObjectShape>(
+  bytes: Uint8Array,
+  options: { file?: string; name?: string } = {},
+): BpfObject<S> {
+  if (!(bytes instanceof Uint8Array)) {
+    throw new UsageError("openObject takes the file's content, a Uint8Array, e.g. readFileSync(path)");
+  }
+  return new BpfObject<S>(parseObject(bytes, options));
 }

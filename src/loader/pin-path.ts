@@ -5,7 +5,8 @@ import { joinPath } from './bpffs.ts';
  * Whose pinning rules a load follows. `declared`: each map by the rules of the loader that its definition was written for, tc for a
  * `bpf_elf_map`, libbpf for a BTF map. `tc` and `libbpf`: that loader's rules for all of them. `none`: nothing is pinned by declaration.
  */
-export type PinRules = 'declared' | 'tc' | 'libbpf' | 'none';
+export type PinRules = (typeof PIN_RULES)[number];
+export const PIN_RULES = ['declared', 'tc', 'libbpf', 'none'] as const;
 
 /** Paths, relative to the bpffs mount, of iproute2's bpf_pinning file: `id subpath` lines for pinning ids other than 0, 1, 2. */
 export type CustomPins = ReadonlyMap<number, string>;

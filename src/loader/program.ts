@@ -3,11 +3,12 @@ import type { Kernel } from '../sys/kernel.ts';
 import type { Fd, ProgId } from '../uapi/fd.ts';
 import { pinFd } from './bpffs.ts';
 import { saying } from './calls.ts';
+import { checkFd, checkPath, closedHandle } from './handle.ts';
 import { type ProgramInfo, programInfo, xlatedInsns } from './info.ts';
 import { expectKind } from './pinned.ts';
 
 /** Ways to name a program that a kernel already has. */
-export type ProgramSource = { readonly id: number } | { readonly pinned: string } | { readonly fd: Fd };
+export type ProgramSource = { readonly id: number } | { readonly pinned: string } | { readonly fd: number };
 
 export interface RunOptions {
   /** The packet: 14 bytes at least for the networking types. */
@@ -33,15 +34,21 @@ export interface RunResult {
 /** An open program. Holds an fd: close it with `using`, or {@link BpfProgram.close}. */
 export class BpfProgram implements Disposable {
   readonly kernel: Kernel;
-  readonly fd: Fd;
   readonly info: ProgramInfo;
+  readonly #fd: Fd;
   #open = true;
 
   /** Takes over `fd`. Prefer {@link openProgram}. */
   constructor(kernel: Kernel, fd: Fd) {
     this.kernel = kernel;
-    this.fd = fd;
+    this.#fd = fd;
     this.info = programInfo(kernel, fd);
+  }
+
+  /** Throws SysError EBADF if the handle is closed: the number may be another object's by now. */
+  get fd(): Fd {
+    if (!this.#open) throw closedHandle(this.label);
+    return this.#fd;
   }
 
   get id(): ProgId {
@@ -49,6 +56,10 @@ export class BpfProgram implements Disposable {
   }
   get name(): string {
     return this.info.name;
+  }
+  /** For messages: the name, or the id of a program that has none. */
+  get label(): string {
+    return `program ${this.info.name || this.info.id}`;
   }
 
   /** The kernel-rewritten instructions; empty where the kernel does not show them (kernel.kptr_restrict, missing capabilities). */
@@ -77,7 +88,7 @@ export class BpfProgram implements Disposable {
       ...(data && { data_in: data, data_out: dataOut }),
       ...(ctx && { ctx_in: ctx, ctx_out: ctxOut }),
     };
-    saying(`of program ${this.info.name || this.info.id}`, () => this.kernel.bpf('BPF_PROG_TEST_RUN', attr));
+    saying(`of ${this.label}`, () => this.kernel.bpf('BPF_PROG_TEST_RUN', attr));
     return {
       retval: attr.retval,
       durationNs: attr.duration,
@@ -93,7 +104,7 @@ export class BpfProgram implements Disposable {
   close(): void {
     if (!this.#open) return;
     this.#open = false;
-    this.kernel.close(this.fd);
+    this.kernel.close(this.#fd);
   }
 
   [Symbol.dispose](): void {
@@ -108,14 +119,15 @@ export function openProgram(kernel: Kernel, source: ProgramSource): BpfProgram {
     expectKind(kernel, fd, 'prog', 'pinned' in source ? source.pinned : 'it');
     return new BpfProgram(kernel, fd);
   } catch (error) {
-    kernel.close(fd);
+    if (!('fd' in source)) kernel.close(fd); // else it stays the caller's
     throw error;
   }
 }
 
 function openProgramFd(kernel: Kernel, source: ProgramSource): Fd {
-  if ('fd' in source) return source.fd;
+  if ('fd' in source) return checkFd(source.fd);
   if ('id' in source)
     return saying(`program id ${source.id}`, () => kernel.bpf('BPF_PROG_GET_FD_BY_ID', { prog_id: source.id }));
-  return saying(source.pinned, () => kernel.bpf('BPF_OBJ_GET', { pathname: source.pinned }));
+  const pathname = checkPath(source.pinned);
+  return saying(pathname, () => kernel.bpf('BPF_OBJ_GET', { pathname }));
 }

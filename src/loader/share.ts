@@ -4,11 +4,13 @@ import type { MapSpec, ObjectSpec } from '../object/spec.ts';
 import type { Kernel } from '../sys/kernel.ts';
 import type { MapId } from '../uapi/fd.ts';
 import { DEFAULT_BPFFS, findBpffs } from './bpffs.ts';
-import { orUndefined } from './calls.ts';
+import { orUndefined, own } from './calls.ts';
 import { layoutDifferences, mapDifferences } from './compatible.ts';
+import { checkFd, checkKernel } from './handle.ts';
 import { type MapInfo, mapInfo } from './info.ts';
 import { BpfMap, kernelTypes, type MapSource, openMapFd } from './map.ts';
-import { type CustomPins, type PinRules, pinPath } from './pin-path.ts';
+import { type CustomPins, PIN_RULES, type PinRules, pinPath } from './pin-path.ts';
+import { expectKind } from './pinned.ts';
 
 /** Where the maps of a load come from, and where they are kept. */
 export interface ShareOptions {
@@ -52,7 +54,7 @@ export type ShareDecision =
 
 /** What loading would do about `map`, without doing anything. Throws SysError if a map named in `reuse` does not exist. */
 export function decideShare(kernel: Kernel, object: ObjectSpec, map: MapSpec, options: ShareOptions): ShareDecision {
-  const named = options.reuse?.[map.name] ?? options.reuse?.[String(object.maps.indexOf(map))];
+  const named = own(options.reuse, map.name) ?? own(options.reuse, String(object.maps.indexOf(map)));
   if (named !== undefined) return judge(kernel, object, map, named, sourceInfo(kernel, named), undefined, options);
   const path = sharePath(kernel, object, map, options);
   if (path === undefined) return { kind: 'create', path };
@@ -65,11 +67,14 @@ export function decideShare(kernel: Kernel, object: ObjectSpec, map: MapSpec, op
 export function sharePath(kernel: Kernel, object: ObjectSpec, map: MapSpec, options: ShareOptions): string | undefined {
   if (options.isolate?.includes(map.name) === true) return undefined;
   const bpffs = options.bpffs ?? findBpffs(kernel) ?? DEFAULT_BPFFS;
-  return options.pins?.[map.name] ?? pinPath(object, map, options.pinRules ?? 'declared', bpffs, options.customPins);
+  return own(options.pins, map.name) ?? pinPath(object, map, options.pinRules ?? 'declared', bpffs, options.customPins);
 }
 
 /** Throws UsageError if an option names a map that none of the objects has. */
 export function checkShareOptions(objects: readonly ObjectSpec[], options: ShareOptions): void {
+  const { pinRules = 'declared' } = options;
+  if (!PIN_RULES.includes(pinRules))
+    throw new UsageError(`pinning ${String(pinRules)}: ${list(PIN_RULES)} are the rules there are`);
   const known = new Set(objects.flatMap(({ maps }) => maps.flatMap((map, index) => [map.name, String(index)])));
   const files = list(objects.map((object) => object.file));
   const names = list(objects.flatMap(({ maps }) => maps.map((map) => map.name)));
@@ -103,8 +108,15 @@ function judge(
 }
 
 function sourceInfo(kernel: Kernel, source: ReuseSource): MapInfo {
-  if (source instanceof BpfMap) return source.info;
-  if ('fd' in source) return mapInfo(kernel, source.fd);
+  if (source instanceof BpfMap) {
+    checkKernel(kernel, source);
+    return mapInfo(kernel, source.fd);
+  }
+  if ('fd' in source) {
+    const fd = checkFd(source.fd);
+    expectKind(kernel, fd, 'map', `fd ${fd}`);
+    return mapInfo(kernel, fd);
+  }
   const fd = openMapFd(kernel, source);
   try {
     return mapInfo(kernel, fd);

@@ -28,6 +28,7 @@ import {
   TC_H_CLSACT_INGRESS,
 } from '../uapi/netlink.ts';
 import { findDevice } from './devices.ts';
+import { checkKernel } from './handle.ts';
 import type { BpfProgram } from './program.ts';
 
 /** `add` fails if there is one, `replace` takes its place, `change` fails if there is none. */
@@ -102,6 +103,7 @@ export function setFilter(
 ): Filter {
   const flags = { add: NLM_F_CREATE | NLM_F_EXCL, replace: NLM_F_CREATE, change: 0 }[verb];
   const { directAction, classid, name, flagsGen } = options;
+  if (!('classic' in program)) checkKernel(kernel, program);
   const run: BpfFilter =
     'classic' in program ? { ops: program.classic } : { fd: program.fd, name: name ?? program.name };
   const bpf: BpfFilter = {

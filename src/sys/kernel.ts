@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import type { BpfAttr, BpfCmd, BpfResult } from '../uapi/attr.ts';
 import type { Fd } from '../uapi/fd.ts';
 

@@ -3,6 +3,7 @@ import type { AnyCommand } from '../command.ts';
 import { asm, disasm } from './asm.ts';
 import { btfDump, btfShow } from './btf.ts';
 import { fsLs, fsMkdir, fsMv, fsRm, fsTree } from './fs.ts';
+import { genTypes } from './gen.ts';
 import { helpCommand } from './help.ts';
 import { linkAdd, linkDelete, linkSet, linkShow } from './ip.ts';
 import { mapCreate, mapDelete, mapDump, mapFreeze, mapGetNext, mapLookup, mapPin, mapShow, mapUpdate } from './map.ts';
@@ -53,6 +54,7 @@ export function commandTable(loadKernel: () => Promise<() => SharedKernel>): rea
     btfDump,
     asm,
     disasm,
+    genTypes,
     serveCommand(defaultSocket, loadKernel),
     helpCommand(() => commands),
   ];
