@@ -1,4 +1,5 @@
 import type { Btf } from '../btf/btf.ts';
+import { encodeAt } from '../btf/path.ts';
 import { type BtfValue, decodeValue, encodeValue } from '../btf/value.ts';
 import { UsageError } from '../errors.ts';
 import type { MapSpec, ObjectSpec } from '../object/spec.ts';
@@ -41,6 +42,35 @@ function sectionVariables(btf: Btf, map: MapSpec): GlobalVariable[] {
   });
 }
 
+/**
+ * Sets a part of a variable, named as C does: `mark`, `shape.color`, `shape.at[1].x`. The rest of the variable stays.
+ * Throws UsageError as {@link createGlobals} does.
+ */
+export function setGlobal(spec: ObjectSpec, store: SectionStore, path: string, value: BtfValue): void {
+  const [, name = '', rest = ''] = /^([^.[]*)(.*)$/s.exec(path) ?? [];
+  const { btf } = spec;
+  const { map, offset, size, typeId } = findVariable(spec, name);
+  if (btf === undefined) return; // findVariable has thrown
+  const bytes = new Uint8Array(store.read(map));
+  try {
+    encodeAt(btf, typeId, rest, value, bytes.subarray(offset, offset + size));
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    const { message } = error;
+    throw new UsageError(`global ${name}${/^[.[]/.test(message) ? '' : ': '}${message}`, { cause: error });
+  }
+  store.write(map, bytes);
+}
+
+function findVariable(spec: ObjectSpec, name: string): GlobalVariable {
+  const variables = globalVariables(spec);
+  const variable = variables.find((candidate) => candidate.name === name);
+  if (variable !== undefined) return variable;
+  const why =
+    spec.btf === undefined ? 'it has no BTF (compile with -g)' : `it has ${list(variables.map((one) => one.name))}`;
+  throw new UsageError(`${spec.file} has no global variable ${name}: ${why}`);
+}
+
 /** Properties that JavaScript itself asks any object for; they are not misspelt variables. */
 const NOT_VARIABLES = new Set<string | symbol>(['then', 'toJSON', 'constructor']);
 
@@ -54,9 +84,7 @@ export function createGlobals(spec: ObjectSpec, store: SectionStore): Globals {
   const variables = new Map(globalVariables(spec).map((variable) => [variable.name, variable]));
   const find = (name: string | symbol): GlobalVariable => {
     const variable = typeof name === 'string' ? variables.get(name) : undefined;
-    if (variable !== undefined) return variable;
-    const why = btf === undefined ? 'it has no BTF (compile with -g)' : `it has ${list([...variables.keys()])}`;
-    throw new UsageError(`${spec.file} has no global variable ${String(name)}: ${why}`);
+    return variable ?? findVariable(spec, String(name)); // which throws
   };
   return new Proxy<Globals>(Object.create(null), {
     get(_target, name) {

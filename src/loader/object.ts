@@ -1,7 +1,8 @@
+import type { BtfValue } from '../btf/value.ts';
 import { UsageError } from '../errors.ts';
 import { parseObject } from '../object/parse.ts';
 import type { MapSpec, ObjectSpec } from '../object/spec.ts';
-import { createGlobals } from './globals.ts';
+import { createGlobals, type SectionStore, setGlobal } from './globals.ts';
 import type { AnyShape, ObjectShape } from './shape.ts';
 import { list, type ReuseSource, type ShareOptions } from './share.ts';
 
@@ -21,15 +22,16 @@ export class BpfObject<S extends AnyShape = ObjectShape> {
   readonly globals: S['globals'];
   readonly maps: { readonly [M in keyof S['maps']]: ObjectMap };
   readonly #contents = new Map<string, Uint8Array>();
+  readonly #store: SectionStore = {
+    read: (name) => this.#contents.get(name) ?? this.#initial(name),
+    write: (name, bytes) => this.#contents.set(name, bytes),
+  };
 
   constructor(spec: ObjectSpec) {
     this.spec = spec;
     // S is what the caller says that the file defines.
     this.maps = Object.fromEntries(spec.maps.map((map) => [map.name, new ObjectMap(map)])) as typeof this.maps;
-    this.globals = createGlobals(spec, {
-      read: (name) => this.#contents.get(name) ?? this.#initial(name),
-      write: (name, bytes) => this.#contents.set(name, bytes),
-    }) as S['globals'];
+    this.globals = createGlobals(spec, this.#store) as S['globals'];
   }
 
   get #maps(): Readonly<Record<string, ObjectMap>> {
@@ -45,6 +47,11 @@ export class BpfObject<S extends AnyShape = ObjectShape> {
         return { ...map, maxEntries: this.#maps[map.name]?.maxEntries ?? map.maxEntries, initial };
       }),
     };
+  }
+
+  /** Sets a part of a global variable, named as in C: `shape.at[1].x`; the rest of it stays. Throws UsageError as {@link BpfObject.globals}. */
+  setGlobal(path: string, value: BtfValue): void {
+    setGlobal(this.spec, this.#store, path, value);
   }
 
   /** The sections in which globals were set. */

@@ -1,3 +1,4 @@
+export { parseBtfFile } from './btf-file.ts';
 export { type CoreRelocated, relocateCore } from './core.ts';
 export { findProgram } from './find.ts';
 export { parseObject } from './parse.ts';

@@ -3,7 +3,7 @@ import { cString } from '../../bytes/struct.ts';
 import { BpfError, UsageError } from '../../errors.ts';
 import { ids, orUndefined, saying } from '../../loader/calls.ts';
 import { btfBytes, listMaps, listPrograms, type MapInfo } from '../../loader/info.ts';
-import { parseBtfFile } from '../../object/btf-file.ts';
+import { parseBtfFile } from '../../object/index.ts';
 import type { Kernel } from '../../sys/kernel.ts';
 import type { BtfId, Fd } from '../../uapi/fd.ts';
 import { bpfBtfInfo } from '../../uapi/info.ts';

@@ -1,9 +1,9 @@
-import { type Btf, type BtfValue, parseBtf } from '../../btf/index.ts';
-import { parseElf } from '../../elf/index.ts';
+import type { Btf, BtfValue } from '../../btf/index.ts';
 import { ObjectError, UsageError } from '../../errors.ts';
 import { basename } from '../../loader/bpffs.ts';
 import { type BpfObject, openObject } from '../../loader/object.ts';
 import { type CustomPins, parseCustomPins } from '../../loader/pin-path.ts';
+import { parseBtfFile } from '../../object/index.ts';
 import type { Context } from '../command.ts';
 
 /** Opens an object file that the user named. */
@@ -18,11 +18,11 @@ export function customPins(context: Context): CustomPins {
   return parseCustomPins(context.readOptionalText('/etc/iproute2/bpf_pinning') ?? '');
 }
 
-/** `set NAME=VALUE`: a global variable's value for this load. The value is a number, true, false, or a text. */
+/** `set NAME=VALUE`: what a global variable, or a part of it (`NAME.member[2]`), is in this load. The value is a number, true, false, or a text. */
 export function setGlobal(object: BpfObject, word: string): void {
   const equals = word.indexOf('=');
   if (equals <= 0) throw new UsageError(`set '${word}': NAME=VALUE is expected`);
-  object.globals[word.slice(0, equals)] = globalValue(word.slice(equals + 1));
+  object.setGlobal(word.slice(0, equals), globalValue(word.slice(equals + 1)));
 }
 
 function globalValue(text: string): BtfValue {
@@ -38,11 +38,7 @@ function globalValue(text: string): BtfValue {
 export function readBtfFile(context: Context, path: string): Btf {
   const bytes = context.readFile(path);
   try {
-    const isElf = bytes[0] === 0x7f && bytes[1] === 0x45;
-    if (!isElf) return parseBtf(bytes);
-    const section = parseElf(bytes).sections.find(({ name }) => name === '.BTF');
-    if (section === undefined) throw new ObjectError('the object has no BTF; compile with -g', { section: '.BTF' });
-    return parseBtf(section.data);
+    return parseBtfFile(bytes, { file: path });
   } catch (error) {
     throw error instanceof ObjectError ? error.at({ file: path }) : error;
   }
