@@ -9,5 +9,6 @@ export default defineConfig({
     hookTimeout: 60_000,
     // Two files at once: the machines this runs on have two cores, and the Linux half needs the kernel's attention too.
     maxWorkers: 2,
+    benchmark: { include: ['bench/**/*.bench.ts'] },
   },
 });

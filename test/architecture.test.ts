@@ -21,7 +21,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'engine/linux': ['net', 'sys', 'uapi', 'bytes', 'errors.ts', 'koffi', 'node'],
   'engine/embedded': ['isa', 'btf', 'net', 'sys', 'uapi', 'bytes', 'errors.ts'],
   server: ['sys', 'uapi', 'errors.ts', 'node'],
-  cli: ['loader', 'codegen', 'object', 'isa', 'btf', 'elf', 'net', 'server', 'sys', 'uapi', 'bytes', 'errors.ts', 'node'],
+  cli: ['loader', 'codegen', 'object', 'isa', 'btf', 'net', 'server', 'sys', 'uapi', 'bytes', 'errors.ts', 'node'],
   'index.ts': ['loader', 'object', 'sys', 'errors.ts', 'uapi'],
 };
 
