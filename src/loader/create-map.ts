@@ -37,7 +37,7 @@ const WITHOUT_ENTRIES = new Set<MapType>([
 export function createMap(kernel: Kernel, map: MapSpec, btfFd: Fd | undefined, innerFd: Fd | undefined): Fd {
   if (map.maxEntries === 0 && !WITHOUT_ENTRIES.has(map.type)) {
     throw new UsageError(
-      `map ${map.name} has max_entries 0: whoever loads it must say how many; set maps[${JSON.stringify(map.name)}].maxEntries before the load`,
+      `map ${map.name} has max_entries 0: whoever loads it must say how many; say it with the option maxEntries (on the command line: max_entries ${map.name}=N)`,
     );
   }
   const attr = {

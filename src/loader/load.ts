@@ -8,6 +8,7 @@ import type { Fd } from '../uapi/fd.ts';
 import { ensureBpffs, joinPath, preparePin } from './bpffs.ts';
 import { orUndefined, saying } from './calls.ts';
 import { createMap } from './create-map.ts';
+import { withEntries } from './entries.ts';
 import { checkFd } from './handle.ts';
 import { kernelBtf } from './kernel-btf.ts';
 import { loadProgram } from './load-program.ts';
@@ -59,12 +60,13 @@ export function load<S extends AnyShape = ObjectShape>(
 
 function loadSpec<S extends AnyShape>(
   kernel: Kernel,
-  spec: ObjectSpec,
+  asWritten: ObjectSpec,
   options: LoadOptions,
   use: ((loaded: LoadedObject<S>) => void) | undefined,
   changed: readonly string[],
 ): LoadedObject<S> {
-  checkShareOptions([spec], options);
+  checkShareOptions([asWritten], options);
+  const spec = withEntries(kernel, asWritten, options);
   const programs = options.programs ?? spec.programs.filter((program) => program.autoload);
   checkPrograms(spec, programs);
   const types = new Map(programs.map((program) => [program, programType(spec, program, options.type)]));

@@ -4,6 +4,7 @@ import type { Kernel } from '../sys/kernel.ts';
 import type { MapId } from '../uapi/fd.ts';
 import { DEFAULT_BPFFS, findBpffs } from './bpffs.ts';
 import { layoutDifferences, mapDifferences } from './compatible.ts';
+import { withEntries } from './entries.ts';
 import { listMaps } from './info.ts';
 import { pinPath } from './pin-path.ts';
 import { checkShareOptions, decideShare, type ShareOptions, sharePath } from './share.ts';
@@ -54,9 +55,10 @@ export function planMaps(kernel: Kernel, objects: readonly ObjectSpec[], options
   const bpffs = options.bpffs ?? findBpffs(kernel) ?? DEFAULT_BPFFS;
   const existing = [...listMaps(kernel)];
   checkShareOptions(objects, options);
+  const sized = objects.map((object) => withEntries(kernel, object, options));
   const planned: Planned[] = [];
   const plans: MapPlan[] = [];
-  for (const object of objects) {
+  for (const object of sized) {
     for (const map of object.maps) {
       const path = sharePath(kernel, object, map, options);
       const fate = fateOf(kernel, object, map, path, options, planned, existing);

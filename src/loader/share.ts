@@ -24,6 +24,8 @@ export interface ShareOptions {
   readonly reuse?: Readonly<Record<string, ReuseSource>> | undefined;
   /** Pin paths by map name; they win over the rules. */
   readonly pins?: Readonly<Record<string, string>> | undefined;
+  /** `max_entries` by map name, for maps whose definition leaves it to the loader or is to be overruled. */
+  readonly maxEntries?: Readonly<Record<string, number>> | undefined;
   /** Maps that are made anew whatever the rules say. */
   readonly isolate?: readonly string[] | undefined;
   /** Refuse an existing map whose key or value has another BTF layout than the object's; else that is only a warning. */
@@ -75,16 +77,22 @@ export function checkShareOptions(objects: readonly ObjectSpec[], options: Share
   const { pinRules = 'declared' } = options;
   if (!PIN_RULES.includes(pinRules))
     throw new UsageError(`pinning ${String(pinRules)}: ${list(PIN_RULES)} are the rules there are`);
-  const known = new Set(objects.flatMap(({ maps }) => maps.flatMap((map, index) => [map.name, String(index)])));
+  for (const [name, n] of Object.entries(options.maxEntries ?? {})) {
+    if (!Number.isInteger(n) || n < 0 || n > 0xffffffff)
+      throw new UsageError(`max_entries ${n} for map ${name}: 0 to 4294967295 is expected`);
+  }
+  const known = new Set(objects.flatMap(({ maps }) => maps.map((map) => map.name)));
+  const indexes = new Set(objects.flatMap(({ maps }) => maps.map((_map, index) => String(index))));
   const files = list(objects.map((object) => object.file));
   const names = list(objects.flatMap(({ maps }) => maps.map((map) => map.name)));
   for (const [option, asked] of [
     ['reuse', Object.keys(options.reuse ?? {})],
     ['pins', Object.keys(options.pins ?? {})],
     ['isolate', options.isolate ?? []],
+    ['maxEntries', Object.keys(options.maxEntries ?? {})],
   ] as const) {
     for (const name of asked) {
-      if (known.has(name)) continue;
+      if (known.has(name) || (option === 'reuse' && indexes.has(name))) continue;
       const which = /^\d+$/.test(name) ? `with index ${name}` : name;
       throw new UsageError(`${files} has no map ${which} (option ${option}); it has ${names}`);
     }

@@ -9,7 +9,7 @@ import { customPins } from './object-words.ts';
 
 /** The words by which a user says where the maps of an object come from, for commands that load and those that plan. */
 export const SHARE_USAGE = [
-  '[map {idx N | name NAME} MAP]... [pin NAME=PATH]... [share NAME]... [isolate NAME]...',
+  '[map {idx N | name NAME} MAP]... [pin NAME=PATH]... [share NAME]... [isolate NAME]... [max_entries NAME=N]...',
   '[pinning {declared | tc | libbpf | none}] [strict]',
 ].join(' ');
 
@@ -20,6 +20,7 @@ export class ShareWords {
   readonly #pins: Record<string, string> = {};
   readonly #isolate: string[] = [];
   #pinRules: PinRules | undefined;
+  readonly #maxEntries: Record<string, number> = {};
   #strict = false;
 
   constructor(context: Context, pinRules?: PinRules) {
@@ -29,12 +30,12 @@ export class ShareWords {
 
   /** Takes the next words if they are about sharing; false if not. */
   take(words: Words): boolean {
-    switch (words.exact('map', 'pin', 'share', 'isolate', 'pinning', 'strict')) {
+    switch (words.exact('map', 'pin', 'share', 'isolate', 'max_entries', 'pinning', 'strict')) {
       case 'map':
         this.#map(words);
         return true;
       case 'pin': {
-        const [name, path] = split(words.next('NAME=PATH'));
+        const [name, path] = split(words.next('NAME=PATH'), 'NAME=PATH');
         this.#pins[name] = path;
         return true;
       }
@@ -47,6 +48,12 @@ export class ShareWords {
       case 'isolate':
         this.#isolate.push(words.next('the name of the map that is not to be shared'));
         return true;
+      case 'max_entries': {
+        const [name, n] = split(words.next('NAME=N'), 'NAME=N');
+        if (!/^\d+$/.test(n)) throw new UsageError(`max_entries of ${name}: '${n}' is no number`);
+        this.#maxEntries[name] = Number(n);
+        return true;
+      }
       case 'pinning':
         this.#pinRules = words.expect('declared', 'tc', 'libbpf', 'none');
         return true;
@@ -64,6 +71,7 @@ export class ShareWords {
       pins: this.#pins,
       isolate: this.#isolate,
       pinRules: this.#pinRules,
+      maxEntries: this.#maxEntries,
       strict: this.#strict,
       customPins: customPins(this.#context),
     };
@@ -77,8 +85,8 @@ export class ShareWords {
   }
 }
 
-function split(word: string): [name: string, path: string] {
+function split(word: string, form: string): [name: string, value: string] {
   const equals = word.indexOf('=');
   if (equals > 0 && equals < word.length - 1) return [word.slice(0, equals), word.slice(equals + 1)];
-  throw new UsageError(`pin '${word}': NAME=PATH is expected`);
+  throw new UsageError(`'${word}': ${form} is expected`);
 }
