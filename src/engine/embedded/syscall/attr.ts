@@ -73,7 +73,11 @@ function checkField(cmd: BpfCmd, name: string, kind: AttrKind, value: unknown): 
       if (value === undefined) return undefined;
       if (!ArrayBuffer.isView(value)) throw wrong(cmd, name, 'a typed array');
       // No bytes at all means no pointer: keys of queues must be NULL.
-      return value.byteLength === 0 ? undefined : new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+      if (value.byteLength === 0) return undefined;
+      // A Buffer's slice is another one, and making a view takes as long as the rest of a lookup.
+      return value.constructor === Uint8Array
+        ? value
+        : new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
     case 'u32s':
       if (value === undefined || value instanceof Uint32Array) return value;
       throw wrong(cmd, name, 'a Uint32Array');
