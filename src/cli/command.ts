@@ -8,7 +8,7 @@ export interface Context {
   readonly kernel: Kernel;
   readonly lab: PacketLab;
   readonly details: boolean;
-  /** Aborted by SIGINT. */
+  /** Aborted by SIGINT and SIGTERM, which end a command at once unless it has asked for this. */
   readonly signal: AbortSignal;
   /** Reads a file of the user; `-` is standard input. Throws UsageError with the path and the reason. */
   readFile(path: string): Uint8Array;

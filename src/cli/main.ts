@@ -8,6 +8,7 @@ import type { Context } from './command.ts';
 import { commandTable } from './commands/index.ts';
 import { EXIT, exitCode } from './exit.ts';
 import { type Options, parseOptions } from './options.ts';
+import { readUserFile } from './read-file.ts';
 import { reportError, runCommand } from './run.ts';
 
 /** The `skep` command: the composition root, and the only file here that knows which kernels there are. */
@@ -52,11 +53,7 @@ function ofRemote(kernel: RemoteKernel): Machine {
   return { kernel, lab: kernel };
 }
 
-function makeContext(
-  options: Options,
-  make: () => Machine,
-  signal: AbortSignal,
-): { context: Context; dispose(): void } {
+function makeContext(options: Options, make: () => Machine): { context: Context; dispose(): void } {
   let machine: Machine | undefined;
   const get = (): Machine => {
     if (machine === undefined) {
@@ -73,8 +70,10 @@ function makeContext(
       return get().lab;
     },
     details: options.details,
-    signal,
-    readFile,
+    get signal() {
+      return interruptSignal();
+    },
+    readFile: readUserFile,
     readOptionalText(path) {
       try {
         return readFileSync(path, 'utf8');
@@ -87,14 +86,19 @@ function makeContext(
   return { context, dispose: () => machine?.kernel[Symbol.dispose]() };
 }
 
-function readFile(path: string): Uint8Array {
-  try {
-    return readFileSync(path === '-' ? 0 : path);
-  } catch (cause) {
-    const reason =
-      cause instanceof Error && 'code' in cause ? cause.message.replace(/^\w+: |, \w+ '.*$/g, '') : String(cause);
-    throw new UsageError(`cannot read ${path}: ${reason}`, { cause });
+let interrupted: AbortController | undefined;
+
+/**
+ * Aborted by SIGINT and SIGTERM. Only what asks for it lives on after a signal, to end by itself; other commands end as the system does it, with
+ * all that they wait for.
+ */
+function interruptSignal(): AbortSignal {
+  if (interrupted === undefined) {
+    const abort = new AbortController();
+    for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => abort.abort());
+    interrupted = abort;
   }
+  return interrupted.signal;
 }
 
 function version(): string {
@@ -104,9 +108,9 @@ function version(): string {
 }
 
 async function main(): Promise<number> {
-  const abort = new AbortController();
-  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => abort.abort());
   const argv = process.argv.slice(2);
+  // An in-process kernel that a command waits for is nothing that keeps Node alive.
+  const alive = setInterval(() => {}, 2 ** 30);
   try {
     const options = parseOptions(argv, process.env);
     if (options.version) {
@@ -114,7 +118,7 @@ async function main(): Promise<number> {
       return EXIT.ok[0];
     }
     const words = options.help ? ['help', ...options.words] : options.words.length === 0 ? ['help'] : options.words;
-    const { context, dispose } = makeContext(options, await machineMaker(options.kernel), abort.signal);
+    const { context, dispose } = makeContext(options, await machineMaker(options.kernel));
     try {
       return await runCommand(commandTable(createEmbedded), { ...options, words }, context, output);
     } finally {
@@ -124,13 +128,22 @@ async function main(): Promise<number> {
     // Only the options are not understood yet, so how to print the error is not known either.
     reportError(error, { json: argv.includes('-j') || argv.includes('--json'), pretty: false }, output);
     return exitCode(error);
+  } finally {
+    clearInterval(alive);
   }
 }
 
-// A reader that goes away (`skep … | head`) is no error.
+// A reader that goes away (`skep … | head`) is no error; a full disk is, and its output is lost.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-  process.exit(0);
+  if (error.code === 'EPIPE') process.exit(EXIT.ok[0]);
+  output.err(`Error: cannot write to standard output: ${writeReason(error)}\n`);
+  process.exit(EXIT.failed[0]);
 });
+// Nobody reads what would be said there, and the work goes on.
+process.stderr.on('error', () => {});
+
+function writeReason(error: NodeJS.ErrnoException): string {
+  return error.message.replace(/^\w+: |, \w+$/g, '');
+}
 
 process.exitCode = await main();
