@@ -3,13 +3,13 @@ import type { AnyCommand } from './command.ts';
 import { commandUsage } from './commands/help.ts';
 
 /** Words that stand for another one at their place, as in the originals. */
-const SYNONYMS: Readonly<Record<string, string>> = {
-  list: 'show',
-  lst: 'show',
-  ls: 'show',
-  del: 'delete',
-  program: 'prog',
-};
+const SYNONYMS: ReadonlyMap<string, string> = new Map([
+  ['list', 'show'],
+  ['lst', 'show'],
+  ['ls', 'show'],
+  ['del', 'delete'],
+  ['program', 'prog'],
+]);
 
 /**
  * The command that the first words select: each must be a prefix of the path's word, and of several commands the first in the table wins, as in tc
@@ -39,5 +39,5 @@ function matches(row: AnyCommand, words: readonly string[], synonyms: boolean): 
 }
 
 function wordMatches(part: string, word: string, synonyms: boolean): boolean {
-  return word !== '' && (part.startsWith(word) || (synonyms && SYNONYMS[word] === part));
+  return word !== '' && (part.startsWith(word) || (synonyms && SYNONYMS.get(word) === part));
 }

@@ -1,5 +1,5 @@
 import { UsageError } from '../../errors.ts';
-import { DEFAULT_BPFFS, findBpffs, joinPath } from '../../loader/bpffs.ts';
+import { basename, DEFAULT_BPFFS, findBpffs, joinPath } from '../../loader/bpffs.ts';
 import { type PinnedKind, pinnedKind } from '../../loader/pinned.ts';
 import type { Kernel } from '../../sys/kernel.ts';
 import { S_IFDIR, S_IFLNK, S_IFMT } from '../../sys/kernel.ts';
@@ -94,12 +94,18 @@ export const fsMkdir = pathCommand(
   'makes a directory, and those above it that are missing',
   (kernel, path) => {
     const missing: string[] = [];
-    for (let at = path; at !== '/' && !isThere(kernel, at); at = at.slice(0, at.lastIndexOf('/')) || '/')
+    for (let at: string | undefined = path; at !== undefined && !isThere(kernel, at); at = parentOf(at))
       missing.unshift(at);
     if (missing.length === 0) throw new UsageError(`${path} exists already`);
     for (const dir of missing) kernel.mkdir(dir, 0o700);
   },
 );
+
+/** The directory that a path is in, `undefined` for the root and for a single relative name. */
+function parentOf(path: string): string | undefined {
+  const slash = path.replace(/\/+$/, '').lastIndexOf('/');
+  return slash <= 0 ? undefined : path.slice(0, slash).replace(/\/+$/, '') || undefined;
+}
 
 export const fsRm = pathCommand('rm', 'removes a pin, a link, or an empty directory', (kernel, path) => {
   if ((kernel.lstat(path).mode & S_IFMT) === S_IFDIR) kernel.rmdir(path);
@@ -109,12 +115,12 @@ export const fsRm = pathCommand('rm', 'removes a pin, a link, or an empty direct
 export const fsMv = command<undefined>({
   path: ['fs', 'mv'],
   usage: 'FROM TO',
-  about: 'renames a pin or a directory',
+  about: 'renames a pin or a directory; if TO is a directory, it moves there',
   run({ kernel }, words) {
-    const from = words.next('the path to rename');
+    const from = words.next('the path to rename').replace(/(?<=.)\/+$/, '');
     const to = words.next('the new path');
     words.end();
-    kernel.rename(from, to);
+    kernel.rename(from, isDirectory(kernel, to) ? joinPath(to, basename(from)) : to);
     return undefined;
   },
   text: () => '',
@@ -138,6 +144,15 @@ function pathOrRoot(kernel: Kernel, words: Words): string {
   const path = words.done ? (findBpffs(kernel) ?? DEFAULT_BPFFS) : words.next('the path');
   words.end();
   return path;
+}
+
+/** A link to a directory is one too, as for mv. */
+function isDirectory(kernel: Kernel, path: string): boolean {
+  try {
+    return (kernel.stat(path).mode & S_IFMT) === S_IFDIR;
+  } catch {
+    return false; // whatever is wrong with it, rename will say
+  }
 }
 
 function isThere(kernel: Kernel, path: string): boolean {

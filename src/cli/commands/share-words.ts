@@ -16,11 +16,12 @@ export const SHARE_USAGE = [
 /** Collects such words, one after the other. */
 export class ShareWords {
   readonly #context: Context;
-  readonly #reuse: Record<string, ReuseSource> = {};
-  readonly #pins: Record<string, string> = {};
+  // Maps, because the names are the user's: an object knows a `constructor` that nobody gave.
+  readonly #reuse = new Map<string, ReuseSource>();
+  readonly #pins = new Map<string, string>();
   readonly #isolate: string[] = [];
   #pinRules: PinRules | undefined;
-  readonly #maxEntries: Record<string, number> = {};
+  readonly #maxEntries = new Map<string, number>();
   #strict = false;
 
   constructor(context: Context, pinRules?: PinRules) {
@@ -36,13 +37,13 @@ export class ShareWords {
         return true;
       case 'pin': {
         const [name, path] = split(words.next('NAME=PATH'), 'NAME=PATH');
-        this.#pins[name] = path;
+        this.#pins.set(name, path);
         return true;
       }
       case 'share': {
         // Where tc looks for maps that everybody shares.
         const name = words.next('the name of the map to share');
-        this.#pins[name] = joinPath(findBpffs(this.#context.kernel) ?? DEFAULT_BPFFS, 'tc/globals', name);
+        this.#pins.set(name, joinPath(findBpffs(this.#context.kernel) ?? DEFAULT_BPFFS, 'tc/globals', name));
         return true;
       }
       case 'isolate':
@@ -51,7 +52,7 @@ export class ShareWords {
       case 'max_entries': {
         const [name, n] = split(words.next('NAME=N'), 'NAME=N');
         if (!/^\d+$/.test(n)) throw new UsageError(`max_entries of ${name}: '${n}' is no number`);
-        this.#maxEntries[name] = Number(n);
+        this.#maxEntries.set(name, Number(n));
         return true;
       }
       case 'pinning':
@@ -67,11 +68,11 @@ export class ShareWords {
 
   options(): ShareOptions {
     return {
-      reuse: this.#reuse,
-      pins: this.#pins,
+      reuse: Object.fromEntries(this.#reuse),
+      pins: Object.fromEntries(this.#pins),
       isolate: this.#isolate,
       pinRules: this.#pinRules,
-      maxEntries: this.#maxEntries,
+      maxEntries: Object.fromEntries(this.#maxEntries),
       strict: this.#strict,
       customPins: customPins(this.#context),
     };
@@ -80,8 +81,8 @@ export class ShareWords {
   #map(words: Words): void {
     const by = words.expect('idx', 'name');
     const which = by === 'idx' ? String(words.number('the index of the map')) : words.next('the name of the map');
-    if (this.#reuse[which] !== undefined) throw new UsageError(`a replacement for map ${which} is given twice`);
-    this.#reuse[which] = selectMap(this.#context.kernel, words);
+    if (this.#reuse.has(which)) throw new UsageError(`a replacement for map ${which} is given twice`);
+    this.#reuse.set(which, selectMap(this.#context.kernel, words));
   }
 }
 

@@ -1,31 +1,27 @@
 import { UsageError } from '../../errors.ts';
 import type { FilterPlace } from '../../loader/tc.ts';
 import { parseClassid } from '../../net/index.ts';
-import type { Words } from '../words.ts';
+import { parseNumber, type Words } from '../words.ts';
 
 /** EtherTypes by the names that tc and `ip` give them. */
-const PROTOCOLS: Readonly<Record<string, number>> = {
-  all: 0x0003,
-  ip: 0x0800,
-  arp: 0x0806,
-  '802.1Q': 0x8100,
-  ipv6: 0x86dd,
-  '802.1ad': 0x88a8,
-};
+const PROTOCOLS: ReadonlyMap<string, number> = new Map([
+  ['all', 0x0003],
+  ['ip', 0x0800],
+  ['arp', 0x0806],
+  ['802.1Q', 0x8100],
+  ['ipv6', 0x86dd],
+  ['802.1ad', 0x88a8],
+]);
 
 export function parseProtocol(word: string): number {
-  const known = PROTOCOLS[word];
+  const known = PROTOCOLS.get(word);
   if (known !== undefined) return known;
-  const n = /^0x[0-9a-f]{1,4}$/i.test(word) ? Number(word) : Number.NaN;
-  if (Number.isNaN(n))
-    throw new UsageError(
-      `protocol '${word}' is not known; ${Object.keys(PROTOCOLS).join(', ')} or 0x and hex digits are expected`,
-    );
-  return n;
+  if (/^\d/.test(word)) return parseNumber(word, 'protocol', 0, 0xffff);
+  throw new UsageError(`protocol '${word}' is not known; ${[...PROTOCOLS.keys()].join(', ')} or a number is expected`);
 }
 
 export function formatProtocol(protocol: number): string {
-  const named = Object.entries(PROTOCOLS).find(([, n]) => n === protocol);
+  const named = [...PROTOCOLS].find(([, n]) => n === protocol);
   return named?.[0] ?? `[${protocol}]`;
 }
 
