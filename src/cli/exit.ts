@@ -1,12 +1,4 @@
-import {
-  BpfError,
-  IncompatibleMapError,
-  NotSupportedError,
-  ObjectError,
-  SysError,
-  UsageError,
-  VerifierError,
-} from '../errors.ts';
+import { BpfError, IncompatibleMapError, ObjectError, SysError, UsageError, VerifierError } from '../errors.ts';
 
 /** The exit codes of the `skep` command. Documented in docs/cli.md; a test compares the two. */
 // biome-ignore format: aligned table
@@ -22,13 +14,16 @@ export const EXIT = {
   bug:          [70, 'an error of skep itself: please report it'],
 } as const satisfies Record<string, readonly [number, string]>;
 
+/** Errnos by which a kernel says that it lacks something, not that something is wrong. */
+const LACKING: ReadonlySet<string> = new Set(['ENOTSUPP', 'EOPNOTSUPP']);
+
 export function exitCode(error: unknown): number {
   if (error instanceof UsageError) return EXIT.usage[0];
   if (error instanceof ObjectError) return EXIT.object[0];
   if (error instanceof VerifierError) return EXIT.verifier[0];
   if (error instanceof IncompatibleMapError) return EXIT.incompatible[0];
-  if (error instanceof NotSupportedError) return EXIT.unsupported[0];
-  if (error instanceof SysError) return EXIT.failed[0];
+  if (error instanceof SysError) return LACKING.has(error.code) ? EXIT.unsupported[0] : EXIT.failed[0];
+  if (error instanceof BpfError && error.code === 'NOT_SUPPORTED') return EXIT.unsupported[0];
   if (error instanceof BpfError) return error.code === 'CONNECTION' ? EXIT.connection[0] : EXIT.failed[0];
   return EXIT.bug[0];
 }

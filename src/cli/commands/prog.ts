@@ -9,6 +9,7 @@ import type { RunResult } from '../../loader/program.ts';
 import { Transaction } from '../../loader/transaction.ts';
 import { formatXlated, type XlatedLine } from '../../loader/xlated.ts';
 import { programTypeOf } from '../../object/section.ts';
+import type { ObjectSpec } from '../../object/spec.ts';
 import type { ProgType } from '../../uapi/bpf.ts';
 import { type AnyCommand, type Context, command } from '../command.ts';
 import { hexDump } from '../format.ts';
@@ -203,9 +204,15 @@ function loadAndPin(context: Context, words: Words, all: boolean): void {
     if (all) for (const program of programs) pin(program, joinPath(path, program.name));
     else pin(first, path);
     if (pinMaps !== undefined) {
-      for (const [name, map] of Object.entries(loaded.maps)) pin(map, joinPath(pinMaps, name.replaceAll('.', '_')));
+      for (const [name, map] of Object.entries(loaded.maps)) pin(map, joinPath(pinMaps, pinName(object.spec, name)));
     }
   });
+}
+
+/** As libbpf's bpf_map__name, with `_` for the dots that bpffs does not allow: the object's name stands before `.rodata`, but not before `.rodata.more`. */
+function pinName({ maps }: ObjectSpec, name: string): string {
+  const prefixed = maps.find((map) => map.name === name && map.style === 'internal' && map.name.indexOf('.', 1) < 0);
+  return (prefixed?.kernelName ?? name).replaceAll('.', '_');
 }
 
 function loadWords(

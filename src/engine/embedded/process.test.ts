@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { mapBtf } from '../../../test/contract/btf.ts';
 import { BpfError } from '../../errors.ts';
+import { readText } from '../../loader/calls.ts';
 import { BPF_COMMANDS, type BpfCmd } from '../../uapi/attr.ts';
 import type { Fd } from '../../uapi/fd.ts';
 import { createEmbeddedKernel } from './index.ts';
@@ -67,6 +68,16 @@ describe('processes', () => {
     expect(() => machine.kernel.bpf('BPF_MAP_CREATE', { ...HASH, map_type: 11 })).toThrow(
       /no lpm_trie maps yet, only hash, array/,
     );
+    expect(() => machine.kernel.bpf('BPF_MAP_CREATE', { ...HASH, map_type: 11 })).toThrow(code('ENOTSUPP'));
+    expect(() => machine.kernel.bpf('BPF_MAP_CREATE', { ...HASH, map_type: 99 })).toThrow(code('EINVAL'));
+  });
+
+  it('says in /proc/uptime how long it has been running', () => {
+    using machine = createEmbeddedKernel({ clock: 'manual' });
+    const text = () => readText(machine.kernel, '/proc/uptime');
+    expect(text()).toBe('0.00 0.00\n');
+    machine.lab.clock.advance(61_050_000_000n);
+    expect(text()).toBe('61.05 0.00\n');
   });
 
   it('answers 2000 times without growing', () => {

@@ -8,6 +8,7 @@ export function procEntries(process: Process): Entries {
   return {
     self: { link: () => String(process.pid) },
     mounts: { link: () => 'self/mounts' },
+    uptime: { text: (who) => uptime(who.machine.clock.now()) },
     [process.pid]: {
       entries: {
         fd: { dynamic: (who) => byFd(who, (file) => ({ link: () => linkText(file) })) },
@@ -16,6 +17,12 @@ export function procEntries(process: Process): Entries {
       },
     },
   };
+}
+
+/** Seconds since the machine was started, and seconds that its CPUs were idle: nobody counts those here. */
+function uptime(ns: bigint): string {
+  const hundredths = ns / 10_000_000n;
+  return `${hundredths / 100n}.${String(hundredths % 100n).padStart(2, '0')} 0.00\n`;
 }
 
 function byFd(process: Process, entry: (file: OpenFile) => Entry): Entries {

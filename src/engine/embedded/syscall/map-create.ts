@@ -59,11 +59,12 @@ function checkCommon(attr: Attr): number {
   return wrong ? -errno.EINVAL : 0;
 }
 
+/** ENOTSUPP for what Linux has and this kernel has not, where Linux without it says EINVAL: so that callers can tell it from a mistake. */
 function noSuchType(process: Process, type: number): number {
   const name = MAP_TYPES[type];
   if (type === 0 || name === undefined) return -errno.EINVAL;
   return process.fail(
-    errno.EINVAL,
+    errno.ENOTSUPP,
     `the embedded kernel has no ${name} maps yet, only ${mapTypeNames.join(', ')}; use the linux kernel for this object`,
   );
 }

@@ -90,11 +90,12 @@ export function progLoad(process: Process, attr: Attr): number {
   return process.install(prog);
 }
 
+/** As with maps: ENOTSUPP for a type that Linux has, EINVAL for one that nobody has. */
 function unknownType(process: Process, number: number): number {
   const name = PROG_TYPES[number];
   if (name === undefined || name === 'unspec') return -errno.EINVAL;
   return process.fail(
-    errno.EINVAL,
+    errno.ENOTSUPP,
     `the embedded kernel has no programs of type ${name} yet; use the linux kernel for it`,
   );
 }
