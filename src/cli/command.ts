@@ -32,6 +32,8 @@ export interface Command<T> {
   run(context: Context, words: Words): T | Promise<T>;
   text(result: T): string;
   json?(result: T): unknown;
+  /** Whether the result is that what was asked for is not there, which the exit code then says. */
+  missed?(result: T): boolean;
 }
 
 /** The table holds commands of all result types; each is only ever used with its own result. */

@@ -29,8 +29,21 @@ describe('formatJson', () => {
     }
   });
 
-  it('breaks lines only before members and closing braces', () => {
-    expect(formatJson([{ a: 1 }, { b: [1, 2] }], true)).toBe('[{\n    "a": 1\n},{\n    "b": [1,2]\n}\n]');
+  it('breaks lines before members and closing brackets, as bpftool does', () => {
+    expect(formatJson([{ a: 1 }, { b: [1, 2], c: [], d: Uint8Array.of(1, 2) }], true)).toBe(
+      [
+        '[{',
+        '        "a": 1',
+        '    },{',
+        '        "b": [1,2',
+        '        ],',
+        '        "c": [],',
+        '        "d": ["0x01","0x02"',
+        '        ]',
+        '    }',
+        ']',
+      ].join('\n'),
+    );
   });
 
   it('prints null for nothing', () => {

@@ -1,5 +1,5 @@
 /**
- * JSON as bpftool prints it: compact without blanks, or (`pretty`) indented by four, with arrays of scalars on one line. Big integers are
+ * JSON as bpftool prints it: compact without blanks, or (`pretty`) indented by four, the items of an array one after the other. Big integers are
  * printed as numbers, bytes as arrays of "0x.." strings.
  */
 export function formatJson(value: unknown, pretty: boolean): string {
@@ -21,14 +21,14 @@ function prettyJson(value: unknown, level: number): string {
   const end = '    '.repeat(level);
   if (Array.isArray(value)) {
     if (value.length === 0) return '[]';
-    if (value.every((item) => !isObject(item) && !Array.isArray(item))) return `[${value.map(scalar).join(',')}]`;
-    return `[${value.map((item) => prettyJson(item, level)).join(',')}\n${end}]`;
+    return `[${value.map((item) => prettyJson(item, level + 1)).join(',')}\n${end}]`;
   }
   if (isObject(value)) {
     const rows = fields(value);
     if (rows.length === 0) return '{}';
     return `{\n${rows.map(([key, field]) => `${pad}${JSON.stringify(key)}: ${prettyJson(field, level + 1)}`).join(',\n')}\n${end}}`;
   }
+  if (value instanceof Uint8Array) return prettyJson(hexBytes(value), level);
   return scalar(value);
 }
 
@@ -42,7 +42,10 @@ function isObject(value: unknown): value is object {
 
 function scalar(value: unknown): string {
   if (typeof value === 'bigint') return value.toString();
-  if (value instanceof Uint8Array)
-    return `[${Array.from(value, (byte) => `"0x${byte.toString(16).padStart(2, '0')}"`).join(',')}]`;
+  if (value instanceof Uint8Array) return compact(hexBytes(value));
   return JSON.stringify(value ?? null);
+}
+
+function hexBytes(bytes: Uint8Array): string[] {
+  return Array.from(bytes, (byte) => `0x${byte.toString(16).padStart(2, '0')}`);
 }

@@ -1,6 +1,6 @@
 import { BpfError, VerifierError } from '../errors.ts';
 import type { AnyCommand, Context } from './command.ts';
-import { exitCode } from './exit.ts';
+import { EXIT, exitCode } from './exit.ts';
 import { findCommand } from './find.ts';
 import { formatJson } from './json.ts';
 import type { Options } from './options.ts';
@@ -28,8 +28,9 @@ export async function runCommand(
       for await (const item of result) output.out(render(row, item, options));
     } else {
       output.out(render(row, result, options));
+      if (row.missed?.(result)) return EXIT.failed[0];
     }
-    return 0;
+    return EXIT.ok[0];
   } catch (error) {
     reportError(error, options, output);
     return exitCode(error);

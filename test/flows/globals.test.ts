@@ -63,7 +63,7 @@ flow('globals: one object file, loaded with different values and swapped', (f) =
 
   // Five packets, of which the program lets three through.
   for (let i = 0; i < 5; i++) f.run('net', 'send', 'a0', 'egress', '--hex', frame());
-  expect(f.run('map', 'dump', 'id', first.id('.bss'))).toMatch(/"packets": 3,\s+"bytes": 192/);
+  expect(f.run('map', 'dump', 'id', first.id('.bss'))).toMatch(/"packets": 3\s+\},\{\s+"bytes": 192/);
 
   // The same file with another value takes the place of the first; nobody holds the first one's maps any more.
   f.run('tc', 'filter', 'replace', ...at, ...TEMPLATE, 'set', 'mark=9');

@@ -32,3 +32,56 @@ flow('a program keeps the time of its load', async (f) => {
   // The clocks are read one after the other.
   expect(Math.abs(loadedAt() - first)).toBeLessThanOrEqual(1);
 });
+
+flow('the words and the lines of tc and bpftool', (f) => {
+  for (const device of ['a', 'b'])
+    f.run('ip', 'link', 'add', `${device}0`, 'type', 'veth', 'peer', 'name', `${device}1`);
+  f.run('tc', 'qdisc', 'add', 'dev', 'a0', 'clsact');
+  f.run('tc', 'qdisc', 'add', 'dev', 'b0', 'ingress', 'handle', 'ffff:');
+  f.run('tc', 'qdisc', 'add', 'dev', 'b1', 'handle', 'ffff:', 'ingress');
+  f.run('tc', 'qdisc', 'del', 'dev', 'b1', 'handle', 'ffff:', 'ingress');
+  expect(f.fails(2, 'tc', 'qdisc', 'add', 'dev', 'b1', 'handle', '1:', 'ingress')).toContain('is always ffff:');
+  expect(f.run('tc', 'qdisc')).toBe(f.ask('tc', 'qdisc', 'show'));
+
+  f.run('prog', 'loadall', TEMPLATE, '/sys/fs/bpf/p', 'type', 'tc', 'pinmaps', '/sys/fs/bpf/maps');
+  const rodata = ['pinned', '/sys/fs/bpf/maps/template_rodata'];
+  expect(f.run('map', 'dump', ...rodata)).toBe(
+    `[{
+        "value": {
+            ".rodata": [{
+                    "mark": 1
+                }
+            ]
+        }
+    }
+]
+`,
+  );
+  const [entry] = JSON.parse(f.ask('-j', 'map', 'dump', ...rodata));
+  expect(entry.formatted).toEqual({ value: { '.rodata': [{ mark: 1 }] } });
+  expect(JSON.parse(f.ask('-j', 'map', 'lookup', ...rodata, 'key', '0', '0', '0', '0')).formatted).toEqual(
+    entry.formatted,
+  );
+
+  const add = ['tc', 'filter', 'add', 'dev', 'a0', 'egress'];
+  const program = ['bpf', 'da', 'pinned', '/sys/fs/bpf/p/template'];
+  f.run(...add, 'protocol', '2048', ...program);
+  f.run(...add, 'protocol', '0x800', 'prio', '3', ...program);
+  f.run(...add, 'chain', '5', 'prio', '7', ...program);
+  expect(f.fails(2, ...add, 'protocol', 'constructor', ...program)).toContain("protocol 'constructor' is not known");
+  const get = ['tc', 'filter', 'get', 'dev', 'a0', 'egress'];
+  expect(f.run(...get, 'protocol', 'ip', 'prio', '3', 'handle', '1', 'bpf')).toMatch(
+    /^filter egress protocol ip pref 3 bpf chain 0 handle 0x1 template:\[\*fsobj\] direct-action not_in_hw id /,
+  );
+  expect(f.run(...get, 'protocol', 'all', 'prio', '7', 'chain', '5', 'handle', '1', 'bpf')).toMatch(
+    /^filter egress protocol all pref 7 bpf chain 5 handle 0x1 /,
+  );
+  const show = ['tc', 'filter', 'show', 'dev', 'a0', 'egress', 'chain', '5'];
+  expect(f.run(...show)).toMatch(
+    /^filter protocol all pref 7 bpf \nfilter protocol all pref 7 bpf handle 0x1 template/,
+  );
+  expect(JSON.parse(f.ask('-j', ...show))[0]).toEqual({ protocol: 'all', pref: 7, kind: 'bpf' });
+
+  expect(f.run('map', 'help')).toBe(f.ask('help', 'map'));
+  expect(f.fails(2, 'help', 'nothing')).toContain("there is no command 'nothing'");
+});

@@ -1,6 +1,8 @@
+import { UsageError } from '../../errors.ts';
 import { type AnyCommand, command } from '../command.ts';
 import { EXIT } from '../exit.ts';
 import { columns } from '../format.ts';
+import { wordsMatch } from '../match.ts';
 import { OPTIONS } from '../options.ts';
 
 /** The text of `skep help`, made from the tables of commands, options and exit codes. */
@@ -37,10 +39,11 @@ export function helpCommand(commands: () => readonly AnyCommand[]): AnyCommand {
     about: 'this text, or that of the commands that start with the words',
     run(_context, words) {
       const wanted = words.rest();
-      const rows = commands().filter((row) => wanted.every((word, i) => row.path[i]?.startsWith(word)));
-      return wanted.length === 0 || rows.length === 0
-        ? helpText(commands())
-        : rows.map((r) => `${commandUsage(r)}\n    ${r.about}`).join('\n');
+      if (wanted.length === 0) return helpText(commands());
+      const rows = commands().filter(({ path }) => wordsMatch(path, wanted));
+      if (rows.length === 0)
+        throw new UsageError(`there is no command '${wanted.join(' ')}'; \`skep help\` lists them all`);
+      return rows.map((r) => `${commandUsage(r)}\n    ${r.about}`).join('\n');
     },
     text: (text) => text,
     json: (text) => ({ help: text }),

@@ -1,5 +1,5 @@
 import type { MapInfo } from '../../loader/info.ts';
-import type { BpfMap } from '../../loader/map.ts';
+import { type BpfMap, kernelTypes } from '../../loader/map.ts';
 import { hexRow } from '../format.ts';
 import { formatJson } from '../json.ts';
 
@@ -11,7 +11,7 @@ export interface MapEntry {
   readonly perCpu: boolean;
   /** The type of what the value names by id: maps of maps. */
   readonly innerMapId: number | undefined;
-  readonly formatted: { readonly key: unknown; readonly value: unknown } | undefined;
+  readonly formatted: { readonly key?: unknown; readonly value: unknown } | undefined;
 }
 
 export interface DumpedMap {
@@ -30,8 +30,23 @@ export function readEntry(map: BpfMap, key: Uint8Array): MapEntry | undefined {
     slots: map.perCpu ? map.cpuSlots(value) : [value],
     perCpu: map.perCpu,
     innerMapId: isOuter ? new DataView(value.buffer, value.byteOffset).getUint32(0, true) : undefined,
-    formatted: map.typed ? { key: plain(map.decodeKey(key)), value: plain(map.decodeValue(value)) } : undefined,
+    formatted: map.typed ? formatEntry(map, key, value) : undefined,
   };
+}
+
+function formatEntry(map: BpfMap, key: Uint8Array, bytes: Uint8Array): MapEntry['formatted'] {
+  const value = plain(map.decodeValue(bytes));
+  const section = sectionName(map);
+  if (section === undefined || typeof value !== 'object' || value === null)
+    return { key: plain(map.decodeKey(key)), value };
+  return { value: { [section]: Object.entries(value).map(([name, part]) => ({ [name]: part })) } };
+}
+
+/** Of a map that holds a section's variables: the section's name in its BTF. Such a map has no type for its key. */
+function sectionName({ kernel, info }: BpfMap): string | undefined {
+  if (info.keyTypeId !== 0) return undefined;
+  const type = kernelTypes(kernel, info)?.btf.resolve(info.valueTypeId);
+  return type?.kind === 'datasec' ? type.name : undefined;
 }
 
 export function dumpMap(map: BpfMap): DumpedMap {
@@ -73,6 +88,11 @@ export function entryJson(entry: MapEntry): object {
     inner_map_id: innerMapId,
     formatted,
   };
+}
+
+/** What bpftool prints of a key that has nothing under it. */
+export function missText(key: Uint8Array): string {
+  return `key:\n${hexRow(key)}\n\nNot found`;
 }
 
 function gap(bytes: Uint8Array): string {

@@ -9,7 +9,16 @@ import { command } from '../command.ts';
 import { hexRow } from '../format.ts';
 import { parseBytes, selectMap, selectMaps, selectProgram } from '../selectors.ts';
 import type { Words } from '../words.ts';
-import { type DumpedMap, dumpMap, dumpText, entryJson, entryText, type MapEntry, readEntry } from './map-entry.ts';
+import {
+  type DumpedMap,
+  dumpMap,
+  dumpText,
+  entryJson,
+  entryText,
+  type MapEntry,
+  missText,
+  readEntry,
+} from './map-entry.ts';
 
 const MAP = '{id N | name NAME | pinned FILE}';
 
@@ -122,7 +131,7 @@ export const mapDump = command<DumpedMap[]>({
       : maps.map((map) => ({ ...mapJson(map.info), elements: map.entries.map(entryJson) })),
 });
 
-export const mapLookup = command<MapEntry>({
+export const mapLookup = command<{ key: Uint8Array; entry: MapEntry | undefined }>({
   path: ['map', 'lookup'],
   usage: `${MAP} [key DATA]`,
   about: 'prints one entry of a map; DATA is one byte a word, or `hex` and hex digits',
@@ -130,12 +139,11 @@ export const mapLookup = command<MapEntry>({
     using map = selectMap(kernel, words, { readOnly: true });
     const key = keyOf(map, words);
     words.end();
-    const entry = readEntry(map, key);
-    if (entry === undefined) throw nothingThere(map);
-    return entry;
+    return { key, entry: readEntry(map, key) };
   },
-  text: entryText,
-  json: entryJson,
+  text: ({ key, entry }) => (entry === undefined ? missText(key) : entryText(entry)),
+  json: ({ entry }) => (entry === undefined ? null : entryJson(entry)),
+  missed: ({ entry }) => entry === undefined,
 });
 
 export const mapUpdate = command<undefined>({
@@ -169,7 +177,7 @@ export const mapDelete = command<undefined>({
     using map = selectMap(kernel, words);
     const key = keyOf(map, words);
     words.end();
-    if (!map.deleteBytes(key)) throw nothingThere(map);
+    if (!map.deleteBytes(key)) throw new BpfError('ENOENT', `${map.label} has nothing under this key`);
     return undefined;
   },
   text: () => '',
@@ -217,10 +225,6 @@ export const mapFreeze = command<undefined>({
   },
   text: () => '',
 });
-
-function nothingThere(map: BpfMap): BpfError {
-  return new BpfError('ENOENT', `${map.label} has nothing under this key`);
-}
 
 function keyOf(map: BpfMap, words: Words): Uint8Array {
   const { keySize } = map.info;

@@ -60,7 +60,8 @@ export function filterText({ filter, program, place, details }: DumpedFilter): s
   if (place.parent === 0) words.push(parentWord(filter.parent));
   if (place.protocol === undefined) words.push(`protocol ${formatProtocol(protocol)}`);
   if (place.priority === undefined) words.push(`pref ${priority}`);
-  words.push(kind, `chain ${chain}`);
+  words.push(kind);
+  if (place.chain === undefined) words.push(`chain ${chain}`);
   if (bpf !== undefined) {
     if (handle !== 0) words.push(`handle 0x${handle.toString(16)}`);
     if (bpf.classid !== undefined) words.push(`flowid ${formatClassid(bpf.classid)}`);
@@ -92,7 +93,7 @@ export function filterJson({ filter, program, place, details }: DumpedFilter): o
     protocol: place.protocol === undefined ? formatProtocol(protocol) : undefined,
     pref: place.priority === undefined ? priority : undefined,
     kind,
-    chain,
+    chain: place.chain === undefined ? chain : undefined,
     options: bpf && {
       handle: handle === 0 ? undefined : `0x${handle.toString(16)}`,
       flowid: bpf.classid === undefined ? undefined : formatClassid(bpf.classid),

@@ -60,7 +60,7 @@ function isClsact({ kind }: Qdisc): boolean {
 export const qdiscCommands: readonly AnyCommand[] = (['add', 'replace', 'change', 'delete'] as const).map((verb) =>
   command<undefined>({
     path: ['tc', 'qdisc', verb],
-    usage: 'dev NAME {clsact | ingress}',
+    usage: 'dev NAME [handle ffff:] {clsact | ingress}',
     about: {
       add: 'makes the qdisc that filters hang on',
       replace: 'makes it if it is not there',
@@ -68,11 +68,7 @@ export const qdiscCommands: readonly AnyCommand[] = (['add', 'replace', 'change'
       delete: 'removes it, with its filters',
     }[verb],
     run({ kernel }, words) {
-      if (words.exact('dev') === undefined) throw new UsageError("'dev NAME' is missing");
-      const device = words.next('the name of the device');
-      const kind = words.exact('clsact', 'ingress');
-      if (kind === undefined) throw new UsageError(`'clsact' or 'ingress' expected; other qdiscs are not made by skep`);
-      words.end();
+      const { device, kind } = qdiscWords(words);
       if (verb === 'delete') deleteQdisc(kernel, device, kind);
       else setQdisc(kernel, device, kind, verb satisfies QdiscVerb);
       return undefined;
@@ -80,6 +76,29 @@ export const qdiscCommands: readonly AnyCommand[] = (['add', 'replace', 'change'
     text: () => '',
   }),
 );
+
+function qdiscWords(words: Words): { device: string; kind: 'clsact' | 'ingress' } {
+  let device: string | undefined;
+  for (;;) {
+    if (words.exact('dev') !== undefined) device = words.next('the name of the device');
+    else if (!takeHandle(words)) break;
+  }
+  if (device === undefined) throw new UsageError("'dev NAME' is missing");
+  const kind = words.exact('clsact', 'ingress');
+  if (kind === undefined) throw new UsageError(`'clsact' or 'ingress' expected; other qdiscs are not made by skep`);
+  if (kind === 'ingress') takeHandle(words);
+  words.end();
+  return { device, kind };
+}
+
+/** `handle ffff:`, which says nothing: the kernel gives these qdiscs no other. */
+function takeHandle(words: Words): boolean {
+  if (words.exact('handle') === undefined) return false;
+  const handle = words.next('the handle');
+  if (!/^(0x)?ffff:0*$/i.test(handle))
+    throw new UsageError(`handle '${handle}': that of clsact and ingress is always ffff:`);
+  return true;
+}
 
 const PLACE = 'dev NAME {ingress | egress | parent MAJ:MIN} [prio N] [protocol P] [handle N] [chain N]';
 const PROGRAM = [
@@ -274,7 +293,8 @@ export const filterGet = command<DumpedFilter>({
     for (const field of ['priority', 'protocol', 'handle'] as const) {
       if (place[field] === undefined) throw new UsageError(`${field} is missing`);
     }
-    return dumpFilter(kernel, getFilter(kernel, place), place, details);
+    // tc repeats here what the command said.
+    return dumpFilter(kernel, getFilter(kernel, place), { device: place.device, parent: 0 }, details);
   },
   text: filterText,
   json: (filter) => [filterJson(filter)],
