@@ -32,14 +32,14 @@ function readAll(fd: number, path: string, limit: number): Uint8Array {
   if (fd !== 0 && !stat.isFile() && !stat.isFIFO())
     throw new UsageError(`cannot read ${path}: it is neither a file nor a pipe`);
   const chunks: Uint8Array[] = [];
+  const chunk = new Uint8Array(CHUNK);
+  // Sizes are not believed: those of /proc and /sys are 0 or 4096.
   for (let size = 0; ; ) {
-    // Sizes are not believed: those of /proc and /sys are 0 or 4096.
-    const chunk = new Uint8Array(CHUNK);
     const got = readChunk(fd, chunk);
     if (got === 0) return Buffer.concat(chunks);
     size += got;
     if (size > limit) throw new UsageError(`cannot read ${path}: it has more than ${limit} bytes`);
-    chunks.push(chunk.subarray(0, got));
+    chunks.push(chunk.slice(0, got));
   }
 }
 

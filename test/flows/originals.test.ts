@@ -10,6 +10,14 @@ flow('pins of internal maps are named as by bpftool', (f) => {
     'template_data',
     'template_rodata',
   ]);
+  // Into a directory, as mv does.
+  f.run('fs', 'mv', '/sys/fs/bpf/p/template', '/sys/fs/bpf/maps/');
+  f.run('fs', 'rm', '/sys/fs/bpf/p');
+  f.run('fs', 'mv', '/sys/fs/bpf/maps', '/sys/fs/bpf/p');
+  f.run('fs', 'mkdir', '/sys/fs/bpf/a/b/');
+  f.run('fs', 'tree', '/sys/fs/bpf/a');
+  f.run('fs', 'ls', '/sys/fs/bpf/p');
+  f.run('prog', 'show', 'pinned', '/sys/fs/bpf/p/template');
 });
 
 flow('what is lacking, and where', (f) => {
