@@ -31,7 +31,8 @@ export interface ObjectFile {
 
 export type SymbolsBySection = ReadonlyMap<number, readonly ElfSymbol[]>;
 
-export function readObjectFile(bytes: Uint8Array): ObjectFile {
+/** `file` is for messages. */
+export function readObjectFile(bytes: Uint8Array, file: string): ObjectFile {
   const elf = parseElf(bytes);
   if (elf.machine !== EM_BPF && elf.machine !== EM_NONE) {
     throw new ObjectError(
@@ -40,7 +41,7 @@ export function readObjectFile(bytes: Uint8Array): ObjectFile {
     );
   }
   if (!elf.littleEndian)
-    throw new NotSupportedError('a big-endian eBPF object', { instead: 'compile with -target bpfel' });
+    throw new NotSupportedError(`${file}: a big-endian eBPF object`, { instead: 'compile with -target bpfel' });
   if (elf.symbols.length === 0)
     throw new ObjectError('the object has no symbol table; was it stripped of more than debug information?');
   const notes: string[] = [];

@@ -272,7 +272,7 @@ describe('bad objects', () => {
 
   it('in the other byte order are named as such', () => {
     expect(() => open('test/objects/types_be.o')).toThrow(
-      'a big-endian eBPF object is not supported; compile with -target bpfel',
+      'types_be.o: a big-endian eBPF object is not supported; compile with -target bpfel',
     );
   });
 });

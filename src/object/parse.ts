@@ -31,7 +31,7 @@ export function parseObject(bytes: Uint8Array, options: { file?: string; name?: 
 }
 
 function parse(bytes: Uint8Array, file: string, name: string): ObjectSpec {
-  const parts = readObjectFile(bytes);
+  const parts = readObjectFile(bytes, file);
   const { elf, btf, notes } = parts;
   const definitions = new Map<ElfSection, MapSpec[]>();
   for (const section of elf.sections) {
