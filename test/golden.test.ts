@@ -74,8 +74,8 @@ describe.each(Object.entries(golden).filter(([file]) => !file.endsWith('_be.o'))
       }
     });
 
-    it.skipIf(!linux || loaded === null)('loads on Linux as with bpftool', () => {
-      if (loaded === null) return;
+    if (loaded === null) return; // libbpf loads it no way
+    it.skipIf(!linux)('loads on Linux as with bpftool', () => {
       const { asked } = loaded;
       withLinux((kernel) => {
         const type = asked === null ? undefined : TYPES[asked];
