@@ -1,4 +1,5 @@
+export { claimSocket } from './claim.ts';
 export { defaultSocket } from './place.ts';
 export { RemoteKernel } from './remote.ts';
 export { type KernelServer, listen, type SharedKernel, serve } from './serve.ts';
-export { claimSocket, connectIfServed, connectOrStart } from './start.ts';
+export { connectIfServed, connectOrStart } from './start.ts';

@@ -1,7 +1,10 @@
 import { lstatSync, mkdirSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
-import { join } from 'node:path';
+import { isAbsolute, join, resolve } from 'node:path';
 import { BpfError } from '../errors.ts';
+
+/** Bytes of a socket's path: `sun_path` of sockaddr_un without its NUL. What is longer is cut off without a word below Node.js. */
+const MAX_SOCKET_PATH = process.platform === 'linux' ? 107 : 103;
 
 /** The socket of the user's background kernel: in the user's runtime directory, which nobody else may enter. */
 export function defaultSocket(): string {
@@ -9,24 +12,53 @@ export function defaultSocket(): string {
   return join(socketDirectory(), 'kernel.sock');
 }
 
+/** A relative XDG_RUNTIME_DIR is ignored, as the XDG Base Directory Specification says. */
 function socketDirectory(): string {
-  const { XDG_RUNTIME_DIR } = process.env;
-  return XDG_RUNTIME_DIR === undefined || XDG_RUNTIME_DIR === ''
-    ? join(tmpdir(), `skep-${userInfo().uid}`)
-    : join(XDG_RUNTIME_DIR, 'skep');
+  const { XDG_RUNTIME_DIR = '' } = process.env;
+  return isAbsolute(XDG_RUNTIME_DIR)
+    ? join(XDG_RUNTIME_DIR, 'skep')
+    : join(resolve(tmpdir()), `skep-${process.getuid?.()}`); // not userInfo(): a uid need not have a name
+}
+
+/** Throws BpfError CONNECTION if `path` is longer than the path of a socket can be. */
+export function checkSocketPath(path: string): void {
+  const length = Buffer.byteLength(path);
+  if (process.platform === 'win32' || length <= MAX_SOCKET_PATH) return;
+  throw new BpfError(
+    'CONNECTION',
+    `${path} is ${length} bytes long, and the path of a socket at most ${MAX_SOCKET_PATH}: choose a shorter one, or a shorter XDG_RUNTIME_DIR`,
+  );
 }
 
 /**
- * Makes the directory of a socket, mode 0700. Throws BpfError if it exists and others may enter it: whoever can put a socket there could stand
- * in for the kernel.
+ * Makes the directory of a socket, mode 0700. Throws BpfError UNSAFE_DIRECTORY if it exists and others may enter it: whoever can put a socket
+ * there could stand in for the kernel; CONNECTION if it cannot be made.
  */
 export function prepareSocketDirectory(directory: string): void {
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
-  const stat = lstatSync(directory);
+  const stat = orConnectionError(`${directory} cannot be made for the kernel's socket`, () => {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    return lstatSync(directory);
+  });
   const uid = process.getuid?.();
   if (uid === undefined || (stat.isDirectory() && stat.uid === uid && (stat.mode & 0o077) === 0)) return;
   throw new BpfError(
     'UNSAFE_DIRECTORY',
     `${directory} cannot hold the kernel's socket: it must be a directory of yours with mode 0700; name a path in one of its own`,
   );
+}
+
+/** What `call` returns. An error of the file system becomes a BpfError CONNECTION that says what could not be done. */
+export function orConnectionError<T>(sentence: string, call: () => T): T {
+  try {
+    return call();
+  } catch (error) {
+    throw connectionError(sentence, error);
+  }
+}
+
+/** An error of Node.js as a BpfError CONNECTION; any other one as it is. */
+export function connectionError(sentence: string, error: unknown): unknown {
+  if (!(error instanceof Error && 'code' in error) || error instanceof BpfError) return error;
+  const reason = error.message.replace(/^\w+: |, \w+ '.*$/g, '');
+  return new BpfError('CONNECTION', `${sentence}: ${reason}`, { cause: error });
 }

@@ -1,5 +1,6 @@
 import { MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import { BpfError } from '../errors.ts';
+import { checkSocketPath } from './place.ts';
 import { decodeFrame, encodeFrame } from './protocol.ts';
 
 /** Milliseconds that connecting, and a call, may take before the other end is taken for dead. */
@@ -31,8 +32,9 @@ export class SyncSocket {
   #lastId = 0;
   #open = true;
 
-  /** Connects to the socket at `path`. Throws BpfError CONNECTION if nobody listens there. */
+  /** Connects to the socket at `path`. Throws BpfError CONNECTION if nobody listens there, or no socket can have that path. */
   constructor(path: string) {
+    checkSocketPath(path);
     this.#path = path;
     const port = this.#replies.port2;
     this.#worker = new Worker(new URL('./socket-thread.js', import.meta.url), {
