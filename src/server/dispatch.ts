@@ -1,9 +1,10 @@
-import { type BpfError, UsageError } from '../errors.ts';
+import { type BpfError, SysError, UsageError } from '../errors.ts';
 import type { Kernel } from '../sys/kernel.ts';
 import type { PacketLab } from '../sys/lab.ts';
 import { type AttrKind, attrFields, BPF_COMMANDS, type BpfCmd } from '../uapi/attr.ts';
+import { errno } from '../uapi/errno.ts';
 import type { Fd } from '../uapi/fd.ts';
-import { argumentsFit, LAB_METHODS, METHODS } from './methods.ts';
+import { argumentsFit, LAB_METHODS, MAX_STRING, METHODS } from './methods.ts';
 import type { Reply } from './protocol.ts';
 import { toWire } from './wire-error.ts';
 
@@ -17,12 +18,12 @@ export function dispatch(kernel: Kernel, lab: PacketLab, id: number, method: str
   try {
     if (Object.hasOwn(LAB_METHODS, method)) {
       const name = method as keyof typeof LAB_METHODS; // just checked
-      if (!argumentsFit(LAB_METHODS[name], args)) throw badArguments(method);
+      if (!argumentsFit(LAB_METHODS[name], args)) throw badArguments(method, args);
       return [id, true, (lab[name] as (...a: readonly unknown[]) => unknown).apply(lab, [...args])]; // arguments checked by the table
     }
     if (!Object.hasOwn(METHODS, method)) throw new UsageError(`the kernel has no call ${method.slice(0, 64)}`);
     const name = method as keyof typeof METHODS; // just checked
-    if (!argumentsFit(METHODS[name], args)) throw badArguments(method);
+    if (!argumentsFit(METHODS[name], args)) throw badArguments(method, args);
     if (name === 'bpf') return bpf(kernel, id, args);
     const result = (kernel[name] as (...a: readonly unknown[]) => unknown).apply(kernel, [...args]); // arguments checked by the table
     return [id, true, result, name === 'read' ? args[1] : undefined];
@@ -50,7 +51,9 @@ function changed(cmd: BpfCmd, attr: Attr): Attr {
   );
 }
 
-function badArguments(method: string): BpfError {
+function badArguments(method: string, args: readonly unknown[]): BpfError {
+  if (args.some((arg) => typeof arg === 'string' && arg.length > MAX_STRING))
+    return new SysError(errno.ENAMETOOLONG, method);
   return new UsageError(`wrong arguments for ${method}`);
 }
 

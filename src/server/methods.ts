@@ -30,10 +30,13 @@ export const LAB_METHODS = {
   send: ['string', 'string', 'bytes'],
 } as const satisfies { readonly [M in keyof PacketLab]: readonly ArgumentKind[] };
 
+/** Characters of a string. No path, name or option is longer. */
+export const MAX_STRING = 65536;
+
 export type ArgumentKind = 'string' | 'number' | 'number?' | 'bytes' | 'buffer' | 'attr';
 
 const CHECKS: Record<ArgumentKind, (value: unknown) => boolean> = {
-  string: (value) => typeof value === 'string' && value.length <= 65536,
+  string: (value) => typeof value === 'string' && value.length <= MAX_STRING,
   number: (value) => Number.isSafeInteger(value),
   'number?': (value) => value === undefined || value === null || Number.isSafeInteger(value),
   bytes: (value) => value instanceof Uint8Array,

@@ -48,8 +48,11 @@ describe('frames', () => {
   });
 
   it('may not be longer than the limits', () => {
-    expect(() => encodeFrame([1, 'open', 'x'.repeat(MAX_TEXT)])).toThrow('is too long');
-    expect(() => encodeFrame([1, 'bpf', new Uint8Array(MAX_BLOB + 1).fill(1)])).toThrow('is too long');
+    expect(() => encodeFrame([1, 'open', 'x'.repeat(MAX_TEXT)])).toThrow('bytes of text');
+    expect(() => encodeFrame([1, 'bpf', new Uint8Array(MAX_BLOB + 1).fill(1)])).toThrow('bytes of data');
+    expect(() => encodeFrame([1, 'bpf', new Uint8Array(100_000_000)])).toThrow(
+      'bytes of buffers in one call, not 100000000',
+    );
     const header = new Uint8Array(8);
     new DataView(header.buffer).setUint32(0, MAX_TEXT + 1, true);
     expect(() => new FrameReader().push(header)).toThrow("is longer than the socket's limit");

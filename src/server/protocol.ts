@@ -26,6 +26,8 @@ export interface WireError {
   readonly errno?: number | undefined;
   readonly syscall?: string | undefined;
   readonly detail?: string | undefined;
+  /** What the call was made on: a path, an fd. */
+  readonly what?: string | undefined;
 }
 
 /** Bytes at most of a frame's JSON, and of its blob (the largest verifier log, and then some). */
@@ -36,11 +38,13 @@ const MAX_DECODED = 1 << 26;
 /** Levels of arrays and objects in a message. */
 const MAX_DEPTH = 8;
 
-/** Throws BpfError if the message is longer than a frame may be. */
+/** Throws BpfError MESSAGE_TOO_LONG if the message is longer than a frame, or its buffers than a reader takes. */
 export function encodeFrame(message: Request | Reply): Uint8Array {
   const blobs: Uint8Array[] = [];
   let blobLength = 0;
+  let decoded = 0;
   const put = (bytes: Uint8Array): number[] => {
+    decoded += bytes.length;
     let used = bytes.length;
     while (used > 0 && bytes[used - 1] === 0) used--;
     blobs.push(bytes.subarray(0, used));
@@ -59,12 +63,9 @@ export function encodeFrame(message: Request | Reply): Uint8Array {
     return value;
   };
   const text = new TextEncoder().encode(JSON.stringify(message.map(plain)));
-  if (text.length > MAX_TEXT || blobLength > MAX_BLOB) {
-    throw new BpfError(
-      'MESSAGE_TOO_LONG',
-      `a message of ${text.length + blobLength} bytes is too long for the kernel's socket`,
-    );
-  }
+  checkLength('text', text.length, MAX_TEXT);
+  checkLength('data', blobLength, MAX_BLOB);
+  checkLength('buffers', decoded, MAX_DECODED);
   const frame = new Uint8Array(8 + text.length + blobLength);
   const view = new DataView(frame.buffer);
   view.setUint32(0, text.length, true);
@@ -76,6 +77,14 @@ export function encodeFrame(message: Request | Reply): Uint8Array {
     at += blob.length;
   }
   return frame;
+}
+
+function checkLength(what: string, length: number, max: number): void {
+  if (length <= max) return;
+  throw new BpfError(
+    'MESSAGE_TOO_LONG',
+    `the socket of a kernel in another process carries ${max} bytes of ${what} in one call, not ${length}`,
+  );
 }
 
 /** The message of a frame; `undefined` if it is none. Never throws: the bytes may come from anybody. */

@@ -1,8 +1,8 @@
+import { BpfError } from '../errors.ts';
 import type { Kernel, Stat, WaitOptions } from '../sys/kernel.ts';
 import type { Direction, PacketLab } from '../sys/lab.ts';
 import type { BpfAttr, BpfCmd, BpfResult } from '../uapi/attr.ts';
 import type { Fd } from '../uapi/fd.ts';
-import type { WireError } from './protocol.ts';
 import { SyncSocket } from './sync-socket.ts';
 import { fromWire } from './wire-error.ts';
 
@@ -29,8 +29,13 @@ export class RemoteKernel implements Kernel, PacketLab {
   read(fd: Fd, buffer: Uint8Array): number {
     return this.#call('read', [fd, buffer], (changed) => copyBytes(buffer, changed));
   }
+  /** On a connection that is gone there is nothing to close: the kernel has closed all fds of this process. */
   close(fd: Fd): void {
-    this.#call('close', [fd]);
+    try {
+      this.#call('close', [fd]);
+    } catch (error) {
+      if (!(error instanceof BpfError && error.code === 'CONNECTION')) throw error;
+    }
   }
   stat(path: string): Stat {
     return this.#call('stat', [path]);
@@ -72,12 +77,11 @@ export class RemoteKernel implements Kernel, PacketLab {
   async wait(fds: readonly Fd[], { timeoutMs, signal }: WaitOptions = {}): Promise<Fd[]> {
     signal?.throwIfAborted();
     const { id, reply } = this.#socket.request('wait', fds, timeoutMs);
-    const cancel = () => void this.#socket.request('cancel', id);
+    const cancel = () => this.#socket.request('cancel', id).reply.catch(() => {}); // it has no reply
     signal?.addEventListener('abort', cancel, { once: true });
-    const [, ok, result] = await reply;
-    signal?.removeEventListener('abort', cancel);
+    const [, ok, result] = await reply.finally(() => signal?.removeEventListener('abort', cancel));
     signal?.throwIfAborted();
-    if (ok !== true) throw fromWire(result as WireError); // made by toWire at the other end
+    if (ok !== true) throw fromWire(result);
     return result as Fd[];
   }
 
@@ -94,7 +98,7 @@ export class RemoteKernel implements Kernel, PacketLab {
   #call<T>(method: string, args: readonly unknown[], onChanged?: (changed: unknown) => void): T {
     const [, ok, result, changed] = this.#socket.call(method, ...args);
     onChanged?.(changed);
-    if (ok !== true) throw fromWire(result as WireError); // made by toWire at the other end
+    if (ok !== true) throw fromWire(result);
     return (result ?? undefined) as T;
   }
 }

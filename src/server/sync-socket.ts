@@ -19,6 +19,11 @@ export interface ToThread {
 
 type Message = readonly unknown[];
 
+interface Waiting {
+  readonly resolve: (reply: Message) => void;
+  readonly reject: (error: BpfError) => void;
+}
+
 /**
  * A connection on which a caller can wait for a reply without returning to the event loop. Node.js has no such socket, so a thread owns it and
  * the caller sleeps in Atomics.wait. The thread does not keep the process alive unless an asynchronous request is open.
@@ -28,8 +33,10 @@ export class SyncSocket {
   readonly #worker: Worker;
   readonly #state = new Int32Array(new SharedArrayBuffer(4));
   readonly #replies = new MessageChannel();
-  readonly #pending = new Map<number, (reply: Message) => void>();
+  readonly #pending = new Map<number, Waiting>();
   #lastId = 0;
+  /** Why the connection ended, as far as this thread was told. */
+  #failure: string | undefined;
   #open = true;
 
   /** Connects to the socket at `path`. Throws BpfError CONNECTION if nobody listens there, or no socket can have that path. */
@@ -44,10 +51,13 @@ export class SyncSocket {
       execArgv: [],
     });
     this.#worker.unref();
-    this.#worker.on('message', (frame: Uint8Array) => {
-      const reply = decodeFrame(frame);
-      if (reply !== undefined) this.#pending.get(Number(reply[0]))?.(reply);
+    this.#worker.on('message', (message: Uint8Array | string) => {
+      if (typeof message === 'string') return this.#fail(message);
+      const reply = decodeFrame(message);
+      if (reply !== undefined) this.#pending.get(Number(reply[0]))?.resolve(reply);
     });
+    this.#worker.once('error', (error) => this.#fail(error.message));
+    this.#worker.once('exit', () => this.#fail('the connection was closed'));
     const { state, message } = this.#sleep(CONNECT_TIMEOUT);
     if (state !== STATE.ready) {
       this.close();
@@ -57,7 +67,7 @@ export class SyncSocket {
 
   /** Sends a request and sleeps until its reply is here. */
   call(method: string, ...args: readonly unknown[]): Message {
-    if (!this.#open) throw new BpfError('CONNECTION', `the connection to the kernel at ${this.#path} is closed`);
+    if (!this.#open || this.#failure !== undefined) throw this.#gone(this.#failure);
     const id = ++this.#lastId;
     const frame = encodeFrame([id, method, ...args]);
     Atomics.store(this.#state, 0, STATE.busy);
@@ -66,16 +76,19 @@ export class SyncSocket {
     const reply = message instanceof Uint8Array ? decodeFrame(message) : undefined;
     if (state === STATE.ready && reply !== undefined) return reply;
     this.close();
-    throw new BpfError('CONNECTION', `the kernel at ${this.#path} is gone: ${describe(message)}`);
+    this.#failure ??= describe(message);
+    throw this.#gone(this.#failure);
   }
 
-  /** Sends a request whose reply comes later; the id cancels it. */
+  /** Sends a request whose reply comes later; the id cancels it. The reply is rejected with BpfError CONNECTION if the connection ends first. */
   request(method: string, ...args: readonly unknown[]): { readonly id: number; readonly reply: Promise<Message> } {
     const id = ++this.#lastId;
-    const reply = new Promise<Message>((resolve) => {
-      this.#pending.set(id, resolve);
+    const reply = new Promise<Message>((resolve, reject) => {
+      if (!this.#open || this.#failure !== undefined) throw this.#gone(this.#failure);
+      const frame = encodeFrame([id, method, ...args]);
+      this.#pending.set(id, { resolve, reject });
       this.#worker.ref();
-      this.#post({ frame: encodeFrame([id, method, ...args]), id, sleeping: false });
+      this.#post({ frame, id, sleeping: false });
     }).finally(() => {
       this.#pending.delete(id);
       if (this.#pending.size === 0) this.#worker.unref();
@@ -87,6 +100,20 @@ export class SyncSocket {
     if (!this.#open) return;
     this.#open = false;
     this.#post({ frame: undefined, id: 0, sleeping: false });
+  }
+
+  #fail(reason: string): void {
+    this.#failure ??= reason;
+    for (const { reject } of this.#pending.values()) reject(this.#gone(this.#failure));
+  }
+
+  #gone(reason: string | undefined): BpfError {
+    return new BpfError(
+      'CONNECTION',
+      reason === undefined
+        ? `the connection to the kernel at ${this.#path} is closed`
+        : `the kernel at ${this.#path} is gone: ${reason}`,
+    );
   }
 
   #post(message: ToThread): void {

@@ -1,11 +1,16 @@
 import { BpfError, NotSupportedError, SysError, UsageError } from '../errors.ts';
 import type { WireError } from './protocol.ts';
 
+/** Characters at most of each text of an error: two paths of the length that the socket takes fit. */
+const MAX_LENGTH = 1 << 18;
+/** The largest errno that a kernel answers with. */
+const MAX_ERRNO = 4095;
+
 /** An error of the kernel, for the wire. Anything that is no BpfError is a bug of ours and arrives as such. */
 export function toWire(error: unknown): WireError {
   if (error instanceof SysError) {
     const { code, message, errno, syscall, detail } = error;
-    return { kind: 'sys', code, message, errno, syscall, detail };
+    return { kind: 'sys', code, message, errno, syscall, detail, what: subjectOf(error) };
   }
   if (error instanceof BpfError) return { kind: 'bpf', code: error.code, message: error.message };
   return {
@@ -15,12 +20,33 @@ export function toWire(error: unknown): WireError {
   };
 }
 
-/** The error of a reply, for the caller. */
-export function fromWire(wire: WireError): BpfError {
-  if (wire.kind === 'sys' && wire.errno !== undefined && wire.syscall !== undefined) {
-    return new SysError(wire.errno, wire.syscall, wire.detail === undefined ? {} : { detail: wire.detail });
+/** The error of a reply, for the caller. The other end may be anybody: what is no WireError becomes an error that says so. */
+export function fromWire(wire: unknown): BpfError {
+  const { kind, code, message, errno, syscall, what, detail }: { readonly [K in keyof WireError]?: unknown } =
+    wire ?? {};
+  if (kind === 'sys' && isErrno(errno) && isText(syscall)) {
+    return new SysError(errno, syscall, { ...(isText(what) && { what }), ...(isText(detail) && { detail }) });
   }
-  if (wire.code === 'USAGE') return new UsageError(wire.message);
-  if (wire.code === 'NOT_SUPPORTED') return new NotSupportedError(wire.message.replace(/ is not supported.*/, ''));
-  return new BpfError(wire.code, wire.message);
+  if (!isText(code) || !isText(message))
+    return new BpfError('CONNECTION', 'the kernel answers with no error that makes sense');
+  if (code === 'USAGE') return new UsageError(message);
+  if (code === 'NOT_SUPPORTED') return new NotSupportedError(message.replace(/ is not supported.*/, ''));
+  return new BpfError(code, message);
+}
+
+/** What the call was made on, e.g. a path: a SysError says it in its message only. */
+function subjectOf({ errno, syscall, detail, message }: SysError): string | undefined {
+  const without = new SysError(errno, syscall, detail === undefined ? {} : { detail }).message;
+  const reason = without.slice(syscall.length);
+  return message.startsWith(`${syscall} `) && message.endsWith(reason)
+    ? message.slice(syscall.length + 1, -reason.length)
+    : undefined;
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && value.length <= MAX_LENGTH;
+}
+
+function isErrno(value: unknown): value is number {
+  return typeof value === 'number' && Number.isInteger(value) && value > 0 && value <= MAX_ERRNO;
 }
