@@ -31,7 +31,7 @@ afterAll(() => rmSync(home, { recursive: true, force: true }));
 
 describe('the place of the socket', () => {
   it.each([
-    ['too long', `/tmp/${'l'.repeat(150)}`, 'the path of a socket at most'],
+    ['too long', join(home, 'l'.repeat(150)), 'the path of a socket at most'],
     ['no directory', '/dev/null', 'cannot be made'],
   ])('is refused in one sentence if it is %s', (_name, directory, sentence) => {
     for (const words of [['map', 'show'], ['serve']]) {

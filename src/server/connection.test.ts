@@ -34,8 +34,11 @@ afterEach(async () => {
 });
 
 const array = { map_type: 2, key_size: 4, value_size: 4, max_entries: 1 } as const;
-/** XDP: `r0 = 2`, then a loop of 64k rounds, then exit. */
-const SLOW = bytes([0xb7, 0, 0, 2], [0xb7, 1, 0, 0xffff], [0x07, 1, 0, -1], [0x55, 1, -2, 0], [0x95, 0, 0, 0]);
+/** XDP: `r0 = 2`, then a loop of so many rounds, then exit. */
+const loop = (rounds: number) =>
+  bytes([0xb7, 0, 0, 2], [0xb7, 1, 0, rounds], [0x07, 1, 0, -1], [0x55, 1, -2, 0], [0x95, 0, 0, 0]);
+const SLOW = loop(0xffff);
+const SLOWER = loop(0xff_ffff);
 
 describe('errors of a kernel behind a socket', () => {
   it.each<[string, (kernel: Kernel) => unknown]>([
@@ -151,7 +154,12 @@ describe('a server', () => {
 
   it('gives up a run that is repeated for too long', () => {
     using remote = new RemoteKernel(path);
-    const prog_fd = remote.bpf('BPF_PROG_LOAD', { prog_type: 6, insns: SLOW, insn_cnt: SLOW.length / 8, license: '' });
+    const prog_fd = remote.bpf('BPF_PROG_LOAD', {
+      prog_type: 6,
+      insns: SLOWER,
+      insn_cnt: SLOWER.length / 8,
+      license: '',
+    });
     const run = () =>
       remote.bpf('BPF_PROG_TEST_RUN', { prog_fd, repeat: 1_000_000, data_in: new Uint8Array(64), data_size_in: 64 });
     expect(failure(run).code).toBe('EINTR');
