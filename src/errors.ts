@@ -21,6 +21,8 @@ export class SysError extends BpfError {
   readonly errno: number;
   /** The call that failed, e.g. `BPF_MAP_CREATE`, `mkdir`, `RTM_NEWTFILTER`. */
   readonly syscall: string;
+  /** What the call was made on: a path, an fd, a device. */
+  readonly what: string | undefined;
   /** What the kernel said besides the number: the text of a netlink extended ack. */
   readonly detail: string | undefined;
 
@@ -34,6 +36,7 @@ export class SysError extends BpfError {
     );
     this.errno = errno;
     this.syscall = syscall;
+    this.what = options.what;
     this.detail = options.detail;
   }
 }

@@ -9,8 +9,8 @@ const MAX_ERRNO = 4095;
 /** An error of the kernel, for the wire. Anything that is no BpfError is a bug of ours and arrives as such. */
 export function toWire(error: unknown): WireError {
   if (error instanceof SysError) {
-    const { code, message, errno, syscall, detail } = error;
-    return { kind: 'sys', code, message, errno, syscall, detail, what: subjectOf(error) };
+    const { code, message, errno, syscall, what, detail } = error;
+    return { kind: 'sys', code, message, errno, syscall, what, detail };
   }
   if (error instanceof BpfError) return { kind: 'bpf', code: error.code, message: error.message };
   return {
@@ -32,15 +32,6 @@ export function fromWire(wire: unknown): BpfError {
   if (code === 'USAGE') return new UsageError(message);
   if (code === 'NOT_SUPPORTED') return new NotSupportedError(message.replace(/ is not supported.*/, ''));
   return new BpfError(code, message);
-}
-
-/** What the call was made on, e.g. a path: a SysError says it in its message only. */
-function subjectOf({ errno, syscall, detail, message }: SysError): string | undefined {
-  const without = new SysError(errno, syscall, detail === undefined ? {} : { detail }).message;
-  const reason = without.slice(syscall.length);
-  return message.startsWith(`${syscall} `) && message.endsWith(reason)
-    ? message.slice(syscall.length + 1, -reason.length)
-    : undefined;
 }
 
 function isText(value: unknown): value is string {
