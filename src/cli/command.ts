@@ -8,6 +8,8 @@ export interface Context {
   readonly kernel: Kernel;
   readonly lab: PacketLab;
   readonly details: boolean;
+  /** What --kernel or SKEP_KERNEL says: `embedded`, `linux`, `inprocess`, or the path of a socket. */
+  readonly kernelName: string;
   /** Aborted by SIGINT and SIGTERM, which end a command at once unless it has asked for this. */
   readonly signal: AbortSignal;
   /** Reads a file of the user; `-` is standard input. Throws UsageError with the path and the reason. */

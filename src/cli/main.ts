@@ -70,6 +70,7 @@ function makeContext(options: Options, make: () => Machine): { context: Context;
       return get().lab;
     },
     details: options.details,
+    kernelName: options.kernel,
     get signal() {
       return interruptSignal();
     },

@@ -1,6 +1,6 @@
-import { lstatSync, mkdirSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
-import { isAbsolute, join, resolve } from 'node:path';
+import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { BpfError } from '../errors.ts';
 
 /** Bytes of a socket's path: `sun_path` of sockaddr_un without its NUL. What is longer is cut off without a word below Node.js. */
@@ -36,7 +36,7 @@ export function checkSocketPath(path: string): void {
  */
 export function prepareSocketDirectory(directory: string): void {
   const stat = orConnectionError(`${directory} cannot be made for the kernel's socket`, () => {
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    makeDirectory(directory);
     return lstatSync(directory);
   });
   const uid = process.getuid?.();
@@ -45,6 +45,20 @@ export function prepareSocketDirectory(directory: string): void {
     'UNSAFE_DIRECTORY',
     `${directory} cannot hold the kernel's socket: it must be a directory of yours with mode 0700; name a path in one of its own`,
   );
+}
+
+/** With those above it that are missing. Node's own `recursive` never ends where a file system makes no directories, as in /proc. */
+function makeDirectory(directory: string): void {
+  try {
+    mkdirSync(directory, { mode: 0o700 });
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code === 'EEXIST') return;
+    const parent = dirname(directory);
+    if (code !== 'ENOENT' || existsSync(parent) || parent === directory) throw error;
+    makeDirectory(parent);
+    mkdirSync(directory, { mode: 0o700 });
+  }
 }
 
 /** What `call` returns. An error of the file system becomes a BpfError CONNECTION that says what could not be done. */

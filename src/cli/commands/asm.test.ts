@@ -25,6 +25,7 @@ async function run(files: Readonly<Record<string, string | Uint8Array>>, ...word
       return noKernel();
     },
     details: false,
+    kernelName: 'inprocess',
     signal: new AbortController().signal,
     readFile(path) {
       const file = files[path];

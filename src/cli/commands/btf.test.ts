@@ -25,6 +25,7 @@ async function run(kernel: Kernel | undefined, line: string): Promise<string> {
       throw new Error('no packets here');
     },
     details: false,
+    kernelName: 'inprocess',
     signal: new AbortController().signal,
     readFile: (path) => {
       if (path === 'nothing') throw new UsageError('cannot read nothing');

@@ -2,7 +2,6 @@ import { resolve } from 'node:path';
 import { UsageError } from '../../errors.ts';
 import { claimSocket, connectIfServed, type SharedKernel, serve } from '../../server/index.ts';
 import { type AnyCommand, command } from '../command.ts';
-import { parseOptions } from '../options.ts';
 
 /** `loadKernel` is the composition root's: it alone makes engines. */
 export function serveCommand(defaultPath: () => string, loadKernel: () => Promise<() => SharedKernel>): AnyCommand {
@@ -18,7 +17,7 @@ export function serveCommand(defaultPath: () => string, loadKernel: () => Promis
         else if (words.exact('--socket')) given = resolve(words.next('the path of the socket'));
         else words.end();
       }
-      const path = given ?? chosenSocket(stop) ?? defaultPath();
+      const path = given ?? chosenSocket(context.kernelName, stop) ?? defaultPath();
       if (stop) return stopServer(path);
       const toStop = path === defaultPath() ? 'skep serve --stop' : `skep serve --stop --socket ${path}`;
       const makeKernel = await loadKernel();
@@ -46,8 +45,7 @@ export function serveCommand(defaultPath: () => string, loadKernel: () => Promis
  * The socket that --kernel or SKEP_KERNEL names, `undefined` if they name none. Throws UsageError if they name a kernel that has no socket
  * and one is to be stopped.
  */
-function chosenSocket(stop: boolean): string | undefined {
-  const { kernel } = parseOptions(process.argv.slice(2), process.env);
+function chosenSocket(kernel: string, stop: boolean): string | undefined {
   if (kernel.includes('/') || kernel.includes('\\')) return resolve(kernel);
   if (stop && kernel !== 'embedded') throw new UsageError(`serve --stop: the kernel \`${kernel}\` is served by nobody`);
   return undefined;
