@@ -14,7 +14,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   isa: ['uapi', 'bytes', 'errors.ts', '@noble/hashes'],
   btf: ['bytes', 'errors.ts'],
   object: ['elf', 'isa', 'btf', 'uapi', 'bytes', 'errors.ts', '@noble/hashes'],
-  codegen: ['object', 'btf', 'errors.ts'],
+  codegen: ['object', 'btf', 'uapi', 'errors.ts'],
   sys: ['uapi', 'bytes', 'net', 'errors.ts'],
   net: ['uapi', 'bytes', 'sys', 'errors.ts'],
   loader: ['object', 'isa', 'btf', 'net', 'sys', 'uapi', 'bytes', 'errors.ts'],

@@ -1,4 +1,5 @@
 import type { Btf } from './btf.ts';
+import { MAX_DEPTH } from './decode.ts';
 import type { BtfComposite, BtfMember, BtfType } from './types.ts';
 
 /** Where two types put different things: a path from the top (`.port`, `[]`, empty for the whole), and what each has there. */
@@ -7,9 +8,6 @@ export interface LayoutDifference {
   readonly a: string;
   readonly b: string;
 }
-
-/** Types within types; values of maps do not nest deeper. */
-const MAX_DEPTH = 32;
 
 /**
  * The first place where values of two types mean different things to whoever reads them: other members, at other offsets, of other kinds. Names of types do

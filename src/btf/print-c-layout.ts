@@ -1,3 +1,4 @@
+import { roundUp } from '../bytes/round.ts';
 import { ObjectError } from '../errors.ts';
 import type { Btf } from './btf.ts';
 import { resolvedId, spellFloat } from './print-c-names.ts';
@@ -181,8 +182,4 @@ function* gap(from: number, to: number, packed: boolean): Generator<CPart> {
     yield { kind: 'bits', width };
     at += width;
   }
-}
-
-function roundUp(n: number, to: number): number {
-  return Math.ceil(n / to) * to;
 }

@@ -1,4 +1,4 @@
-/** `n` rounded up to a multiple of `step`, a power of two. */
+/** `n` rounded up to a multiple of `step`. */
 export function roundUp(n: number, step: number): number {
   return Math.ceil(n / step) * step;
 }

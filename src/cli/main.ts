@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { UsageError } from '../errors.ts';
-import { connectOrStart, defaultSocket, RemoteKernel } from '../server/index.ts';
+import { connectOrStart, defaultSocket, RemoteKernel, systemReason } from '../server/index.ts';
 import type { Kernel } from '../sys/kernel.ts';
 import type { PacketLab } from '../sys/lab.ts';
 import { strace } from '../sys/strace.ts';
@@ -137,14 +137,10 @@ async function main(): Promise<number> {
 // A reader that goes away (`skep … | head`) is no error; a full disk is, and its output is lost.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(EXIT.ok[0]);
-  output.err(`Error: cannot write to standard output: ${writeReason(error)}\n`);
+  output.err(`Error: cannot write to standard output: ${systemReason(error)}\n`);
   process.exit(EXIT.failed[0]);
 });
 // Nobody reads what would be said there, and the work goes on.
 process.stderr.on('error', () => {});
-
-function writeReason(error: NodeJS.ErrnoException): string {
-  return error.message.replace(/^\w+: |, \w+$/g, '');
-}
 
 process.exitCode = await main();

@@ -1,5 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { UsageError } from '../errors.ts';
+import { systemReason } from '../server/index.ts';
 
 /** Bytes of a file that are read at most: no object, capture or BTF comes near. */
 export const MAX_FILE = 256 * 1024 * 1024;
@@ -19,8 +20,7 @@ export function readUserFile(path: string, limit: number = MAX_FILE): Uint8Array
     }
   } catch (cause) {
     if (cause instanceof UsageError) throw cause;
-    const reason =
-      cause instanceof Error && 'code' in cause ? cause.message.replace(/^\w+: |, \w+( '.*)?$/g, '') : String(cause);
+    const reason = cause instanceof Error && 'code' in cause ? systemReason(cause) : String(cause);
     throw new UsageError(`cannot read ${path}: ${reason}`, { cause });
   }
 }

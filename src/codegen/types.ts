@@ -1,9 +1,7 @@
 import { type Btf, type BtfComposite, type BtfEnum, type BtfType, isChar } from '../btf/index.ts';
 import { UsageError } from '../errors.ts';
 import type { MapSpec, ObjectSpec } from '../object/spec.ts';
-
-/** Map types whose values have one slot for each CPU. */
-const PER_CPU = new Set<MapSpec['type']>(['percpu_hash', 'percpu_array', 'lru_percpu_hash', 'percpu_cgroup_storage']);
+import { isPerCpuMap } from '../uapi/bpf.ts';
 
 /**
  * A TypeScript module with the types of an object file: its maps' keys and values, its globals, the names of its maps and programs, as an interface
@@ -39,7 +37,7 @@ function group(name: string, lines: readonly string[]): string[] {
 
 function mapField(printer: TypePrinter, map: MapSpec): string {
   const value = printer.of(map.valueTypeId);
-  const whole = PER_CPU.has(map.type) ? `${element(value)}[]` : value;
+  const whole = isPerCpuMap(map.type) ? `${element(value)}[]` : value;
   return `    readonly ${key(map.name)}: { readonly key: ${printer.of(map.keyTypeId)}; readonly value: ${whole} };`;
 }
 

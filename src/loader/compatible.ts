@@ -27,11 +27,32 @@ export function mapDifferences(wanted: MapSpec | MapShape, found: MapShape): Map
   return fields.filter((field) => field.wanted !== field.found);
 }
 
+/** What an existing map is to a definition: `diff` is why it cannot stand for it, `warnings` what is doubtful if it does. */
+export interface Comparison {
+  readonly diff: readonly MapDifference[];
+  /** Fields of the same size that mean something else to the two; differences if `strict`. */
+  readonly warnings: readonly MapDifference[];
+}
+
+/** `types` are those of the existing map; they are asked for only if it has the right shape. */
+export function compareMaps(
+  object: Pick<ObjectSpec, 'btf'>,
+  map: MapSpec,
+  found: MapShape,
+  types: () => MapTypes | undefined,
+  strict: boolean,
+): Comparison {
+  const diff = mapDifferences(map, found);
+  if (diff.length > 0) return { diff, warnings: [] };
+  const layout = layoutDifferences(object, map, types());
+  return strict ? { diff: layout, warnings: [] } : { diff, warnings: layout };
+}
+
 /**
  * Where keys and values of the same size mean something else to the object than to the map's maker, by the BTF of both; empty if one of them has none.
  * No kernel compares this: two structs with the same size and other fields share a map without a word.
  */
-export function layoutDifferences(
+function layoutDifferences(
   object: Pick<ObjectSpec, 'btf'>,
   map: MapSpec,
   found: MapTypes | undefined,

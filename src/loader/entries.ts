@@ -1,10 +1,8 @@
+import { ringEntries } from '../object/ring.ts';
 import type { MapSpec, ObjectSpec } from '../object/spec.ts';
 import type { Kernel } from '../sys/kernel.ts';
 import { own, possibleCpus } from './calls.ts';
 import type { ShareOptions } from './share.ts';
-
-/** Bytes; the smallest there is. */
-const PAGE = 4096;
 
 /**
  * The spec with `max_entries` as it will be asked for: what the caller says, and for what the definition leaves to the loader what libbpf makes of it.
@@ -21,8 +19,5 @@ function sized(kernel: Kernel, map: MapSpec, asked: number | undefined): MapSpec
 
 function entries(kernel: Kernel, { type }: MapSpec, n: number): number {
   if (type === 'perf_event_array' && n === 0) return possibleCpus(kernel);
-  if ((type === 'ringbuf' || type === 'user_ringbuf') && n > 0) {
-    return Math.max(PAGE, 2 ** Math.ceil(Math.log2(n)));
-  }
-  return n;
+  return ringEntries(type, n);
 }

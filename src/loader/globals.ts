@@ -16,6 +16,7 @@ export interface GlobalVariable {
   /** Bytes from the start of the section. */
   readonly offset: number;
   readonly size: number;
+  readonly btf: Btf;
   readonly typeId: number;
 }
 
@@ -38,7 +39,7 @@ function sectionVariables(btf: Btf, map: MapSpec): GlobalVariable[] {
   return section.variables.flatMap(({ typeId, offset, size }): GlobalVariable[] => {
     const variable = btf.type(typeId);
     if (variable.kind !== 'var' || offset + size > map.valueSize) return [];
-    return [{ name: variable.name, map: map.name, offset, size, typeId: variable.typeId }];
+    return [{ name: variable.name, map: map.name, offset, size, btf, typeId: variable.typeId }];
   });
 }
 
@@ -48,27 +49,41 @@ function sectionVariables(btf: Btf, map: MapSpec): GlobalVariable[] {
  */
 export function setGlobal(spec: ObjectSpec, store: SectionStore, path: string, value: BtfValue): void {
   const [, name = '', rest = ''] = /^([^.[]*)(.*)$/s.exec(path) ?? [];
-  const { btf } = spec;
-  const { map, offset, size, typeId } = findVariable(spec, name);
-  if (btf === undefined) return; // findVariable has thrown
-  const bytes = new Uint8Array(store.read(map));
-  try {
-    encodeAt(btf, typeId, rest, value, bytes.subarray(offset, offset + size));
-  } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
-    const { message } = error;
-    throw new UsageError(`global ${name}${/^[.[]/.test(message) ? '' : ': '}${message}`, { cause: error });
-  }
-  store.write(map, bytes);
+  const variable = findVariable(spec, variablesByName(spec), name);
+  writeVariable(store, variable, (btf, bytes) => encodeAt(btf, variable.typeId, rest, value, bytes), joined);
 }
 
-function findVariable(spec: ObjectSpec, name: string): GlobalVariable {
-  const variables = globalVariables(spec);
-  const variable = variables.find((candidate) => candidate.name === name);
+/** What {@link encodeAt} says, after the variable's name: a message that starts with a part goes on from it. */
+function joined(message: string): string {
+  return /^[.[]/.test(message) ? message : `: ${message}`;
+}
+
+function variablesByName(spec: ObjectSpec): ReadonlyMap<string, GlobalVariable> {
+  return new Map(globalVariables(spec).map((variable) => [variable.name, variable]));
+}
+
+function findVariable(spec: ObjectSpec, variables: ReadonlyMap<string, GlobalVariable>, name: string): GlobalVariable {
+  const variable = variables.get(name);
   if (variable !== undefined) return variable;
-  const why =
-    spec.btf === undefined ? 'it has no BTF (compile with -g)' : `it has ${list(variables.map((one) => one.name))}`;
+  const why = spec.btf === undefined ? 'it has no BTF (compile with -g)' : `it has ${list([...variables.keys()])}`;
   throw new UsageError(`${spec.file} has no global variable ${name}: ${why}`);
+}
+
+/** Changes a variable's bytes within its section. `encode` gets a copy of them, and its UsageError the variable's name. */
+function writeVariable(
+  store: SectionStore,
+  { name, map, offset, size, btf }: GlobalVariable,
+  encode: (btf: Btf, bytes: Uint8Array) => void,
+  after: (message: string) => string = (message) => `: ${message}`,
+): void {
+  const section = new Uint8Array(store.read(map));
+  try {
+    encode(btf, section.subarray(offset, offset + size));
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    throw new UsageError(`global ${name}${after(error.message)}`, { cause: error });
+  }
+  store.write(map, section);
 }
 
 /** Properties that JavaScript itself asks any object for; they are not misspelt variables. */
@@ -80,30 +95,18 @@ const NOT_VARIABLES = new Set<string | symbol>(['then', 'toJSON', 'constructor']
  * program that writes to another variable of the section in between is overtaken.
  */
 export function createGlobals(spec: ObjectSpec, store: SectionStore): Globals {
-  const { btf } = spec;
-  const variables = new Map(globalVariables(spec).map((variable) => [variable.name, variable]));
-  const find = (name: string | symbol): GlobalVariable => {
-    const variable = typeof name === 'string' ? variables.get(name) : undefined;
-    return variable ?? findVariable(spec, String(name)); // which throws
-  };
+  const variables = variablesByName(spec);
+  const find = (name: string | symbol): GlobalVariable => findVariable(spec, variables, String(name));
   return new Proxy<Globals>(Object.create(null), {
     get(_target, name) {
       if (typeof name === 'symbol' || (NOT_VARIABLES.has(name) && !variables.has(name))) return undefined;
-      const { map, offset, size, typeId } = find(name);
-      return btf && decodeValue(btf, typeId, store.read(map).subarray(offset, offset + size));
+      const { map, offset, size, typeId, btf } = find(name);
+      return decodeValue(btf, typeId, store.read(map).subarray(offset, offset + size));
     },
     set(_target, name, value: BtfValue) {
-      const { map, offset, size, typeId } = find(name);
-      if (btf === undefined) return false;
-      const bytes = new Uint8Array(store.read(map));
-      try {
-        bytes.set(encodeValue(btf, typeId, value).subarray(0, size), offset);
-      } catch (error) {
-        if (error instanceof UsageError)
-          throw new UsageError(`global ${String(name)}: ${error.message}`, { cause: error });
-        throw error;
-      }
-      store.write(map, bytes);
+      const variable = find(name);
+      const { size, typeId } = variable;
+      writeVariable(store, variable, (btf, bytes) => bytes.set(encodeValue(btf, typeId, value).subarray(0, size)));
       return true;
     },
     has: (_target, name) => typeof name === 'string' && variables.has(name),

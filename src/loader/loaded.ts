@@ -18,7 +18,6 @@ export class LoadedObject<S extends AnyShape = ObjectShape> implements Disposabl
   readonly globals: S['globals'];
   /** What is doubtful, e.g. a shared map whose values have another BTF layout. Sentences. */
   readonly warnings: readonly string[];
-  readonly #byName: { readonly maps: Record<string, BpfMap>; readonly programs: Record<string, BpfProgram> };
   readonly #bySpec: ReadonlyMap<ProgramSpec, BpfProgram>;
 
   constructor(
@@ -29,10 +28,11 @@ export class LoadedObject<S extends AnyShape = ObjectShape> implements Disposabl
   ) {
     this.spec = spec;
     this.warnings = warnings;
-    this.#byName = { maps: Object.fromEntries(maps), programs: namedPrograms(programs) };
     // S is what the caller says that the file defines.
-    this.maps = this.#byName.maps as unknown as typeof this.maps;
-    this.programs = this.#byName.programs as unknown as typeof this.programs;
+    this.maps = Object.fromEntries(maps) as unknown as typeof this.maps;
+    this.programs = Object.fromEntries(
+      [...programs].map(([program, handle]) => [program.name, handle]),
+    ) as unknown as typeof this.programs;
     this.#bySpec = programs;
     const zero = new Uint8Array(4);
     this.globals = createGlobals(spec, {
@@ -41,35 +41,37 @@ export class LoadedObject<S extends AnyShape = ObjectShape> implements Disposabl
     }) as S['globals'];
   }
 
+  /** By whatever names there are. */
+  get #maps(): Readonly<Record<string, BpfMap>> {
+    return this.maps as unknown as Readonly<Record<string, BpfMap>>;
+  }
+  get #programs(): Readonly<Record<string, BpfProgram>> {
+    return this.programs as unknown as Readonly<Record<string, BpfProgram>>;
+  }
+
   /** Throws UsageError if there is no map of this name. */
   map(name: string): BpfMap {
-    const map = own(this.#byName.maps, name);
+    const map = own(this.#maps, name);
     if (map !== undefined) return map;
-    throw new UsageError(
-      `${this.spec.file} has no map ${name} loaded; there is ${list(Object.keys(this.#byName.maps))}`,
-    );
+    throw new UsageError(`${this.spec.file} has no map ${name} loaded; there is ${list(Object.keys(this.#maps))}`);
   }
 
   /** Throws UsageError if no program of this name was loaded. */
   program(which: string | ProgramSpec): BpfProgram {
-    const program = typeof which === 'string' ? own(this.#byName.programs, which) : this.#bySpec.get(which);
+    const program = typeof which === 'string' ? own(this.#programs, which) : this.#bySpec.get(which);
     if (program !== undefined) return program;
     const name = typeof which === 'string' ? which : which.name;
     throw new UsageError(
-      `${this.spec.file} has no program ${name} loaded; there is ${list(Object.keys(this.#byName.programs))}`,
+      `${this.spec.file} has no program ${name} loaded; there is ${list(Object.keys(this.#programs))}`,
     );
   }
 
   close(): void {
     for (const program of this.#bySpec.values()) program.close();
-    for (const map of Object.values(this.#byName.maps)) map.close();
+    for (const map of Object.values(this.#maps)) map.close();
   }
 
   [Symbol.dispose](): void {
     this.close();
   }
-}
-
-function namedPrograms(programs: ReadonlyMap<ProgramSpec, BpfProgram>): Record<string, BpfProgram> {
-  return Object.fromEntries([...programs].map(([program, handle]) => [program.name, handle]));
 }

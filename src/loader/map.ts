@@ -3,7 +3,7 @@ import { parseBtf } from '../btf/btf.ts';
 import { roundUp } from '../bytes/round.ts';
 import { BpfError, UsageError } from '../errors.ts';
 import type { Kernel } from '../sys/kernel.ts';
-import { BPF_ANY, BPF_EXIST, BPF_F_RDONLY, BPF_NOEXIST } from '../uapi/bpf.ts';
+import { BPF_ANY, BPF_EXIST, BPF_F_RDONLY, BPF_NOEXIST, isPerCpuMap } from '../uapi/bpf.ts';
 import type { Fd, MapId } from '../uapi/fd.ts';
 import { pinFd } from './bpffs.ts';
 import { orUndefined, possibleCpus, saying } from './calls.ts';
@@ -19,9 +19,6 @@ export type MapSource = { readonly id: number } | { readonly pinned: string } | 
 export type UpdateMode = keyof typeof UPDATE_FLAGS;
 const UPDATE_FLAGS = { any: BPF_ANY, noexist: BPF_NOEXIST, exist: BPF_EXIST } as const;
 
-/** Types whose values have one slot for each possible CPU. */
-const PER_CPU = new Set<MapInfo['type']>(['percpu_hash', 'percpu_array', 'lru_percpu_hash', 'percpu_cgroup_storage']);
-
 /**
  * An open map. Keys and values are decoded through the map's BTF if it has any: integers as numbers (64-bit as bigint), structs as objects.
  * Without BTF they are byte arrays; a plain number is accepted for keys and values of 1, 2, 4 and 8 bytes. Values of per-CPU maps are arrays
@@ -36,6 +33,8 @@ const PER_CPU = new Set<MapInfo['type']>(['percpu_hash', 'percpu_array', 'lru_pe
 export class BpfMap<K = unknown, V = unknown> implements Disposable, Iterable<[K, V]> {
   readonly kernel: Kernel;
   readonly info: MapInfo;
+  /** What keys and values are decoded by: the object's types, or the kernel's. */
+  readonly types: MapTypes | undefined;
   readonly #keys: ValueCodec;
   readonly #values: ValueCodec;
   readonly #fd: Fd;
@@ -56,9 +55,14 @@ export class BpfMap<K = unknown, V = unknown> implements Disposable, Iterable<[K
     this.#lender = lender;
     this.#owned = owned && lender === undefined;
     this.info = mapInfo(kernel, fd);
-    const types = options.types ?? kernelTypes(kernel, this.info);
-    this.#keys = new ValueCodec(`key of ${this.label}`, this.info.keySize, types?.btf, types?.keyTypeId ?? 0);
-    this.#values = new ValueCodec(`value of ${this.label}`, this.info.valueSize, types?.btf, types?.valueTypeId ?? 0);
+    this.types = options.types ?? kernelTypes(kernel, this.info);
+    this.#keys = new ValueCodec(`key of ${this.label}`, this.info.keySize, this.types?.btf, this.types?.keyTypeId ?? 0);
+    this.#values = new ValueCodec(
+      `value of ${this.label}`,
+      this.info.valueSize,
+      this.types?.btf,
+      this.types?.valueTypeId ?? 0,
+    );
   }
 
   /** Throws SysError EBADF if the handle is closed: the number may be another object's by now. */
@@ -82,7 +86,7 @@ export class BpfMap<K = unknown, V = unknown> implements Disposable, Iterable<[K
     return this.#values.typed;
   }
   get perCpu(): boolean {
-    return PER_CPU.has(this.info.type);
+    return isPerCpuMap(this.info.type);
   }
   /** Bytes that one value takes in a system call: for per-CPU maps `possibleCpus * roundUp(valueSize, 8)`. */
   get valueBytes(): number {
@@ -113,11 +117,10 @@ export class BpfMap<K = unknown, V = unknown> implements Disposable, Iterable<[K
   /** As {@link BpfMap.get}, with `keySize` bytes in and {@link BpfMap.valueBytes} out. */
   getBytes(key: Uint8Array): Uint8Array | undefined {
     const value = new Uint8Array(this.valueBytes);
-    const found = orUndefined('ENOENT', () => {
+    return orUndefined('ENOENT', () => {
       this.kernel.bpf('BPF_MAP_LOOKUP_ELEM', { map_fd: this.fd, key, value });
       return value;
     });
-    return found;
   }
 
   setBytes(key: Uint8Array, value: Uint8Array, mode: UpdateMode = 'any'): void {

@@ -3,7 +3,7 @@ import type { MapSpec, MapStyle, ObjectSpec } from '../object/spec.ts';
 import type { Kernel } from '../sys/kernel.ts';
 import type { MapId } from '../uapi/fd.ts';
 import { DEFAULT_BPFFS, findBpffs } from './bpffs.ts';
-import { layoutDifferences, mapDifferences } from './compatible.ts';
+import { compareMaps } from './compatible.ts';
 import { withEntries } from './entries.ts';
 import { listMaps } from './info.ts';
 import { pinPath } from './pin-path.ts';
@@ -53,6 +53,7 @@ interface Planned {
 /** Says for every map of `objects` what loading them would do. Asks the kernel and changes nothing. Internal maps (globals) are never shared. */
 export function planMaps(kernel: Kernel, objects: readonly ObjectSpec[], options: ShareOptions = {}): MapPlan[] {
   const bpffs = options.bpffs ?? findBpffs(kernel) ?? DEFAULT_BPFFS;
+  const here = { ...options, bpffs }; // looked for once, not for each map
   const existing = [...listMaps(kernel)];
   checkShareOptions(objects, options);
   const sized = objects.map((object) => withEntries(kernel, object, options));
@@ -60,8 +61,8 @@ export function planMaps(kernel: Kernel, objects: readonly ObjectSpec[], options
   const plans: MapPlan[] = [];
   for (const object of sized) {
     for (const map of object.maps) {
-      const path = sharePath(kernel, object, map, options);
-      const fate = fateOf(kernel, object, map, path, options, planned, existing);
+      const path = sharePath(kernel, object, map, here);
+      const fate = fateOf(kernel, object, map, path, here, planned, existing);
       plans.push({
         object: object.file,
         map: map.name,
@@ -96,12 +97,10 @@ function fateOf(
   const first = path === undefined ? undefined : planned.find((other) => other.path === path);
   if (path !== undefined && first !== undefined) {
     const { btf } = first.object;
-    const types = btf && { btf, keyTypeId: first.map.keyTypeId, valueTypeId: first.map.valueTypeId };
-    const shape = mapDifferences(map, first.map);
-    const layout = shape.length > 0 ? [] : layoutDifferences(object, map, types);
-    const diff = options.strict === true ? [...shape, ...layout] : shape;
+    const types = () => btf && { btf, keyTypeId: first.map.keyTypeId, valueTypeId: first.map.valueTypeId };
+    const { diff, warnings } = compareMaps(object, map, first.map, types, options.strict === true);
     if (diff.length > 0) return { kind: 'incompatible', id: undefined, from: path, diff };
-    return { kind: 'reused', id: undefined, from: path, warnings: layout };
+    return { kind: 'reused', id: undefined, from: path, warnings };
   }
   if (map.style === 'internal') return { kind: 'new' };
   const twin = planned.find((other) => other.map.name === map.name && other.map.style !== 'internal');

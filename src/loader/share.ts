@@ -5,7 +5,7 @@ import type { Kernel } from '../sys/kernel.ts';
 import type { MapId } from '../uapi/fd.ts';
 import { DEFAULT_BPFFS, findBpffs } from './bpffs.ts';
 import { orUndefined, own } from './calls.ts';
-import { layoutDifferences, mapDifferences } from './compatible.ts';
+import { compareMaps } from './compatible.ts';
 import { checkFd, checkKernel } from './handle.ts';
 import { type MapInfo, mapInfo } from './info.ts';
 import { BpfMap, kernelTypes, type MapSource, openMapFd } from './map.ts';
@@ -108,10 +108,9 @@ function judge(
   path: string | undefined,
   options: ShareOptions,
 ): ShareDecision {
-  const shape = mapDifferences(map, info);
-  const layout = shape.length > 0 ? [] : layoutDifferences(object, map, kernelTypes(kernel, info));
-  const diff = options.strict === true ? [...shape, ...layout] : shape;
-  if (diff.length === 0) return { kind: 'reuse', source, id: info.id, path, warnings: layout };
+  const types = () => kernelTypes(kernel, info);
+  const { diff, warnings } = compareMaps(object, map, info, types, options.strict === true);
+  if (diff.length === 0) return { kind: 'reuse', source, id: info.id, path, warnings };
   return { kind: 'incompatible', id: info.id, where: describeSource(source, info), path, diff };
 }
 

@@ -1,3 +1,4 @@
+import { concatBytes } from '../bytes/plain.ts';
 import { SysError } from '../errors.ts';
 import { errno } from '../uapi/errno.ts';
 import {
@@ -9,7 +10,7 @@ import {
   NLMSGERR_ATTR,
   nlmsghdr,
 } from '../uapi/netlink.ts';
-import { align4, concat, decodeAttributes, encodeAttributes } from './attributes.ts';
+import { align4, decodeAttributes, encodeAttributes } from './attributes.ts';
 import { encodeMessage, type NetlinkMessage } from './message.ts';
 
 /** How an answer ends: NLMSG_ERROR, which also acknowledges a success, or NLMSG_DONE after a dump. */
@@ -59,7 +60,7 @@ export function encodeAck(request: NetlinkMessage, ack: Ack): Uint8Array {
     flags: NLM_F_CAPPED | textFlag(ack),
     seq: request.seq,
     pid: request.pid,
-    payload: concat([negative(ack.errno), echoed, textAttribute(ack)]),
+    payload: concatBytes([negative(ack.errno), echoed, textAttribute(ack)]),
   });
 }
 
@@ -70,7 +71,7 @@ export function encodeDone(request: NetlinkMessage, ack: Ack = { errno: 0 }): Ui
     flags: NLM_F_MULTI | textFlag(ack),
     seq: request.seq,
     pid: request.pid,
-    payload: concat([negative(ack.errno), textAttribute(ack)]),
+    payload: concatBytes([negative(ack.errno), textAttribute(ack)]),
   });
 }
 

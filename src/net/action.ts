@@ -1,5 +1,6 @@
+import { concatBytes } from '../bytes/plain.ts';
 import { TCA_ACT, TCA_ACT_BPF, TCA_ROOT, tcActBpf, tcamsg } from '../uapi/netlink.ts';
-import { concat, decodeAttributes, encodeAttribute, encodeAttributes, listAttributes } from './attributes.ts';
+import { decodeAttributes, encodeAttribute, encodeAttributes, listAttributes } from './attributes.ts';
 import { checkedHeader } from './tcmsg.ts';
 
 /** An action, in RTM_NEWACTION, RTM_DELACTION and RTM_GETACTION, or of a filter. */
@@ -40,7 +41,7 @@ export interface BpfAction {
 
 /** The payload of an RTM_*ACTION. */
 export function encodeActionMessage(actions: readonly Action[]): Uint8Array {
-  return concat([tcamsg.encode({}), encodeAttributes(TCA_ROOT, { TCA_ACT_TAB: encodeActions(actions) })]);
+  return concatBytes([tcamsg.encode({}), encodeAttributes(TCA_ROOT, { TCA_ACT_TAB: encodeActions(actions) })]);
 }
 
 /** Throws SysError: EINVAL, ERANGE. */
@@ -52,7 +53,7 @@ export function decodeActionMessage(payload: Uint8Array): Action[] {
 
 /** A list of actions as it stands in TCA_ACT_TAB, and in TCA_BPF_ACT of a filter: each under its place in the order, from 1. */
 export function encodeActions(actions: readonly Action[]): Uint8Array {
-  return concat(
+  return concatBytes(
     actions.map(({ kind, index, bpf, options, cookie }, i) =>
       encodeAttribute(
         i + 1,

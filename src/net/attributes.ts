@@ -1,3 +1,4 @@
+import { concatBytes } from '../bytes/plain.ts';
 import { cString } from '../bytes/struct.ts';
 import { SysError } from '../errors.ts';
 import { errno } from '../uapi/errno.ts';
@@ -39,7 +40,7 @@ export function decodeAttributes<T extends AttributeTable>(table: T, bytes: Uint
 /** In the order of the table, which is the order of the numbers. */
 export function encodeAttributes<T extends AttributeTable>(table: T, values: Attributes<T>): Uint8Array {
   const given: Readonly<Record<string, number | string | Uint8Array | undefined>> = values;
-  return concat(
+  return concatBytes(
     Object.entries(table).flatMap(([name, [type, kind]]) => {
       const value = given[name];
       const flag = kind === 'nest' ? NLA_F_NESTED : 0;
@@ -138,16 +139,6 @@ function latin1(text: string): Uint8Array {
     const code = c.codePointAt(0) ?? 0;
     return code < 256 ? code : 0x3f;
   });
-}
-
-export function concat(parts: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
 }
 
 export function align4(n: number): number {

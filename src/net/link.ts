@@ -1,6 +1,7 @@
+import { concatBytes } from '../bytes/plain.ts';
 import type { StructValue } from '../bytes/struct.ts';
 import { IFLA, IFLA_INFO, ifinfomsg, rtnlLinkStats64, VETH_INFO } from '../uapi/netlink.ts';
-import { type Attributes, concat, decodeAttributes, encodeAttributes } from './attributes.ts';
+import { type Attributes, decodeAttributes, encodeAttributes } from './attributes.ts';
 import { checkedHeader } from './tcmsg.ts';
 
 /** A network device, in RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK and RTM_SETLINK. */
@@ -57,7 +58,7 @@ export function encodeLink(link: Link): Uint8Array {
     IFLA_STATS64: link.stats === undefined ? undefined : encodeStats(link.stats),
     IFLA_LINK_NETNSID: link.linkNetnsId,
   };
-  return concat([header, encodeAttributes(IFLA, attributes)]);
+  return concatBytes([header, encodeAttributes(IFLA, attributes)]);
 }
 
 /** Throws SysError: EINVAL, ERANGE. */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { fromHex, toHex } from '../bytes/hex.ts';
+import { concatBytes } from '../bytes/plain.ts';
 import { SysError } from '../errors.ts';
 import { errno } from '../uapi/errno.ts';
 import {
@@ -12,7 +13,6 @@ import {
   NLMSG_ERROR,
 } from '../uapi/netlink.ts';
 import { decodeAck, encodeAck, encodeDone } from './ack.ts';
-import { concat } from './attributes.ts';
 import { encodeMessage, type NetlinkMessage, splitMessages } from './message.ts';
 import { request } from './request.ts';
 
@@ -48,10 +48,10 @@ const part = (payload: number[], flags = NLM_F_MULTI): Uint8Array =>
 
 describe('netlink messages', () => {
   it('are split at their padding, and put together again', () => {
-    const two = concat([part([1, 2, 3]), part([4])]);
+    const two = concatBytes([part([1, 2, 3]), part([4])]);
     const messages = splitMessages(two);
     expect(messages.map(({ payload }) => [...payload])).toEqual([[1, 2, 3], [4]]);
-    expect(toHex(concat(messages.map(encodeMessage)))).toBe(toHex(two));
+    expect(toHex(concatBytes(messages.map(encodeMessage)))).toBe(toHex(two));
   });
 
   it.each<[string, string]>([
@@ -97,7 +97,7 @@ describe('acknowledgements', () => {
 
 describe('request', () => {
   it('asks with a header, and returns the payloads of a dump', () => {
-    const kernel = answering((asked) => concat([part([1]), part([2, 3]), encodeDone(asked)]));
+    const kernel = answering((asked) => concatBytes([part([1]), part([2, 3]), encodeDone(asked)]));
     const answer = request(kernel, 'qdiscs', RTM_GETQDISC, NLM_F_DUMP, Uint8Array.of(9));
     expect(answer.map((payload) => [...payload])).toEqual([[1], [2, 3]]);
     expect(kernel.asked).toMatchObject([
@@ -119,14 +119,14 @@ describe('request', () => {
 
   it('asks again for a dump that changes have torn', () => {
     const kernel = answering(
-      (asked) => concat([part([1], NLM_F_MULTI | NLM_F_DUMP_INTR), encodeDone(asked)]),
-      (asked) => concat([part([2]), encodeDone(asked)]),
+      (asked) => concatBytes([part([1], NLM_F_MULTI | NLM_F_DUMP_INTR), encodeDone(asked)]),
+      (asked) => concatBytes([part([2]), encodeDone(asked)]),
     );
     expect(request(kernel, 'qdiscs', RTM_GETQDISC, NLM_F_DUMP, new Uint8Array(0)).map((p) => [...p])).toEqual([[2]]);
   });
 
   it('gives up on a dump that is torn every time', () => {
-    const torn = (asked: NetlinkMessage) => concat([part([1], NLM_F_DUMP_INTR), encodeDone(asked)]);
+    const torn = (asked: NetlinkMessage) => concatBytes([part([1], NLM_F_DUMP_INTR), encodeDone(asked)]);
     const kernel = answering(torn, torn, torn, torn, torn);
     expect(() => request(kernel, 'qdiscs', RTM_GETQDISC, NLM_F_DUMP, new Uint8Array(0))).toThrow(
       expect.objectContaining({ code: 'EINTR' }),

@@ -1,7 +1,8 @@
+import { concatBytes } from '../bytes/plain.ts';
 import { SysError } from '../errors.ts';
 import { errno } from '../uapi/errno.ts';
 import { TCA, tcmsg } from '../uapi/netlink.ts';
-import { type Attributes, concat, decodeAttributes, encodeAttributes } from './attributes.ts';
+import { type Attributes, decodeAttributes, encodeAttributes } from './attributes.ts';
 
 /** What qdiscs and filters have in common: `struct tcmsg`, and the attributes TCA_*. */
 export interface TcMessage {
@@ -15,7 +16,7 @@ export interface TcMessage {
 
 /** The payload of an RTM_*QDISC or RTM_*TFILTER. */
 export function encodeTcMessage({ ifindex, handle, parent, info, attributes }: TcMessage): Uint8Array {
-  return concat([
+  return concatBytes([
     tcmsg.encode({ tcm_ifindex: ifindex, tcm_handle: handle, tcm_parent: parent, tcm_info: info }),
     encodeAttributes(TCA, attributes),
   ]);

@@ -6,9 +6,8 @@ import { isCode, type ObjectFile } from './file.ts';
 import { mapTypeOf } from './legacy-maps.ts';
 import { kernelName } from './name.ts';
 import { between, byOffset } from './range.ts';
+import { ringEntries } from './ring.ts';
 import type { MapSlot, MapSpec } from './spec.ts';
-
-const PAGE = 4096;
 
 /** The maps of a `.maps` section: global variables whose struct type spells out the attributes in its members' types. */
 export function parseBtfMaps(file: ObjectFile, section: ElfSection): MapSpec[] {
@@ -99,7 +98,6 @@ class Definition {
     if (type === undefined) throw this.#bad('has no type');
     const { max_entries, map_flags, numa_node, pinning } = this.#numbers;
     if (pinning > 1) throw this.#bad(`has pinning ${pinning}; 0 (none) and 1 (by name) are known`);
-    const isRing = type === 'ringbuf' || type === 'user_ringbuf';
     return {
       name: this.#name,
       kernelName: kernelName(this.#name),
@@ -107,7 +105,7 @@ class Definition {
       type,
       keySize: this.#sizes.key ?? 0,
       valueSize: this.#sizes.value ?? 0,
-      maxEntries: isRing ? ringSize(max_entries) : max_entries,
+      maxEntries: ringEntries(type, max_entries),
       flags: map_flags,
       mapExtra: this.#mapExtra,
       numaNode: this.#numa ? numa_node : undefined,
@@ -219,9 +217,3 @@ class Definition {
 }
 
 const NUMBERS = ['max_entries', 'map_flags', 'numa_node', 'pinning'] as const;
-
-/** The kernel takes a power of two of pages; libbpf rounds up where there is one, and 0 stays 0. */
-function ringSize(bytes: number): number {
-  if (bytes === 0 || bytes > 2 ** 31) return bytes;
-  return 2 ** Math.ceil(Math.log2(Math.max(bytes, PAGE)));
-}

@@ -2,6 +2,7 @@ import { existsSync, lstatSync, mkdirSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { BpfError } from '../errors.ts';
+import { systemReason } from './system-reason.ts';
 
 /** Bytes of a socket's path: `sun_path` of sockaddr_un without its NUL. What is longer is cut off without a word below Node.js. */
 const MAX_SOCKET_PATH = process.platform === 'linux' ? 107 : 103;
@@ -73,6 +74,5 @@ export function orConnectionError<T>(sentence: string, call: () => T): T {
 /** An error of Node.js as a BpfError CONNECTION; any other one as it is. */
 export function connectionError(sentence: string, error: unknown): unknown {
   if (!(error instanceof Error && 'code' in error) || error instanceof BpfError) return error;
-  const reason = error.message.replace(/^\w+: |, \w+ '.*$/g, '');
-  return new BpfError('CONNECTION', `${sentence}: ${reason}`, { cause: error });
+  return new BpfError('CONNECTION', `${sentence}: ${systemReason(error)}`, { cause: error });
 }

@@ -78,6 +78,8 @@ export const S_IFREG = 0o100000;
 export const S_IFLNK = 0o120000;
 
 export const O_RDONLY = 0;
+/** Bytes of a path with its NUL, at most. */
+export const PATH_MAX = 4096;
 export const O_WRONLY = 1;
 export const O_RDWR = 2;
 export const O_ACCMODE = 3;

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { concatBytes } from '../bytes/plain.ts';
 import { NotSupportedError, SysError } from '../errors.ts';
 import { encodeAck, encodeDone } from '../net/ack.ts';
-import { concat } from '../net/attributes.ts';
+
 import { encodeMessage, splitMessages } from '../net/message.ts';
 import type { BpfAttr, BpfCmd } from '../uapi/attr.ts';
 import { BPF_F_NO_PREALLOC, BPF_F_RDONLY_PROG } from '../uapi/bpf.ts';
@@ -158,9 +159,9 @@ describe('strace', () => {
       encodeMessage({ type, flags: flags | NLM_F_REQUEST, seq: 1, pid: 0, payload: Uint8Array.of(1, 2, 3, 4) });
     const answers = [
       (message: Uint8Array) =>
-        concat(splitMessages(message).flatMap((m) => [encodeMessage({ ...m, type: 16 }), encodeDone(m)])),
+        concatBytes(splitMessages(message).flatMap((m) => [encodeMessage({ ...m, type: 16 }), encodeDone(m)])),
       (message: Uint8Array) =>
-        concat(splitMessages(message).map((m) => encodeAck(m, { errno: 17, text: 'Filter already exists' }))),
+        concatBytes(splitMessages(message).map((m) => encodeAck(m, { errno: 17, text: 'Filter already exists' }))),
       () => Uint8Array.of(1, 2, 3),
     ];
     const netlink = (message: Uint8Array) => answers.shift()?.(message) ?? new Uint8Array(0);

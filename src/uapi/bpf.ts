@@ -12,6 +12,18 @@ export const MAP_TYPES = [
 ] as const;
 export type MapType = (typeof MAP_TYPES)[number];
 
+const PER_CPU_MAPS = new Set<MapType | undefined>([
+  'percpu_hash',
+  'percpu_array',
+  'lru_percpu_hash',
+  'percpu_cgroup_storage',
+]);
+
+/** Whether values of this type, a name or a number, have one slot for each possible CPU. */
+export function isPerCpuMap(type: MapType | number): boolean {
+  return PER_CPU_MAPS.has(typeof type === 'number' ? MAP_TYPES[type] : type);
+}
+
 // biome-ignore format: ten a line, so that a number can be counted
 export const PROG_TYPES = [
   'unspec', 'socket_filter', 'kprobe', 'sched_cls', 'sched_act', 'tracepoint', 'xdp', 'perf_event', 'cgroup_skb', 'cgroup_sock',

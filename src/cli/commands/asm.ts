@@ -22,6 +22,7 @@ import {
 } from '../../isa/index.ts';
 import { type MapReference, type ObjectSpec, type ProgramSpec, parseObject } from '../../object/index.ts';
 import { command } from '../command.ts';
+import { inFile } from './object-words.ts';
 
 /** One instruction of a listing. */
 interface Line {
@@ -269,15 +270,6 @@ function text(bytes: Uint8Array): string {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch (cause) {
     throw new ObjectError('this is no text in UTF-8', {}, { cause });
-  }
-}
-
-/** Errors of what reads bytes alone get the file's name. */
-function inFile<T>(file: string, read: () => T): T {
-  try {
-    return read();
-  } catch (error) {
-    throw error instanceof ObjectError ? error.at({ file }) : error;
   }
 }
 

@@ -1,5 +1,5 @@
 import type { MapInfo } from '../../loader/info.ts';
-import { type BpfMap, kernelTypes } from '../../loader/map.ts';
+import type { BpfMap } from '../../loader/map.ts';
 import { hexRow } from '../format.ts';
 import { formatJson } from '../json.ts';
 
@@ -43,10 +43,10 @@ function formatEntry(map: BpfMap, key: Uint8Array, bytes: Uint8Array): MapEntry[
 }
 
 /** Of a map that holds a section's variables: the section's name in its BTF. Such a map has no type for its key. */
-function sectionName({ kernel, info }: BpfMap): string | undefined {
-  if (info.keyTypeId !== 0) return undefined;
-  const type = kernelTypes(kernel, info)?.btf.resolve(info.valueTypeId);
-  return type?.kind === 'datasec' ? type.name : undefined;
+function sectionName({ types }: BpfMap): string | undefined {
+  if (types === undefined || types.keyTypeId !== 0) return undefined;
+  const type = types.btf.resolve(types.valueTypeId);
+  return type.kind === 'datasec' ? type.name : undefined;
 }
 
 export function dumpMap(map: BpfMap): DumpedMap {

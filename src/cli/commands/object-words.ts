@@ -36,10 +36,14 @@ function globalValue(text: string): BtfValue {
 
 /** BTF from a raw file (as /sys/kernel/btf/vmlinux) or from an object's .BTF section. */
 export function readBtfFile(context: Context, path: string): Btf {
-  const bytes = context.readFile(path);
+  return inFile(path, () => parseBtfFile(context.readFile(path), { file: path }));
+}
+
+/** Errors of what reads bytes alone get the file's name. */
+export function inFile<T>(file: string, read: () => T): T {
   try {
-    return parseBtfFile(bytes, { file: path });
+    return read();
   } catch (error) {
-    throw error instanceof ObjectError ? error.at({ file: path }) : error;
+    throw error instanceof ObjectError ? error.at({ file }) : error;
   }
 }

@@ -1,13 +1,11 @@
 import { SysError } from '../../errors.ts';
+import { PATH_MAX } from '../../sys/kernel.ts';
 import { type AttrField, attrFields, attrSize, type BpfCmd } from '../../uapi/attr.ts';
 import { errno } from '../../uapi/errno.ts';
 import { bufferSize, needsMap } from './buffer-sizes.ts';
 import type { InfoArray } from './info.ts';
 import type { MapSizes } from './map-sizes.ts';
 import { align8, type Memory } from './memory.ts';
-
-/** Bytes of a path with its NUL. */
-export const PATH_MAX = 4096;
 
 /** The attributes of one call, laid out in native memory. */
 export interface LaidOut {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { SysError } from '../../errors.ts';
 import type { BpfAttr } from '../../uapi/attr.ts';
-import { mapTypeNumber } from '../../uapi/bpf.ts';
+import { isPerCpuMap } from '../../uapi/bpf.ts';
 import { bpfMapInfo } from '../../uapi/info.ts';
 import { fdKind } from './info.ts';
 import { align8 } from './memory.ts';
@@ -15,13 +15,6 @@ export interface MapSizes {
   /** `in_batch` and `out_batch`: a u32 for hash maps, a key for the others. */
   readonly cursor: number;
 }
-
-const PER_CPU: ReadonlySet<number> = new Set([
-  mapTypeNumber.percpu_hash,
-  mapTypeNumber.percpu_array,
-  mapTypeNumber.lru_percpu_hash,
-  mapTypeNumber.percpu_cgroup_storage,
-]);
 
 /**
  * By fd. Of the process and not of one kernel object, because fds are: one kernel object may close a number that
@@ -42,7 +35,7 @@ export function mapSizes(fd: number, getInfo: (attr: BpfAttr<'BPF_OBJ_GET_INFO_B
     throw error;
   }
   const { type, key_size, value_size } = bpfMapInfo.decode(info);
-  const value = PER_CPU.has(type) ? align8(value_size) * possibleCpus() : value_size;
+  const value = isPerCpuMap(type) ? align8(value_size) * possibleCpus() : value_size;
   const fresh = { key: key_size, value, cursor: Math.max(key_size, 4) };
   known.set(fd, fresh);
   return fresh;

@@ -1,9 +1,9 @@
+import { PATH_MAX } from '../../../sys/kernel.ts';
 import { errno } from '../../../uapi/errno.ts';
 import type { Process } from '../process.ts';
 import type { Directory, Inode } from './inode.ts';
 import type { Mount, MountTable } from './mounts.ts';
 
-const PATH_MAX = 4096;
 const NAME_MAX = 255;
 /** Symbolic links on the way to one file. */
 const MAX_LINKS = 40;

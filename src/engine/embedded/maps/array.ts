@@ -45,15 +45,8 @@ export function nextIndex(map: BpfMap, key: number, next: number): number {
   return 0;
 }
 
-/**
- * In linear memory the values follow the header, each in `roundUp(valueSize, 8)` bytes. The type's own fields of the header:
- *
- *      32          36
- *     ┌───────────┬──────────────────┐
- *     │ values    │ bytes per value  │
- *     └───────────┴──────────────────┘
- */
-export class ArrayMap extends BpfMap {
+/** What arrays with values in linear memory have in common: where those are, and that every index is there and stays. */
+export abstract class ValueArray extends BpfMap {
   override readonly batch = ['lookup', 'update'] as const;
   /** Address of the first value, and bytes from one to the next. */
   readonly values: number;
@@ -67,6 +60,24 @@ export class ArrayMap extends BpfMap {
     machine.memory.dv.setUint32(address + 36, this.stride, true);
   }
 
+  delete(_key: number): number {
+    return -errno.EINVAL;
+  }
+
+  nextKey(key: number, next: number): number {
+    return nextIndex(this, key, next);
+  }
+}
+
+/**
+ * In linear memory the values follow the header, each in `roundUp(valueSize, 8)` bytes. The type's own fields of the header:
+ *
+ *      32          36
+ *     ┌───────────┬──────────────────┐
+ *     │ values    │ bytes per value  │
+ *     └───────────┴──────────────────┘
+ */
+export class ArrayMap extends ValueArray {
   lookup(key: number): number {
     const index = this.machine.memory.dv.getUint32(key, true);
     return index < this.attr.maxEntries ? this.values + index * this.stride : 0;
@@ -79,14 +90,6 @@ export class ArrayMap extends BpfMap {
     if (refused !== 0) return refused;
     u8.copyWithin(this.values + index * this.stride, value, value + this.attr.valueSize);
     return 0;
-  }
-
-  delete(_key: number): number {
-    return -errno.EINVAL;
-  }
-
-  nextKey(key: number, next: number): number {
-    return nextIndex(this, key, next);
   }
 
   copyOut(key: number, out: number): number {

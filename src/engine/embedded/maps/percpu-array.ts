@@ -1,9 +1,9 @@
 import { roundUp } from '../../../bytes/round.ts';
 import { mapTypeNumber } from '../../../uapi/bpf.ts';
 import { errno } from '../../../uapi/errno.ts';
-import { ARRAY_OVERHEAD, checkArraySizes, checkArrayUpdate, nextIndex } from './array.ts';
+import { ARRAY_OVERHEAD, checkArraySizes, checkArrayUpdate, ValueArray } from './array.ts';
 import { ACCESS_FLAGS, checkFlags, checkPercpuValue } from './check.ts';
-import { BpfMap, type Descriptors, MAP_HEADER_SIZE, type MapAttr, type MapType } from './map.ts';
+import { type Descriptors, MAP_HEADER_SIZE, type MapAttr, type MapType } from './map.ts';
 
 /** BPF_MAP_TYPE_PERCPU_ARRAY: an array with one value for each possible CPU. */
 export const percpuArray: MapType = {
@@ -28,18 +28,9 @@ export const percpuArray: MapType = {
  *     │ values    │ bytes per value  │ cpus   │
  *     └───────────┴──────────────────┴────────┘
  */
-export class PercpuArrayMap extends BpfMap {
-  override readonly batch = ['lookup', 'update'] as const;
-  readonly values: number;
-  /** Bytes from one CPU's value to the next. */
-  readonly stride: number;
-
-  constructor(machine: BpfMap['machine'], attr: MapAttr, address: number) {
+export class PercpuArrayMap extends ValueArray {
+  constructor(machine: ValueArray['machine'], attr: MapAttr, address: number) {
     super(machine, attr, address);
-    this.values = address + MAP_HEADER_SIZE;
-    this.stride = roundUp(attr.valueSize, 8);
-    machine.memory.dv.setUint32(address + 32, this.values, true);
-    machine.memory.dv.setUint32(address + 36, this.stride, true);
     machine.memory.dv.setUint32(address + 40, machine.cpus, true);
   }
 
@@ -57,14 +48,6 @@ export class PercpuArrayMap extends BpfMap {
     if (refused !== 0) return refused;
     this.machine.memory.u8.copyWithin(this.lookup(key), value, value + this.attr.valueSize);
     return 0;
-  }
-
-  delete(_key: number): number {
-    return -errno.EINVAL;
-  }
-
-  nextKey(key: number, next: number): number {
-    return nextIndex(this, key, next);
   }
 
   copyOut(key: number, out: number): number {

@@ -1,9 +1,8 @@
 import { SysError } from '../../../errors.ts';
+import { PATH_MAX } from '../../../sys/kernel.ts';
 import { type AttrKind, type AttrKinds, attrFields, type BPF_COMMANDS, type BpfCmd } from '../../../uapi/attr.ts';
 import { BPF_OBJ_NAME_LEN } from '../../../uapi/bpf.ts';
 import { errno } from '../../../uapi/errno.ts';
-
-const PATH_MAX = 4096;
 
 /** Attributes as the handlers of bpf(2) get them: checked, and with a zero for each number that the caller left out. */
 export type CheckedAttr<C extends BpfCmd> = {
