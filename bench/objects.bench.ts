@@ -13,7 +13,7 @@ const vmlinux = existsSync(VMLINUX) ? readFileSync(VMLINUX) : undefined;
 /** Opens and relocates everything in an object, as a load does. */
 function relocateAll(bytes: Uint8Array, target: ReturnType<typeof parseBtf>): void {
   const spec = parseObject(bytes);
-  for (const program of spec.programs) if (spec.btf !== undefined) relocateCore(program, spec.btf, target);
+  for (const program of spec.programs) if (spec.btf !== undefined) relocateCore(program, spec.btf, [target]);
 }
 
 describe('reading objects', () => {

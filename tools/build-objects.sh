@@ -49,3 +49,8 @@ for words in 4 5 6 7 8 9; do
 done
 build test/objects/map_def_long.c test/objects/map_def_long.o -g0
 build test/objects/unsafe.c test/objects/unsafe.o
+build test/objects/externs.c test/objects/externs.o
+build test/objects/ksyms.c test/objects/ksyms.o
+build test/objects/struct_ops.c test/objects/struct_ops.o
+build test/objects/tracing.c test/objects/tracing.o
+build test/objects/tracing.c test/objects/tracing_more.o -DMORE

@@ -30,7 +30,7 @@ export function matchCoreSpec(local: CoreSpec, target: Btf, candidateId: number)
     const same =
       kind === 'type_matches'
         ? typesMatch(local.btf, local.rootId, target, candidateId, false, MAX_DEPTH)
-        : typesCompatible(local.btf, local.rootId, target, candidateId, MAX_DEPTH);
+        : typesCompatible(local.btf, local.rootId, target, candidateId);
     return same ? { ...root, steps: [{ typeId: candidateId, index: 0, name: undefined }], bitOffset: 0 } : undefined;
   }
   if (kind.startsWith('enumval_')) {
@@ -122,7 +122,7 @@ function sameName(x: BtfType, y: BtfType): boolean {
 }
 
 /** Whether two types are of the same make: names count only at the top, where the caller has compared them. */
-function typesCompatible(a: Btf, aId: number, b: Btf, bId: number, depth: number): boolean {
+export function typesCompatible(a: Btf, aId: number, b: Btf, bId: number, depth = MAX_DEPTH): boolean {
   if (depth <= 0) return false;
   const [x, y] = [a.resolve(aId), b.resolve(bId)];
   if (coreKind(x) !== coreKind(y)) return false;

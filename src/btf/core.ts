@@ -35,10 +35,10 @@ export function coreKind(kind: number): CoreKind {
 }
 
 /**
- * Works out one CO-RE relocation against the types of a kernel. Throws ObjectError if the relocation makes no sense, or if several types of the target
+ * Works out one CO-RE relocation against the types of a kernel, the first of `targets` that has any of the name. Throws ObjectError if the relocation makes no sense, or if several types of the target
  * are meant and give different answers.
  */
-export function resolveCore(local: Btf, target: Btf, relocation: CoreRelocation): CoreResult {
+export function resolveCore(local: Btf, targets: Iterable<Btf>, relocation: CoreRelocation): CoreResult {
   const { kind, typeId, access } = relocation;
   const spec = parseCoreSpec(local, kind, typeId, access);
   const text = formatSpec(spec);
@@ -48,7 +48,8 @@ export function resolveCore(local: Btf, target: Btf, relocation: CoreRelocation)
   const root = local.type(typeId);
   if (root.name === '') throw new ObjectError(`${text}: anonymous types cannot be looked for`, { section: '.BTF.ext' });
   const expected = compute(spec);
-  const matches = coreCandidates(target, root).flatMap((id) => matchCoreSpec(spec, target, id) ?? []);
+  const { target, ids } = findCandidates(targets, root);
+  const matches = target === undefined ? [] : ids.flatMap((id) => matchCoreSpec(spec, target, id) ?? []);
   const answers = matches.map((match) => ({ match, answer: compute(match) }));
   const [first] = answers;
   if (first === undefined) return { expected: validated(expected), value: missingValue(kind), resize: undefined, text };
@@ -66,6 +67,14 @@ export function resolveCore(local: Btf, target: Btf, relocation: CoreRelocation)
     resize: resizing(spec, expected, first.match, first.answer),
     text,
   };
+}
+
+function findCandidates(targets: Iterable<Btf>, root: BtfType): { target: Btf | undefined; ids: readonly number[] } {
+  for (const target of targets) {
+    const ids = coreCandidates(target, root);
+    if (ids.length > 0) return { target, ids };
+  }
+  return { target: undefined, ids: [] };
 }
 
 /** What is true of something that is not there; `undefined` where nothing is. */

@@ -1,9 +1,11 @@
 export { Btf, parseBtf } from './btf.ts';
 export { CORE_KINDS, type CoreKind, type CoreRelocation, type CoreResult, coreKind, resolveCore } from './core.ts';
+export { typesCompatible } from './core-match.ts';
 export { isChar } from './decode.ts';
 export { type BtfExt, type InfoRecord, type InfoTable, parseBtfExt } from './ext.ts';
 export { formatRaw, type RawType, rawJson } from './format-raw.ts';
 export { type LayoutDifference, layoutDifference } from './layout.ts';
+export { essentialName } from './name.ts';
 export { encodeAt } from './path.ts';
 export { type PrintCOptions, printC } from './print-c.ts';
 export * from './types.ts';

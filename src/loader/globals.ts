@@ -65,6 +65,10 @@ function variablesByName(spec: ObjectSpec): ReadonlyMap<string, GlobalVariable> 
 function findVariable(spec: ObjectSpec, variables: ReadonlyMap<string, GlobalVariable>, name: string): GlobalVariable {
   const variable = variables.get(name);
   if (variable !== undefined) return variable;
+  if (spec.externs.some((extern) => extern.kind === 'kconfig' && extern.name === name))
+    throw new UsageError(
+      `${name} is an option of the kernel's, not a variable of ${spec.file}: it is known once the object is loaded; say what it shall be with the option kconfig`,
+    );
   const why = spec.btf === undefined ? 'it has no BTF (compile with -g)' : `it has ${list([...variables.keys()])}`;
   throw new UsageError(`${spec.file} has no global variable ${name}: ${why}`);
 }

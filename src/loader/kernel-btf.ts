@@ -1,12 +1,18 @@
-import { type Btf, parseBtf } from '../btf/index.ts';
+import { type Btf, type BtfKind, parseBtf } from '../btf/index.ts';
+import { cString } from '../bytes/struct.ts';
 import { NotSupportedError } from '../errors.ts';
 import type { Kernel } from '../sys/kernel.ts';
-import { orUndefined, readBytes } from './calls.ts';
+import type { Fd } from '../uapi/fd.ts';
+import { bpfBtfInfo } from '../uapi/info.ts';
+import { ids, orUndefined, readBytes } from './calls.ts';
+import { btfBytes } from './info.ts';
 
 /** Where Linux >= 5.4 shows the types that it was built with. */
 const VMLINUX = '/sys/kernel/btf/vmlinux';
 /** Bytes at most: that of a distribution's kernel has 6 million. */
 const MAX_BTF = 1 << 26;
+/** Bytes of a module's name with its NUL, at most. */
+const NAME_SIZE = 64;
 
 const known = new WeakMap<Kernel, Btf>();
 
@@ -16,12 +22,100 @@ export function kernelBtf(kernel: Kernel): Btf {
   if (cached !== undefined) return cached;
   const bytes = orUndefined(['ENOENT', 'EACCES', 'ENOTDIR'], () => readBytes(kernel, VMLINUX, MAX_BTF));
   if (bytes === undefined) {
-    throw new NotSupportedError(`a program with CO-RE relocations on a kernel without ${VMLINUX}`, {
+    throw new NotSupportedError(`a program that depends on the kernel's types, on a kernel without ${VMLINUX}`, {
       since: '5.4, CONFIG_DEBUG_INFO_BTF',
-      instead: 'give the BTF of a kernel with the option kernelBtf',
+      instead: 'give the BTF of a kernel with the option kernelBtf if it is for CO-RE alone',
     });
   }
   const btf = parseBtf(bytes);
   known.set(kernel, btf);
   return btf;
+}
+
+/** A type of the kernel's. */
+export interface KernelType {
+  readonly btf: Btf;
+  readonly id: number;
+  /** The BTF object of the module that has the type; `undefined`: the kernel itself. Open as long as the {@link KernelTypes}. */
+  readonly fd: Fd | undefined;
+}
+
+interface ModuleTypes {
+  readonly name: string;
+  readonly btf: Btf;
+  readonly fd: Fd;
+}
+
+/** The types of the kernel in use and of its modules, for one load. Modules are opened only when the kernel itself does not have what is asked for. */
+export class KernelTypes implements Disposable, Iterable<Btf> {
+  readonly #kernel: Kernel;
+  readonly #opened: ModuleTypes[] = [];
+  #rest: Generator<ModuleTypes> | undefined;
+
+  constructor(kernel: Kernel) {
+    this.#kernel = kernel;
+  }
+
+  /** Throws NotSupportedError if the kernel does not show its types. */
+  get vmlinux(): Btf {
+    return kernelBtf(this.#kernel);
+  }
+
+  /**
+   * The first type of this kind and name, of the kernel or else of a module; `module` restricts it to one, `vmlinux` to the kernel.
+   * Throws NotSupportedError if the kernel does not show its types.
+   */
+  find(kind: BtfKind, name: string, module?: string): KernelType | undefined {
+    if (module === undefined || module === 'vmlinux') {
+      const id = this.vmlinux.find(kind, name);
+      if (id !== undefined) return { btf: this.vmlinux, id, fd: undefined };
+      if (module !== undefined) return undefined;
+    }
+    for (const { name: of, btf, fd } of this.modules()) {
+      const id = module === undefined || module === of ? btf.find(kind, name) : undefined;
+      if (id !== undefined) return { btf, id, fd };
+    }
+    return undefined;
+  }
+
+  /** The kernel's own types, then those of its modules. */
+  *[Symbol.iterator](): Generator<Btf> {
+    yield this.vmlinux;
+    for (const { btf } of this.modules()) yield btf;
+  }
+
+  /** None where the caller may not see them (CAP_SYS_ADMIN), and before Linux 5.11. */
+  *modules(): Generator<ModuleTypes> {
+    yield* this.#opened;
+    this.#rest ??= this.#open();
+    for (let next = this.#rest.next(); next.done !== true; next = this.#rest.next()) {
+      this.#opened.push(next.value);
+      yield next.value;
+    }
+  }
+
+  *#open(): Generator<ModuleTypes> {
+    const kernel = this.#kernel;
+    for (const id of orUndefined(['EPERM', 'EINVAL'], () => [...ids(kernel, 'BPF_BTF_GET_NEXT_ID')]) ?? []) {
+      const fd = orUndefined('ENOENT', () => kernel.bpf('BPF_BTF_GET_FD_BY_ID', { btf_id: id }));
+      if (fd === undefined) continue;
+      const name = moduleName(kernel, fd);
+      if (name === undefined) kernel.close(fd);
+      else yield { name, btf: parseBtf(btfBytes(kernel, fd), this.vmlinux), fd };
+    }
+  }
+
+  [Symbol.dispose](): void {
+    for (const { fd } of this.#opened.splice(0)) this.#kernel.close(fd);
+    this.#rest = undefined;
+  }
+}
+
+/** The module that a BTF object describes; `undefined` if it is the kernel's own or came from a program. */
+function moduleName(kernel: Kernel, fd: Fd): string | undefined {
+  const name = new Uint8Array(NAME_SIZE);
+  const info = bpfBtfInfo.encode({ name_len: NAME_SIZE });
+  kernel.bpf('BPF_OBJ_GET_INFO_BY_FD', { bpf_fd: fd, info_len: info.length, info, arrays: { name } });
+  const isModule = bpfBtfInfo.decode(info).kernel_btf !== 0 && cString(name) !== 'vmlinux';
+  return isModule ? cString(name) : undefined;
 }

@@ -1,11 +1,14 @@
 import type { Btf } from '../btf/index.ts';
-import { BpfError, NotSupportedError, ObjectError, SysError, VerifierError } from '../errors.ts';
-import { type CoreRelocated, POISON, relocateCore } from '../object/core.ts';
-import type { ProgramSpec } from '../object/spec.ts';
+import { BpfError, ObjectError, SysError, VerifierError } from '../errors.ts';
+import { BPF_PSEUDO_BTF_ID, BPF_PSEUDO_KFUNC_CALL, INSN_SIZE, LD_IMM64 } from '../isa/index.ts';
+import { type CoreRelocated, type POISON, poison, relocateCore } from '../object/core.ts';
+import type { ExternReference, ProgramSpec } from '../object/spec.ts';
 import type { Kernel } from '../sys/kernel.ts';
 import type { BpfAttr } from '../uapi/attr.ts';
 import { attachTypeNumber, type ProgType, progTypeNumber } from '../uapi/bpf.ts';
 import type { Fd } from '../uapi/fd.ts';
+import type { TargetAttr } from './attach-target.ts';
+import type { KsymValue } from './externs.ts';
 
 export interface ProgramContext {
   readonly type: ProgType;
@@ -15,22 +18,32 @@ export interface ProgramContext {
   readonly logLevel: number;
   /** The object's BTF. */
   readonly localBtf: Btf | undefined;
-  /** The types that CO-RE relocations are worked out against; asked for only if there are any. */
-  targetBtf(): Btf;
+  /** The types that CO-RE relocations are worked out against, see {@link relocateCore}; asked for only if there are any. */
+  targetBtf(): Iterable<Btf>;
+  ksym(reference: ExternReference): KsymValue;
+  /** Its place among the externs of the object. */
+  externIndex(name: string): number;
+  /** What a program of a type that is made for one function of a kernel or program is made for. */
+  readonly target: TargetAttr | undefined;
   /** The fd of a map of the object, `undefined` if it was not made. */
   mapFd(name: string): Fd | undefined;
 }
+
+/** As {@link POISON}, for calls of a kernel function that is not there; the place of its name among the object's externs is added. libbpf's. */
+const POISON_KFUNC = 2002000000;
 
 /** Sizes of the log buffer, tried in turn while the kernel says that the log does not fit. The last is the kernel's limit. Bytes. */
 const LOG_SIZES = [1 << 16, 1 << 20, (1 << 24) - 1];
 
 /** BPF_PROG_LOAD. Throws VerifierError with the kernel's log if the program is refused, SysError if the log is empty. */
 export function loadProgram(kernel: Kernel, program: ProgramSpec, context: ProgramContext): Fd {
-  if (program.unsupported !== undefined) {
-    throw new NotSupportedError(`program ${program.name}: ${program.unsupported}; loading it`);
-  }
-  const { insns, poisoned } = fitted(program, context);
-  const attr = programAttr(program, insns, context);
+  const { insns, poisoned: uncertain } = fitted(program, context);
+  const { fds, poisoned: uncallable } = nameExterns(program, insns, context);
+  const unanswered = [...uncertain].map(
+    ([slot, what]) => [slot, `invalid CO-RE relocation: this kernel has no ${what}`] as const,
+  );
+  const poisoned = new Map([...unanswered, ...uncallable]);
+  const attr = { ...programAttr(program, insns, context), fd_array: fds };
   if (context.logLevel === 0) {
     try {
       return kernel.bpf('BPF_PROG_LOAD', attr);
@@ -74,16 +87,55 @@ function fitted(program: ProgramSpec, context: ProgramContext): CoreRelocated {
   return relocateCore(program, context.localBtf, context.targetBtf());
 }
 
+/** Fills in addresses and ids of the kernel's, see {@link ExternReference}. */
+function nameExterns(
+  program: ProgramSpec,
+  insns: Uint8Array,
+  context: ProgramContext,
+): { fds: readonly Fd[] | undefined; poisoned: ReadonlyMap<number, string> } {
+  const view = new DataView(insns.buffer);
+  const poisoned = new Map<number, string>();
+  // Calls name the BTF object of a module by its place in an array. 0 stands for the kernel.
+  const fds: Fd[] = [];
+  for (const reference of program.externs) {
+    const value = context.ksym(reference);
+    const at = INSN_SIZE * reference.insn;
+    const setSource = (source: number) => view.setUint8(at + 1, (view.getUint8(at + 1) & 15) | (source << 4));
+    if (view.getUint8(at) === LD_IMM64) {
+      const [low, high] =
+        value.kind === 'type'
+          ? [value.type.id, value.type.fd ?? 0]
+          : [Number(value.address & 0xffffffffn), Number(value.address >> 32n)];
+      if (value.kind === 'type') setSource(BPF_PSEUDO_BTF_ID);
+      view.setUint32(at + 4, low, true);
+      view.setUint32(at + 12, high, true);
+    } else if (value.kind === 'type') {
+      const { id, fd } = value.type;
+      if (fd !== undefined && !fds.includes(fd)) fds.push(fd);
+      setSource(BPF_PSEUDO_KFUNC_CALL);
+      view.setInt16(at + 2, fd === undefined ? 0 : fds.indexOf(fd) + 1, true);
+      view.setUint32(at + 4, id, true);
+    } else {
+      poison(insns, reference.insn, POISON_KFUNC + context.externIndex(reference.name));
+      poisoned.set(reference.insn, `invalid kfunc call: this kernel has no function ${reference.name}`);
+    }
+  }
+  return { fds: fds.length === 0 ? undefined : [0 as Fd, ...fds], poisoned }; // the first is never looked at
+}
+
 /** A poisoned instruction is a call of a helper that no kernel has; what it stood for says more. */
 function explainPoison(log: string, poisoned: ReadonlyMap<number, string>): string {
-  if (poisoned.size === 0 || !log.includes(`#${POISON}`)) return log;
+  let reached = false;
   const lines = log.split('\n').map((line) => {
-    const slot = /^(\d+): \(85\) call .*#195896080/.exec(line)?.[1];
+    const slot = /^(\d+): \(85\) call .*#\d+/.exec(line)?.[1];
     const text = slot === undefined ? undefined : poisoned.get(Number(slot));
-    return text === undefined ? line : `${slot}: <invalid CO-RE relocation: this kernel has no ${text}>`;
+    if (text === undefined) return line;
+    reached = true;
+    return `${slot}: <${text}>`;
   });
+  if (!reached) return log;
   const all = [...poisoned].map(([slot, text]) => `instruction ${slot}: ${text}`).join('; ');
-  const why = `the program reaches a CO-RE relocation that this kernel cannot answer (${all})`;
+  const why = `the program reaches what this kernel cannot give it (${all})`;
   return `${lines.join('\n').trimEnd()}\n${why}\n`;
 }
 
@@ -119,6 +171,7 @@ function programAttr(program: ProgramSpec, insns: Uint8Array, context: ProgramCo
     prog_name: program.name.slice(0, 15).replace(/[^A-Za-z0-9_.]/g, '_'),
     // The section's attach type belongs to the section's own program type.
     expected_attach_type: attachType !== undefined && program.type === context.type ? attachTypeNumber[attachType] : 0,
+    ...context.target,
     ...debug,
   };
 }

@@ -1,24 +1,26 @@
 import type { Btf } from '../btf/index.ts';
-import { IncompatibleMapError, ObjectError, SysError, UsageError } from '../errors.ts';
+import { UsageError } from '../errors.ts';
+import { KCONFIG } from '../object/externs.ts';
+import { loadableBtf } from '../object/loadable-btf.ts';
 import type { MapSpec, ObjectSpec, ProgramSpec } from '../object/spec.ts';
 import type { Kernel } from '../sys/kernel.ts';
 import type { ProgType } from '../uapi/bpf.ts';
-import { errno } from '../uapi/errno.ts';
 import type { Fd } from '../uapi/fd.ts';
-import { ensureBpffs, joinPath, preparePin } from './bpffs.ts';
-import { orUndefined, saying } from './calls.ts';
-import { createMap } from './create-map.ts';
+import { type AttachTarget, attachTarget } from './attach-target.ts';
+import { orUndefined, own } from './calls.ts';
 import { withEntries } from './entries.ts';
-import { checkFd } from './handle.ts';
-import { kernelBtf } from './kernel-btf.ts';
+import { Ksyms } from './externs.ts';
+import { kconfigContent } from './kconfig.ts';
+import { KernelTypes } from './kernel-btf.ts';
 import { loadProgram } from './load-program.ts';
 import { LoadedObject } from './loaded.ts';
-import { BpfMap, openMapFd } from './map.ts';
+import { adopt, MapMaker, setSlot } from './make-maps.ts';
+import type { BpfMap } from './map.ts';
 import { BpfObject } from './object.ts';
 import { BpfProgram } from './program.ts';
 import type { AnyShape, ObjectShape } from './shape.ts';
-import { checkShareOptions, decideShare, type ShareOptions } from './share.ts';
-import { ensureTcRoot } from './tc-root.ts';
+import { checkShareOptions, type ShareOptions } from './share.ts';
+import { type KernelStructOps, kernelStructOps, structOpsTarget, structOpsValue } from './struct-ops.ts';
 import { Transaction } from './transaction.ts';
 
 export interface LoadOptions extends ShareOptions {
@@ -30,6 +32,10 @@ export interface LoadOptions extends ShareOptions {
   readonly internalMaps?: 'all' | 'referenced' | undefined;
   /** The types that CO-RE relocations are worked out against. Default: those of the kernel in use. */
   readonly kernelBtf?: Btf | undefined;
+  /** Kernel options for `__kconfig` variables, as the text of a kernel's configuration; they win over those of the kernel in use. */
+  readonly kconfig?: string | undefined;
+  /** What programs are made for, by program name: those of type ext, and those of type tracing and lsm whose section does not say it. */
+  readonly targets?: Readonly<Record<string, AttachTarget>> | undefined;
   /** bpf(2) log_level of the first try, 0 to 15. A program that is refused is tried again with level 1 in any case. Default 0. */
   readonly logLevel?: number | undefined;
 }
@@ -66,14 +72,20 @@ function loadSpec<S extends AnyShape>(
   changed: readonly string[],
 ): LoadedObject<S> {
   checkShareOptions([asWritten], options);
-  const spec = withEntries(kernel, asWritten, options);
-  const programs = options.programs ?? spec.programs.filter((program) => program.autoload);
-  checkPrograms(spec, programs);
-  const types = new Map(programs.map((program) => [program, programType(spec, program, options.type)]));
+  const warnings: string[] = [];
+  const spec = withKconfig(kernel, withEntries(kernel, asWritten, options), options, warnings);
+  checkPrograms(spec, options.programs ?? []);
   return Transaction.run((transaction) => {
     const btfFd = loadBtf(kernel, spec);
     try {
-      const maker = new MapMaker(kernel, spec, options, btfFd, transaction, changed);
+      using kernelTypes = new KernelTypes(kernel);
+      const ksyms = new Ksyms(kernel, spec, kernelTypes);
+      const structs = spec.maps.flatMap((map) =>
+        map.structOps?.autoload === true ? [kernelStructOps(spec, map, map.structOps, kernelTypes)] : [],
+      );
+      const programs = options.programs ?? spec.programs.filter((program) => isWanted(program, spec, structs));
+      const types = new Map(programs.map((program) => [program, programType(spec, program, options.type)]));
+      const maker = new MapMaker({ kernel, spec, options, btfFd, transaction, changed, structs });
       const maps = maker.make(wantedMaps(spec, programs, options));
       const loaded = new Map<ProgramSpec, BpfProgram>();
       for (const [program, type] of types) {
@@ -84,7 +96,13 @@ function loadSpec<S extends AnyShape>(
           btfFd,
           logLevel: options.logLevel ?? 0,
           localBtf: spec.btf,
-          targetBtf: () => options.kernelBtf ?? kernelBtf(kernel),
+          targetBtf: () => (options.kernelBtf === undefined ? kernelTypes : [options.kernelBtf]),
+          ksym: (reference) => ksyms.value(reference),
+          externIndex: (name) => spec.externs.findIndex((extern) => extern.name === name),
+          target:
+            type === 'struct_ops'
+              ? structOpsTarget(program, structs)
+              : attachTarget(kernel, program, type, kernelTypes, own(options.targets, program.name)),
           mapFd: (name) => maps.get(name)?.fd,
         });
         const handle = adopt(kernel, fd, true, () => new BpfProgram(kernel, fd));
@@ -93,7 +111,10 @@ function loadSpec<S extends AnyShape>(
         loaded.set(program, handle);
       }
       fillProgramArrays(spec, maps, loaded);
-      const object = new LoadedObject<S>(spec, maps, loaded, maker.warnings);
+      const object = new LoadedObject<S>(spec, maps, loaded, structValues(structs, loaded), [
+        ...warnings,
+        ...maker.warnings,
+      ]);
       use?.(object);
       return object;
     } finally {
@@ -118,157 +139,46 @@ function programType(spec: ObjectSpec, program: ProgramSpec, asked: ProgType | u
 
 /** BTF is worth having, not worth failing for: a kernel that refuses it gets the object without. */
 function loadBtf(kernel: Kernel, spec: ObjectSpec): Fd | undefined {
-  const { btf } = spec;
-  if (btf === undefined) return undefined;
-  return orUndefined(['EINVAL', 'EPERM', 'E2BIG'], () =>
-    kernel.bpf('BPF_BTF_LOAD', { btf: btf.bytes, btf_size: btf.bytes.length }),
-  );
+  if (spec.btf === undefined) return undefined;
+  const btf = loadableBtf(spec.btf);
+  return orUndefined(['EINVAL', 'EPERM', 'E2BIG'], () => kernel.bpf('BPF_BTF_LOAD', { btf, btf_size: btf.length }));
+}
+
+/** The spec with the values that its `__kconfig` variables have on this kernel. */
+function withKconfig(kernel: Kernel, spec: ObjectSpec, options: LoadOptions, warnings: string[]): ObjectSpec {
+  const externs = spec.externs.filter((extern) => extern.kind === 'kconfig');
+  if (externs.length === 0) return spec;
+  const { content: initial, warnings: said } = kconfigContent(kernel, externs, options.kconfig);
+  warnings.push(...said);
+  return { ...spec, maps: spec.maps.map((map) => (map.name === KCONFIG ? { ...map, initial } : map)) };
+}
+
+/** As libbpf: programs that are only in structs which are left out, or in members that the kernel's struct lacks, are left out too. */
+function isWanted(program: ProgramSpec, spec: ObjectSpec, structs: readonly KernelStructOps[]): boolean {
+  if (!program.autoload) return false;
+  const named = (functions: readonly { readonly program: string }[] = []) =>
+    functions.some((member) => member.program === program.name);
+  return structs.some(({ functions }) => named(functions)) || !spec.maps.some((map) => named(map.structOps?.functions));
+}
+
+/** By map name, what registering a struct_ops map writes into it. */
+function structValues(
+  structs: readonly KernelStructOps[],
+  loaded: ReadonlyMap<ProgramSpec, BpfProgram>,
+): ReadonlyMap<string, Uint8Array> {
+  const byName = programsByName(loaded);
+  return new Map(structs.map((ops) => [ops.map.name, structOpsValue(ops, (name) => byName.get(name)?.fd)]));
+}
+
+function programsByName(loaded: ReadonlyMap<ProgramSpec, BpfProgram>): ReadonlyMap<string, BpfProgram> {
+  return new Map([...loaded].map(([program, handle]) => [program.name, handle]));
 }
 
 function wantedMaps(spec: ObjectSpec, programs: readonly ProgramSpec[], options: LoadOptions): MapSpec[] {
-  if (options.internalMaps !== 'referenced') return [...spec.maps];
+  const maps = spec.maps.filter((map) => map.structOps?.autoload !== false);
+  if (options.internalMaps !== 'referenced') return maps;
   const used = new Set(programs.flatMap((program) => program.references.map((reference) => reference.map)));
-  return spec.maps.filter((map) => map.style !== 'internal' || used.has(map.name));
-}
-
-/** Turns the map specs of one object into open maps: shared where the rules say so, else made and pinned. */
-class MapMaker {
-  readonly #kernel: Kernel;
-  readonly #spec: ObjectSpec;
-  readonly #options: LoadOptions;
-  readonly #btfFd: Fd | undefined;
-  readonly #transaction: Transaction;
-  /** Sections in which the caller set globals. */
-  readonly #changed: readonly string[];
-  readonly #maps = new Map<string, BpfMap>();
-  /** What is doubtful about maps that are shared all the same. Sentences. */
-  readonly warnings: string[] = [];
-
-  constructor(
-    kernel: Kernel,
-    spec: ObjectSpec,
-    options: LoadOptions,
-    btfFd: Fd | undefined,
-    transaction: Transaction,
-    changed: readonly string[],
-  ) {
-    this.#changed = changed;
-    this.#kernel = kernel;
-    this.#spec = spec;
-    this.#options = options;
-    this.#btfFd = btfFd;
-    this.#transaction = transaction;
-  }
-
-  make(wanted: readonly MapSpec[]): ReadonlyMap<string, BpfMap> {
-    // A map-in-map needs its template first.
-    for (const map of [...wanted.filter((m) => !isOuter(m)), ...wanted.filter(isOuter)]) {
-      this.#maps.set(map.name, this.#provide(map, 2));
-    }
-    for (const inner of wanted) this.#fillOuterMaps(inner, wanted);
-    for (const outer of wanted) this.#fillSlots(outer);
-    return this.#maps;
-  }
-
-  #provide(map: MapSpec, tries: number): BpfMap {
-    const decision = decideShare(this.#kernel, this.#spec, map, this.#options);
-    if (decision.kind === 'incompatible') throw new IncompatibleMapError(map.name, decision.where, decision.diff);
-    if (decision.kind === 'reuse') {
-      const { source } = decision;
-      if (this.#changed.includes(map.name)) {
-        throw new UsageError(
-          `map ${map.name} of ${this.#spec.file} is an existing one (id ${decision.id}), so the globals that were set in it would be lost; set them after the load, or do not reuse it`,
-        );
-      }
-      for (const { field, wanted, found } of decision.warnings) {
-        this.warnings.push(`map ${map.name} is shared, but the ${field} is ${found} there and ${wanted} here`);
-      }
-      if (source instanceof BpfMap) return this.#handle(map, source.fd, false, source);
-      if ('fd' in source) return this.#handle(map, checkFd(source.fd), false);
-      return this.#handle(map, openMapFd(this.#kernel, source), true);
-    }
-    const handle = this.#handle(map, createMap(this.#kernel, map, this.#btfFd, this.#innerFd(map)), true);
-    if (decision.path === undefined || this.#pinNew(handle.fd, decision.path)) return handle;
-    // Somebody else pinned there in the meantime: then theirs is the one to share.
-    handle.close();
-    if (tries > 1) return this.#provide(map, tries - 1);
-    throw new SysError(errno.EEXIST, 'BPF_OBJ_PIN', { what: decision.path });
-  }
-
-  #handle(map: MapSpec, fd: Fd, owned: boolean, lender?: BpfMap): BpfMap {
-    const { keyTypeId, valueTypeId } = map;
-    const { btf } = this.#spec;
-    const types =
-      btf !== undefined && (keyTypeId !== 0 || valueTypeId !== 0) ? { btf, keyTypeId, valueTypeId } : undefined;
-    const handle = adopt(this.#kernel, fd, owned, () => new BpfMap(this.#kernel, fd, { owned, types, lender }));
-    this.#transaction.onRollback(() => handle.close());
-    return handle;
-  }
-
-  #innerFd(map: MapSpec): Fd | undefined {
-    if (map.inner !== undefined) {
-      const fd = createMap(this.#kernel, map.inner, this.#btfFd, undefined);
-      this.#transaction.onRollback(() => this.#kernel.close(fd));
-      return fd;
-    }
-    if (map.innerId === 0) return undefined;
-    const template = this.#spec.maps.find((candidate) => candidate.id === map.innerId && candidate !== map);
-    const fd = template && this.#maps.get(template.name)?.fd;
-    if (fd !== undefined) return fd;
-    throw new ObjectError(`map ${map.name} wants the map with id ${map.innerId} as its inner map, but there is none`, {
-      file: this.#spec.file,
-    });
-  }
-
-  /** Pins a map that this load made; false if something is there already. */
-  #pinNew(fd: Fd, path: string): boolean {
-    const bpffs = this.#options.bpffs ?? ensureBpffs(this.#kernel);
-    if (path.startsWith(joinPath(bpffs, 'tc/'))) ensureTcRoot(this.#kernel, bpffs, this.#transaction);
-    preparePin(this.#kernel, path, this.#transaction);
-    const pinned = orUndefined('EEXIST', () => {
-      saying(path, () => this.#kernel.bpf('BPF_OBJ_PIN', { pathname: path, bpf_fd: fd }));
-      return true;
-    });
-    if (pinned === undefined) return false;
-    this.#transaction.onRollback(() => this.#kernel.unlink(path));
-    return true;
-  }
-
-  /** BTF: what the definition of an outer map puts in. */
-  #fillSlots(outer: MapSpec): void {
-    const handle = this.#maps.get(outer.name);
-    for (const slot of outer.slots) {
-      const fd = 'map' in slot ? this.#maps.get(slot.map)?.fd : undefined;
-      if (handle !== undefined && fd !== undefined) setSlot(handle, slot.index, fd);
-    }
-  }
-
-  /** bpf_elf_map: a map with an id goes into slot `inner_idx` of the outer maps that name this id. */
-  #fillOuterMaps(inner: MapSpec, maps: readonly MapSpec[]): void {
-    if (inner.id === 0 || inner.innerId !== 0 || inner.innerIdx === NO_SLOT) return;
-    const fd = this.#maps.get(inner.name)?.fd;
-    for (const outer of maps.filter((candidate) => candidate.innerId === inner.id)) {
-      const handle = this.#maps.get(outer.name);
-      if (handle !== undefined && fd !== undefined) setSlot(handle, inner.innerIdx, fd);
-    }
-  }
-}
-
-/** Makes the handle that takes over an fd; if that fails, nobody else would close it. */
-function adopt<T>(kernel: Kernel, fd: Fd, owned: boolean, make: () => T): T {
-  try {
-    return make();
-  } catch (error) {
-    if (owned) kernel.close(fd);
-    throw error;
-  }
-}
-
-/** `inner_idx` of a map that is a template only. */
-const NO_SLOT = 0xffffffff;
-
-function isOuter(map: MapSpec): boolean {
-  return map.type === 'array_of_maps' || map.type === 'hash_of_maps';
+  return maps.filter((map) => map.style !== 'internal' || used.has(map.name));
 }
 
 /** As libbpf: read-only data belongs to every program of the object, whether it looks at it or not (Linux >= 5.10). */
@@ -289,7 +199,7 @@ function fillProgramArrays(
   maps: ReadonlyMap<string, BpfMap>,
   loaded: ReadonlyMap<ProgramSpec, BpfProgram>,
 ): void {
-  const byName = new Map([...loaded].map(([program, handle]) => [program.name, handle]));
+  const byName = programsByName(loaded);
   for (const array of spec.maps) {
     const handle = maps.get(array.name);
     if (array.type !== 'prog_array' || handle === undefined) continue;
@@ -302,16 +212,6 @@ function fillProgramArrays(
       if (fd !== undefined) setSlot(handle, slot.index, fd);
     }
   }
-}
-
-function setSlot(map: BpfMap, slot: number, fd: Fd): void {
-  const [key, value] = [slot, fd].map((n) => {
-    const bytes = new Uint8Array(4);
-    new DataView(bytes.buffer).setUint32(0, n, true);
-    return bytes;
-  });
-  if (key === undefined || value === undefined) return;
-  saying(`slot ${slot} of ${map.label} (max_entries ${map.info.maxEntries})`, () => map.setBytes(key, value));
 }
 
 /** `ID/KEY` with C integer literals (decimal, 0x, 0), as tc scans section names; `undefined` for any other name. */

@@ -19,11 +19,13 @@ export class LoadedObject<S extends AnyShape = ObjectShape> implements Disposabl
   /** What is doubtful, e.g. a shared map whose values have another BTF layout. Sentences. */
   readonly warnings: readonly string[];
   readonly #bySpec: ReadonlyMap<ProgramSpec, BpfProgram>;
+  readonly #structValues: ReadonlyMap<string, Uint8Array>;
 
   constructor(
     spec: ObjectSpec,
     maps: ReadonlyMap<string, BpfMap>,
     programs: ReadonlyMap<ProgramSpec, BpfProgram>,
+    structValues: ReadonlyMap<string, Uint8Array>,
     warnings: readonly string[],
   ) {
     this.spec = spec;
@@ -34,6 +36,7 @@ export class LoadedObject<S extends AnyShape = ObjectShape> implements Disposabl
       [...programs].map(([program, handle]) => [program.name, handle]),
     ) as unknown as typeof this.programs;
     this.#bySpec = programs;
+    this.#structValues = structValues;
     const zero = new Uint8Array(4);
     this.globals = createGlobals(spec, {
       read: (name) => this.map(name).getBytes(zero) ?? new Uint8Array(0),
@@ -64,6 +67,19 @@ export class LoadedObject<S extends AnyShape = ObjectShape> implements Disposabl
     throw new UsageError(
       `${this.spec.file} has no program ${name} loaded; there is ${list(Object.keys(this.#programs))}`,
     );
+  }
+
+  /**
+   * Gives a struct_ops map its programs. One of `.struct_ops` is in force from then on, until its element 0 is deleted; one of `.struct_ops.link` is ready for
+   * its link. Throws UsageError if there is none of this name, SysError as the kernel: EEXIST where one of the name that the struct says is in force.
+   */
+  registerStructOps(name: string): void {
+    const value = this.#structValues.get(name);
+    if (value === undefined)
+      throw new UsageError(
+        `${this.spec.file} has no struct_ops map ${name} loaded; there is ${list([...this.#structValues.keys()])}`,
+      );
+    this.map(name).setBytes(new Uint8Array(4), value);
   }
 
   close(): void {

@@ -1,5 +1,6 @@
 import type { BtfValue } from '../btf/value.ts';
 import { UsageError } from '../errors.ts';
+import { KCONFIG } from '../object/externs.ts';
 import { parseObject } from '../object/parse.ts';
 import type { MapSpec, ObjectSpec } from '../object/spec.ts';
 import { createGlobals, type SectionStore, setGlobal } from './globals.ts';
@@ -18,7 +19,7 @@ import { list, type ReuseSource, type ShareOptions } from './share.ts';
  */
 export class BpfObject<S extends AnyShape = ObjectShape> {
   readonly spec: ObjectSpec;
-  /** The variables of `.data`, `.rodata`, `.bss` as the next load will start with. */
+  /** The variables of `.data`, `.rodata`, `.bss` as the next load will start with; those of `.kconfig` come with a kernel (option `kconfig`). */
   readonly globals: S['globals'];
   readonly maps: { readonly [M in keyof S['maps']]: ObjectMap };
   readonly #contents = new Map<string, Uint8Array>();
@@ -31,7 +32,7 @@ export class BpfObject<S extends AnyShape = ObjectShape> {
     this.spec = spec;
     // S is what the caller says that the file defines.
     this.maps = Object.fromEntries(spec.maps.map((map) => [map.name, new ObjectMap(map)])) as typeof this.maps;
-    this.globals = createGlobals(spec, this.#store) as S['globals'];
+    this.globals = createGlobals(this.#settable(), this.#store) as S['globals'];
   }
 
   get #maps(): Readonly<Record<string, ObjectMap>> {
@@ -51,7 +52,12 @@ export class BpfObject<S extends AnyShape = ObjectShape> {
 
   /** Sets a part of a global variable, named as in C: `shape.at[1].x`; the rest of it stays. Throws UsageError as {@link BpfObject.globals}. */
   setGlobal(path: string, value: BtfValue): void {
-    setGlobal(this.spec, this.#store, path, value);
+    setGlobal(this.#settable(), this.#store, path, value);
+  }
+
+  /** The variables of `.kconfig` are the kernel's: they are known once there is one. */
+  #settable(): ObjectSpec {
+    return { ...this.spec, maps: this.spec.maps.filter((map) => map.name !== KCONFIG) };
   }
 
   /** The sections in which globals were set. */

@@ -14,7 +14,7 @@ if (local === undefined || kernel === undefined) throw new Error('the objects ha
 
 /** Each relocated instruction of a program after the relocation. */
 function relocated(program: ProgramSpec): [string, string][] {
-  const { insns } = relocateCore(program, local as NonNullable<typeof local>, kernel as NonNullable<typeof kernel>); // checked above
+  const { insns } = relocateCore(program, local as NonNullable<typeof local>, [kernel as NonNullable<typeof kernel>]); // checked above
   const decoded = decodeInsns(insns);
   return program.coreRelocations.map(({ insn, kind, access }) => {
     const at = decoded[insn];
@@ -63,7 +63,7 @@ describe('relocateCore', () => {
 
   it('poisons what the target does not have, and says what it was', () => {
     const program = findProgram(object, { name: 'poisoned' });
-    const { insns, poisoned } = relocateCore(program, local, kernel);
+    const { insns, poisoned } = relocateCore(program, local, [kernel]);
     expect([...poisoned]).toEqual([[0, 'field_byte_offset of struct gone.x']]);
     expect(decodeInsns(insns)[0]).toEqual({ opcode: 0x85, dst: 0, src: 0, off: 0, imm: POISON });
   });
@@ -71,14 +71,14 @@ describe('relocateCore', () => {
   it('leaves the spec as it was', () => {
     const program = findProgram(object, { name: 'core' });
     const before = new Uint8Array(program.insns);
-    relocateCore(program, local, kernel);
+    relocateCore(program, local, [kernel]);
     expect(program.insns).toEqual(before);
   });
 
   it('against its own types changes nothing', () => {
     for (const name of ['loads', 'poisoned']) {
       const program = findProgram(object, { name });
-      const { insns, poisoned } = relocateCore(program, local, local);
+      const { insns, poisoned } = relocateCore(program, local, [local]);
       expect(insns).toEqual(program.insns);
       expect(poisoned.size).toBe(0);
     }
@@ -96,7 +96,7 @@ describe('relocateCore', () => {
     const [first] = program.coreRelocations;
     if (first === undefined) throw new Error('core has no relocations');
     const damaged = { ...program, coreRelocations: [{ ...first, ...change }] };
-    expect(() => relocateCore(damaged, local, kernel)).toThrow(
+    expect(() => relocateCore(damaged, local, [kernel])).toThrow(
       expect.objectContaining({ name: 'ObjectError', message: expect.stringContaining(message) }),
     );
   });

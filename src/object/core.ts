@@ -31,17 +31,17 @@ export interface CoreRelocated {
 }
 
 /**
- * Applies a program's CO-RE relocations against the types of a kernel. Throws ObjectError if one makes no sense, or does not fit the instruction that
- * it is about.
+ * Applies a program's CO-RE relocations against the types of a kernel: a type is looked for in the first of `targets` that has one of its name, as
+ * modules have types that the kernel has not. Throws ObjectError if a relocation makes no sense, or does not fit the instruction that it is about.
  */
-export function relocateCore(program: ProgramSpec, local: Btf, target: Btf): CoreRelocated {
+export function relocateCore(program: ProgramSpec, local: Btf, targets: Iterable<Btf>): CoreRelocated {
   const insns = new Uint8Array(program.insns);
   const poisoned = new Map<number, string>();
   const known = new Map<string, CoreResult>();
   for (const relocation of program.coreRelocations) {
     // A program reads the same field at many places.
     const key = `${relocation.kind} ${relocation.typeId} ${relocation.access}`;
-    const result = known.get(key) ?? resolveCore(local, target, relocation);
+    const result = known.get(key) ?? resolveCore(local, targets, relocation);
     known.set(key, result);
     if (!patch(insns, relocation, result)) {
       poison(insns, relocation.insn);
@@ -107,13 +107,13 @@ function sameWidth(found: bigint, expected: bigint | undefined): bigint {
   return same ? expected : found;
 }
 
-/** Both slots of an `ld_imm64`: the second must not be reached by falling through. */
-function poison(insns: Uint8Array, slot: number): void {
+/** Puts in place of an instruction a call that no kernel takes. Both slots of an `ld_imm64`: the second must not be reached by falling through. */
+export function poison(insns: Uint8Array, slot: number, helper: number = POISON): void {
   const slots = decodeInsn(insns, slot).opcode === LD_IMM64 ? 2 : 1;
   const view = new DataView(insns.buffer);
   for (let i = slot; i < slot + slots; i++) {
     insns.fill(0, INSN_SIZE * i, INSN_SIZE * (i + 1));
     insns[INSN_SIZE * i] = BPF_JMP | BPF_CALL;
-    view.setInt32(INSN_SIZE * i + 4, POISON, true);
+    view.setInt32(INSN_SIZE * i + 4, helper, true);
   }
 }

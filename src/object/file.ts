@@ -9,13 +9,17 @@ import {
   parseElf,
   parseRelocations,
   SHF_EXECINSTR,
+  SHN_UNDEF,
   SHT_NOBITS,
   SHT_PROGBITS,
   SHT_REL,
   SHT_RELA,
 } from '../elf/index.ts';
 import { NotSupportedError, ObjectError } from '../errors.ts';
-import { fixBtf } from './fix-btf.ts';
+import { readExterns } from './externs.ts';
+import { fixBtf, placeKconfig } from './fix-btf.ts';
+import type { ExternSpec } from './spec.ts';
+import { isStructOps } from './struct-ops.ts';
 
 /** An object file with its parts sorted out: what the readers of maps and programs work on. */
 export interface ObjectFile {
@@ -26,6 +30,7 @@ export interface ObjectFile {
   readonly relocations: ReadonlyMap<number, readonly ElfRelocation[]>;
   /** By index of the section that they are in. */
   readonly symbols: SymbolsBySection;
+  readonly externs: readonly ExternSpec[];
   readonly notes: string[];
 }
 
@@ -46,9 +51,11 @@ export function readObjectFile(bytes: Uint8Array, file: string): ObjectFile {
     throw new ObjectError('the object has no symbol table; was it stripped of more than debug information?');
   const notes: string[] = [];
   const symbols = symbolsBySection(elf);
-  const btf = readBtf(elf, symbols, notes);
+  const written = readBtf(elf, symbols, notes);
+  const externs = written === undefined ? [] : readExterns(written, symbols.get(SHN_UNDEF) ?? []);
+  const btf = written && placeKconfig(written, externs);
   noteUnsupported(elf, notes);
-  return { elf, btf, btfExt: readBtfExt(elf, btf, notes), relocations: readRelocations(elf), symbols, notes };
+  return { elf, btf, btfExt: readBtfExt(elf, btf, notes), relocations: readRelocations(elf), symbols, externs, notes };
 }
 
 /** BTF that is damaged costs an object its types, not its programs, unless its maps are written in BTF. */
@@ -82,7 +89,7 @@ function readRelocations(elf: ElfFile): Map<number, ElfRelocation[]> {
     if (section.type !== SHT_REL && section.type !== SHT_RELA) continue;
     const target = elf.sections[section.info];
     // Those of debug sections are none of ours.
-    if (target === undefined || !(isCode(target) || target.name === '.maps')) continue;
+    if (target === undefined || !(isCode(target) || target.name === '.maps' || isStructOps(target))) continue;
     if (section.type === SHT_RELA)
       throw new ObjectError('relocations with addends are not used in eBPF objects', { section: section.name });
     const parsed = parseRelocations(elf, section);
@@ -107,8 +114,6 @@ function symbolsBySection(elf: ElfFile): Map<number, ElfSymbol[]> {
 function noteUnsupported(elf: ElfFile, notes: string[]): void {
   for (const { name, size } of elf.sections) {
     if (size === 0) continue;
-    if (/^\??\.struct_ops(\.link)?$/.test(name))
-      notes.push(`section ${name}: struct_ops maps are not supported yet and were left out`);
     if (name === '.addr_space.1') notes.push(`section ${name}: arena globals are not supported yet and were left out`);
   }
 }

@@ -1,8 +1,11 @@
 import { type Btf, type BtfDatasec, parseBtf } from '../btf/index.ts';
 import { type ElfFile, type ElfSymbol, STB_LOCAL, STT_FUNC, STV_HIDDEN, STV_INTERNAL } from '../elf/index.ts';
+import { KCONFIG } from './externs.ts';
 import type { SymbolsBySection } from './file.ts';
+import type { ExternSpec } from './spec.ts';
 
 const BTF_STATIC = 0;
+const BTF_GLOBAL = 1;
 /** Bytes of a record before its list, and where in them a VAR keeps its linkage. */
 const RECORD = 12;
 const VAR_LINKAGE = 12;
@@ -32,6 +35,28 @@ export function fixBtf(btf: Btf, elf: ElfFile, symbols: SymbolsBySection): Btf {
     changed = true;
   }
   return changed ? parseBtf(bytes) : btf;
+}
+
+/** Gives the variables of `.kconfig`, which has no ELF section, their places, and makes them the object's own. */
+export function placeKconfig(btf: Btf, externs: readonly ExternSpec[]): Btf {
+  const places = new Map(externs.flatMap((e) => (e.kind === 'kconfig' ? [[e.name, e] as const] : [])));
+  if (places.size === 0) return btf;
+  const bytes = new Uint8Array(btf.bytes);
+  const view = new DataView(bytes.buffer);
+  const records = new Map(btf.records('var'));
+  for (const [id, at] of btf.records('datasec')) {
+    const section = btf.type(id);
+    if (section.kind !== 'datasec' || section.name !== KCONFIG) continue;
+    const placed = section.variables.map(({ typeId, offset, size }) => {
+      const record = records.get(typeId);
+      if (record !== undefined) view.setUint32(record + VAR_LINKAGE, BTF_GLOBAL, btf.littleEndian);
+      const place = places.get(btf.type(typeId).name);
+      return { typeId, offset: place?.offset ?? offset, size: place?.size ?? size };
+    });
+    view.setUint32(at + 8, Math.max(...placed.map(({ offset, size }) => offset + size)), btf.littleEndian);
+    writeVariables(btf, view, at + RECORD, placed);
+  }
+  return parseBtf(bytes);
 }
 
 function hideFunctions(btf: Btf, view: DataView, elf: ElfFile): boolean {
@@ -71,10 +96,17 @@ function placeVariables(
   globals: ReadonlyMap<string, ElfSymbol>,
 ): void {
   // The offset of a static variable is known to the compiler.
-  const placed = variables
-    .map((variable) => ({ ...variable, offset: globals.get(btf.type(variable.typeId).name)?.value ?? variable.offset }))
-    .sort((a, b) => a.offset - b.offset);
-  for (const [i, { typeId, offset, size }] of placed.entries()) {
+  const placed = variables.map((variable) => ({
+    ...variable,
+    offset: globals.get(btf.type(variable.typeId).name)?.value ?? variable.offset,
+  }));
+  writeVariables(btf, view, list, placed);
+}
+
+/** The list of a DATASEC, sorted as the kernel wants it. */
+function writeVariables(btf: Btf, view: DataView, list: number, variables: BtfDatasec['variables']): void {
+  const sorted = [...variables].sort((a, b) => a.offset - b.offset);
+  for (const [i, { typeId, offset, size }] of sorted.entries()) {
     for (const [j, word] of [typeId, offset, size].entries())
       view.setUint32(list + 12 * i + 4 * j, word, btf.littleEndian);
   }

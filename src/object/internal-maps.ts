@@ -2,6 +2,7 @@ import type { Btf } from '../btf/index.ts';
 import type { ElfSection } from '../elf/index.ts';
 import { ObjectError } from '../errors.ts';
 import { BPF_F_MMAPABLE, BPF_F_RDONLY_PROG } from '../uapi/bpf.ts';
+import { KCONFIG } from './externs.ts';
 import { dataKind, type ObjectFile } from './file.ts';
 import { kernelName } from './name.ts';
 import type { MapSpec } from './spec.ts';
@@ -15,16 +16,33 @@ export function internalMap(file: ObjectFile, objectName: string, section: ElfSe
   const kind = dataKind(section);
   if (section.size > MAX_SECTION)
     throw new ObjectError(`its ${section.size} bytes are more than a map can hold`, { section: section.name });
-  const readOnly = kind === 'rodata';
-  const datasec = btf?.find('datasec', section.name);
+  const initial = kind === 'bss' ? undefined : section.data.slice();
+  return sectionMap(objectName, section.name, section.size, btf, kind === 'rodata', initial);
+}
+
+/** The array of one element that holds the `__kconfig` variables; its content is known when a kernel is. `undefined` if there are none. */
+export function kconfigMap({ btf, externs }: ObjectFile, objectName: string): MapSpec | undefined {
+  const last = externs.findLast((extern) => extern.kind === 'kconfig');
+  return last && sectionMap(objectName, KCONFIG, last.offset + last.size, btf, true, undefined);
+}
+
+function sectionMap(
+  objectName: string,
+  name: string,
+  size: number,
+  btf: Btf | undefined,
+  readOnly: boolean,
+  initial: Uint8Array | undefined,
+): MapSpec {
+  const datasec = btf?.find('datasec', name);
   const mmapable = btf !== undefined && datasec !== undefined && hasGlobal(btf, datasec);
   return {
-    name: section.name,
-    kernelName: internalName(objectName, section.name),
+    name,
+    kernelName: internalName(objectName, name),
     style: 'internal',
     type: 'array',
     keySize: 4,
-    valueSize: section.size,
+    valueSize: size,
     maxEntries: 1,
     flags: (readOnly ? BPF_F_RDONLY_PROG : 0) | (mmapable ? BPF_F_MMAPABLE : 0),
     mapExtra: 0n,
@@ -37,7 +55,7 @@ export function internalMap(file: ObjectFile, objectName: string, section: ElfSe
     slots: [],
     keyTypeId: 0,
     valueTypeId: datasec ?? 0,
-    initial: kind === 'bss' ? undefined : section.data.slice(),
+    initial,
     frozen: readOnly,
   };
 }

@@ -1,7 +1,7 @@
 import type { InfoTable } from '../btf/index.ts';
 import { concatBytes } from '../bytes/plain.ts';
 import { type ElfRelocation, type ElfSymbol, R_BPF_64_32, R_BPF_64_64, SHN_UNDEF, STT_SECTION } from '../elf/index.ts';
-import { ObjectError } from '../errors.ts';
+import { ObjectError, type Place } from '../errors.ts';
 import {
   BPF_PSEUDO_CALL,
   BPF_PSEUDO_FUNC,
@@ -15,9 +15,10 @@ import {
   operationOf,
 } from '../isa/index.ts';
 import { collectCore, collectInfo, isRealCore, type Part, sortTable } from './debug-info.ts';
+import { KCONFIG } from './externs.ts';
 import { dataKind, isCode, type ObjectFile } from './file.ts';
 import type { CodeUnit } from './functions.ts';
-import type { CoreReference, InfoRecords, MapReference, MapSpec } from './spec.ts';
+import type { CoreReference, ExternReference, ExternSpec, InfoRecords, MapReference, MapSpec } from './spec.ts';
 
 /** The code of one program with all that it calls, and what only a kernel can fill in. */
 export interface LinkedProgram {
@@ -26,8 +27,7 @@ export interface LinkedProgram {
   readonly funcInfo: InfoRecords | undefined;
   readonly lineInfo: InfoRecords | undefined;
   readonly coreRelocations: readonly CoreReference[];
-  /** Why this program cannot be loaded yet; `undefined` if it can. */
-  readonly unsupported: string | undefined;
+  readonly externs: readonly ExternReference[];
 }
 
 /** Where a map is defined: the lookups that relocations need. */
@@ -55,11 +55,13 @@ export class Linker {
   readonly #funcInfo: InfoTable | undefined;
   readonly #lineInfo: InfoTable | undefined;
   readonly #coreRelocations: InfoTable | undefined;
+  readonly #externs: ReadonlyMap<string, ExternSpec>;
   #room = MAX_BYTES;
 
   constructor(file: ObjectFile, functions: ReadonlyMap<number, readonly CodeUnit[]>, maps: MapPlaces) {
     this.#file = file;
     this.#maps = maps;
+    this.#externs = new Map(file.externs.map((extern) => [extern.name, extern]));
     for (const [section, units] of functions)
       this.#functions.set(section, new Map([...units].reverse().map((unit) => [unit.offset, unit])));
     this.#funcInfo = file.btfExt && sortTable(file.btfExt.funcInfo);
@@ -76,8 +78,8 @@ export class Linker {
     const starts = new Map<CodeUnit, number>();
     const sites: { slot: number; target: CodeUnit }[] = [];
     const references: MapReference[] = [];
+    const externs: ExternReference[] = [];
     let slots = 0;
-    let unsupported: string | undefined;
     // A stack of units still to be looked at, innermost call first: recursion in the object must not become recursion here.
     const place = (unit: CodeUnit): number => {
       const start = slots;
@@ -101,7 +103,7 @@ export class Linker {
       }
       const event = step.value;
       if (event.kind === 'map') references.push(event.reference);
-      else if (event.kind === 'unsupported') unsupported ??= event.why;
+      else if (event.kind === 'extern') externs.push(event.reference);
       else {
         sites.push({ slot: event.slot, target: event.target });
         if (!starts.has(event.target)) walk.push(this.#events(event.target, place(event.target)));
@@ -120,7 +122,7 @@ export class Linker {
       // Without function information the kernel takes no line information.
       lineInfo: funcInfo && this.#collect(this.#lineInfo, parts, main),
       coreRelocations: this.#core(parts),
-      unsupported,
+      externs,
     };
   }
 
@@ -155,12 +157,7 @@ export class Linker {
     const place = { section: unit.section.name, offset: at };
     const target = this.#file.elf.sections[symbol.section];
     const label = symbol.name || target?.name || `symbol ${symbol.index}`;
-    if (symbol.section === SHN_UNDEF || target === undefined) {
-      return {
-        kind: 'unsupported',
-        why: `it uses ${label}, which is external (kernel functions, ksyms and kconfig are not supported yet)`,
-      };
-    }
+    if (symbol.section === SHN_UNDEF || target === undefined) return this.#extern(insn, slot, label, place);
     if (isLocalCall(insn) && isCode(target)) {
       return {
         kind: 'call',
@@ -193,6 +190,23 @@ export class Linker {
       return { kind: 'map', reference: { insn: slot, map: target.name, valueOffset: offset } };
     }
     throw new ObjectError(`${label} is in section ${target.name}, which holds neither maps nor data nor code`, place);
+  }
+
+  #extern(insn: Insn, slot: number, name: string, place: Place): LinkEvent {
+    const extern = this.#externs.get(name);
+    const fits = isLocalCall(insn)
+      ? extern?.kind !== 'variable' && extern?.kind !== 'kconfig'
+      : insn.opcode === LD_IMM64;
+    if (!fits)
+      throw new ObjectError(
+        `${name} is external, and opcode 0x${insn.opcode.toString(16)} does nothing with it`,
+        place,
+      );
+    if (extern?.kind !== 'kconfig') return { kind: 'extern', reference: { insn: slot, name } };
+    const valueOffset = extern.offset + insn.imm;
+    if (insn.imm < 0 || insn.imm >= extern.size)
+      throw new ObjectError(`${name} + ${insn.imm} lies outside its ${extern.size} bytes`, place);
+    return { kind: 'map', reference: { insn: slot, map: KCONFIG, valueOffset } };
   }
 
   #functionAt(unit: CodeUnit, section: number, offset: number, at: number): CodeUnit {
@@ -254,7 +268,7 @@ export class Linker {
 type LinkEvent =
   | { readonly kind: 'map'; readonly reference: MapReference }
   | { readonly kind: 'call'; readonly slot: number; readonly target: CodeUnit }
-  | { readonly kind: 'unsupported'; readonly why: string };
+  | { readonly kind: 'extern'; readonly reference: ExternReference };
 
 function isLocalCall(insn: Insn): boolean {
   return operationOf(insn.opcode)?.kind === 'call' && insn.src === BPF_PSEUDO_CALL;

@@ -7,11 +7,12 @@ import { ObjectError } from '../errors.ts';
 import { parseBtfMaps } from './btf-maps.ts';
 import { dataKind, findSection, isLegacyMaps, type ObjectFile, readObjectFile } from './file.ts';
 import { type CodeUnit, readFunctions } from './functions.ts';
-import { internalMap } from './internal-maps.ts';
+import { internalMap, kconfigMap } from './internal-maps.ts';
 import { mapSymbols, parseLegacyMaps } from './legacy-maps.ts';
 import { Linker, type MapPlaces } from './link.ts';
 import { sectionRule } from './section.ts';
 import type { MapSpec, ObjectSpec, ProgramSpec } from './spec.ts';
+import { isStructOps, parseStructOps } from './struct-ops.ts';
 
 /**
  * Reads a compiled eBPF object: maps of all three styles, programs with what they call, globals. Pure: the same bytes give the same spec anywhere.
@@ -47,7 +48,8 @@ function parse(bytes: Uint8Array, file: string, name: string): ObjectSpec {
     .filter((section) => dataKind(section) !== undefined)
     .map((section) => internalMap(parts, name, section));
   const places = mapPlaces(parts, definitions);
-  const maps = [...definitions.values()].flat().concat(internal);
+  const structOps = elf.sections.filter(isStructOps).flatMap((section) => parseStructOps(parts, section));
+  const maps = [...definitions.values()].flat().concat(internal, kconfigMap(parts, name) ?? [], structOps);
   checkNames(maps);
   return {
     name,
@@ -57,6 +59,7 @@ function parse(bytes: Uint8Array, file: string, name: string): ObjectSpec {
     kernVersion: kernelVersion(parts),
     programs: readPrograms(parts, places),
     maps,
+    externs: parts.externs,
     btf,
     notes,
   };

@@ -18,8 +18,10 @@ export interface ObjectSpec {
   readonly kernVersion: number;
   /** In the order of libbpf: section index, then offset. Subprograms (`.text`) are not here: they are linked into those that call them. */
   readonly programs: readonly ProgramSpec[];
-  /** In the order that `map idx N` counts: definitions of `.maps`/`maps` by offset, then the internal maps in section order. */
+  /** In the order that `map idx N` counts: definitions of `.maps`/`maps` by offset, the internal maps in section order, `.kconfig`, struct_ops. */
   readonly maps: readonly MapSpec[];
+  /** What the object leaves to the kernel: `__kconfig` variables in the order of their place in `.kconfig`, then `__ksym` names. */
+  readonly externs: readonly ExternSpec[];
   /** The object's `.BTF`, parsed, and its bytes. */
   readonly btf: Btf | undefined;
   /** Decisions that the reader of this spec should know of, e.g. how the length of the map records was found. Sentences. */
@@ -41,13 +43,49 @@ export interface ProgramSpec {
   /** 8 bytes each, little-endian; subprograms that are called are appended and the calls resolved. Map references are still empty. */
   readonly insns: Uint8Array;
   readonly references: readonly MapReference[];
+  /** Instructions that name something of the kernel: an address (`ld_imm64`) or a call. */
+  readonly externs: readonly ExternReference[];
   /** For BPF_PROG_LOAD: records of `recordSize` bytes, `insn_off` already that of `insns`. `undefined` without .BTF.ext. */
   readonly funcInfo: InfoRecords | undefined;
   readonly lineInfo: InfoRecords | undefined;
   /** What has to be fitted to the types of the kernel that runs it (CO-RE). */
   readonly coreRelocations: readonly CoreReference[];
-  /** A sentence if it needs something that skep does not have yet (externs): loading it throws NotSupportedError. */
-  readonly unsupported: string | undefined;
+}
+
+/** A name that an object leaves to the kernel it will run on. */
+export type ExternSpec = KconfigExtern | KsymExtern;
+
+/** A variable with the value of a kernel option, `extern int CONFIG_HZ __kconfig`. */
+export interface KconfigExtern {
+  readonly kind: 'kconfig';
+  readonly name: string;
+  /** It is 0 where the kernel's configuration does not say; a strong one is an error there. */
+  readonly weak: boolean;
+  readonly as: KconfigType;
+  readonly signed: boolean;
+  /** Bytes from the start of `.kconfig`. */
+  readonly offset: number;
+  readonly size: number;
+}
+
+/** `tristate` is an enum called libbpf_tristate: 0 no, 1 yes, 2 module. `chars` is an array of char. */
+export type KconfigType = 'bool' | 'char' | 'int' | 'tristate' | 'chars';
+
+/** A variable or function of the kernel, `extern … NAME __ksym`. */
+export interface KsymExtern {
+  readonly kind: 'variable' | 'function';
+  readonly name: string;
+  /** Its address is 0 where the kernel does not have it, and it must not be called; a strong one is an error there. */
+  readonly weak: boolean;
+  /** In the object's BTF: the variable's type, 0 (void) where only the address is wanted; of a function its prototype. */
+  readonly typeId: number;
+}
+
+/** An instruction that names an {@link ExternSpec}; or, if there is none of this name, something that the object does not declare. */
+export interface ExternReference {
+  /** Slot. */
+  readonly insn: number;
+  readonly name: string;
 }
 
 /** An instruction that depends on the kernel's types. */
@@ -73,7 +111,7 @@ export interface InfoRecords {
 }
 
 /** How a map was written down in the source. */
-export type MapStyle = 'bpf_elf_map' | 'bpf_map_def' | 'btf' | 'internal';
+export type MapStyle = 'bpf_elf_map' | 'bpf_map_def' | 'btf' | 'internal' | 'struct_ops';
 
 /** tc's pinning ids 0, 1 and 2, libbpf's LIBBPF_PIN_BY_NAME, or an id that iproute2's bpf_pinning file gives a path. */
 export type Pinning = 'none' | 'object_ns' | 'global_ns' | 'by_name' | { readonly custom: number };
@@ -117,4 +155,16 @@ export interface MapSpec {
   readonly initial: Uint8Array | undefined;
   /** `.rodata*` and `.kconfig`: BPF_MAP_FREEZE after the content is in. */
   readonly frozen: boolean;
+  /** Maps of style `struct_ops`. Their `valueSize` and `initial` are of the object's own struct: what the kernel's looks like is known to a kernel. */
+  readonly structOps?: StructOpsSpec | undefined;
+}
+
+/** A struct of functions that a kernel calls: what `SEC(".struct_ops")` defines. */
+export interface StructOpsSpec {
+  /** The struct, in the object's BTF. */
+  readonly typeId: number;
+  /** {@link ProgramSpec.name} of the functions, by the offset of their member (bytes). */
+  readonly functions: readonly { readonly offset: number; readonly program: string }[];
+  /** False for sections that start with `?`: neither the map nor its programs are loaded. */
+  readonly autoload: boolean;
 }

@@ -83,6 +83,7 @@ export const BPF_F_INNER_MAP = 1 << 12;
 export const BPF_F_LINK = 1 << 13;
 /** BPF_OBJ_PIN and BPF_OBJ_GET only: `path_fd` is set. */
 export const BPF_F_PATH_FD = 1 << 14;
+export const BPF_F_VTYPE_BTF_OBJ_FD = 1 << 15;
 
 // BPF_MAP_UPDATE_ELEM flags.
 export const BPF_ANY = 0;

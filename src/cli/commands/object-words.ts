@@ -1,6 +1,7 @@
 import type { Btf, BtfValue } from '../../btf/index.ts';
 import { ObjectError, UsageError } from '../../errors.ts';
 import { basename } from '../../loader/bpffs.ts';
+import { configText } from '../../loader/kconfig.ts';
 import { type BpfObject, openObject } from '../../loader/object.ts';
 import { type CustomPins, parseCustomPins } from '../../loader/pin-path.ts';
 import { parseBtfFile } from '../../object/index.ts';
@@ -37,6 +38,11 @@ function globalValue(text: string): BtfValue {
 /** BTF from a raw file (as /sys/kernel/btf/vmlinux) or from an object's .BTF section. */
 export function readBtfFile(context: Context, path: string): Btf {
   return inFile(path, () => parseBtfFile(context.readFile(path), { file: path }));
+}
+
+/** A kernel's configuration, plain or packed by gzip. */
+export function readKconfig(context: Context, path: string): string {
+  return inFile(path, () => configText(context.readFile(path)));
 }
 
 /** Errors of what reads bytes alone get the file's name. */

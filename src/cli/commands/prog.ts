@@ -15,7 +15,7 @@ import { type AnyCommand, type Context, command } from '../command.ts';
 import { hexDump } from '../format.ts';
 import { selectProgram, selectPrograms } from '../selectors.ts';
 import type { Words } from '../words.ts';
-import { readBtfFile, readObject, setGlobal } from './object-words.ts';
+import { readBtfFile, readKconfig, readObject, setGlobal } from './object-words.ts';
 import { SHARE_USAGE, ShareWords } from './share-words.ts';
 
 const PROG = '{id N | tag TAG | name NAME | pinned FILE}';
@@ -166,7 +166,7 @@ export const progPin = command<undefined>({
   text: () => '',
 });
 
-const LOAD_USAGE = `OBJ PATH [type TYPE] ${SHARE_USAGE} [pinmaps DIR] [set NAME=VALUE]... [kernel_btf FILE]`;
+const LOAD_USAGE = `OBJ PATH [type TYPE] ${SHARE_USAGE} [pinmaps DIR] [set NAME=VALUE]... [kernel_btf FILE] [kconfig FILE]`;
 
 export const progLoad: AnyCommand = loadCommand('load', 'loads an object and pins its first program at PATH');
 export const progLoadAll: AnyCommand = loadCommand('loadall', 'loads an object and pins its programs as PATH/NAME');
@@ -224,9 +224,10 @@ function loadWords(
   let type: ProgType | undefined;
   let pinMaps: string | undefined;
   let kernelBtf: Btf | undefined;
+  let kconfig: string | undefined;
   while (!words.done) {
     if (share.take(words)) continue;
-    switch (words.expect('type', 'pinmaps', 'set', 'kernel_btf')) {
+    switch (words.expect('type', 'pinmaps', 'set', 'kernel_btf', 'kconfig')) {
       case 'type':
         type = programTypeOf(words.next('the program type'));
         break;
@@ -239,7 +240,10 @@ function loadWords(
       case 'kernel_btf':
         kernelBtf = readBtfFile(context, words.next('the BTF file'));
         break;
+      case 'kconfig':
+        kconfig = readKconfig(context, words.next("the file with a kernel's configuration"));
+        break;
     }
   }
-  return { options: { ...share.options(), type, kernelBtf, logLevel: context.details ? 1 : 0 }, pinMaps };
+  return { options: { ...share.options(), type, kernelBtf, kconfig, logLevel: context.details ? 1 : 0 }, pinMaps };
 }

@@ -1,3 +1,4 @@
+import { kernelConfig, RELEASE } from '../config.ts';
 import type { OpenFile } from '../files.ts';
 import type { Process } from '../process.ts';
 import { fdinfo } from './fdinfo.ts';
@@ -8,6 +9,10 @@ export function procEntries(process: Process): Entries {
   return {
     self: { link: () => String(process.pid) },
     mounts: { link: () => 'self/mounts' },
+    version: { text: () => `Linux version ${RELEASE} (skep)\n` },
+    // libbpf reads it plain as well as packed.
+    'config.gz': { text: () => kernelConfig() },
+    sys: { entries: { kernel: { entries: { osrelease: { text: () => `${RELEASE}\n` } } } } },
     uptime: { text: (who) => uptime(who.machine.clock.now()) },
     [process.pid]: {
       entries: {

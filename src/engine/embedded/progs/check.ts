@@ -46,22 +46,28 @@ export function countSubprograms(insns: readonly Insn[]): number {
 }
 
 function checkFlow(insns: readonly Insn[]): Rejection | undefined {
-  const reached = new Uint8Array(insns.length);
-  const open = [0];
-  for (let i = open.pop(); i !== undefined; i = open.pop()) {
-    if (reached[i]) continue;
-    reached[i] = 1;
-    for (const next of successors(insns, i)) {
-      if (next < 0 || next >= insns.length) return reject(`jump out of range from insn ${i} to ${next}`);
-      if (!reached[next]) open.push(next);
-    }
+  for (let i = 0; i < insns.length; i++) {
+    const next = successors(insns, i).find((target) => target < 0 || target >= insns.length);
+    if (next !== undefined) return reject(`jump out of range from insn ${i} to ${next}`);
   }
+  const reached = reachable(insns, (i) => successors(insns, i));
   for (const [i, insn] of insns.entries()) {
     if (reached[i]) {
       if (insnSlots(insn) === 2 && reached[i + 1]) return reject(`jump into the middle of ldimm64 insn ${i}`);
     } else if (i === 0 || insnSlots(insns[i - 1] ?? insn) === 1) return reject(`unreachable insn ${i}`);
   }
   return undefined;
+}
+
+function reachable(insns: readonly Insn[], next: (i: number) => readonly number[]): Uint8Array {
+  const reached = new Uint8Array(insns.length);
+  const open = [0];
+  for (let i = open.pop(); i !== undefined; i = open.pop()) {
+    if (reached[i]) continue;
+    reached[i] = 1;
+    for (const target of next(i)) if (!reached[target]) open.push(target);
+  }
+  return reached;
 }
 
 function successors(insns: readonly Insn[], i: number): number[] {
@@ -89,13 +95,36 @@ function calledFunction(insns: readonly Insn[], i: number): number | undefined {
   return insn !== undefined && local !== undefined && insn.src === local ? i + 1 + insn.imm : undefined;
 }
 
+/** Calls that no run comes to are none: what tests the address of a weak symbol calls something that may not be there. */
 function checkCalls(insns: readonly Insn[], type: ProgType, gpl: boolean): Rejection | undefined {
-  for (let i = 0; i < insns.length; i++) {
-    const insn = insns[i];
-    if (insn === undefined) break;
-    const found = checkCall(insn, type, gpl);
+  const targets = new Set(insns.flatMap((insn, i) => jumpTarget(insn, i) ?? []));
+  const live = reachable(insns, (i) => {
+    const taken = knownJump(insns, i, targets);
+    return taken === undefined ? successors(insns, i) : [taken];
+  });
+  for (const [i, insn] of insns.entries()) {
+    const found = live[i] ? checkCall(insn, type, gpl) : undefined;
     if (found !== undefined) return found;
-    i += insnSlots(insn) - 1;
+  }
+  return undefined;
+}
+
+/** Where a comparison of a constant with 0 goes on, if the constant was set on the straight way to it; `undefined` if that cannot be told. */
+function knownJump(insns: readonly Insn[], i: number, targets: ReadonlySet<number>): number | undefined {
+  const insn = insns[i];
+  const operation = insn && operationOf(insn.opcode);
+  if (insn === undefined || operation?.kind !== 'jump' || operation.source !== 'imm' || insn.imm !== 0)
+    return undefined;
+  if (operation.bits !== 64 || (operation.op !== 'jeq' && operation.op !== 'jne')) return undefined;
+  for (let at = i; !targets.has(at) && at >= 1; ) {
+    at -= at >= 2 && insnSlots(insns[at - 2] ?? insn) === 2 ? 2 : 1;
+    const before = insns[at] ?? insn;
+    const kind = operationOf(before.opcode)?.kind;
+    if (kind !== 'ld_imm64' && kind !== 'alu' && kind !== 'load' && kind !== 'store') return undefined;
+    if (before.dst !== insn.dst || kind === 'store') continue;
+    if (kind !== 'ld_imm64' || before.src !== 0) return undefined;
+    const isZero = before.imm === 0 && insns[at + 1]?.imm === 0;
+    return isZero === (operation.op === 'jeq') ? jumpTarget(insn, i) : i + 1;
   }
   return undefined;
 }

@@ -1,0 +1,57 @@
+import type { Kernel } from '../sys/kernel.ts';
+import { O_RDONLY } from '../sys/kernel.ts';
+import { orUndefined } from './calls.ts';
+
+const KALLSYMS = '/proc/kallsyms';
+const CHUNK = 1 << 16;
+/** Characters of a line at most: a symbol's name has 511. */
+const MAX_LINE = 1024;
+
+/** A symbol of the running kernel. */
+export interface KernelSymbol {
+  /** 0 where the kernel hides addresses from the caller (kptr_restrict). */
+  readonly address: bigint;
+  /** The symbol's letter as in nm(1): t and T are code. */
+  readonly type: string;
+}
+
+/**
+ * The symbols of the kernel and its modules that `wanted` picks by name, each with all its places. Compilers that see the whole kernel at once append
+ * `.llvm.NUMBER` to the names of data; it is taken off. Empty where there is no /proc/kallsyms.
+ */
+export function findSymbols(
+  kernel: Kernel,
+  wanted: (name: string) => boolean,
+): ReadonlyMap<string, readonly KernelSymbol[]> {
+  const found = new Map<string, KernelSymbol[]>();
+  for (const line of lines(kernel)) {
+    const match = /^([0-9a-f]+) (\S) (\S+)/.exec(line);
+    if (match === null) continue;
+    const [, address = '0', type = '', full = ''] = match;
+    const name = /^[tT]$/.test(type) ? full : full.replace(/\.llvm\.\d+$/, '');
+    if (!wanted(name)) continue;
+    const places = found.get(name);
+    const symbol = { address: BigInt(`0x${address}`), type };
+    if (places === undefined) found.set(name, [symbol]);
+    else places.push(symbol);
+  }
+  return found;
+}
+
+function* lines(kernel: Kernel): Generator<string> {
+  const fd = orUndefined(['ENOENT', 'ENOTDIR', 'EACCES'], () => kernel.open(KALLSYMS, O_RDONLY));
+  if (fd === undefined) return;
+  try {
+    const decoder = new TextDecoder();
+    const chunk = new Uint8Array(CHUNK);
+    let rest = '';
+    for (let n = kernel.read(fd, chunk); n > 0; n = kernel.read(fd, chunk)) {
+      const parts = (rest + decoder.decode(chunk.subarray(0, n), { stream: true })).split('\n');
+      rest = (parts.pop() ?? '').slice(0, MAX_LINE);
+      yield* parts;
+    }
+    if (rest !== '') yield rest;
+  } finally {
+    kernel.close(fd);
+  }
+}

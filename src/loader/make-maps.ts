@@ -1,0 +1,171 @@
+import { IncompatibleMapError, ObjectError, SysError, UsageError } from '../errors.ts';
+import type { MapSpec, ObjectSpec } from '../object/spec.ts';
+import type { Kernel } from '../sys/kernel.ts';
+import { errno } from '../uapi/errno.ts';
+import type { Fd } from '../uapi/fd.ts';
+import { ensureBpffs, joinPath, preparePin } from './bpffs.ts';
+import { orUndefined, saying } from './calls.ts';
+import { createMap } from './create-map.ts';
+import { checkFd } from './handle.ts';
+import { BpfMap, openMapFd } from './map.ts';
+import { decideShare, type ShareOptions } from './share.ts';
+import { createStructOps, type KernelStructOps } from './struct-ops.ts';
+import { ensureTcRoot } from './tc-root.ts';
+import type { Transaction } from './transaction.ts';
+
+/** What the maps of one load are made from. */
+export interface MakeContext {
+  readonly kernel: Kernel;
+  readonly spec: ObjectSpec;
+  readonly options: ShareOptions;
+  readonly btfFd: Fd | undefined;
+  readonly transaction: Transaction;
+  /** Sections in which the caller set globals. */
+  readonly changed: readonly string[];
+  readonly structs: readonly KernelStructOps[];
+}
+
+/** Turns the map specs of one object into open maps: shared where the rules say so, else made and pinned. */
+export class MapMaker {
+  readonly #context: MakeContext;
+  readonly #maps = new Map<string, BpfMap>();
+  /** What is doubtful about maps that are shared all the same. Sentences. */
+  readonly warnings: string[] = [];
+
+  constructor(context: MakeContext) {
+    this.#context = context;
+  }
+
+  make(wanted: readonly MapSpec[]): ReadonlyMap<string, BpfMap> {
+    // A map-in-map needs its template first.
+    for (const map of [...wanted.filter((m) => !isOuter(m)), ...wanted.filter(isOuter)]) {
+      this.#maps.set(map.name, this.#provide(map, 2));
+    }
+    for (const inner of wanted) this.#fillOuterMaps(inner, wanted);
+    for (const outer of wanted) this.#fillSlots(outer);
+    return this.#maps;
+  }
+
+  #provide(map: MapSpec, tries: number): BpfMap {
+    const decision = decideShare(this.#context.kernel, this.#context.spec, map, this.#context.options);
+    if (decision.kind === 'incompatible') throw new IncompatibleMapError(map.name, decision.where, decision.diff);
+    if (decision.kind === 'reuse') {
+      const { source } = decision;
+      if (this.#context.changed.includes(map.name)) {
+        throw new UsageError(
+          `map ${map.name} of ${this.#context.spec.file} is an existing one (id ${decision.id}), so the globals that were set in it would be lost; set them after the load, or do not reuse it`,
+        );
+      }
+      for (const { field, wanted, found } of decision.warnings) {
+        this.warnings.push(`map ${map.name} is shared, but the ${field} is ${found} there and ${wanted} here`);
+      }
+      if (source instanceof BpfMap) return this.#handle(map, source.fd, false, source);
+      if ('fd' in source) return this.#handle(map, checkFd(source.fd), false);
+      return this.#handle(map, openMapFd(this.#context.kernel, source), true);
+    }
+    const handle = this.#handle(map, this.#create(map), true);
+    if (decision.path === undefined || this.#pinNew(handle.fd, decision.path)) return handle;
+    // Somebody else pinned there in the meantime: then theirs is the one to share.
+    handle.close();
+    if (tries > 1) return this.#provide(map, tries - 1);
+    throw new SysError(errno.EEXIST, 'BPF_OBJ_PIN', { what: decision.path });
+  }
+
+  #create(map: MapSpec): Fd {
+    const { kernel, btfFd, structs } = this.#context;
+    const struct = structs.find((candidate) => candidate.map === map);
+    return struct === undefined
+      ? createMap(kernel, map, btfFd, this.#innerFd(map))
+      : createStructOps(kernel, struct, btfFd);
+  }
+
+  #handle(map: MapSpec, fd: Fd, owned: boolean, lender?: BpfMap): BpfMap {
+    const { keyTypeId, valueTypeId } = map;
+    const { btf } = this.#context.spec;
+    const types =
+      btf !== undefined && (keyTypeId !== 0 || valueTypeId !== 0) ? { btf, keyTypeId, valueTypeId } : undefined;
+    const handle = adopt(
+      this.#context.kernel,
+      fd,
+      owned,
+      () => new BpfMap(this.#context.kernel, fd, { owned, types, lender }),
+    );
+    this.#context.transaction.onRollback(() => handle.close());
+    return handle;
+  }
+
+  #innerFd(map: MapSpec): Fd | undefined {
+    if (map.inner !== undefined) {
+      const fd = createMap(this.#context.kernel, map.inner, this.#context.btfFd, undefined);
+      this.#context.transaction.onRollback(() => this.#context.kernel.close(fd));
+      return fd;
+    }
+    if (map.innerId === 0) return undefined;
+    const template = this.#context.spec.maps.find((candidate) => candidate.id === map.innerId && candidate !== map);
+    const fd = template && this.#maps.get(template.name)?.fd;
+    if (fd !== undefined) return fd;
+    throw new ObjectError(`map ${map.name} wants the map with id ${map.innerId} as its inner map, but there is none`, {
+      file: this.#context.spec.file,
+    });
+  }
+
+  /** Pins a map that this load made; false if something is there already. */
+  #pinNew(fd: Fd, path: string): boolean {
+    const bpffs = this.#context.options.bpffs ?? ensureBpffs(this.#context.kernel);
+    if (path.startsWith(joinPath(bpffs, 'tc/'))) ensureTcRoot(this.#context.kernel, bpffs, this.#context.transaction);
+    preparePin(this.#context.kernel, path, this.#context.transaction);
+    const pinned = orUndefined('EEXIST', () => {
+      saying(path, () => this.#context.kernel.bpf('BPF_OBJ_PIN', { pathname: path, bpf_fd: fd }));
+      return true;
+    });
+    if (pinned === undefined) return false;
+    this.#context.transaction.onRollback(() => this.#context.kernel.unlink(path));
+    return true;
+  }
+
+  /** BTF: what the definition of an outer map puts in. */
+  #fillSlots(outer: MapSpec): void {
+    const handle = this.#maps.get(outer.name);
+    for (const slot of outer.slots) {
+      const fd = 'map' in slot ? this.#maps.get(slot.map)?.fd : undefined;
+      if (handle !== undefined && fd !== undefined) setSlot(handle, slot.index, fd);
+    }
+  }
+
+  /** bpf_elf_map: a map with an id goes into slot `inner_idx` of the outer maps that name this id. */
+  #fillOuterMaps(inner: MapSpec, maps: readonly MapSpec[]): void {
+    if (inner.id === 0 || inner.innerId !== 0 || inner.innerIdx === NO_SLOT) return;
+    const fd = this.#maps.get(inner.name)?.fd;
+    for (const outer of maps.filter((candidate) => candidate.innerId === inner.id)) {
+      const handle = this.#maps.get(outer.name);
+      if (handle !== undefined && fd !== undefined) setSlot(handle, inner.innerIdx, fd);
+    }
+  }
+}
+
+/** `inner_idx` of a map that is a template only. */
+const NO_SLOT = 0xffffffff;
+
+function isOuter(map: MapSpec): boolean {
+  return map.type === 'array_of_maps' || map.type === 'hash_of_maps';
+}
+
+/** Makes the handle that takes over an fd; if that fails, nobody else would close it. */
+export function adopt<T>(kernel: Kernel, fd: Fd, owned: boolean, make: () => T): T {
+  try {
+    return make();
+  } catch (error) {
+    if (owned) kernel.close(fd);
+    throw error;
+  }
+}
+
+export function setSlot(map: BpfMap, slot: number, fd: Fd): void {
+  const [key, value] = [slot, fd].map((n) => {
+    const bytes = new Uint8Array(4);
+    new DataView(bytes.buffer).setUint32(0, n, true);
+    return bytes;
+  });
+  if (key === undefined || value === undefined) return;
+  saying(`slot ${slot} of ${map.label} (max_entries ${map.info.maxEntries})`, () => map.setBytes(key, value));
+}
