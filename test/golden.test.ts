@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { LD_IMM64 } from '../src/isa/index.ts';
 import { load } from '../src/loader/index.ts';
 import { parseObject } from '../src/object/index.ts';
 import type { ProgType } from '../src/uapi/bpf.ts';
@@ -73,7 +74,9 @@ describe.each(Object.entries(golden).filter(([file]) => !file.endsWith('_be.o'))
             );
           })
           .map(({ insn }) => insn - own.insn);
-        const found = program.references.map(({ insn }) => insn).filter((insn) => insn < own.insns);
+        const isAddress = ({ insn }: { insn: number }) => program.insns[8 * insn] === LD_IMM64;
+        const references = [...program.references, ...program.externs.filter(isAddress)];
+        const found = references.map(({ insn }) => insn).filter((insn) => insn < own.insns);
         expect(found.sort((a, b) => a - b)).toEqual(wanted.sort((a, b) => a - b));
       }
     });
@@ -85,8 +88,11 @@ describe.each(Object.entries(golden).filter(([file]) => !file.endsWith('_be.o'))
         const type = asked === null ? undefined : TYPES[asked];
         using object = load(kernel, spec, { pinRules: 'none', type });
         const programs = Object.values(object.programs).map(({ info: { name, tag } }) => ({ name, tag }));
+        // What takes the place of a call of a weak function that is missing differs between versions of libbpf.
+        const missing = new Set(spec.externs.filter((e) => e.kind === 'function' && e.weak).map((e) => e.name));
+        const uncertain = spec.programs.filter((p) => p.externs.some((e) => missing.has(e.name))).map((p) => p.name);
         const named = (list: readonly { name: string; tag: string }[]) =>
-          list.map(({ name, tag }) => (sameTags ? `${name} ${tag}` : name)).sort();
+          list.map(({ name, tag }) => (sameTags && !uncertain.includes(name) ? `${name} ${tag}` : name)).sort();
         expect(named(programs)).toEqual(named(loaded.programs));
         const used = new Set(Object.values(object.programs).flatMap(({ info }) => info.mapIds));
         const maps = Object.values(object.maps)

@@ -52,6 +52,7 @@ describe.each([
   'test/objects/tail.o',
   'test/objects/mixed.o',
   'test/objects/swap.o',
+  'test/objects/externs.o',
 ])('loading %s', (file) => {
   const bytes = objectBytes(file);
 

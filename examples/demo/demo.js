@@ -7,7 +7,7 @@ import {
   load,
   openMap,
   openObject,
-  planMaps,
+  planLoad,
   setDeviceUp,
   setFilter,
   setQdisc,
@@ -60,7 +60,7 @@ setQdisc(kernel, 'veth0', 'clsact', 'replace');
 
 step('2. The same source with PIN_GLOBAL_NS');
 const file = new URL('../shared/shared.bpf.o', import.meta.url).pathname;
-const [plan] = planMaps(kernel, [openObject(readFileSync(file), { file }).spec]);
+const [plan] = planLoad(kernel, [openObject(readFileSync(file), { file }).spec]);
 say(`  before loading, the plan says: ${plan.map} is ${plan.fate.kind}, to be pinned at ${plan.path}`);
 run('shared');
 

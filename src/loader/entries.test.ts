@@ -5,7 +5,7 @@ import { createEmbeddedKernel } from '../engine/embedded/index.ts';
 import type { ObjectSpec } from '../object/spec.ts';
 import { possibleCpus } from './calls.ts';
 import { withEntries } from './entries.ts';
-import { load, openObject, planMaps } from './index.ts';
+import { load, openObject, planLoad } from './index.ts';
 
 const file = join(resolve(import.meta.dirname, '../..'), 'examples/shared/shared.bpf.o');
 const { spec } = openObject(readFileSync(file), { file: 'shared.bpf.o' });
@@ -60,7 +60,7 @@ describe('a map with max_entries 0', () => {
 
   it('loads with the option, and the plan knows', () => {
     const options = { maxEntries: { map_sh: 4 } };
-    expect(planMaps(kernel, [empty], options)[0]?.fate.kind).toBe('new');
+    expect(planLoad(kernel, [empty], options)[0]?.fate.kind).toBe('new');
     using loaded = load(kernel, empty, options);
     expect(loaded.map('map_sh').info.maxEntries).toBe(4);
   });

@@ -10,7 +10,7 @@ import {
   openMap,
   openObject,
   type PinRules,
-  planMaps,
+  planLoad,
   setFilter,
   setQdisc,
 } from './index.ts';
@@ -89,7 +89,7 @@ describe('names that every JavaScript object has', () => {
     const { spec } = shared();
     const maps = spec.maps.map((map) => ({ ...map, name: 'constructor' }));
     const renamed = { ...spec, maps, programs: [] };
-    expect(planMaps(kernel, [renamed])[0]?.fate).toEqual({ kind: 'new' });
+    expect(planLoad(kernel, [renamed])[0]?.fate).toEqual({ kind: 'new' });
     using loaded = load(kernel, renamed);
     expect(loaded.map('constructor').info.type).toBe('array');
     expect(() => loaded.map('toString')).toThrow(USAGE);

@@ -51,7 +51,7 @@ interface Planned {
 }
 
 /** Says for every map of `objects` what loading them would do. Asks the kernel and changes nothing. Internal maps (globals) are never shared. */
-export function planMaps(kernel: Kernel, objects: readonly ObjectSpec[], options: ShareOptions = {}): MapPlan[] {
+export function planLoad(kernel: Kernel, objects: readonly ObjectSpec[], options: ShareOptions = {}): MapPlan[] {
   const bpffs = options.bpffs ?? findBpffs(kernel) ?? DEFAULT_BPFFS;
   const here = { ...options, bpffs }; // looked for once, not for each map
   const existing = [...listMaps(kernel)];

@@ -51,7 +51,7 @@ int variable(struct __sk_buff *skb)
 	return TC_ACT_OK;
 }
 
-SEC("?tc")
+SEC("?socket")
 int strong(struct __sk_buff *skb)
 {
 	return skep_no_such_function(1);

@@ -20,4 +20,7 @@ export const CORPUS = [
   'test/objects/elf_map_7.o',
   'test/objects/slots.o',
   'test/objects/loops.o',
+  'test/objects/externs.o',
+  'test/objects/ksyms.o',
+  'test/objects/struct_ops.o',
 ];

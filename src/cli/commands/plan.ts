@@ -1,5 +1,5 @@
 import { type MapDifference, UsageError } from '../../errors.ts';
-import { type MapPlan, planMaps } from '../../loader/plan.ts';
+import { type MapPlan, planLoad } from '../../loader/plan.ts';
 import { command } from '../command.ts';
 import { columns } from '../format.ts';
 import { readObject } from './object-words.ts';
@@ -24,7 +24,7 @@ export const plan = command<{ plans: readonly MapPlan[]; format: Format }>({
     }
     if (files.length === 0) throw new UsageError('the object file is missing');
     const objects = files.map((file) => readObject(context, file).spec);
-    return { plans: planMaps(context.kernel, objects, share.options()), format };
+    return { plans: planLoad(context.kernel, objects, share.options()), format };
   },
   text({ plans, format }) {
     if (format !== 'table') return planGraph(plans, format);
