@@ -20,8 +20,8 @@ export interface Struct<F extends StructFields> {
   readonly fields: F;
   /** Fields that lie past the end of `bytes` read as zero, as a shorter struct of an older kernel means. */
   decode(bytes: Uint8Array, offset?: number): StructValue<F>;
-  /** A new buffer of `size` bytes; fields left out are zero. */
-  encode(value: Partial<StructValue<F>>): Uint8Array;
+  /** A buffer of `size` bytes: a new one, in which fields left out are zero, or `into`, in which they stay as they are. */
+  encode(value: Partial<StructValue<F>>, into?: Uint8Array): Uint8Array;
 }
 
 export function struct<const F extends StructFields>(size: number, fields: F): Struct<F> {
@@ -39,9 +39,9 @@ export function struct<const F extends StructFields>(size: number, fields: F): S
       // Each value has the kind its row says; the mapped type cannot be built up field by field.
       return Object.fromEntries(rows.map(([name, [kind, at]]) => [name, getField(view, kind, at)])) as StructValue<F>;
     },
-    encode(value) {
-      const bytes = new Uint8Array(size);
-      const view = new DataView(bytes.buffer);
+    encode(value, into) {
+      const bytes = into ?? new Uint8Array(size);
+      const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
       for (const [name, [kind, at]] of rows) {
         const field = value[name];
         if (field !== undefined) setField(view, kind, at, field);

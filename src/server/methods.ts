@@ -10,6 +10,8 @@ import type { PacketLab } from '../sys/lab.ts';
 export const METHODS = {
   bpf:      ['string', 'attr'],
   netlink:  ['bytes'],
+  perfEventOpen: ['attr', 'number', 'number', 'number', 'number'],
+  ioctl:    ['number', 'string', 'number'],
   open:     ['string', 'number', 'number?'],
   read:     ['number', 'buffer'],
   close:    ['number'],

@@ -3,6 +3,7 @@ import type { Kernel, Stat, WaitOptions } from '../sys/kernel.ts';
 import type { Direction, PacketLab } from '../sys/lab.ts';
 import type { BpfAttr, BpfCmd, BpfResult } from '../uapi/attr.ts';
 import type { Fd } from '../uapi/fd.ts';
+import type { Ioctl, PerfEventAttr } from '../uapi/perf.ts';
 import { SyncSocket } from './sync-socket.ts';
 import { fromWire } from './wire-error.ts';
 
@@ -22,6 +23,12 @@ export class RemoteKernel implements Kernel, PacketLab {
   }
   netlink(request: Uint8Array): Uint8Array {
     return this.#call('netlink', [request]);
+  }
+  perfEventOpen(attr: PerfEventAttr, pid: number, cpu: number, groupFd: Fd | -1, flags: number): Fd {
+    return this.#call('perfEventOpen', [attr, pid, cpu, groupFd, flags]);
+  }
+  ioctl(fd: Fd, request: Ioctl, argument: number): void {
+    this.#call('ioctl', [fd, request, argument]);
   }
   open(path: string, flags: number, mode = 0): Fd {
     return this.#call('open', [path, flags, mode]);

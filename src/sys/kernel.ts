@@ -1,6 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import type { BpfAttr, BpfCmd, BpfResult } from '../uapi/attr.ts';
 import type { Fd } from '../uapi/fd.ts';
+import type { Ioctl, PerfEventAttr } from '../uapi/perf.ts';
 
 /**
  * The seam: the system calls that everything above needs of a kernel, as one process makes them. The running kernel (`engine/linux`), the
@@ -25,6 +26,14 @@ export interface Kernel extends Disposable {
    * NLMSG_DONE, concatenated. An error is in the answer: `net/request.ts` turns it into a SysError.
    */
   netlink(request: Uint8Array): Uint8Array;
+
+  /**
+   * perf_event_open(2): the fd of an event, which counts for `pid` (0: this process, -1: all) on `cpu` (-1: any). A kernel without such events
+   * throws SysError ENOSYS or ENOTSUPP.
+   */
+  perfEventOpen(attr: PerfEventAttr, pid: number, cpu: number, groupFd: Fd | -1, flags: number): Fd;
+  /** ioctl(2), of those requests whose argument is a number (uapi/perf.ts, `IOCTLS`). Throws SysError ENOTTY where an fd does not know it. */
+  ioctl(fd: Fd, request: Ioctl, argument: number): void;
 
   /** open(2); `flags` as O_RDONLY 0, O_WRONLY 1, O_NONBLOCK 0o4000, O_DIRECTORY 0o200000, … */
   open(path: string, flags: number, mode?: number): Fd;

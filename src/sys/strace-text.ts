@@ -20,6 +20,17 @@ import {
   PROG_TYPES,
 } from '../uapi/bpf.ts';
 import {
+  BPF_F_AFTER,
+  BPF_F_ALLOW_MULTI,
+  BPF_F_ALLOW_OVERRIDE,
+  BPF_F_BEFORE,
+  BPF_F_ID,
+  BPF_F_PREORDER,
+  BPF_F_QUERY_EFFECTIVE,
+  BPF_F_RELATIVE_LINK,
+  BPF_F_REPLACE,
+} from '../uapi/link.ts';
+import {
   NLM_F_ACK,
   NLM_F_CREATE,
   NLM_F_DUMP,
@@ -30,6 +41,7 @@ import {
   NLM_F_REQUEST,
   nlmsgTypeName,
 } from '../uapi/netlink.ts';
+import type { PerfEventAttr } from '../uapi/perf.ts';
 
 /** Bytes of a buffer, characters of a text and names of a list that are printed. */
 const SHOWN = 32;
@@ -61,6 +73,29 @@ const FLAGS: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   },
   file_flags: { BPF_F_RDONLY, BPF_F_WRONLY },
   open_flags: { BPF_F_RDONLY, BPF_F_WRONLY },
+  attach_flags: {
+    BPF_F_ALLOW_OVERRIDE,
+    BPF_F_ALLOW_MULTI,
+    BPF_F_REPLACE,
+    BPF_F_BEFORE,
+    BPF_F_AFTER,
+    BPF_F_ID,
+    BPF_F_PREORDER,
+    BPF_F_LINK: BPF_F_RELATIVE_LINK,
+  },
+  query_flags: { BPF_F_QUERY_EFFECTIVE },
+};
+/** What `flags` are, of the commands that have bits there. */
+const COMMAND_FLAGS: { readonly [C in BpfCmd]?: Readonly<Record<string, number>> } = {
+  BPF_LINK_CREATE: {
+    BPF_F_REPLACE,
+    BPF_F_BEFORE,
+    BPF_F_AFTER,
+    BPF_F_ID,
+    BPF_F_PREORDER,
+    BPF_F_LINK: BPF_F_RELATIVE_LINK,
+  },
+  BPF_LINK_UPDATE: { BPF_F_REPLACE },
 };
 
 const UPDATE_FLAGS = ['BPF_ANY', 'BPF_NOEXIST', 'BPF_EXIST', '0x3', 'BPF_F_LOCK'];
@@ -81,6 +116,16 @@ export function attrText(
   const fields = attrFields(cmd).flatMap(([name, kind]) => {
     const text = fieldText(cmd, name, kind, attr[name], before.get(name));
     return text === undefined ? [] : [`${name}=${text}`];
+  });
+  return `{${fields.join(', ')}}`;
+}
+
+/** `{type=2, config=17}`: the fields of struct perf_event_attr that were given and are not zero. */
+export function perfEventText(attr: PerfEventAttr): string {
+  const fields = Object.entries(attr).flatMap(([name, value]) => {
+    if (value === undefined || isZero(value)) return [];
+    if (typeof value === 'string') return [`${name}=${quote(value)}`];
+    return [`${name}=${name === 'flags' ? hex(value) : value}`];
   });
   return `{${fields.join(', ')}}`;
 }
@@ -107,6 +152,8 @@ function fieldText(cmd: BpfCmd, name: string, kind: AttrKind, value: unknown, be
     case 'inout':
     case 'u32s':
       return ArrayBuffer.isView(value) ? bytesText(value) : '?';
+    case 'strings':
+      return Array.isArray(value) ? listText(value.map((text) => quote(String(text)))) : '?';
     case 'fds':
       return Array.isArray(value) ? listText(value.map(String)) : '?';
     case 'arrays':
@@ -124,7 +171,7 @@ function numberText(cmd: BpfCmd, name: string, value: unknown): string | undefin
     return word === undefined ? String(value) : `${named[0]}${word.toUpperCase()}`;
   }
   if (isZero(value)) return undefined;
-  const bits = FLAGS[name];
+  const bits = name === 'flags' ? COMMAND_FLAGS[cmd] : FLAGS[name];
   if (bits !== undefined) return flagsText(n, bits);
   if (name === 'flags' && cmd === 'BPF_MAP_UPDATE_ELEM') return UPDATE_FLAGS[n] ?? hex(n);
   return name.endsWith('flags') ? hex(n) : String(value);
@@ -157,7 +204,7 @@ export function quote(text: string): string {
   return JSON.stringify(text);
 }
 
-export function hex(n: number): string {
+export function hex(n: number | bigint): string {
   return `0x${n.toString(16)}`;
 }
 

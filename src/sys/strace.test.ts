@@ -24,6 +24,8 @@ function answering(calls: Partial<Kernel>): Kernel {
     name: 'answering',
     bpf: refuse,
     netlink: refuse,
+    perfEventOpen: refuse,
+    ioctl: nothing,
     open: refuse,
     read: refuse,
     close: nothing,
@@ -92,6 +94,27 @@ describe('strace', () => {
         return undefined;
       },
       'bpf(BPF_MAP_LOOKUP_ELEM, {map_fd=0, key=0x0102/2, value=0xababab/3}) = 0',
+    ],
+    [
+      'of a union, the names that were given',
+      'BPF_LINK_CREATE',
+      {
+        prog_fd: 3,
+        target_ifindex: 2,
+        attach_type: 46,
+        flags: 8 | (1 << 13),
+        'tcx.relative_fd': 4,
+        'tcx.expected_revision': 7n,
+      },
+      () => 5,
+      'bpf(BPF_LINK_CREATE, {prog_fd=3, target_ifindex=2, attach_type=BPF_TCX_INGRESS, flags=BPF_F_BEFORE|BPF_F_LINK, tcx.relative_fd=4, tcx.expected_revision=7}) = 5',
+    ],
+    [
+      'lists of names',
+      'BPF_LINK_CREATE',
+      { prog_fd: 3, attach_type: 42, 'kprobe_multi.cnt': 2, 'kprobe_multi.syms': ['do_exit', 'vfs_read'] },
+      () => 5,
+      'bpf(BPF_LINK_CREATE, {prog_fd=3, attach_type=BPF_TRACE_KPROBE_MULTI, kprobe_multi.cnt=2, kprobe_multi.syms=["do_exit", "vfs_read"]}) = 5',
     ],
     [
       'long buffers cut',
@@ -201,6 +224,13 @@ describe('strace', () => {
     [{}, (k) => k.symlink('/a', '/b'), 'symlink("/a", "/b") = 0'],
     [{}, (k) => k.mount('a', '/b', 'bpf', 0, 'mode=0700'), 'mount("a", "/b", "bpf", 0, "mode=0700") = 0'],
     [{}, (k) => k.mount('a', '/b', '', MS_BIND | MS_REC, ''), 'mount("a", "/b", "", MS_BIND|MS_REC, "") = 0'],
+    [
+      { perfEventOpen: () => fd(4) },
+      (k) =>
+        k.perfEventOpen({ type: 8, config: 1n, kprobe_func: 'do_exit', probe_offset: 0n, flags: 1n }, -1, 0, -1, 8),
+      'perf_event_open({type=8, config=1, kprobe_func="do_exit", flags=0x1}, -1, 0, -1, 0x8) = 4',
+    ],
+    [{}, (k) => k.ioctl(fd(4), 'PERF_EVENT_IOC_SET_BPF', 3), 'ioctl(4, PERF_EVENT_IOC_SET_BPF, 3) = 0'],
     [{ wait: async () => [fd(3)] }, (k) => k.wait([fd(3), fd(4)], { timeoutMs: 9 }), 'poll([3, 4], 9) = 1 [3]'],
   ])('prints files: %#', async (calls, use, want) => {
     expect(await lines(calls, use)).toEqual([want]);

@@ -4,6 +4,7 @@ import { splitMessages } from '../net/message.ts';
 import type { BpfAttr, BpfCmd, BpfResult } from '../uapi/attr.ts';
 import { errnoCode, strerror } from '../uapi/errno.ts';
 import type { Fd } from '../uapi/fd.ts';
+import type { Ioctl, PerfEventAttr } from '../uapi/perf.ts';
 import {
   type Kernel,
   MS_BIND,
@@ -23,7 +24,17 @@ import {
   type Stat,
   type WaitOptions,
 } from './kernel.ts';
-import { attrText, bytesText, flagsText, hex, listText, messagesText, numbersBefore, quote } from './strace-text.ts';
+import {
+  attrText,
+  bytesText,
+  flagsText,
+  hex,
+  listText,
+  messagesText,
+  numbersBefore,
+  perfEventText,
+  quote,
+} from './strace-text.ts';
 
 /**
  * The same kernel, which writes one line for each call after it has ended, in the manner of strace(1):
@@ -62,6 +73,19 @@ class Traced implements Kernel {
       () => this.#kernel.netlink(request),
       () => `netlink(${messagesText(request)})`,
       answerText,
+    );
+  }
+  perfEventOpen(attr: PerfEventAttr, pid: number, cpu: number, groupFd: Fd | -1, flags: number): Fd {
+    return this.#trace(
+      () => this.#kernel.perfEventOpen(attr, pid, cpu, groupFd, flags),
+      () => `perf_event_open(${perfEventText(attr)}, ${pid}, ${cpu}, ${groupFd}, ${hex(flags)})`,
+      String,
+    );
+  }
+  ioctl(fd: Fd, request: Ioctl, argument: number): void {
+    this.#plain(
+      () => this.#kernel.ioctl(fd, request, argument),
+      () => `ioctl(${fd}, ${request}, ${argument})`,
     );
   }
   open(path: string, flags: number, mode?: number): Fd {

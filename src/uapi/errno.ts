@@ -25,6 +25,7 @@ export const ERRNO = {
   EISDIR:       [21,  'Is a directory'],
   EINVAL:       [22,  'Invalid argument'],
   EMFILE:       [24,  'Too many open files'],
+  ENOTTY:       [25,  'Inappropriate ioctl for device'],
   EFBIG:        [27,  'File too large'],
   ENOSPC:       [28,  'No space left on device'],
   EROFS:        [30,  'Read-only file system'],

@@ -30,6 +30,41 @@ export const bpfBtfInfo = struct(32, {
   btf: ['u64', 0], btf_size: ['u32', 8], id: ['u32', 12], name: ['u64', 16], name_len: ['u32', 24], kernel_btf: ['u32', 28],
 });
 
+/** A union by `type` (LINK_TYPES); for `perf_event` a union within it by `perf_event.type` (PERF_LINK_TYPES). */
+// biome-ignore format: aligned table
+export const bpfLinkInfo = struct(64, {
+  type: ['u32', 0], id: ['u32', 4], prog_id: ['u32', 8],
+  'raw_tracepoint.tp_name': ['u64', 16], 'raw_tracepoint.tp_name_len': ['u32', 24], 'raw_tracepoint.cookie': ['u64', 32],
+  'tracing.attach_type': ['u32', 16], 'tracing.target_obj_id': ['u32', 20], 'tracing.target_btf_id': ['u32', 24], 'tracing.cookie': ['u64', 32],
+  'cgroup.cgroup_id': ['u64', 16], 'cgroup.attach_type': ['u32', 24],
+  'iter.target_name': ['u64', 16], 'iter.target_name_len': ['u32', 24], 'iter.map.map_id': ['u32', 28], 'iter.cgroup.cgroup_id': ['u64', 32],
+  'iter.cgroup.order': ['u32', 40], 'iter.task.tid': ['u32', 32], 'iter.task.pid': ['u32', 36],
+  'netns.netns_ino': ['u32', 16], 'netns.attach_type': ['u32', 20],
+  'xdp.ifindex': ['u32', 16],
+  'struct_ops.map_id': ['u32', 16],
+  'netfilter.pf': ['u32', 16], 'netfilter.hooknum': ['u32', 20], 'netfilter.priority': ['i32', 24], 'netfilter.flags': ['u32', 28],
+  'kprobe_multi.addrs': ['u64', 16], 'kprobe_multi.count': ['u32', 24], 'kprobe_multi.flags': ['u32', 28], 'kprobe_multi.missed': ['u64', 32],
+  'kprobe_multi.cookies': ['u64', 40],
+  'uprobe_multi.path': ['u64', 16], 'uprobe_multi.offsets': ['u64', 24], 'uprobe_multi.ref_ctr_offsets': ['u64', 32],
+  'uprobe_multi.cookies': ['u64', 40], 'uprobe_multi.path_size': ['u32', 48], 'uprobe_multi.count': ['u32', 52], 'uprobe_multi.flags': ['u32', 56],
+  'uprobe_multi.pid': ['u32', 60],
+  'perf_event.type': ['u32', 16],
+  'perf_event.uprobe.file_name': ['u64', 24], 'perf_event.uprobe.name_len': ['u32', 32], 'perf_event.uprobe.offset': ['u32', 36],
+  'perf_event.uprobe.cookie': ['u64', 40], 'perf_event.uprobe.ref_ctr_offset': ['u64', 48],
+  'perf_event.kprobe.func_name': ['u64', 24], 'perf_event.kprobe.name_len': ['u32', 32], 'perf_event.kprobe.offset': ['u32', 36],
+  'perf_event.kprobe.addr': ['u64', 40], 'perf_event.kprobe.missed': ['u64', 48], 'perf_event.kprobe.cookie': ['u64', 56],
+  'perf_event.tracepoint.tp_name': ['u64', 24], 'perf_event.tracepoint.name_len': ['u32', 32], 'perf_event.tracepoint.cookie': ['u64', 40],
+  'perf_event.event.config': ['u64', 24], 'perf_event.event.type': ['u32', 32], 'perf_event.event.cookie': ['u64', 40],
+  'tcx.ifindex': ['u32', 16], 'tcx.attach_type': ['u32', 20],
+  'netkit.ifindex': ['u32', 16], 'netkit.attach_type': ['u32', 20],
+  'sockmap.map_id': ['u32', 16], 'sockmap.attach_type': ['u32', 20],
+});
+
+// biome-ignore format: aligned table
+export const bpfTokenInfo = struct(32, {
+  allowed_cmds: ['u64', 0], allowed_maps: ['u64', 8], allowed_progs: ['u64', 16], allowed_attachs: ['u64', 24],
+});
+
 /** Byte offset within its info struct of each pointer (kind `u64`) that a caller may give a buffer for. */
 // biome-ignore format: aligned table
 export const INFO_POINTERS = {
@@ -40,4 +75,8 @@ export const INFO_POINTERS = {
   hash: 88,
   // struct bpf_btf_info
   btf: 0, name: 16,
+  // struct bpf_link_info
+  'raw_tracepoint.tp_name': 16, 'iter.target_name': 16, 'kprobe_multi.addrs': 16, 'kprobe_multi.cookies': 40, 'uprobe_multi.path': 16,
+  'uprobe_multi.offsets': 24, 'uprobe_multi.ref_ctr_offsets': 32, 'uprobe_multi.cookies': 40, 'perf_event.uprobe.file_name': 24,
+  'perf_event.kprobe.func_name': 24, 'perf_event.tracepoint.tp_name': 24,
 } as const;

@@ -6,6 +6,7 @@ import { createRows } from './create.ts';
 import { elementRows } from './elements.ts';
 import { infoRows } from './info.ts';
 import { lifetimeRows } from './lifetime.ts';
+import { linkRows } from './links.ts';
 import { outcome, Session } from './session.ts';
 
 /** What is done on a kernel, and what it must answer: a value, or the name of an errno. */
@@ -18,6 +19,7 @@ const GROUPS: Readonly<Record<string, readonly Row[]>> = {
   'ids, references and freezing': lifetimeRows,
   info: infoRows,
   bpffs: bpffsRows,
+  'tcx programs and links': linkRows,
 };
 
 /**

@@ -2,6 +2,7 @@ import { errno } from '../../uapi/errno.ts';
 import type { BtfObject } from './btf-object.ts';
 import type { Directory } from './fs/inode.ts';
 import type { Place } from './fs/walk.ts';
+import type { Link } from './links/link.ts';
 import type { Machine } from './machine.ts';
 import type { BpfMap } from './maps/map.ts';
 import type { BpfProg } from './progs/prog.ts';
@@ -17,6 +18,7 @@ export type OpenFile =
   | { readonly kind: 'map'; readonly map: BpfMap; readonly canRead: boolean; readonly canWrite: boolean }
   | { readonly kind: 'prog'; readonly prog: BpfProg }
   | { readonly kind: 'btf'; readonly btf: BtfObject }
+  | { readonly kind: 'link'; readonly link: Link }
   /** What BPF_ENABLE_STATS returns. */
   | { readonly kind: 'stats'; readonly machine: Machine }
   | { readonly kind: 'directory'; readonly path: string; readonly place: Place<Directory> }
@@ -78,6 +80,9 @@ function release(file: OpenFile): void {
       return;
     case 'btf':
       file.btf.put();
+      return;
+    case 'link':
+      file.link.put();
       return;
     case 'stats':
       file.machine.statsUsers--;

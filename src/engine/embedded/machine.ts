@@ -4,6 +4,7 @@ import { createTmpfs } from './fs/memory-fs.ts';
 import { type FileSystemTypes, fileSystemTypes, mountStandard } from './fs/mount.ts';
 import { MountTable } from './fs/mounts.ts';
 import { IdTable } from './ids.ts';
+import type { Link } from './links/link.ts';
 import type { BpfMap } from './maps/map.ts';
 import { LinearMemory } from './memory.ts';
 import { Network } from './net/network.ts';
@@ -43,6 +44,7 @@ export class Machine {
   readonly maps = new IdTable<BpfMap>();
   readonly progs = new IdTable<BpfProg>();
   readonly btfs = new IdTable<BtfObject>();
+  readonly links = new IdTable<Link>();
   readonly fileSystems: FileSystemTypes;
   readonly mounts: MountTable;
   /** For system calls: keys and values on their way between a caller and a map. */

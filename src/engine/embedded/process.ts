@@ -3,11 +3,13 @@ import type { Kernel, Stat, WaitOptions } from '../../sys/kernel.ts';
 import { BPF_COMMANDS, type BpfAttr, type BpfCmd, type BpfResult } from '../../uapi/attr.ts';
 import { errno } from '../../uapi/errno.ts';
 import type { Fd } from '../../uapi/fd.ts';
+import { IOCTLS, type Ioctl, type PerfEventAttr } from '../../uapi/perf.ts';
 import type { BtfObject } from './btf-object.ts';
 import { FileTable, type OpenFile } from './files.ts';
 import { mount } from './fs/mount.ts';
 import { open, read } from './fs/open.ts';
 import * as paths from './fs/operations.ts';
+import type { Link } from './links/link.ts';
 import type { Machine } from './machine.ts';
 import type { BpfMap, Descriptors } from './maps/map.ts';
 import type { BpfProg } from './progs/prog.ts';
@@ -37,13 +39,25 @@ export class Process implements Kernel, Descriptors {
     if (!Object.hasOwn(BPF_COMMANDS, cmd))
       throw new SysError(errno.EINVAL, 'bpf', { detail: `there is no command ${String(cmd).slice(0, 64)}` });
     const result = this.#call(cmd, undefined, () => callBpf(this, cmd, attr));
-    return (BPF_COMMANDS[cmd].returns === 'fd' ? result : undefined) as BpfResult<C>; // by the row of cmd
+    return (BPF_COMMANDS[cmd].returns === 'void' ? undefined : result) as BpfResult<C>; // by the row of cmd
   }
 
   netlink(request: Uint8Array): Uint8Array {
     if (!(request instanceof Uint8Array))
       throw new SysError(errno.EFAULT, 'netlink', { detail: 'the request is no Uint8Array' });
     return this.#call('netlink', undefined, () => this.machine.network.request(this, request));
+  }
+
+  perfEventOpen(_attr: PerfEventAttr, _pid: number, _cpu: number, _groupFd: Fd | -1, _flags: number): Fd {
+    throw new SysError(errno.ENOTSUPP, 'perf_event_open', {
+      detail: 'the embedded kernel has no perf events, and so no tracepoints and probes; use the linux kernel for them',
+    });
+  }
+  /** No file here knows any of the requests. */
+  ioctl(fd: Fd, request: Ioctl, _argument: number): void {
+    this.#call(Object.hasOwn(IOCTLS, request) ? request : 'ioctl', `fd ${fd}`, () =>
+      this.files.get(fd) === undefined ? -errno.EBADF : -errno.ENOTTY,
+    );
   }
 
   open(path: string, flags: number, _mode?: number): Fd {
@@ -133,10 +147,19 @@ export class Process implements Kernel, Descriptors {
     if (file?.kind === 'btf') return file.btf;
     return file === undefined ? -errno.EBADF : -errno.EINVAL;
   }
+  link(fd: number): Link | number {
+    const file = this.files.get(fd);
+    if (file?.kind === 'link') return file.link;
+    return file === undefined ? -errno.EBADF : -errno.EINVAL;
+  }
 
   /** A new fd for a program, which takes over the caller's reference. -EMFILE if there are too many. */
   install(prog: BpfProg): number {
     return this.files.add({ kind: 'prog', prog });
+  }
+  /** A new fd for a link, which takes over the caller's reference. */
+  installLink(link: Link): number {
+    return this.files.add({ kind: 'link', link });
   }
   /** A new fd for a map. It has references of its own. */
   installMap(map: BpfMap, access: { readonly canRead: boolean; readonly canWrite: boolean }): number {

@@ -4,6 +4,7 @@ import { counting, returning } from '../../../test/support/programs.ts';
 import type { BpfAttr, BpfCmd } from '../../uapi/attr.ts';
 import type { Fd } from '../../uapi/fd.ts';
 import { bpfProgInfo } from '../../uapi/info.ts';
+import { PERF_ATTR_DISABLED, PERF_TYPE_SOFTWARE } from '../../uapi/perf.ts';
 import { createLinuxKernel } from './index.ts';
 
 const works = linuxWorks();
@@ -41,6 +42,12 @@ describe.skipIf(!works)('arguments that the kernel must not see', () => {
     ['an array with a strange name', bad('BPF_OBJ_GET_INFO_BY_FD', (bpf_fd) => ({ bpf_fd, info_len: 104, info: new Uint8Array(104), arrays: { constructor: new Uint8Array(4) }})), 'EINVAL'],
     ['more ids than there is room for', bad('BPF_OBJ_GET_INFO_BY_FD', (_map, bpf_fd) => ({ bpf_fd, info_len: 232, info: bpfProgInfo.encode({ nr_map_ids: 2 }), arrays: { map_ids: new Uint8Array(4) }})), 'EFAULT'],
     ['an address of its own', bad('BPF_OBJ_GET_INFO_BY_FD', (_map, bpf_fd) => ({ bpf_fd, info_len: 232, info: bpfProgInfo.encode({ nr_map_ids: 1, map_ids: 4096n })})), 'EFAULT'],
+    ['two names of the same bytes', bad('BPF_LINK_CREATE', (_map, prog_fd) => ({ prog_fd, attach_type: 46, 'tcx.relative_fd': 9, 'kprobe_multi.flags': 1 })), 'EINVAL'],
+    ['fewer symbols than are counted', bad('BPF_LINK_CREATE', (_map, prog_fd) => ({ prog_fd, attach_type: 42, 'kprobe_multi.cnt': 2, 'kprobe_multi.syms': ['do_exit'] })), 'EFAULT'],
+    ['fewer addresses than are counted', bad('BPF_LINK_CREATE', (_map, prog_fd) => ({ prog_fd, attach_type: 42, 'kprobe_multi.cnt': 2, 'kprobe_multi.addrs': new Uint8Array(15) })), 'EFAULT'],
+    ['a symbol with a NUL in it', bad('BPF_LINK_CREATE', (_map, prog_fd) => ({ prog_fd, attach_type: 42, 'kprobe_multi.cnt': 1, 'kprobe_multi.syms': ['do\0exit'] })), 'EINVAL'],
+    ['a symbol that is no text', bad('BPF_LINK_CREATE', (_map, prog_fd) => ({ prog_fd, attach_type: 42, 'kprobe_multi.cnt': 1, 'kprobe_multi.syms': [7] })), 'EINVAL'],
+    ['a stream into no room', bad('BPF_PROG_STREAM_READ_BY_FD', (_map, prog_fd) => ({ prog_fd, stream_id: 1, stream_buf: new Uint8Array(4), stream_buf_len: 5 })), 'EFAULT'],
   ] as const)('%s', (_name, [cmd, attr], want) =>
     withLinux((kernel, opened) => {
       const map = kernel.bpf('BPF_MAP_CREATE', { map_type: 2, key_size: 4, value_size: 8, max_entries: 4 });
@@ -50,6 +57,38 @@ describe.skipIf(!works)('arguments that the kernel must not see', () => {
       expect(() => kernel.bpf(cmd, attr(map, program) as BpfAttr<typeof cmd>)).toThrow(code(want));
     }),
   );
+
+  it.each<[string, object]>([
+    ['a field that there is not', { type: 1, wakeup: 1 }],
+    ['a name and a number at one place', { type: 8, kprobe_func: 'do_exit', config1: 4096n }],
+    ['a number that is no bigint', { type: 1, config: 1 }],
+    ['a size', { type: 1, size: 4096 }],
+    ['a NUL', { type: 8, kprobe_func: 'do_exit\0' }],
+  ])('perf_event_open: %s', (_name, attr) =>
+    withLinux((kernel) => {
+      expect(() => kernel.perfEventOpen(attr, 0, -1, -1, 0)).toThrow(code('EINVAL'));
+    }),
+  );
+
+  it('perf_event_open and ioctl work on what is right', () =>
+    withLinux((kernel, opened) => {
+      const event = kernel.perfEventOpen(
+        { type: PERF_TYPE_SOFTWARE, config: 1n, flags: PERF_ATTR_DISABLED },
+        0,
+        -1,
+        -1,
+        0,
+      );
+      opened.push(event);
+      kernel.ioctl(event, 'PERF_EVENT_IOC_ENABLE', 0);
+      const program = kernel.bpf('BPF_PROG_LOAD', loading(returning(0)));
+      opened.push(program);
+      expect(() => kernel.ioctl(event, 'PERF_EVENT_IOC_SET_BPF', program)).toThrow(code('EINVAL'));
+      expect(() => kernel.ioctl(program, 'PERF_EVENT_IOC_ENABLE', 0)).toThrow(code('ENOTTY'));
+      expect(() => kernel.ioctl(event, 'TIOCSTI' as 'PERF_EVENT_IOC_ENABLE', 0)).toThrow(code('EINVAL')); // what the types forbid
+      expect(() => kernel.ioctl(event, 'PERF_EVENT_IOC_ENABLE', -1)).toThrow(code('EINVAL'));
+      expect(() => kernel.perfEventOpen({ type: PERF_TYPE_SOFTWARE }, 2 ** 40, -1, -1, 0)).toThrow(code('EINVAL'));
+    }));
 
   it('an unknown command', () =>
     withLinux((kernel) => {

@@ -1,6 +1,6 @@
 import { SysError } from '../../errors.ts';
 import { PATH_MAX } from '../../sys/kernel.ts';
-import { type AttrField, attrFields, attrSize, type BpfCmd } from '../../uapi/attr.ts';
+import { type AttrField, attrConflict, attrFields, attrSize, type BpfCmd } from '../../uapi/attr.ts';
 import { errno } from '../../uapi/errno.ts';
 import { bufferSize, needsMap } from './buffer-sizes.ts';
 import type { InfoArray } from './info.ts';
@@ -22,6 +22,8 @@ interface Pointer {
   /** What the kernel may touch, no more. */
   readonly bytes: Uint8Array;
   readonly back: boolean;
+  /** `bytes` is an array of addresses, of these. */
+  readonly strings?: readonly Uint8Array[];
 }
 
 /**
@@ -41,12 +43,21 @@ export function layOut(
   const fields = attrFields(cmd);
   if (fields.length === 0) throw new SysError(errno.EINVAL, String(cmd), { detail: 'there is no such command' });
   const size = attrSize(cmd);
+  const conflict = attrConflict(cmd, attr);
+  if (conflict !== undefined) {
+    throw new SysError(errno.EINVAL, cmd, { detail: `${conflict.join(' and ')} are the same bytes; give one of them` });
+  }
   const numbers = readNumbers(cmd, fields, attr);
   const mapBound = needsMap(cmd);
   const map = mapBound ? sizesOf(numbers.map_fd ?? 0) : undefined;
   const pointers = mapBound && map === undefined ? [] : readPointers(cmd, fields, attr, numbers, map);
 
-  memory.reset([...pointers, ...arrays].reduce((sum, { bytes }) => sum + align8(bytes.length), align8(size)));
+  const buffersOf = [
+    ...pointers,
+    ...arrays,
+    ...pointers.flatMap(({ strings = [] }) => strings.map((bytes) => ({ bytes }))),
+  ];
+  memory.reset(buffersOf.reduce((sum, { bytes }) => sum + align8(bytes.length), align8(size)));
   const at = memory.take(size);
   memory.bytes.fill(0, at, at + size);
   for (const [name, kind, offset] of fields) {
@@ -70,9 +81,10 @@ export function layOut(
     }
   }
   const buffers = new Map<string, number>();
-  for (const { name, offset, bytes } of pointers) {
+  for (const { name, offset, bytes, strings = [] } of pointers) {
     const buffer = memory.put(bytes);
     buffers.set(name, buffer);
+    for (const [i, text] of strings.entries()) memory.setAddress(buffer + 8 * i, memory.put(text));
     memory.setAddress(at + offset, buffer);
   }
   const filled = arrays.map(({ offset, bytes }) => {
@@ -131,6 +143,14 @@ function readPointers(
       case 'path':
         pointers.push({ name, offset, bytes: cStringBytes(cmd, name, value), back: false });
         break;
+      case 'strings': {
+        const strings = cStrings(cmd, name, value);
+        const need = bufferSize(cmd, name, numbers, map);
+        if (8 * strings.length < need) throw tooShort(cmd, name, 8 * strings.length, need);
+        const bytes = new Uint8Array(8 * strings.length);
+        if (bytes.length > 0) pointers.push({ name, offset, bytes, back: false, strings });
+        break;
+      }
       case 'fds': {
         const bytes = fdArrayBytes(cmd, name, value);
         const need = bufferSize(cmd, name, numbers, map);
@@ -179,6 +199,11 @@ export function cStringBytes(syscall: string, name: string, value: unknown): Uin
   if (value.includes('\0')) throw wrong(syscall, name, 'a string without NUL');
   if (bytes.length > PATH_MAX) throw new SysError(errno.ENAMETOOLONG, syscall, { what: `${value.slice(0, 64)}…` });
   return bytes;
+}
+
+function cStrings(cmd: BpfCmd, name: string, value: unknown): Uint8Array[] {
+  if (!Array.isArray(value)) throw wrong(cmd, name, 'a list of strings');
+  return value.map((text) => cStringBytes(cmd, name, text));
 }
 
 function fdArrayBytes(cmd: BpfCmd, name: string, value: unknown): Uint8Array {

@@ -49,10 +49,20 @@ export const BUFFER_SIZES = {
     link_attach_flags: [4, 'count'],
   },
   BPF_BTF_LOAD: { btf: [1, 'btf_size'], btf_log_buf: [1, 'btf_log_size'] },
+  BPF_LINK_CREATE: {
+    iter_info: [1, 'iter_info_len'],
+    'kprobe_multi.syms': [8, 'kprobe_multi.cnt'],
+    'kprobe_multi.addrs': [8, 'kprobe_multi.cnt'],
+    'kprobe_multi.cookies': [8, 'kprobe_multi.cnt'],
+    'uprobe_multi.offsets': [8, 'uprobe_multi.cnt'],
+    'uprobe_multi.ref_ctr_offsets': [8, 'uprobe_multi.cnt'],
+    'uprobe_multi.cookies': [8, 'uprobe_multi.cnt'],
+  },
+  BPF_PROG_STREAM_READ_BY_FD: { stream_buf: [1, 'stream_buf_len'] },
   BPF_TASK_FD_QUERY: { buf: [1, 'buf_len'] },
 } as const satisfies { readonly [C in BpfCmd as PointerOf<C> extends never ? never : C]: Rules<C> };
 
-type PointerKind = 'in' | 'out' | 'inout' | 'u32s' | 'fds';
+type PointerKind = 'in' | 'out' | 'inout' | 'u32s' | 'fds' | 'strings';
 type Fields<C extends BpfCmd> = (typeof BPF_COMMANDS)[C]['fields'];
 type FieldsOfKind<C extends BpfCmd, K> = {
   [F in keyof Fields<C>]: Fields<C>[F] extends readonly [infer Kind, number] ? (Kind extends K ? F : never) : never;

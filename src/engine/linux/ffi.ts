@@ -6,6 +6,9 @@ import { errno } from '../../uapi/errno.ts';
 export interface Libc {
   /** syscall(2) of bpf(2): number, command, address of the attributes, their size. */
   bpf(nr: number, cmd: number, attr: number, size: number): number;
+  /** syscall(2) of perf_event_open(2): number, address of the attributes, pid, cpu, fd of the group, flags. */
+  perfEventOpen(nr: number, attr: number, pid: number, cpu: number, group: number, flags: number): number;
+  ioctl(fd: number, request: number, argument: number): number;
   open(path: number, flags: number, mode: number): number;
   read(fd: number, buffer: number, size: number): number;
   close(fd: number): number;
@@ -39,6 +42,8 @@ export interface Ffi {
 // biome-ignore format: aligned table
 const PROTOTYPES = {
   bpf:           ['syscall',       'long',    ['long', 'int', 'uintptr_t', 'uint']],
+  perfEventOpen: ['syscall',       'long',    ['long', 'uintptr_t', 'int', 'int', 'int', 'ulong']],
+  ioctl:         ['ioctl',         'int',     ['int', 'ulong', 'ulong']],
   open:          ['open',          'int',     ['uintptr_t', 'int', 'uint']],
   read:          ['read',          'ssize_t', ['int', 'uintptr_t', 'size_t']],
   close:         ['close',         'int',     ['int']],

@@ -1,8 +1,10 @@
 import { readlinkSync } from 'node:fs';
 import { NotSupportedError, SysError } from '../../errors.ts';
 import type { BpfAttr } from '../../uapi/attr.ts';
+import { LINK_TYPES } from '../../uapi/bpf.ts';
 import { errno } from '../../uapi/errno.ts';
-import { bpfBtfInfo, bpfMapInfo, bpfProgInfo, INFO_POINTERS } from '../../uapi/info.ts';
+import { bpfBtfInfo, bpfLinkInfo, bpfMapInfo, bpfProgInfo, INFO_POINTERS } from '../../uapi/info.ts';
+import { PERF_LINK_TYPES } from '../../uapi/link.ts';
 
 /**
  * What each kind of object has in its info struct that the kernel follows: for each pointer the field, or the two fields, that say how many
@@ -25,6 +27,30 @@ const KINDS = {
   },
   'bpf-map': { info: bpfMapInfo, pointers: { hash: ['hash_size', 1] } },
   btf: { info: bpfBtfInfo, pointers: { btf: ['btf_size', 1], name: ['name_len', 1] } },
+  'link raw_tracepoint': {
+    info: bpfLinkInfo,
+    pointers: { 'raw_tracepoint.tp_name': ['raw_tracepoint.tp_name_len', 1] },
+  },
+  'link iter': { info: bpfLinkInfo, pointers: { 'iter.target_name': ['iter.target_name_len', 1] } },
+  'link kprobe_multi': {
+    info: bpfLinkInfo,
+    pointers: { 'kprobe_multi.addrs': ['kprobe_multi.count', 8], 'kprobe_multi.cookies': ['kprobe_multi.count', 8] },
+  },
+  'link uprobe_multi': {
+    info: bpfLinkInfo,
+    pointers: {
+      'uprobe_multi.path': ['uprobe_multi.path_size', 1],
+      'uprobe_multi.offsets': ['uprobe_multi.count', 8],
+      'uprobe_multi.ref_ctr_offsets': ['uprobe_multi.count', 8],
+      'uprobe_multi.cookies': ['uprobe_multi.count', 8],
+    },
+  },
+  'link uprobe': { info: bpfLinkInfo, pointers: { 'perf_event.uprobe.file_name': ['perf_event.uprobe.name_len', 1] } },
+  'link kprobe': { info: bpfLinkInfo, pointers: { 'perf_event.kprobe.func_name': ['perf_event.kprobe.name_len', 1] } },
+  'link tracepoint': {
+    info: bpfLinkInfo,
+    pointers: { 'perf_event.tracepoint.tp_name': ['perf_event.tracepoint.name_len', 1] },
+  },
 } as const satisfies Record<string, Kind>;
 
 interface Kind {
@@ -49,12 +75,21 @@ export interface InfoPlan {
   clean(info: Uint8Array): void;
 }
 
+/** Which of the unions in a link's info is its own: of two links with the same bytes one may have a pointer where the other has a number. */
+function linkKind(info: Uint8Array): string {
+  const { type, 'perf_event.type': perf } = bpfLinkInfo.decode(info);
+  const name = LINK_TYPES[type];
+  return `link ${name === 'perf_event' ? PERF_LINK_TYPES[perf]?.replace('ret', '') : name}`; // a return probe has its probe's bytes
+}
+
 /**
  * Checks BPF_OBJ_GET_INFO_BY_FD. The kernel takes pointers and counts out of the info struct itself, so the caller's pointers are never passed
  * on, and the counts are held against the buffers. Throws SysError: EFAULT if a buffer is missing or too short, EINVAL if `arrays` names a
  * pointer that this kind of object does not have, E2BIG if the struct says anything past what is known of it.
+ *
+ * @param ask the info of an fd with nothing given, by which the type of a link is told
  */
-export function planInfo(attr: BpfAttr<'BPF_OBJ_GET_INFO_BY_FD'>): InfoPlan {
+export function planInfo(attr: BpfAttr<'BPF_OBJ_GET_INFO_BY_FD'>, ask: (info: Uint8Array) => void): InfoPlan {
   const length = Number(attr.info_len ?? 0);
   const given = attr.info;
   if (!(given instanceof Uint8Array) || !(length >= 0 && length <= given.length)) {
@@ -63,11 +98,17 @@ export function planInfo(attr: BpfAttr<'BPF_OBJ_GET_INFO_BY_FD'>): InfoPlan {
   const info = given.slice(0, length);
   const arrays = Object.entries(attr.arrays ?? {});
   const kinds: Readonly<Record<string, Kind>> = KINDS;
-  const name = fdKind(Number(attr.bpf_fd ?? 0)) ?? '';
+  let name = fdKind(Number(attr.bpf_fd ?? 0)) ?? '';
+  if (arrays.length > 0 && LINK_FILES.has(name)) {
+    const link = new Uint8Array(bpfLinkInfo.size);
+    ask(link);
+    name = linkKind(link);
+  }
   const kind = Object.hasOwn(kinds, name) ? kinds[name] : undefined;
   if (kind === undefined) {
-    // A link, or something that will be refused: nothing that the struct says is passed on, so there is nothing to follow.
+    // A link of which no array is asked, or something that will be refused: nothing that the struct says is passed on, so nothing is followed.
     info.fill(0);
+    if (name.startsWith('link ')) throw noArray(arrays[0]?.[0] ?? '');
     if (arrays.length > 0) {
       throw new NotSupportedError('BPF_OBJ_GET_INFO_BY_FD with arrays for this fd', {
         instead: 'mount procfs at /proc, which tells what an fd is',
@@ -91,7 +132,7 @@ function planArray(kind: Kind, info: Uint8Array, name: string, bytes: unknown): 
   const offset = pointerOffset(name);
   const rule = offset === undefined ? undefined : Object.entries(kind.pointers).find(([p]) => p === name)?.[1];
   if (offset === undefined || rule === undefined || offset + 8 > info.length) {
-    throw new SysError(errno.EINVAL, 'BPF_OBJ_GET_INFO_BY_FD', { detail: `the info of this fd has no array ${name}` });
+    throw noArray(name);
   }
   if (!(bytes instanceof Uint8Array)) throw fault(`array ${name} is no Uint8Array`);
   const view = new DataView(info.buffer, info.byteOffset, info.byteLength);
@@ -116,6 +157,9 @@ function clearPointer(info: Uint8Array, name: string): void {
   if (offset !== undefined) info.fill(0, offset, offset + 8);
 }
 
+/** The names of a link's file: with an underscore before Linux 6.13. */
+const LINK_FILES: ReadonlySet<string> = new Set(['bpf_link', 'bpf-link']);
+
 /** What an fd is, by the name that the kernel gives its file: `bpf-map`, `bpf-prog`, `btf`, …; `undefined` if that cannot be told. */
 export function fdKind(fd: number): string | undefined {
   try {
@@ -123,6 +167,12 @@ export function fdKind(fd: number): string | undefined {
   } catch {
     return undefined; // no such fd, or no procfs
   }
+}
+
+function noArray(name: string): SysError {
+  return new SysError(errno.EINVAL, 'BPF_OBJ_GET_INFO_BY_FD', {
+    detail: `the info of this fd has no array ${name.slice(0, 64)}`,
+  });
 }
 
 function fault(detail: string): SysError {

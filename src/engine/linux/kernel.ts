@@ -17,6 +17,7 @@ import { O_CLOEXEC } from '../../sys/kernel.ts';
 import { BPF_COMMANDS, type BpfAttr, type BpfCmd, type BpfResult } from '../../uapi/attr.ts';
 import { errno } from '../../uapi/errno.ts';
 import type { Fd } from '../../uapi/fd.ts';
+import { IOCTLS, type Ioctl, PERF_FLAG_FD_CLOEXEC, type PerfEventAttr } from '../../uapi/perf.ts';
 import { cStringBytes, type LaidOut, layOut } from './attr.ts';
 import { ElementCall, isElementCmd } from './element.ts';
 import { type Ffi, loadFfi } from './ffi.ts';
@@ -25,7 +26,8 @@ import { forgetFd, mapSizes } from './map-sizes.ts';
 import { raiseMemlock } from './memlock.ts';
 import { align8, Memory } from './memory.ts';
 import { NetlinkSocket } from './netlink.ts';
-import { bpfSyscallNumber, check, checkFs } from './syscall.ts';
+import { layOutPerfEvent } from './perf.ts';
+import { check, checkFs, type SyscallNumbers, syscallNumbers } from './syscall.ts';
 import { waitForFds } from './wait.ts';
 
 /** Bytes at most of one read(2): it may always give less than was asked for. */
@@ -48,20 +50,20 @@ export type LinuxKernel = Kernel;
  * const map = kernel.bpf('BPF_MAP_CREATE', { map_type: 2, key_size: 4, value_size: 8, max_entries: 16 });
  */
 export function createLinuxKernel(): LinuxKernel {
-  const nr = bpfSyscallNumber();
+  const nr = syscallNumbers();
   return new RunningKernel(loadFfi(), nr);
 }
 
 class RunningKernel implements Kernel {
   readonly name = 'linux';
   readonly #ffi: Ffi;
-  readonly #nr: number;
+  readonly #nr: SyscallNumbers;
   readonly #memory: Memory;
   readonly #element: ElementCall;
   readonly #netlink: NetlinkSocket;
   readonly #sizesOf = (fd: number) => mapSizes(fd, (attr) => this.#getInfo(attr));
 
-  constructor(ffi: Ffi, nr: number) {
+  constructor(ffi: Ffi, nr: SyscallNumbers) {
     this.#ffi = ffi;
     this.#nr = nr;
     this.#memory = new Memory(ffi);
@@ -77,12 +79,35 @@ class RunningKernel implements Kernel {
     if (isElementCmd(cmd) && this.#tryElement(cmd, attr)) return undefined as BpfResult<C>; // returns: 'void'
     const laid = layOut(this.#memory, cmd, attr, this.#sizesOf);
     const result = this.#call(cmd, laid);
-    if (BPF_COMMANDS[cmd].returns === 'fd') forgetFd(result);
-    return (BPF_COMMANDS[cmd].returns === 'fd' ? result : undefined) as BpfResult<C>; // by the row of cmd
+    const { returns } = BPF_COMMANDS[cmd];
+    if (returns === 'fd') forgetFd(result);
+    return (returns === 'void' ? undefined : result) as BpfResult<C>; // by the row of cmd
   }
 
   netlink(request: Uint8Array): Uint8Array {
     return this.#netlink.request(request);
+  }
+
+  perfEventOpen(attr: PerfEventAttr, pid: number, cpu: number, groupFd: Fd | -1, flags: number): Fd {
+    if ([pid, cpu, groupFd, flags].some((n) => n >> 0 !== n)) {
+      throw new SysError(errno.EINVAL, 'perf_event_open', {
+        detail: 'pid, cpu, group and flags are whole numbers of 32 bits',
+      });
+    }
+    const at = layOutPerfEvent(this.#memory, attr) + this.#memory.address;
+    const how = flags | PERF_FLAG_FD_CLOEXEC;
+    const fd = this.#ffi.libc.perfEventOpen(this.#nr.perfEventOpen, at, pid, cpu, groupFd, how);
+    forgetFd(check(this.#ffi, fd, 'perf_event_open'));
+    return fd as Fd; // the brand's origin
+  }
+
+  ioctl(fd: Fd, request: Ioctl, argument: number): void {
+    if (!Object.hasOwn(IOCTLS, request) || argument >>> 0 !== argument) {
+      throw new SysError(errno.EINVAL, 'ioctl', {
+        detail: `${String(request).slice(0, 64)} with ${argument} is not one of those known`,
+      });
+    }
+    check(this.#ffi, this.#ffi.libc.ioctl(checkFd(fd), IOCTLS[request], argument), request, `fd ${fd}`);
   }
 
   open(path: string, flags: number, mode = 0): Fd {
@@ -155,7 +180,7 @@ class RunningKernel implements Kernel {
   #tryElement(cmd: Parameters<ElementCall['layOut']>[0], attr: Readonly<Record<string, unknown>>): boolean {
     const sizes = typeof attr.map_fd === 'number' ? this.#sizesOf(attr.map_fd) : undefined;
     if (sizes === undefined || !this.#element.layOut(cmd, attr, sizes)) return false;
-    const result = this.#ffi.libc.bpf(this.#nr, BPF_COMMANDS[cmd].cmd, this.#memory.address, this.#element.size);
+    const result = this.#ffi.libc.bpf(this.#nr.bpf, BPF_COMMANDS[cmd].cmd, this.#memory.address, this.#element.size);
     const reason = result === -1 ? this.#ffi.errno() : 0;
     this.#element.copyBack();
     if (reason !== 0) throw new SysError(reason, cmd);
@@ -167,7 +192,7 @@ class RunningKernel implements Kernel {
     let result = -1;
     let reason = 0;
     for (let tries = 0; tries < LOAD_TRIES; tries++) {
-      result = this.#ffi.libc.bpf(this.#nr, BPF_COMMANDS[cmd].cmd, this.#memory.address + laid.at, laid.size);
+      result = this.#ffi.libc.bpf(this.#nr.bpf, BPF_COMMANDS[cmd].cmd, this.#memory.address + laid.at, laid.size);
       reason = result === -1 ? this.#ffi.errno() : 0;
       if (reason === errno.EAGAIN && cmd === 'BPF_PROG_LOAD') continue;
       if (reason === errno.EPERM && raiseMemlock(this.#ffi)) continue;
@@ -179,7 +204,7 @@ class RunningKernel implements Kernel {
   }
 
   #getInfo(attr: BpfAttr<'BPF_OBJ_GET_INFO_BY_FD'>): void {
-    const plan = planInfo(attr);
+    const plan = planInfo(attr, (info) => this.#getInfo({ bpf_fd: attr.bpf_fd, info_len: info.length, info }));
     const inner = { bpf_fd: attr.bpf_fd, info_len: attr.info_len, info: plan.info };
     const laid = layOut(this.#memory, 'BPF_OBJ_GET_INFO_BY_FD', inner, this.#sizesOf, plan.arrays);
     try {

@@ -3,13 +3,26 @@ import { NotSupportedError, SysError } from '../../errors.ts';
 import { errno } from '../../uapi/errno.ts';
 import type { Ffi } from './ffi.ts';
 
-/** Number of bpf(2) by the machine's architecture, as Node names it. Source: <asm/unistd.h>. */
-const BPF_SYSCALL: Readonly<Record<string, number>> = { x64: 321, arm64: 280, riscv64: 280, loong64: 280 };
+/** The system calls that the C library has no function for. */
+export interface SyscallNumbers {
+  readonly bpf: number;
+  readonly perfEventOpen: number;
+}
+
+/** All newer architectures have the same numbers. Source: <asm-generic/unistd.h>. */
+const GENERIC: SyscallNumbers = { bpf: 280, perfEventOpen: 241 };
+/** By the machine's architecture, as Node names it. Source: <asm/unistd.h>. */
+const NUMBERS: Readonly<Record<string, SyscallNumbers>> = {
+  x64: { bpf: 321, perfEventOpen: 298 },
+  arm64: GENERIC,
+  riscv64: GENERIC,
+  loong64: GENERIC,
+};
 
 /** Throws NotSupportedError on an architecture that the layout of the attributes, or the number of bpf(2), is not known for. */
-export function bpfSyscallNumber(): number {
-  const number = BPF_SYSCALL[arch()];
-  if (process.platform === 'linux' && number !== undefined && endianness() === 'LE') return number;
+export function syscallNumbers(): SyscallNumbers {
+  const numbers = NUMBERS[arch()];
+  if (process.platform === 'linux' && numbers !== undefined && endianness() === 'LE') return numbers;
   throw new NotSupportedError(`bpf(2) on ${process.platform} ${arch()}`, { instead: 'use the embedded kernel' });
 }
 

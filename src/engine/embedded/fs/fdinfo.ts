@@ -2,6 +2,7 @@ import { toHex } from '../../../bytes/hex.ts';
 import { roundUp } from '../../../bytes/round.ts';
 import { O_CLOEXEC } from '../../../sys/kernel.ts';
 import type { OpenFile } from '../files.ts';
+import type { Link } from '../links/link.ts';
 import type { BpfMap } from '../maps/map.ts';
 import type { BpfProg } from '../progs/prog.ts';
 
@@ -30,9 +31,21 @@ function linesOf(file: OpenFile): Lines {
       return progLines(file.prog);
     case 'btf':
       return [['btf_id', file.btf.id]];
+    case 'link':
+      return linkLines(file.link);
     default:
       return [];
   }
+}
+
+function linkLines(link: Link): Lines {
+  return [
+    ['link_type', link.type],
+    ['link_id', link.id],
+    ['prog_tag', toHex(link.prog.attr.tag)],
+    ['prog_id', link.prog.id],
+    ...link.fdinfo(),
+  ];
 }
 
 function mapLines(map: BpfMap): Lines {

@@ -1,4 +1,5 @@
 import { errno } from '../../../uapi/errno.ts';
+import type { Link } from '../links/link.ts';
 import type { BpfMap } from '../maps/map.ts';
 import type { Process } from '../process.ts';
 import type { BpfProg } from '../progs/prog.ts';
@@ -17,7 +18,10 @@ export interface FileSystem {
 }
 
 /** What may be pinned. */
-export type Pinned = { readonly kind: 'map'; readonly map: BpfMap } | { readonly kind: 'prog'; readonly prog: BpfProg };
+export type Pinned =
+  | { readonly kind: 'map'; readonly map: BpfMap }
+  | { readonly kind: 'prog'; readonly prog: BpfProg }
+  | { readonly kind: 'link'; readonly link: Link };
 
 interface Common {
   readonly fs: FileSystem;

@@ -152,10 +152,12 @@ class MemoryDirectory extends Directory {
 
 function hold(object: Pinned): void {
   if (object.kind === 'map') object.map.getUser();
-  else object.prog.get();
+  else if (object.kind === 'prog') object.prog.get();
+  else object.link.get();
 }
 
 function release(object: Pinned): void {
   if (object.kind === 'map') object.map.putUser();
-  else object.prog.put();
+  else if (object.kind === 'prog') object.prog.put();
+  else object.link.put();
 }

@@ -42,6 +42,8 @@ function linkText(file: OpenFile): string {
       return `anon_inode:bpf-${file.kind}`;
     case 'btf':
       return 'anon_inode:btf';
+    case 'link':
+      return 'anon_inode:bpf_link';
     case 'stats':
       return 'anon_inode:bpf-stats';
     default:

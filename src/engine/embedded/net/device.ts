@@ -1,5 +1,8 @@
 import type { LinkStats } from '../../../net/index.ts';
+import type { Direction } from '../../../sys/lab.ts';
 import type { Clsact } from '../hooks/clsact.ts';
+import { Mprog } from '../hooks/mprog.ts';
+import type { Link } from '../links/link.ts';
 
 export type DeviceKind = 'loopback' | 'veth' | 'dummy';
 
@@ -18,6 +21,9 @@ export class Device {
   peer: Device | undefined;
   /** The qdisc that holds filters; null: there was one, and it was deleted. */
   qdisc: Clsact | null | undefined;
+  /** Programs that run before the filters of the qdisc, and the links among them. */
+  readonly tcx: Readonly<Record<Direction, Mprog>> = { ingress: new Mprog(), egress: new Mprog() };
+  readonly tcxLinks = new Set<Link>();
   readonly stats: { -readonly [C in keyof LinkStats]: bigint } = {
     rxPackets: 0n,
     txPackets: 0n,
@@ -45,6 +51,13 @@ export class Device {
   countSent(bytes: number): void {
     this.stats.txPackets++;
     this.stats.txBytes += BigInt(bytes);
+  }
+
+  /** It goes, and takes its programs along; links stay, without a hook. */
+  detachTcx(): void {
+    for (const link of [...this.tcxLinks]) link.detach();
+    this.tcx.ingress.clear();
+    this.tcx.egress.clear();
   }
 
   /** The medium is there: a veth needs its other end to be up too. */

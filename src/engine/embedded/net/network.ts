@@ -3,6 +3,7 @@ import type { Direction } from '../../../sys/lab.ts';
 import { TC_ACT_OK, TC_ACT_RECLASSIFY, TC_ACT_REDIRECT, TC_ACT_UNSPEC } from '../../../uapi/bpf.ts';
 import { errno } from '../../../uapi/errno.ts';
 import type { Classification } from '../hooks/cls-bpf.ts';
+import { runTcx } from '../hooks/tcx.ts';
 import type { Machine } from '../machine.ts';
 import type { Process } from '../process.ts';
 import { BPF_F_INGRESS, ETH_HLEN, MAX_FRAME, PACKET_HOST, packetType, type Redirect } from '../progs/frame.ts';
@@ -82,6 +83,7 @@ export class Network {
       gone.up = false;
       gone.qdisc?.destroy();
       gone.qdisc = undefined;
+      gone.detachTcx();
       this.#devices.delete(gone.ifindex);
     }
   }
@@ -180,8 +182,7 @@ export class Network {
     let left: Frame;
     let redirect: Redirect | undefined;
     try {
-      const block = device.qdisc?.block(direction);
-      result = block?.classify(this.machine, skb) ?? { action: TC_ACT_UNSPEC, classid: 0, fault: undefined };
+      result = runHook(this.machine, device, direction, skb);
       left = { bytes: skb.frame(), mark: skb.get('mark'), ingressIfindex: frame.ingressIfindex };
       redirect = skb.redirect;
     } finally {
@@ -212,4 +213,12 @@ export class Network {
     address[0] = ((address[0] ?? 0) & 0xfc) | 2;
     return address;
   }
+}
+
+/** The programs of tcx, then, unless they have decided, the filters of clsact. */
+function runHook(machine: Machine, device: Device, direction: Direction, skb: Skb): Classification {
+  const tcx = runTcx(machine, device.tcx[direction], skb);
+  if (tcx.action !== TC_ACT_UNSPEC) return tcx;
+  const filters = device.qdisc?.block(direction).classify(machine, skb) ?? tcx;
+  return { ...filters, fault: tcx.fault ?? filters.fault };
 }

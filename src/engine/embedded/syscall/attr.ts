@@ -1,10 +1,21 @@
 import { SysError } from '../../../errors.ts';
 import { PATH_MAX } from '../../../sys/kernel.ts';
-import { type AttrKind, type AttrKinds, attrFields, type BPF_COMMANDS, type BpfCmd } from '../../../uapi/attr.ts';
+import {
+  type AttrKind,
+  type AttrKinds,
+  attrAliases,
+  attrConflict,
+  attrFields,
+  type BPF_COMMANDS,
+  type BpfCmd,
+} from '../../../uapi/attr.ts';
 import { BPF_OBJ_NAME_LEN } from '../../../uapi/bpf.ts';
 import { errno } from '../../../uapi/errno.ts';
 
-/** Attributes as the handlers of bpf(2) get them: checked, and with a zero for each number that the caller left out. */
+/**
+ * Attributes as the handlers of bpf(2) get them: checked, with a zero for each number that the caller left out, and the same number under all
+ * its names.
+ */
 export type CheckedAttr<C extends BpfCmd> = {
   -readonly [F in keyof Fields<C>]: Fields<C>[F] extends readonly [infer K extends AttrKind, number]
     ? Checked<K>
@@ -27,6 +38,11 @@ export function checkAttr<C extends BpfCmd>(cmd: C, attr: unknown): CheckedAttr<
   const given = attr as Readonly<Record<string, unknown>>; // any object can be asked for any name
   const checked: Record<string, unknown> = {};
   for (const [name, kind] of attrFields(cmd)) checked[name] = checkField(cmd, name, kind, given[name]);
+  const conflict = attrConflict(cmd, given);
+  if (conflict !== undefined) {
+    throw new SysError(errno.EINVAL, cmd, { detail: `${conflict.join(' and ')} are the same bytes; give one of them` });
+  }
+  for (const [one, other] of attrAliases(cmd)) checked[one] = checked[other] = checked[one] || checked[other];
   return checked as CheckedAttr<C>; // built from the rows that the type is made of
 }
 
@@ -84,6 +100,12 @@ function checkField(cmd: BpfCmd, name: string, kind: AttrKind, value: unknown): 
       if (value === undefined) return undefined;
       if (!Array.isArray(value) || !value.every((fd) => Number.isInteger(fd))) throw wrong(cmd, name, 'a list of fds');
       return value.map((fd: number) => fd | 0);
+    case 'strings':
+      if (value === undefined) return undefined;
+      if (!Array.isArray(value) || !value.every((text) => typeof text === 'string')) {
+        throw wrong(cmd, name, 'a list of strings');
+      }
+      return [...value];
     case 'arrays':
       return checkArrays(cmd, name, value);
   }

@@ -3,12 +3,14 @@ import { errno } from '../../../uapi/errno.ts';
 import type { Process } from '../process.ts';
 import { type CheckedAttr, checkAttr, copyBack } from './attr.ts';
 import { btfLoad } from './btf-load.ts';
-import { btfGetFdById, getNextId, linkGetFdById, linkGetNextId, mapGetFdById, progGetFdById } from './id.ts';
+import { btfGetFdById, getNextId, linkGetFdById, mapGetFdById, progGetFdById } from './id.ts';
 import { objGetInfoByFd } from './info.ts';
+import { linkCreate, linkDetach, linkUpdate } from './link.ts';
 import { deleteBatch, lookupBatch, updateBatch } from './map-batch.ts';
 import { mapCreate } from './map-create.ts';
 import { mapDelete, mapFreeze, mapGetNextKey, mapLookup, mapLookupAndDelete, mapUpdate } from './map-elem.ts';
 import { objGet, objPin } from './obj.ts';
+import { progAttach, progDetach, progQuery } from './prog-attach.ts';
 import { progLoad } from './prog-load.ts';
 import { enableStats, progBindMap } from './prog-misc.ts';
 import { testRun } from './test-run.ts';
@@ -36,20 +38,26 @@ const HANDLERS: { readonly [C in BpfCmd]: Handler<C> } = {
   BPF_PROG_GET_NEXT_ID:            (process, attr) => getNextId(process.machine.progs, attr),
   BPF_PROG_GET_FD_BY_ID:           progGetFdById,
   BPF_PROG_BIND_MAP:               progBindMap,
-  BPF_PROG_ATTACH:                 absent('BPF_PROG_ATTACH'),
-  BPF_PROG_DETACH:                 absent('BPF_PROG_DETACH'),
-  BPF_PROG_QUERY:                  absent('BPF_PROG_QUERY'),
+  BPF_PROG_ATTACH:                 progAttach,
+  BPF_PROG_DETACH:                 progDetach,
+  BPF_PROG_QUERY:                  progQuery,
   BPF_OBJ_PIN:                     objPin,
   BPF_OBJ_GET:                     objGet,
   BPF_OBJ_GET_INFO_BY_FD:          objGetInfoByFd,
   BPF_BTF_LOAD:                    btfLoad,
   BPF_BTF_GET_NEXT_ID:             (process, attr) => getNextId(process.machine.btfs, attr),
   BPF_BTF_GET_FD_BY_ID:            btfGetFdById,
-  BPF_LINK_GET_NEXT_ID:            linkGetNextId,
+  BPF_LINK_CREATE:                 linkCreate,
+  BPF_LINK_UPDATE:                 linkUpdate,
+  BPF_LINK_DETACH:                 linkDetach,
+  BPF_LINK_GET_NEXT_ID:            (process, attr) => getNextId(process.machine.links, attr),
   BPF_LINK_GET_FD_BY_ID:           linkGetFdById,
   BPF_ENABLE_STATS:                enableStats,
   BPF_RAW_TRACEPOINT_OPEN:         absent('BPF_RAW_TRACEPOINT_OPEN'),
   BPF_TASK_FD_QUERY:               absent('BPF_TASK_FD_QUERY'),
+  BPF_ITER_CREATE:                 absent('BPF_ITER_CREATE'),
+  BPF_TOKEN_CREATE:                absent('BPF_TOKEN_CREATE'),
+  BPF_PROG_STREAM_READ_BY_FD:      absent('BPF_PROG_STREAM_READ_BY_FD'),
 };
 
 /**
@@ -66,7 +74,7 @@ export function callBpf<C extends BpfCmd>(process: Process, cmd: C, attr: object
   }
 }
 
-/** As a kernel that is older than the command. */
+/** What Linux has and this kernel has not. */
 function absent(cmd: BpfCmd): (process: Process) => number {
-  return (process) => process.fail(errno.EINVAL, `the embedded kernel does not have ${cmd} yet`);
+  return (process) => process.fail(errno.ENOTSUPP, `the embedded kernel does not have ${cmd} yet`);
 }

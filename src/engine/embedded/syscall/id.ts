@@ -34,10 +34,8 @@ export function btfGetFdById(process: Process, attr: CheckedAttr<'BPF_BTF_GET_FD
   return btf === undefined ? -errno.ENOENT : process.files.add({ kind: 'btf', btf: btf.get() });
 }
 
-/** There are no links: attachments are made through netlink, or as a process that holds them. */
-export function linkGetFdById(_process: Process, attr: CheckedAttr<'BPF_LINK_GET_FD_BY_ID'>): number {
-  return attr.open_flags !== 0 || attr.fd_by_id_token_fd !== 0 ? -errno.EINVAL : -errno.ENOENT;
-}
-export function linkGetNextId(_process: Process, attr: CheckedAttr<'BPF_LINK_GET_NEXT_ID'>): number {
-  return attr.start_id >= INT_MAX ? -errno.EINVAL : -errno.ENOENT;
+export function linkGetFdById(process: Process, attr: CheckedAttr<'BPF_LINK_GET_FD_BY_ID'>): number {
+  if (attr.open_flags !== 0 || attr.fd_by_id_token_fd !== 0) return -errno.EINVAL;
+  const link = process.machine.links.get(attr.link_id);
+  return link === undefined ? -errno.ENOENT : process.installLink(link.get());
 }

@@ -1,7 +1,8 @@
 import type { Struct, StructFields, StructValue } from '../../../bytes/struct.ts';
 import { errno } from '../../../uapi/errno.ts';
-import { bpfBtfInfo, bpfMapInfo, bpfProgInfo, INFO_POINTERS } from '../../../uapi/info.ts';
+import { bpfBtfInfo, bpfLinkInfo, bpfMapInfo, bpfProgInfo, INFO_POINTERS } from '../../../uapi/info.ts';
 import type { BtfObject } from '../btf-object.ts';
+import type { Link } from '../links/link.ts';
 import type { BpfMap } from '../maps/map.ts';
 import type { Process } from '../process.ts';
 import { isGplCompatible } from '../progs/license.ts';
@@ -28,9 +29,39 @@ export function objGetInfoByFd(process: Process, attr: Attr): number {
       return fill(process, attr, bpfProgInfo, (info, arrays) => progInfo(file.prog, info, arrays));
     case 'btf':
       return fill(process, attr, bpfBtfInfo, (info, arrays) => btfInfo(file.btf, info, arrays));
+    case 'link':
+      return linkInfo(process, attr, file.link);
     default:
       return -errno.EINVAL;
   }
+}
+
+/** A link's info is a union: only the fields of its own type are written. None of the links here has a text that would need a buffer. */
+function linkInfo(process: Process, attr: Attr, link: Link): number {
+  const known = checkInfo(process, attr, bpfLinkInfo.size);
+  if (known < 0) return known;
+  const [array] = Object.keys(attr.arrays ?? {});
+  if (array !== undefined) return process.fail(errno.EINVAL, `the info of this fd has no array ${array}`);
+  const bytes = new Uint8Array(bpfLinkInfo.size);
+  bytes.set(attr.info?.subarray(0, known) ?? []);
+  bpfLinkInfo.encode({ type: link.type, id: link.id, prog_id: link.prog.id, ...link.info() }, bytes);
+  attr.info?.set(bytes.subarray(0, known));
+  attr.info_len = known;
+  return 0;
+}
+
+/** How many bytes of the caller's struct count, or -errno. */
+function checkInfo(process: Process, attr: Attr, size: number): number {
+  const length = attr.info_len;
+  if (length > PAGE_SIZE) return -errno.E2BIG;
+  const given = attr.info ?? new Uint8Array(0);
+  if (given.length < length) {
+    return process.fail(errno.EFAULT, `info is ${given.length} bytes long, but info_len says ${length}`);
+  }
+  if (given.subarray(size, length).some((byte) => byte !== 0)) {
+    return process.fail(errno.E2BIG, `info has to be zero past its ${size} bytes`);
+  }
+  return Math.min(length, size);
 }
 
 /**
@@ -43,20 +74,13 @@ function fill<F extends StructFields>(
   layout: Struct<F>,
   set: (info: StructValue<F>, arrays: Arrays) => number,
 ): number {
-  const length = attr.info_len;
-  if (length > PAGE_SIZE) return -errno.E2BIG;
+  const known = checkInfo(process, attr, layout.size);
+  if (known < 0) return known;
   const given = attr.info ?? new Uint8Array(0);
-  if (given.length < length) {
-    return process.fail(errno.EFAULT, `info is ${given.length} bytes long, but info_len says ${length}`);
-  }
-  if (given.subarray(layout.size, length).some((byte) => byte !== 0)) {
-    return process.fail(errno.E2BIG, `info has to be zero past its ${layout.size} bytes`);
-  }
   const arrays = new Arrays(process, attr.arrays ?? {}, layout.fields);
   if (arrays.unknown !== undefined) {
     return process.fail(errno.EINVAL, `the info of this fd has no array ${arrays.unknown}`);
   }
-  const known = Math.min(length, layout.size);
   const info = layout.decode(given.slice(0, known));
   const result = set(info, arrays);
   if (result !== 0) return result;

@@ -9,8 +9,8 @@ import type { CheckedAttr } from './attr.ts';
 export function objPin(process: Process, attr: CheckedAttr<'BPF_OBJ_PIN'>): number {
   if (attr.file_flags !== 0 || attr.path_fd !== 0) return -errno.EINVAL;
   const file = process.files.get(attr.bpf_fd);
-  if (file?.kind !== 'map' && file?.kind !== 'prog')
-    return process.fail(errno.EINVAL, 'only maps and programs can be pinned');
+  if (file?.kind !== 'map' && file?.kind !== 'prog' && file?.kind !== 'link')
+    return process.fail(errno.EINVAL, 'only maps, programs and links can be pinned');
   return attr.pathname === undefined ? -errno.EFAULT : pin(process, attr.pathname, file);
 }
 
@@ -23,8 +23,10 @@ export function objGet(process: Process, attr: CheckedAttr<'BPF_OBJ_GET'>): numb
   if (typeof at === 'number') return at;
   if (at.inode.kind !== 'pin') return -errno.EACCES;
   const { object } = at.inode;
+  if (object.kind === 'map') return process.installMap(object.map, access);
   // A program's fd is the same whatever the flags.
-  return object.kind === 'map' ? process.installMap(object.map, access) : process.install(object.prog.get());
+  if (object.kind === 'prog') return process.install(object.prog.get());
+  return access.canRead && access.canWrite ? process.installLink(object.link.get()) : -errno.EINVAL;
 }
 
 /** What BPF_F_RDONLY and BPF_F_WRONLY leave of an fd; -EINVAL for both at once and for anything else. */

@@ -1,0 +1,48 @@
+import type { StructValue } from '../../../bytes/struct.ts';
+import type { bpfLinkInfo } from '../../../uapi/info.ts';
+import type { Machine } from '../machine.ts';
+import type { BpfProg } from '../progs/prog.ts';
+import { RefCounted } from '../refs.ts';
+
+/** An attachment that is an object: held by fds and pins, and gone from its hook with the last of them. It holds its program. */
+export abstract class Link extends RefCounted {
+  readonly machine: Machine;
+  readonly id: number;
+  /** BPF_LINK_TYPE_*. */
+  abstract readonly type: number;
+  #prog: BpfProg;
+
+  /** Takes a reference on the program. */
+  constructor(machine: Machine, prog: BpfProg) {
+    super();
+    this.machine = machine;
+    this.#prog = prog.get();
+    this.id = machine.links.add(this);
+  }
+
+  get prog(): BpfProg {
+    return this.#prog;
+  }
+
+  /** BPF_LINK_UPDATE. `old`: the program that it must have. 0, or -errno with the link as it was. */
+  abstract update(prog: BpfProg, old: BpfProg | undefined): number;
+  /** Leaves the hook; the link itself stays. */
+  abstract detach(): void;
+  /** The fields of its own in struct bpf_link_info. */
+  abstract info(): Partial<StructValue<typeof bpfLinkInfo.fields>>;
+  /** The lines of its own in /proc/PID/fdinfo/N. */
+  abstract fdinfo(): readonly (readonly [name: string, value: string | number])[];
+
+  /** For {@link Link.update}, once the hook has the new program. */
+  protected exchange(prog: BpfProg): void {
+    const old = this.#prog;
+    this.#prog = prog.get();
+    old.put();
+  }
+
+  protected override destroy(): void {
+    this.detach();
+    this.machine.links.remove(this.id);
+    this.#prog.put();
+  }
+}

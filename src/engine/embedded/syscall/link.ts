@@ -1,0 +1,43 @@
+import { errno } from '../../../uapi/errno.ts';
+import { BPF_F_REPLACE } from '../../../uapi/link.ts';
+import { TcxLink } from '../links/tcx-link.ts';
+import type { Process } from '../process.ts';
+import type { CheckedAttr } from './attr.ts';
+import { relativeOf, tcProg, tcxDevice, tcxDirection } from './prog-attach.ts';
+
+/** BPF_LINK_CREATE, of which the embedded kernel has tcx: the new fd or -errno. */
+export function linkCreate(process: Process, attr: CheckedAttr<'BPF_LINK_CREATE'>): number {
+  const direction = tcxDirection(process, attr.attach_type);
+  if (typeof direction === 'number') return direction;
+  const prog = tcProg(process, attr.prog_fd);
+  if (typeof prog === 'number') return prog;
+  const device = tcxDevice(process, attr.target_ifindex);
+  if (typeof device === 'number') return device;
+  const relative = relativeOf(process, attr.flags, attr['tcx.relative_fd']);
+  if (typeof relative === 'number') return relative;
+  const link = new TcxLink(device, direction, prog);
+  const result = link.attach(attr.flags, relative, attr['tcx.expected_revision']);
+  if (result === 0) return process.installLink(link);
+  link.put();
+  return result;
+}
+
+/** BPF_LINK_UPDATE: another program in one step. */
+export function linkUpdate(process: Process, attr: CheckedAttr<'BPF_LINK_UPDATE'>): number {
+  if ((attr.flags & ~BPF_F_REPLACE) !== 0) return -errno.EINVAL;
+  const link = process.link(attr.link_fd);
+  if (typeof link === 'number') return link;
+  const prog = process.prog(attr.new_prog_fd);
+  if (typeof prog === 'number') return prog;
+  if ((attr.flags & BPF_F_REPLACE) === 0) return attr.old_prog_fd === 0 ? link.update(prog, undefined) : -errno.EINVAL;
+  const old = process.prog(attr.old_prog_fd);
+  return typeof old === 'number' ? old : link.update(prog, old);
+}
+
+/** BPF_LINK_DETACH: the link leaves its hook and lives on, as long as something holds it. */
+export function linkDetach(process: Process, attr: CheckedAttr<'BPF_LINK_DETACH'>): number {
+  const link = process.link(attr.link_fd);
+  if (typeof link === 'number') return link;
+  link.detach();
+  return 0;
+}
