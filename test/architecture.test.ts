@@ -17,7 +17,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   codegen: ['object', 'btf', 'uapi', 'errors.ts'],
   sys: ['uapi', 'bytes', 'net', 'errors.ts'],
   net: ['uapi', 'bytes', 'sys', 'errors.ts'],
-  loader: ['object', 'isa', 'btf', 'net', 'sys', 'uapi', 'bytes', 'errors.ts', 'fflate'],
+  loader: ['object', 'elf', 'isa', 'btf', 'net', 'sys', 'uapi', 'bytes', 'errors.ts', 'fflate'],
   'engine/linux': ['net', 'sys', 'uapi', 'bytes', 'errors.ts', 'koffi', 'node'],
   'engine/embedded': ['isa', 'btf', 'net', 'sys', 'uapi', 'bytes', 'errors.ts'],
   server: ['sys', 'uapi', 'errors.ts', 'node'],

@@ -7,3 +7,4 @@ export {
   parseElf,
   parseRelocations,
 } from './elf.ts';
+export { functionOffset } from './functions.ts';

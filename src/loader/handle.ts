@@ -20,5 +20,5 @@ export function checkFd(fd: number): Fd {
 
 export function checkPath(path: unknown): string {
   if (typeof path === 'string') return path;
-  throw new UsageError('a map or program is named by { id }, { pinned: PATH } or { fd }');
+  throw new UsageError('a map, program or link is named by { id }, { pinned: PATH } or { fd }');
 }

@@ -1,7 +1,57 @@
+export { attachBySection, attachesBySection } from './attach/auto.ts';
+export {
+  attachProgramToCgroup,
+  attachToCgroup,
+  type CgroupHook,
+  type CgroupOptions,
+  detachProgramFromCgroup,
+} from './attach/cgroup.ts';
+export type { DeviceName } from './attach/device.ts';
+export { attachIterator, type IterOver, openIterator, readIterator } from './attach/iter.ts';
+export {
+  attachKprobe,
+  attachKprobeMulti,
+  type KprobeMultiOptions,
+  type KprobeOptions,
+  type KprobeTargets,
+} from './attach/kprobe.ts';
+export { attachNetfilter, type NetfilterOptions } from './attach/netfilter.ts';
+export { attachToNetns, type NetnsHook } from './attach/netns.ts';
+export { attachPerfEvent, type PerfEventOptions } from './attach/perf-event.ts';
+export type { Neighbour, Position } from './attach/position.ts';
+export { type AttachedProgram, type AttachedPrograms, type QueryTarget, queryPrograms } from './attach/query.ts';
+export { attachRawTracepoint } from './attach/raw-tracepoint.ts';
+export {
+  attachToSockmap,
+  clearFlowDissector,
+  detachFromSockmap,
+  linkToSockmap,
+  type SockmapHook,
+  setFlowDissector,
+} from './attach/sockmap.ts';
+export { attachStructOps } from './attach/struct-ops.ts';
+export {
+  attachProgramToDevice,
+  attachToDevice,
+  type DeviceHook,
+  detachProgramFromDevice,
+} from './attach/tcx.ts';
+export { attachTracepoint } from './attach/tracepoint.ts';
+export { attachExtension, attachTracing, type TracingOptions } from './attach/tracing.ts';
+export {
+  attachUprobe,
+  attachUprobeMulti,
+  type UprobeMultiOptions,
+  type UprobeOptions,
+  type UprobePlace,
+} from './attach/uprobe.ts';
+export { attachXdp, setXdp, type XdpMode, type XdpOptions } from './attach/xdp.ts';
 export { type MapShape, mapDifferences } from './compatible.ts';
 export { addDevice, deleteDevice, findDevice, listDevices, type NewDevice, setDeviceUp } from './devices.ts';
 export type { Globals } from './globals.ts';
 export { listMaps, listPrograms, type MapInfo, type ProgramInfo } from './info.ts';
+export { type Attachment, BpfLink, type LinkSource, listLinks, openLink } from './link.ts';
+export type { LinkInfo, LinkTarget, PerfTarget } from './link-info.ts';
 export { type LoadOptions, load } from './load.ts';
 export { LoadedObject } from './loaded.ts';
 export { BpfMap, type MapSource, openMap, type UpdateMode } from './map.ts';

@@ -106,7 +106,10 @@ function loadSpec<S extends AnyShape>(
           mapFd: (name) => maps.get(name)?.fd,
         });
         const handle = adopt(kernel, fd, true, () => new BpfProgram(kernel, fd));
-        transaction.onRollback(() => handle.close());
+        transaction.onRollback(() => {
+          for (const attachment of [...handle.attachments]) attachment.close();
+          handle.close();
+        });
         bindReadOnlyData(kernel, spec, fd, maps);
         loaded.set(program, handle);
       }

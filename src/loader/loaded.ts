@@ -1,7 +1,9 @@
 import { UsageError } from '../errors.ts';
 import type { ObjectSpec, ProgramSpec } from '../object/spec.ts';
+import { attachBySection, attachesBySection } from './attach/auto.ts';
 import { own } from './calls.ts';
 import { createGlobals } from './globals.ts';
+import type { Attachment } from './link.ts';
 import type { BpfMap } from './map.ts';
 import type { BpfProgram } from './program.ts';
 import type { AnyShape, KeyOf, ObjectShape, ValueOf } from './shape.ts';
@@ -80,6 +82,36 @@ export class LoadedObject<S extends AnyShape = ObjectShape> implements Disposabl
         `${this.spec.file} has no struct_ops map ${name} loaded; there is ${list([...this.#structValues.keys()])}`,
       );
     this.map(name).setBytes(new Uint8Array(4), value);
+  }
+
+  /**
+   * Attaches a program as the name of its section says, e.g. `tp/sched/sched_switch`. Throws UsageError if the name does not say where; then one of the
+   * functions that attach does it.
+   */
+  attach(which: string | ProgramSpec): Attachment {
+    const program = this.program(which);
+    const spec = [...this.#bySpec].find(([, handle]) => handle === program)?.[0];
+    const section = spec?.section ?? '';
+    const attachment = attachBySection(program, section);
+    if (attachment !== undefined) return attachment;
+    throw new UsageError(
+      `${program.label}: its section ${section} does not say what to attach it to; attach it with a function of its kind`,
+    );
+  }
+
+  /** Attaches every program whose section says where; all of them or none. */
+  attachAll(): Attachment[] {
+    const attached: Attachment[] = [];
+    try {
+      for (const [spec, program] of this.#bySpec) {
+        const attachment = attachesBySection(spec.section) ? attachBySection(program, spec.section) : undefined;
+        if (attachment !== undefined) attached.push(attachment);
+      }
+      return attached;
+    } catch (error) {
+      for (const attachment of attached) attachment.close();
+      throw error;
+    }
   }
 
   close(): void {

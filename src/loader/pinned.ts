@@ -33,7 +33,7 @@ export function fdKind(kernel: Kernel, fd: Fd): PinnedKind {
 const KIND_NAMES = { map: 'a map', prog: 'a program', link: 'a link' } as const;
 
 /** Throws UsageError if the fd is of another kind than `wanted`; the kernel would misread what is asked of it. `where` names it: a path, an id. */
-export function expectKind(kernel: Kernel, fd: Fd, wanted: 'map' | 'prog', where: string): void {
+export function expectKind(kernel: Kernel, fd: Fd, wanted: 'map' | 'prog' | 'link', where: string): void {
   const { kind } = fdKind(kernel, fd);
   // Without procfs there is nothing to tell by; then the caller's word has to do.
   if (kind === wanted || kind === 'unknown') return;

@@ -5,6 +5,7 @@ import { pinFd } from './bpffs.ts';
 import { saying } from './calls.ts';
 import { checkFd, checkPath, closedHandle } from './handle.ts';
 import { type ProgramInfo, programInfo, xlatedInsns } from './info.ts';
+import type { Attachment } from './link.ts';
 import { expectKind } from './pinned.ts';
 
 /** Ways to name a program that a kernel already has. */
@@ -35,6 +36,8 @@ export interface RunResult {
 export class BpfProgram implements Disposable {
   readonly kernel: Kernel;
   readonly info: ProgramInfo;
+  /** What was attached with this handle and is still held: a load that fails takes it back. */
+  readonly attachments = new Set<Attachment>();
   readonly #fd: Fd;
   #open = true;
 

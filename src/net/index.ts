@@ -16,7 +16,7 @@ export {
 } from './attributes.ts';
 export { formatClassid, parseClassid } from './classid.ts';
 export { type BpfFilter, decodeFilter, encodeFilter, type Filter } from './filter.ts';
-export { decodeLink, encodeLink, type Link, type LinkStats } from './link.ts';
+export { decodeLink, encodeLink, type Link, type LinkStats, type Xdp } from './link.ts';
 export { encodeMessage, type NetlinkMessage, splitMessages } from './message.ts';
 export { clsact, decodeQdisc, encodeQdisc, type Qdisc } from './qdisc.ts';
 export { request } from './request.ts';

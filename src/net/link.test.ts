@@ -38,6 +38,7 @@ describe('links', () => {
       link: 8,
       linkNetnsId: 0xffffffff,
       operstate: 6,
+      xdp: { attached: 4, driverProgId: 7, genericProgId: 8 },
       kind: 'veth',
       peer: { ...empty, name: 'veth1', address: Uint8Array.of(2, 0, 0, 0, 0, 2) },
       stats: {

@@ -1,6 +1,6 @@
 import { concatBytes } from '../bytes/plain.ts';
 import type { StructValue } from '../bytes/struct.ts';
-import { IFLA, IFLA_INFO, ifinfomsg, rtnlLinkStats64, VETH_INFO } from '../uapi/netlink.ts';
+import { IFLA, IFLA_INFO, IFLA_XDP, ifinfomsg, rtnlLinkStats64, VETH_INFO } from '../uapi/netlink.ts';
 import { type Attributes, decodeAttributes, encodeAttributes } from './attributes.ts';
 import { checkedHeader } from './tcmsg.ts';
 
@@ -28,6 +28,23 @@ export interface Link {
   /** Of a veth in a request: the other end. */
   readonly peer?: Link | undefined;
   readonly stats?: LinkStats | undefined;
+  readonly xdp?: Xdp | undefined;
+}
+
+/** The XDP program of a device. In a request `fd` (-1: none), `flags` and `expectedFd` count, in an answer the rest. */
+export interface Xdp {
+  readonly fd?: number | undefined;
+  /** XDP_FLAGS_*. */
+  readonly flags?: number | undefined;
+  /** With XDP_FLAGS_REPLACE: the program that must be there, -1 for none. */
+  readonly expectedFd?: number | undefined;
+  /** XDP_ATTACHED: 4 for programs in several modes. */
+  readonly attached?: number | undefined;
+  /** Of the one program there is. */
+  readonly progId?: number | undefined;
+  readonly driverProgId?: number | undefined;
+  readonly genericProgId?: number | undefined;
+  readonly offloadProgId?: number | undefined;
 }
 
 export interface LinkStats {
@@ -57,6 +74,7 @@ export function encodeLink(link: Link): Uint8Array {
     IFLA_LINKINFO: link.kind === undefined ? undefined : encodeInfo(link.kind, link.peer),
     IFLA_STATS64: link.stats === undefined ? undefined : encodeStats(link.stats),
     IFLA_LINK_NETNSID: link.linkNetnsId,
+    IFLA_XDP: link.xdp === undefined ? undefined : encodeXdp(link.xdp),
   };
   return concatBytes([header, encodeAttributes(IFLA, attributes)]);
 }
@@ -85,6 +103,7 @@ function decodeFlat(payload: Uint8Array): { link: Link; info: Uint8Array | undef
     link: attributes.IFLA_LINK,
     linkNetnsId: attributes.IFLA_LINK_NETNSID,
     operstate: attributes.IFLA_OPERSTATE,
+    xdp: attributes.IFLA_XDP === undefined ? undefined : decodeXdp(attributes.IFLA_XDP),
     stats: attributes.IFLA_STATS64 === undefined ? undefined : decodeStats(attributes.IFLA_STATS64),
   };
   return { link, info: attributes.IFLA_LINKINFO };
@@ -95,6 +114,36 @@ function encodeInfo(kind: string, peer: Link | undefined): Uint8Array {
     IFLA_INFO_KIND: kind,
     IFLA_INFO_DATA: peer === undefined ? undefined : encodeAttributes(VETH_INFO, { VETH_INFO_PEER: encodeLink(peer) }),
   });
+}
+
+/** The two spellings of each member. */
+// biome-ignore format: aligned table
+const XDP = {
+  fd:            'IFLA_XDP_FD',          flags:         'IFLA_XDP_FLAGS',       expectedFd: 'IFLA_XDP_EXPECTED_FD',
+  attached:      'IFLA_XDP_ATTACHED',    progId:        'IFLA_XDP_PROG_ID',     driverProgId: 'IFLA_XDP_DRV_PROG_ID',
+  genericProgId: 'IFLA_XDP_SKB_PROG_ID', offloadProgId: 'IFLA_XDP_HW_PROG_ID',
+} as const satisfies Record<keyof Xdp, keyof typeof IFLA_XDP>;
+
+function encodeXdp(xdp: Xdp): Uint8Array {
+  const given: Readonly<Record<string, number | undefined>> = { ...xdp };
+  // -1 is an fd too, and the attributes are unsigned.
+  const values = Object.entries(XDP).map(([name, attribute]) => [attribute, unsigned(given[name])]);
+  return encodeAttributes(IFLA_XDP, Object.fromEntries(values));
+}
+
+function unsigned(n: number | undefined): number | undefined {
+  return n === undefined ? undefined : n >>> 0;
+}
+
+function decodeXdp(bytes: Uint8Array): Xdp {
+  const found = decodeAttributes(IFLA_XDP, bytes);
+  return Object.fromEntries(
+    Object.entries(XDP).flatMap(([name, attribute]) =>
+      found[attribute] === undefined
+        ? []
+        : [[name, attribute.endsWith('_FD') ? found[attribute] | 0 : found[attribute]]],
+    ),
+  );
 }
 
 /** The two spellings of each counter. */

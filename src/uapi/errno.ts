@@ -45,6 +45,7 @@ export const ERRNO = {
   EOPNOTSUPP:   [95,  'Operation not supported'],
   EAFNOSUPPORT: [97,  'Address family not supported by protocol'],
   EADDRINUSE:   [98,  'Address already in use'],
+  EADDRNOTAVAIL: [99, 'Cannot assign requested address'],
   ENETDOWN:     [100, 'Network is down'],
   ENETUNREACH:  [101, 'Network is unreachable'],
   ENOBUFS:      [105, 'No buffer space available'],

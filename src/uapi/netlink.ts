@@ -166,6 +166,7 @@ export const IFLA = {
   IFLA_EXT_MASK:    [29, 'u32'],
   // An int: -1 where the other end is in a namespace that this one has no number for.
   IFLA_LINK_NETNSID: [37, 'u32'],
+  IFLA_XDP:         [43, 'nest'],
 } as const satisfies AttributeTable;
 
 // biome-ignore format: aligned table
@@ -173,6 +174,29 @@ export const IFLA_INFO = {
   IFLA_INFO_KIND: [1, 'string'],
   IFLA_INFO_DATA: [2, 'bytes'],
 } as const satisfies AttributeTable;
+
+/** In IFLA_XDP. A request has the fd of a program, -1 for none; an answer the ids. */
+// biome-ignore format: aligned table
+export const IFLA_XDP = {
+  IFLA_XDP_FD:          [1, 'u32'],
+  IFLA_XDP_ATTACHED:    [2, 'u8'],
+  IFLA_XDP_FLAGS:       [3, 'u32'],
+  IFLA_XDP_PROG_ID:     [4, 'u32'],
+  IFLA_XDP_DRV_PROG_ID: [5, 'u32'],
+  IFLA_XDP_SKB_PROG_ID: [6, 'u32'],
+  IFLA_XDP_HW_PROG_ID:  [7, 'u32'],
+  IFLA_XDP_EXPECTED_FD: [8, 'u32'],
+} as const satisfies AttributeTable;
+
+/** IFLA_XDP_ATTACHED. Index = number. */
+export const XDP_ATTACHED = ['none', 'driver', 'generic', 'offload', 'multi'] as const;
+
+// IFLA_XDP_FLAGS, and the flags of an XDP link.
+export const XDP_FLAGS_UPDATE_IF_NOEXIST = 1 << 0;
+export const XDP_FLAGS_SKB_MODE = 1 << 1;
+export const XDP_FLAGS_DRV_MODE = 1 << 2;
+export const XDP_FLAGS_HW_MODE = 1 << 3;
+export const XDP_FLAGS_REPLACE = 1 << 4;
 
 /** In IFLA_INFO_DATA of a veth: an ifinfomsg and the IFLA_* attributes of the other end. */
 // biome-ignore format: aligned table

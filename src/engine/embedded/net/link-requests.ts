@@ -36,6 +36,7 @@ export function newLink({ network, flags, payload }: Request): Reply[] {
   const link = decodeLink(payload);
   if ([link, link.peer].some((end) => (end?.name?.length ?? 0) >= IFNAMSIZ))
     fail('ERANGE', 'Attribute failed policy validation');
+  if (link.xdp !== undefined) fail('ENOTSUPP', 'the embedded kernel does not run XDP programs on devices yet');
   const found = findDevice(network, link);
   if (found !== undefined) {
     if (flags & NLM_F_EXCL) fail('EEXIST');

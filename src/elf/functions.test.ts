@@ -1,0 +1,92 @@
+import { existsSync, readFileSync } from 'node:fs';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { ObjectError } from '../errors.ts';
+import { functionOffset } from './functions.ts';
+
+/** A shared library with three sections: text at address 0x2000 that lies at 0x400 in the file, a symbol table, its strings. */
+function library(symbols: readonly { name: string; value: number; info?: number; section?: number }[]): Uint8Array {
+  const bytes = new Uint8Array(0x800);
+  const view = new DataView(bytes.buffer);
+  bytes.set([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1]);
+  view.setUint16(16, 3, true);
+  view.setBigUint64(40, 0x40n, true);
+  view.setUint16(60, 4, true);
+  const section = (i: number, type: number, address: number, offset: number, size: number, link: number) => {
+    const at = 0x40 + 64 * i;
+    view.setUint32(at + 4, type, true);
+    view.setBigUint64(at + 16, BigInt(address), true);
+    view.setBigUint64(at + 24, BigInt(offset), true);
+    view.setBigUint64(at + 32, BigInt(size), true);
+    view.setUint32(at + 40, link, true);
+  };
+  section(1, 1, 0x2000, 0x400, 0x100, 0);
+  section(2, 11, 0, 0x200, 24 * symbols.length, 3);
+  section(3, 3, 0, 0x300, 0x100, 0);
+  let text = 1;
+  for (const [i, { name, value, info = 0x12, section: index = 1 }] of symbols.entries()) {
+    const at = 0x200 + 24 * i;
+    view.setUint32(at, text, true);
+    view.setUint8(at + 4, info);
+    view.setUint16(at + 6, index, true);
+    view.setBigUint64(at + 8, BigInt(value), true);
+    bytes.set(new TextEncoder().encode(name), 0x300 + text);
+    text += name.length + 1;
+  }
+  return bytes;
+}
+
+describe('functions of executables and libraries', () => {
+  it.each([
+    ['by its place in the file', [{ name: 'malloc', value: 0x2040 }], 'malloc', 0x440],
+    ['not one whose name only starts so', [{ name: 'malloc_trim', value: 0x2040 }], 'malloc', undefined],
+    ['not a variable', [{ name: 'malloc', value: 0x2040, info: 0x11 }], 'malloc', undefined],
+    ['not somebody else’s', [{ name: 'malloc', value: 0x2040, section: 0 }], 'malloc', undefined],
+    ['not one outside of the file', [{ name: 'malloc', value: 0x9000 }], 'malloc', undefined],
+    [
+      'the global one of several',
+      [
+        { name: 'f', value: 0x2010, info: 0x02 },
+        { name: 'f', value: 0x2020 },
+      ],
+      'f',
+      0x420,
+    ],
+    ['an indirect function', [{ name: 'memcpy', value: 0x2008, info: 0x1a }], 'memcpy', 0x408],
+  ] as const)('%s', (_name, symbols, func, want) => {
+    const find = () => functionOffset(library(symbols), func);
+    if (want === undefined) expect(find).toThrow(`it has no function ${func}`);
+    else expect(find()).toBe(want);
+  });
+
+  it.each([
+    ['nothing', new Uint8Array(0), 'no ELF file'],
+    ['a relocatable file', library([]).fill(1, 16, 17), 'no executable and no shared library'],
+    ['32 bits', library([]).fill(1, 4, 5), 'no 64-bit ELF file'],
+    ['sections beyond the end', library([]).fill(0xff, 60, 61), 'no room for its 255 section headers'],
+  ])('refuses %s', (_name, bytes, message) => {
+    expect(() => functionOffset(bytes, 'f')).toThrow(message);
+  });
+
+  it('of anything answers or says that it is wrong', () => {
+    const whole = library([{ name: 'malloc', value: 0x2040 }]);
+    const changes = fc.array(fc.tuple(fc.nat(whole.length - 1), fc.nat(255)), { minLength: 1, maxLength: 8 });
+    fc.assert(
+      fc.property(changes, (spoiled) => {
+        const bytes = whole.slice();
+        for (const [at, byte] of spoiled) bytes[at] = byte;
+        try {
+          expect(functionOffset(bytes, 'malloc')).toBeLessThan(bytes.length);
+        } catch (error) {
+          expect(error).toBeInstanceOf(ObjectError);
+        }
+      }),
+      { seed: 7, numRuns: 2000 },
+    );
+  });
+
+  it.skipIf(!existsSync('/proc/self/exe'))('finds one of the program that runs this', () => {
+    const bytes = readFileSync('/proc/self/exe');
+    expect(functionOffset(bytes, 'uv_run')).toBeGreaterThan(0);
+  });
+});

@@ -1,0 +1,46 @@
+import { type AttachType, attachTypeNumber } from '../../uapi/bpf.ts';
+import { saying } from '../calls.ts';
+import { checkKernel } from '../handle.ts';
+import { type BpfLink, createLink } from '../link.ts';
+import type { BpfMap } from '../map.ts';
+import type { BpfProgram } from '../program.ts';
+
+/** What a sockmap or sockhash runs on the sockets in it. */
+export type SockmapHook = Extract<AttachType, `sk_skb_${string}` | 'sk_msg_verdict'>;
+
+/** Attaches a program to a map of sockets until it is detached, or the map goes. Throws SysError EINVAL if the map or the program is of another type. */
+export function attachToSockmap(program: BpfProgram, map: BpfMap, hook: SockmapHook): void {
+  change('BPF_PROG_ATTACH', program, map, hook);
+}
+
+/** Throws SysError ENOENT if another program is there, or none. */
+export function detachFromSockmap(program: BpfProgram, map: BpfMap, hook: SockmapHook): void {
+  change('BPF_PROG_DETACH', program, map, hook);
+}
+
+/** As {@link attachToSockmap}, for as long as the link (Linux >= 6.10). */
+export function linkToSockmap(program: BpfProgram, map: BpfMap, hook: SockmapHook): BpfLink {
+  checkKernel(program.kernel, map);
+  return createLink(program, `on ${map.label} ${hook}`, { target_fd: map.fd, attach_type: attachTypeNumber[hook] });
+}
+
+/** The flow dissector of this process's network namespace, without a link; one that is there is replaced. */
+export function setFlowDissector(program: BpfProgram): void {
+  change('BPF_PROG_ATTACH', program, undefined, 'flow_dissector');
+}
+export function clearFlowDissector(program: BpfProgram): void {
+  change('BPF_PROG_DETACH', program, undefined, 'flow_dissector');
+}
+
+function change(
+  cmd: 'BPF_PROG_ATTACH' | 'BPF_PROG_DETACH',
+  program: BpfProgram,
+  map: BpfMap | undefined,
+  hook: SockmapHook | 'flow_dissector',
+): void {
+  if (map !== undefined) checkKernel(program.kernel, map);
+  const attr = { target_fd: map?.fd ?? 0, attach_bpf_fd: program.fd, attach_type: attachTypeNumber[hook] };
+  saying(`of ${program.label} ${map === undefined ? '' : `on ${map.label} `}${hook}`, () =>
+    program.kernel.bpf(cmd, attr),
+  );
+}

@@ -1,0 +1,114 @@
+import { functionOffset } from '../../elf/index.ts';
+import { ObjectError, UsageError } from '../../errors.ts';
+import type { Kernel } from '../../sys/kernel.ts';
+import { attachTypeNumber } from '../../uapi/bpf.ts';
+import { BPF_F_UPROBE_MULTI_RETURN } from '../../uapi/link.ts';
+import { orUndefined, readBytes } from '../calls.ts';
+import { type Attachment, type BpfLink, createLink } from '../link.ts';
+import type { BpfProgram } from '../program.ts';
+import { addressesBytes } from './addresses.ts';
+import { attachToEvent } from './perf-event.ts';
+import { pmuType, returnProbeBit } from './tracefs.ts';
+
+/** A place in an executable or library: a function, or an offset in the file, or an offset from a function's start. */
+export interface UprobePlace {
+  readonly func?: string | undefined;
+  /** Bytes: from the function's start, or without one from the start of the file. */
+  readonly offset?: number | undefined;
+}
+
+export interface UprobeOptions extends UprobePlace {
+  readonly returns?: boolean | undefined;
+  /** The process; -1: every one that runs the file. Default -1. */
+  readonly pid?: number | undefined;
+  readonly cookie?: bigint | undefined;
+  /** Where in the file a counter is that the kernel raises while the probe is there, as USDT wants it. */
+  readonly refCtrOffset?: number | undefined;
+}
+
+/**
+ * Attaches a program of type kprobe to a place in an executable or library. A path without `/` is looked for where programs and libraries are.
+ * Throws ObjectError if the file has no such function, NotSupportedError if the kernel has no uprobes.
+ *
+ * @example
+ * using attached = attachUprobe(program, 'libc.so.6', { func: 'malloc' });
+ */
+export function attachUprobe(program: BpfProgram, path: string, options: UprobeOptions): Attachment {
+  const { returns = false, pid = -1, cookie, refCtrOffset = 0 } = options;
+  const { kernel } = program;
+  const file = findBinary(kernel, path);
+  const offset = placeOffset(kernel, file, options);
+  const event = {
+    type: pmuType(kernel, 'uprobe'),
+    config: (BigInt(refCtrOffset) << 32n) | (returns ? 1n << returnProbeBit(kernel, 'uprobe') : 0n),
+    uprobe_path: file,
+    probe_offset: BigInt(offset),
+  };
+  const where = `on ${file}+0x${offset.toString(16)}${returns ? ' (return)' : ''}`;
+  return attachToEvent(program, where, event, { pid, cpu: pid === -1 ? 0 : -1, cookie });
+}
+
+export interface UprobeMultiOptions {
+  readonly places: readonly (UprobePlace & {
+    readonly cookie?: bigint | undefined;
+    readonly refCtrOffset?: number | undefined;
+  })[];
+  readonly returns?: boolean | undefined;
+  /** The program was loaded as trace_uprobe_session (Linux >= 6.13). */
+  readonly session?: boolean | undefined;
+  /** The process; 0: every one that runs the file. */
+  readonly pid?: number | undefined;
+}
+
+/** Attaches a program that was loaded as trace_uprobe_multi to many places of one file at once (Linux >= 6.6). */
+export function attachUprobeMulti(program: BpfProgram, path: string, options: UprobeMultiOptions): BpfLink {
+  const { places, returns = false, session = false, pid = 0 } = options;
+  if (places.length === 0) throw new UsageError('a uprobe needs a place: the name of a function, or an offset');
+  const { kernel } = program;
+  const file = findBinary(kernel, path);
+  const column = (number: (place: (typeof places)[number]) => number | bigint | undefined) =>
+    places.some((place) => number(place) !== undefined)
+      ? addressesBytes(places.map((place) => BigInt(number(place) ?? 0)))
+      : undefined;
+  return createLink(program, `on ${file}`, {
+    attach_type: attachTypeNumber[session ? 'trace_uprobe_session' : 'trace_uprobe_multi'],
+    'uprobe_multi.path': file,
+    'uprobe_multi.offsets': column((place) => placeOffset(kernel, file, place)),
+    'uprobe_multi.ref_ctr_offsets': column(({ refCtrOffset }) => refCtrOffset),
+    'uprobe_multi.cookies': column(({ cookie }) => cookie),
+    'uprobe_multi.cnt': places.length,
+    'uprobe_multi.flags': returns ? BPF_F_UPROBE_MULTI_RETURN : 0,
+    'uprobe_multi.pid': pid,
+  });
+}
+
+/** Where a name without a directory is looked for. */
+const LIBRARY_DIRS = ['/lib64', '/usr/lib64', '/lib', '/usr/lib', '/lib/x86_64-linux-gnu', '/usr/lib/x86_64-linux-gnu'];
+const ARM_DIRS = ['/lib/aarch64-linux-gnu', '/usr/lib/aarch64-linux-gnu'];
+const PROGRAM_DIRS = ['/usr/local/bin', '/usr/bin', '/bin', '/usr/local/sbin', '/usr/sbin', '/sbin'];
+
+function findBinary(kernel: Kernel, path: string): string {
+  if (path.includes('/')) return path;
+  const dirs = /\.so($|\.)/.test(path) ? [...LIBRARY_DIRS, ...ARM_DIRS] : PROGRAM_DIRS;
+  const found = dirs
+    .map((dir) => `${dir}/${path}`)
+    .find((file) => orUndefined(['ENOENT', 'ENOTDIR', 'EACCES'], () => kernel.stat(file)) !== undefined);
+  if (found !== undefined) return found;
+  throw new UsageError(`there is no ${path} in ${dirs.join(', ')}; give its path`);
+}
+
+/** Bytes of a file that functions are looked for in. */
+const MAX_BINARY = 1 << 28;
+
+function placeOffset(kernel: Kernel, file: string, { func, offset = 0 }: UprobePlace): number {
+  if (func === undefined) {
+    if (offset > 0) return offset;
+    throw new UsageError(`a uprobe on ${file} needs the name of a function, or an offset`);
+  }
+  const bytes = readBytes(kernel, file, MAX_BINARY);
+  try {
+    return functionOffset(bytes, func) + offset;
+  } catch (error) {
+    throw error instanceof ObjectError ? error.at({ file }) : error;
+  }
+}
