@@ -29,7 +29,7 @@ export {
   type SockmapHook,
   setFlowDissector,
 } from './attach/sockmap.ts';
-export { attachStructOps } from './attach/struct-ops.ts';
+export { attachStructOps, structOpsName, unregisterStructOps } from './attach/struct-ops.ts';
 export {
   attachProgramToDevice,
   attachToDevice,

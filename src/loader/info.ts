@@ -23,6 +23,8 @@ export interface MapInfo {
   readonly btfId: BtfId | undefined;
   readonly keyTypeId: number;
   readonly valueTypeId: number;
+  /** Of a struct_ops map the type of its value, in the kernel's BTF; else 0. */
+  readonly structTypeId: number;
   /** Bytes; `undefined` where procfs does not tell. */
   readonly memlock: number | undefined;
   readonly frozen: boolean;
@@ -72,6 +74,7 @@ export function mapInfo(kernel: Kernel, fd: Fd): MapInfo {
     btfId: info.btf_id === 0 ? undefined : (info.btf_id as BtfId), // the brand's origin
     keyTypeId: info.btf_key_type_id,
     valueTypeId: info.btf_value_type_id,
+    structTypeId: info.btf_vmlinux_value_type_id,
     memlock: number(proc.get('memlock')),
     frozen: proc.get('frozen') === '1',
     ownerProgType: owner === undefined ? undefined : (PROG_TYPES[Number(owner)] ?? Number(owner)),

@@ -1,9 +1,11 @@
 import { UsageError } from '../errors.ts';
 import type { ObjectSpec, ProgramSpec } from '../object/spec.ts';
+import { BPF_F_LINK } from '../uapi/bpf.ts';
 import { attachBySection, attachesBySection } from './attach/auto.ts';
+import { attachStructOps } from './attach/struct-ops.ts';
 import { own } from './calls.ts';
 import { createGlobals } from './globals.ts';
-import type { Attachment } from './link.ts';
+import type { Attachment, BpfLink } from './link.ts';
 import type { BpfMap } from './map.ts';
 import type { BpfProgram } from './program.ts';
 import type { AnyShape, KeyOf, ObjectShape, ValueOf } from './shape.ts';
@@ -72,16 +74,20 @@ export class LoadedObject<S extends AnyShape = ObjectShape> implements Disposabl
   }
 
   /**
-   * Gives a struct_ops map its programs. One of `.struct_ops` is in force from then on, until its element 0 is deleted; one of `.struct_ops.link` is ready for
-   * its link. Throws UsageError if there is none of this name, SysError as the kernel: EEXIST where one of the name that the struct says is in force.
+   * Puts a struct_ops map in force with its programs. One of `.struct_ops.link` is as long as the link that comes back; one of `.struct_ops` stays until
+   * `unregisterStructOps(map)`, and there is no link.
+   *
+   * Throws UsageError if there is none of this name, SysError as the kernel: EEXIST where one of the name that the struct says is in force.
    */
-  registerStructOps(name: string): void {
+  registerStructOps(name: string): BpfLink | undefined {
     const value = this.#structValues.get(name);
     if (value === undefined)
       throw new UsageError(
         `${this.spec.file} has no struct_ops map ${name} loaded; there is ${list([...this.#structValues.keys()])}`,
       );
-    this.map(name).setBytes(new Uint8Array(4), value);
+    const map = this.map(name);
+    map.setBytes(new Uint8Array(4), value);
+    return (map.info.flags & BPF_F_LINK) === 0 ? undefined : attachStructOps(map);
   }
 
   /**

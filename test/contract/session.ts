@@ -193,3 +193,11 @@ export function outcome(call: () => unknown): unknown {
     throw error;
   }
 }
+
+/** The answer as soon as it is `want`, or what it is after two seconds. */
+export function soon<T>(ask: () => T, want: T): T {
+  const end = Date.now() + 2000;
+  let answer = ask();
+  while (answer !== want && Date.now() < end) answer = ask();
+  return answer;
+}

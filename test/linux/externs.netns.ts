@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { createLinuxKernel } from '../../src/engine/linux/index.ts';
 import { type LoadOptions, load, NotSupportedError, openObject, SysError, UsageError } from '../../src/index.ts';
+import { unregisterStructOps } from '../../src/loader/attach/struct-ops.ts';
 import { objectBytes } from '../support/objects.ts';
 
 const kernel = createLinuxKernel();
@@ -152,16 +153,50 @@ describe('struct_ops', () => {
       using loaded = load(kernel, open('struct_ops'));
       expect(Object.keys(loaded.maps)).toEqual(['skep_plain', 'skep_link']);
       expect(Object.keys(loaded.programs)).toEqual(['ssthresh', 'cong_avoid', 'undo_cwnd']);
-      loaded.registerStructOps('skep_plain');
+      expect(loaded.registerStructOps('skep_plain')).toBeUndefined();
       try {
         expect(available()).toEqual([...before, 'skep_plain']);
         expect(() => loaded.registerStructOps('skep_plain')).toThrow(/EBUSY|busy/);
       } finally {
-        loaded.map('skep_plain').deleteBytes(new Uint8Array(4));
+        unregisterStructOps(loaded.map('skep_plain'));
       }
-      loaded.registerStructOps('skep_link');
+      {
+        using link = loaded.registerStructOps('skep_link');
+        expect(link?.info).toMatchObject({ type: 'struct_ops' });
+        expect(available()).toEqual([...before, 'skep_link']);
+      }
+      expect(available()).toEqual(before);
       expect(() => loaded.registerStructOps('nothing')).toThrow(/there is skep_plain and skep_link/);
     }
     expect(available()).toEqual(before);
+  });
+
+  it('is registered, shown and unregistered by commands', () => {
+    const skep = (...words: string[]) => {
+      const ran = spawnSync(process.execPath, ['bin/skep', '--kernel', 'linux', ...words], { encoding: 'utf8' });
+      return `${ran.status} ${ran.stdout}${ran.stderr}`;
+    };
+    const before = available();
+    try {
+      expect(skep('struct_ops', 'register', 'test/objects/struct_ops.o', '/sys/fs/bpf/links')).toMatch(
+        /^0 Registered tcp_congestion_ops skep_plain id \d+\nRegistered tcp_congestion_ops skep_link id \d+\n$/,
+      );
+      expect(available().sort()).toEqual([...before, 'skep_plain', 'skep_link'].sort());
+      const shown = skep('struct_ops', 'show', 'name', 'skep_plain');
+      expect(shown).toMatch(/^0 \d+: skep_plain {6}tcp_congestion_ops {14}\n$/);
+      if (bpftool) {
+        const theirs = spawnSync('bpftool', ['struct_ops', 'show', 'name', 'skep_plain'], { encoding: 'utf8' });
+        expect(shown).toBe(`0 ${theirs.stdout}`);
+      }
+      // What is in force already: nothing more stays.
+      expect(skep('struct_ops', 'register', 'test/objects/struct_ops.o')).toMatch(/^1 Error: .*File exists/);
+    } finally {
+      expect(skep('struct_ops', 'unregister', 'name', 'skep_plain')).toMatch(/^0 Unregistered .*skep_plain id \d+\n$/);
+      spawnSync('rm', ['-r', '/sys/fs/bpf/links']);
+    }
+    expect(available()).toEqual(before);
+    expect(skep('struct_ops', 'unregister', 'name', 'skep_plain')).toContain(
+      'there is no struct_ops with name skep_plain',
+    );
   });
 });

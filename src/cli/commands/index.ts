@@ -11,6 +11,7 @@ import { netSend } from './net.ts';
 import { plan } from './plan.ts';
 import { progDumpXlated, progLoad, progLoadAll, progPin, progRun, progShow } from './prog.ts';
 import { serveCommand } from './serve.ts';
+import { structOpsRegister, structOpsShow, structOpsUnregister } from './struct-ops.ts';
 import { filterCommands, filterDelete, filterGet, filterShow, qdiscCommands, qdiscShow } from './tc.ts';
 import { progTracelog } from './tracelog.ts';
 
@@ -55,6 +56,9 @@ export function commandTable(loadKernel: () => Promise<() => SharedKernel>): rea
     asm,
     disasm,
     genTypes,
+    structOpsShow,
+    structOpsRegister,
+    structOpsUnregister,
     serveCommand(defaultSocket, loadKernel),
     helpCommand(() => commands),
   ];

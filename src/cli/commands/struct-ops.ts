@@ -1,0 +1,104 @@
+import { BpfError, UsageError } from '../../errors.ts';
+import { structOpsName, unregisterStructOps } from '../../loader/attach/struct-ops.ts';
+import { joinPath } from '../../loader/bpffs.ts';
+import { listMaps, type MapInfo } from '../../loader/info.ts';
+import { kernelBtf } from '../../loader/kernel-btf.ts';
+import { load } from '../../loader/load.ts';
+import { openMap } from '../../loader/map.ts';
+import { Transaction } from '../../loader/transaction.ts';
+import type { Kernel } from '../../sys/kernel.ts';
+import { command } from '../command.ts';
+import type { Words } from '../words.ts';
+import { readObject } from './object-words.ts';
+
+/** A struct of functions that a kernel holds. */
+interface Shown {
+  readonly id: number;
+  readonly name: string;
+  /** The kernel's struct, e.g. `tcp_congestion_ops`. */
+  readonly struct: string;
+}
+
+const text = (list: readonly Shown[]) =>
+  list.map(({ id, name, struct }) => `${id}: ${name.padEnd(15)} ${struct.padEnd(32)}`).join('\n');
+
+export const structOpsShow = command<readonly Shown[]>({
+  path: ['struct_ops', 'show'],
+  usage: '[id N | name NAME]',
+  about: 'shows the structs of functions that programs fill',
+  run({ kernel }, words) {
+    const found = words.done ? structOpsMaps(kernel) : selectStructOps(kernel, words);
+    words.end();
+    return found.map((info) => shown(kernel, info));
+  },
+  text,
+  json: (list) => list.map(({ id, name, struct }) => ({ id, name, kernel_struct_ops: struct })),
+});
+
+export const structOpsRegister = command<readonly Shown[]>({
+  path: ['struct_ops', 'register'],
+  usage: 'OBJ [LINK_DIR]',
+  about: 'loads an object and puts its structs of functions in force; links are pinned in LINK_DIR',
+  run(context, words) {
+    const { kernel } = context;
+    const file = words.next('the object file');
+    const directory = words.done ? undefined : words.next('the directory for the links');
+    words.end();
+    const object = readObject(context, file);
+    const registered: Shown[] = [];
+    using loaded = load(kernel, object, {}, (loading) => {
+      Transaction.run((transaction) => {
+        for (const { name, structOps } of object.spec.maps) {
+          if (structOps?.autoload !== true) continue;
+          const map = loading.map(name);
+          const link = loading.registerStructOps(name);
+          transaction.onRollback(() => (link === undefined ? unregisterStructOps(map) : link.close()));
+          if (link !== undefined && directory !== undefined) {
+            const path = joinPath(directory, name);
+            link.pin(path);
+            transaction.onRollback(() => kernel.unlink(path));
+          }
+          registered.push(shown(kernel, map.info));
+        }
+      });
+    });
+    for (const warning of loaded.warnings) context.note(`warning: ${warning}`);
+    if (registered.length === 0) throw new UsageError(`${file} has no struct_ops map to register`);
+    return registered;
+  },
+  text: (list) => list.map(({ id, name, struct }) => `Registered ${struct} ${name} id ${id}`).join('\n'),
+  json: () => null,
+});
+
+export const structOpsUnregister = command<readonly Shown[]>({
+  path: ['struct_ops', 'unregister'],
+  usage: '{id N | name NAME}',
+  about: 'takes structs of functions out of force; those with a link end with it',
+  run({ kernel }, words) {
+    const found = selectStructOps(kernel, words);
+    words.end();
+    return found.map((info) => {
+      using map = openMap(kernel, { id: info.id });
+      unregisterStructOps(map);
+      return shown(kernel, info);
+    });
+  },
+  text: (list) => list.map(({ id, name, struct }) => `Unregistered ${struct} ${name} id ${id}`).join('\n'),
+  json: () => null,
+});
+
+function structOpsMaps(kernel: Kernel): MapInfo[] {
+  return [...listMaps(kernel)].filter((map) => map.type === 'struct_ops');
+}
+
+function selectStructOps(kernel: Kernel, words: Words): MapInfo[] {
+  const by = words.expect('id', 'name');
+  const wanted = by === 'id' ? words.number('the id of the map') : words.next('the name of the map');
+  const found = structOpsMaps(kernel).filter((map) => map[by] === wanted);
+  if (found.length === 0) throw new BpfError('ENOENT', `there is no struct_ops with ${by} ${wanted}`);
+  return found;
+}
+
+function shown(kernel: Kernel, info: MapInfo): Shown {
+  return { id: info.id, name: info.name, struct: structOpsName(kernelBtf(kernel), info) };
+}
