@@ -20,7 +20,7 @@ import { BpfObject } from './object.ts';
 import { BpfProgram } from './program.ts';
 import type { AnyShape, ObjectShape } from './shape.ts';
 import { checkShareOptions, type ShareOptions } from './share.ts';
-import { type KernelStructOps, kernelStructOps, structOpsTarget, structOpsValue } from './struct-ops.ts';
+import { isLeftOut, type KernelStructOps, kernelStructOps, structOpsTarget, structOpsValue } from './struct-ops.ts';
 import { Transaction } from './transaction.ts';
 
 export interface LoadOptions extends ShareOptions {
@@ -81,7 +81,7 @@ function loadSpec<S extends AnyShape>(
       using kernelTypes = new KernelTypes(kernel);
       const ksyms = new Ksyms(kernel, spec, kernelTypes);
       const structs = spec.maps.flatMap((map) =>
-        map.structOps?.autoload === true ? [kernelStructOps(spec, map, map.structOps, kernelTypes)] : [],
+        map.structOps !== undefined && !isLeftOut(map) ? [kernelStructOps(spec, map, map.structOps, kernelTypes)] : [],
       );
       const programs = options.programs ?? spec.programs.filter((program) => isWanted(program, spec, structs));
       const types = new Map(programs.map((program) => [program, programType(spec, program, options.type)]));
@@ -178,7 +178,7 @@ function programsByName(loaded: ReadonlyMap<ProgramSpec, BpfProgram>): ReadonlyM
 }
 
 function wantedMaps(spec: ObjectSpec, programs: readonly ProgramSpec[], options: LoadOptions): MapSpec[] {
-  const maps = spec.maps.filter((map) => map.structOps?.autoload !== false);
+  const maps = spec.maps.filter((map) => !isLeftOut(map));
   if (options.internalMaps !== 'referenced') return maps;
   const used = new Set(programs.flatMap((program) => program.references.map((reference) => reference.map)));
   return maps.filter((map) => map.style !== 'internal' || used.has(map.name));

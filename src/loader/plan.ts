@@ -8,6 +8,7 @@ import { withEntries } from './entries.ts';
 import { listMaps } from './info.ts';
 import { pinPath } from './pin-path.ts';
 import { checkShareOptions, decideShare, type ShareOptions, sharePath } from './share.ts';
+import { isLeftOut } from './struct-ops.ts';
 
 /** What would become of one map if the objects were loaded in the order given. */
 export interface MapPlan {
@@ -60,7 +61,7 @@ export function planLoad(kernel: Kernel, objects: readonly ObjectSpec[], options
   const planned: Planned[] = [];
   const plans: MapPlan[] = [];
   for (const object of sized) {
-    for (const map of object.maps) {
+    for (const map of object.maps.filter((candidate) => !isLeftOut(candidate))) {
       const path = sharePath(kernel, object, map, here);
       const fate = fateOf(kernel, object, map, path, here, planned, existing);
       plans.push({

@@ -26,6 +26,11 @@ interface KernelFunction {
   readonly target: TargetAttr;
 }
 
+/** Whether a load makes no such map: the struct_ops of a section that starts with `?`. */
+export function isLeftOut({ structOps }: MapSpec): boolean {
+  return structOps?.autoload === false;
+}
+
 /**
  * Lays a struct_ops map out as the kernel has its struct. Members are found by name; the kernel's struct may lack those that are 0 here, or a function that
  * is not loaded then. Throws NotSupportedError if the kernel does not have the struct, or has it otherwise.

@@ -48,9 +48,8 @@ export const structOpsRegister = command<readonly Shown[]>({
     const registered: Shown[] = [];
     using loaded = load(kernel, object, {}, (loading) => {
       Transaction.run((transaction) => {
-        for (const { name, structOps } of object.spec.maps) {
-          if (structOps?.autoload !== true) continue;
-          const map = loading.map(name);
+        for (const [name, map] of Object.entries(loading.maps)) {
+          if (map.info.type !== 'struct_ops') continue;
           const link = loading.registerStructOps(name);
           transaction.onRollback(() => (link === undefined ? unregisterStructOps(map) : link.close()));
           if (link !== undefined && directory !== undefined) {
