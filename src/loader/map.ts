@@ -5,6 +5,7 @@ import { BpfError, UsageError } from '../errors.ts';
 import type { Kernel } from '../sys/kernel.ts';
 import { BPF_ANY, BPF_EXIST, BPF_F_RDONLY, BPF_NOEXIST, isPerCpuMap } from '../uapi/bpf.ts';
 import type { Fd, MapId } from '../uapi/fd.ts';
+import { lookupBatches } from './batch.ts';
 import { pinFd } from './bpffs.ts';
 import { orUndefined, possibleCpus, saying } from './calls.ts';
 import { ValueCodec } from './codec.ts';
@@ -154,8 +155,15 @@ export class BpfMap<K = unknown, V = unknown> implements Disposable, Iterable<[K
     }
   }
 
-  /** Pairs as bytes. Keys that vanish between the two calls that a pair takes are left out. */
+  /**
+   * Pairs as bytes, read in batches of up to 64 KiB where the kernel can do that for this type of map, else one by one; then keys that vanish between the
+   * two calls that a pair takes are left out.
+   */
   *entriesBytes(): Generator<[Uint8Array, Uint8Array]> {
+    const { kernel, fd, valueBytes } = this;
+    const { keySize, maxEntries } = this.info;
+    const batches = lookupBatches({ kernel, fd, keySize, valueBytes, maxEntries });
+    if (batches !== undefined) return yield* batches;
     for (const key of this.keysBytes()) {
       const value = this.getBytes(key);
       if (value !== undefined) yield [key, value];
