@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { root } from '../../test/support/kernels.ts';
+import { objectBytes } from '../../test/support/objects.ts';
 import { createEmbeddedKernel } from '../engine/embedded/index.ts';
 import { BpfError } from '../errors.ts';
 import type { Kernel } from '../sys/kernel.ts';
@@ -12,6 +13,7 @@ import { decodeFrame, encodeFrame, FrameReader } from './protocol.ts';
 
 /** As built: its thread is a file of JavaScript. */
 const { RemoteKernel }: typeof import('./remote.ts') = await import(join(root, 'dist/server/remote.js'));
+const { load, openObject }: typeof import('../loader/index.ts') = await import(join(root, 'dist/loader/index.js'));
 
 let directory: string;
 let path: string;
@@ -100,14 +102,24 @@ describe('a connection that is gone', () => {
 
   it('ends `prog tracelog` with a sentence', async () => {
     const log = spawn(process.execPath, [join(root, 'bin/skep'), '--kernel', path, 'prog', 'tracelog'], {
-      stdio: ['ignore', 'ignore', 'pipe'],
+      stdio: ['ignore', 'pipe', 'pipe'],
     });
     let text = '';
     log.stderr.on('data', (chunk: Buffer) => {
       text += chunk.toString();
     });
     const status = new Promise((resolve) => log.once('close', resolve));
-    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    // It is there once it prints what a program says.
+    let printed = false;
+    log.stdout.once('data', () => {
+      printed = true;
+    });
+    using remote = new RemoteKernel(path);
+    using loaded = load(remote, openObject(objectBytes('examples/shared/shared.bpf.o')), { type: 'sched_cls' });
+    while (!printed && log.exitCode === null) {
+      loaded.program('print_ingress').run({ data: new Uint8Array(64) });
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
     server.kill('SIGTERM');
     expect(await status).toBe(7);
     expect(text.trim().split('\n')).toEqual([expect.stringContaining('is gone')]);

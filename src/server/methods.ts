@@ -26,7 +26,7 @@ export const METHODS = {
   rename:   ['string', 'string'],
   symlink:  ['string', 'string'],
   mount:    ['string', 'string', 'string', 'number', 'string'],
-} as const satisfies { readonly [M in Exclude<keyof Kernel, 'name' | 'wait' | typeof Symbol.dispose>]: readonly ArgumentKind[] };
+} as const satisfies { readonly [M in Exclude<keyof Kernel, 'name' | 'wait' | 'mmap' | typeof Symbol.dispose>]: readonly ArgumentKind[] };
 
 export const LAB_METHODS = {
   send: ['string', 'string', 'bytes'],

@@ -1,7 +1,8 @@
-import { BpfError } from '../errors.ts';
-import type { Kernel, Stat, WaitOptions } from '../sys/kernel.ts';
+import { BpfError, SysError } from '../errors.ts';
+import type { Kernel, Mapping, MappingAccess, Stat, WaitOptions } from '../sys/kernel.ts';
 import type { Direction, PacketLab } from '../sys/lab.ts';
 import type { BpfAttr, BpfCmd, BpfResult } from '../uapi/attr.ts';
+import { errno } from '../uapi/errno.ts';
 import type { Fd } from '../uapi/fd.ts';
 import type { Ioctl, PerfEventAttr } from '../uapi/perf.ts';
 import { SyncSocket } from './sync-socket.ts';
@@ -43,6 +44,10 @@ export class RemoteKernel implements Kernel, PacketLab {
     } catch (error) {
       if (!(error instanceof BpfError && error.code === 'CONNECTION')) throw error;
     }
+  }
+  /** No memory is shared between processes. */
+  mmap(fd: Fd, _size: number, _access: MappingAccess, _offset?: number): Mapping {
+    throw new SysError(errno.ENODEV, 'mmap', { what: `fd ${fd}`, detail: 'the kernel is in another process' });
   }
   stat(path: string): Stat {
     return this.#call('stat', [path]);

@@ -40,6 +40,12 @@ export interface Kernel extends Disposable {
   /** read(2): the number of bytes put at the start of `buffer`; 0 at the end. EAGAIN where there is nothing yet. */
   read(fd: Fd, buffer: Uint8Array): number;
   close(fd: Fd): void;
+  /**
+   * mmap(2), shared: `size` bytes of a map or a perf event from `offset`, as memory. Throws SysError: EINVAL for a size that is not there or a map that was
+   * not made for it (BPF_F_MMAPABLE), EACCES and EPERM for writing to what is read-only or frozen, ENOTSUPP for other types of map, ENODEV for other fds and
+   * through a kernel in another process.
+   */
+  mmap(fd: Fd, size: number, access: MappingAccess, offset?: number): Mapping;
 
   /** stat(2), which follows symbolic links. */
   stat(path: string): Stat;
@@ -63,6 +69,17 @@ export interface Kernel extends Disposable {
    * aborted.
    */
   wait(fds: readonly Fd[], options?: WaitOptions): Promise<Fd[]>;
+}
+
+export type MappingAccess = 'read' | 'read and write';
+
+/** Memory shared with a kernel and its programs, as long as it is not disposed of; the fd may be closed before. */
+export interface Mapping extends Disposable {
+  /**
+   * Ask for it again after any call: the memory of an embedded kernel moves when it grows. Of no length once the mapping is disposed of. Writing to a mapping
+   * for reading ends a process on Linux.
+   */
+  readonly bytes: Uint8Array;
 }
 
 export interface WaitOptions {

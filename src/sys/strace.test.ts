@@ -29,6 +29,7 @@ function answering(calls: Partial<Kernel>): Kernel {
     open: refuse,
     read: refuse,
     close: nothing,
+    mmap: refuse,
     stat: refuse,
     lstat: refuse,
     fsType: refuse,
@@ -229,6 +230,11 @@ describe('strace', () => {
       (k) =>
         k.perfEventOpen({ type: 8, config: 1n, kprobe_func: 'do_exit', probe_offset: 0n, flags: 1n }, -1, 0, -1, 8),
       'perf_event_open({type=8, config=1, kprobe_func="do_exit", flags=0x1}, -1, 0, -1, 0x8) = 4',
+    ],
+    [
+      { mmap: () => ({ bytes: new Uint8Array(8), [Symbol.dispose]: () => undefined }) },
+      (k) => k.mmap(fd(4), 8, 'read'),
+      'mmap(4, 8, PROT_READ, 0) = 8 bytes',
     ],
     [{}, (k) => k.ioctl(fd(4), 'PERF_EVENT_IOC_SET_BPF', 3), 'ioctl(4, PERF_EVENT_IOC_SET_BPF, 3) = 0'],
     [{ wait: async () => [fd(3)] }, (k) => k.wait([fd(3), fd(4)], { timeoutMs: 9 }), 'poll([3, 4], 9) = 1 [3]'],

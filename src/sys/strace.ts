@@ -7,6 +7,8 @@ import type { Fd } from '../uapi/fd.ts';
 import type { Ioctl, PerfEventAttr } from '../uapi/perf.ts';
 import {
   type Kernel,
+  type Mapping,
+  type MappingAccess,
   MS_BIND,
   MS_PRIVATE,
   MS_REC,
@@ -107,6 +109,13 @@ class Traced implements Kernel {
     this.#plain(
       () => this.#kernel.close(fd),
       () => `close(${fd})`,
+    );
+  }
+  mmap(fd: Fd, size: number, access: MappingAccess, offset = 0): Mapping {
+    return this.#trace(
+      () => this.#kernel.mmap(fd, size, access, offset),
+      () => `mmap(${fd}, ${size}, ${access === 'read' ? 'PROT_READ' : 'PROT_READ|PROT_WRITE'}, ${offset})`,
+      (mapping) => `${mapping?.bytes.length ?? 0} bytes`,
     );
   }
   stat(path: string): Stat {

@@ -7,6 +7,7 @@ import { elementRows } from './elements.ts';
 import { infoRows } from './info.ts';
 import { lifetimeRows } from './lifetime.ts';
 import { linkRows } from './links.ts';
+import { mappingRows } from './mappings.ts';
 import { outcome, Session } from './session.ts';
 
 /** What is done on a kernel, and what it must answer: a value, or the name of an errno. */
@@ -20,6 +21,7 @@ const GROUPS: Readonly<Record<string, readonly Row[]>> = {
   info: infoRows,
   bpffs: bpffsRows,
   'tcx programs and links': linkRows,
+  mmap: mappingRows,
 };
 
 /**

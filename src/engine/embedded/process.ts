@@ -1,5 +1,5 @@
 import { SysError } from '../../errors.ts';
-import type { Kernel, Stat, WaitOptions } from '../../sys/kernel.ts';
+import type { Kernel, Mapping, MappingAccess, Stat, WaitOptions } from '../../sys/kernel.ts';
 import { BPF_COMMANDS, type BpfAttr, type BpfCmd, type BpfResult } from '../../uapi/attr.ts';
 import { errno } from '../../uapi/errno.ts';
 import type { Fd } from '../../uapi/fd.ts';
@@ -11,6 +11,7 @@ import { open, read } from './fs/open.ts';
 import * as paths from './fs/operations.ts';
 import type { Link } from './links/link.ts';
 import type { Machine } from './machine.ts';
+import { mapMemory } from './mapping.ts';
 import type { BpfMap, Descriptors } from './maps/map.ts';
 import type { BpfProg } from './progs/prog.ts';
 import { callBpf } from './syscall/bpf.ts';
@@ -70,6 +71,10 @@ export class Process implements Kernel, Descriptors {
   }
   close(fd: Fd): void {
     this.#call('close', `fd ${fd}`, () => this.files.close(fd));
+  }
+
+  mmap(fd: Fd, size: number, access: MappingAccess, offset = 0): Mapping {
+    return this.#call('mmap', `fd ${fd}`, () => mapMemory(this, fd, size, access, offset));
   }
 
   stat(path: string): Stat {

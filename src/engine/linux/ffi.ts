@@ -12,6 +12,8 @@ export interface Libc {
   open(path: number, flags: number, mode: number): number;
   read(fd: number, buffer: number, size: number): number;
   close(fd: number): number;
+  mmap(address: number, size: number, protection: number, flags: number, fd: number, offset: number): number;
+  munmap(address: number, size: number): number;
   mount(source: number, target: number, fstype: number, flags: number, data: number): number;
   setrlimit(resource: number, limit: number): number;
   socket(domain: number, type: number, protocol: number): number;
@@ -35,6 +37,8 @@ export interface Ffi {
   /** Zeroed memory outside the JavaScript heap, which does not move: its address, and the same bytes. */
   alloc(size: number): { readonly address: number; readonly bytes: Uint8Array<ArrayBuffer> };
   free(address: number): void;
+  /** Memory at an address, which has to stay there. */
+  view(address: number, size: number): ArrayBuffer;
   poll(fd: number, readable: () => void): PollHandle;
 }
 
@@ -47,6 +51,8 @@ const PROTOTYPES = {
   open:          ['open',          'int',     ['uintptr_t', 'int', 'uint']],
   read:          ['read',          'ssize_t', ['int', 'uintptr_t', 'size_t']],
   close:         ['close',         'int',     ['int']],
+  mmap:          ['mmap',          'intptr_t', ['uintptr_t', 'size_t', 'int', 'int', 'int', 'int64_t']],
+  munmap:        ['munmap',        'int',     ['uintptr_t', 'size_t']],
   mount:         ['mount',         'int',     ['uintptr_t', 'uintptr_t', 'uintptr_t', 'ulong', 'uintptr_t']],
   setrlimit:     ['setrlimit',     'int',     ['int', 'uintptr_t']],
   socket:        ['socket',        'int',     ['int', 'int', 'int']],
@@ -97,6 +103,7 @@ function makeFfi(koffi: Koffi): Ffi {
       bytes.fill(0);
       return { address: Number(koffi.address(pointer)), bytes };
     },
+    view: (address, size) => koffi.view(BigInt(address), size),
     free: (address) => koffi.free(BigInt(address)),
     poll(fd, readable) {
       return koffi.node.poll(fd, { readable: true }, readable);

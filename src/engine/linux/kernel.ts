@@ -12,7 +12,7 @@ import {
   unlinkSync,
 } from 'node:fs';
 import { SysError } from '../../errors.ts';
-import type { Kernel, Stat, WaitOptions } from '../../sys/kernel.ts';
+import type { Kernel, Mapping, MappingAccess, Stat, WaitOptions } from '../../sys/kernel.ts';
 import { O_CLOEXEC } from '../../sys/kernel.ts';
 import { BPF_COMMANDS, type BpfAttr, type BpfCmd, type BpfResult } from '../../uapi/attr.ts';
 import { errno } from '../../uapi/errno.ts';
@@ -23,6 +23,7 @@ import { ElementCall, isElementCmd } from './element.ts';
 import { type Ffi, loadFfi } from './ffi.ts';
 import { planInfo } from './info.ts';
 import { forgetFd, mapSizes } from './map-sizes.ts';
+import { mapMemory } from './mapping.ts';
 import { raiseMemlock } from './memlock.ts';
 import { align8, Memory } from './memory.ts';
 import { NetlinkSocket } from './netlink.ts';
@@ -129,6 +130,10 @@ class RunningKernel implements Kernel {
   close(fd: Fd): void {
     forgetFd(fd);
     check(this.#ffi, this.#ffi.libc.close(checkFd(fd)), 'close', `fd ${fd}`);
+  }
+
+  mmap(fd: Fd, size: number, access: MappingAccess, offset = 0): Mapping {
+    return mapMemory(this.#ffi, checkFd(fd), size, access, offset);
   }
 
   stat(path: string): Stat {

@@ -6,7 +6,8 @@ import { BpfMap, MAP_HEADER_SIZE, type MapAttr, type MapType } from './map.ts';
 
 /** Bytes of Linux's struct bpf_array before the values, for the memlock figure. */
 export const ARRAY_OVERHEAD = 312;
-const HOST_PAGE = 4096;
+/** What a mapping of values is counted in. */
+export const HOST_PAGE = 4096;
 
 /** BPF_MAP_TYPE_ARRAY: `maxEntries` values that are always there. */
 export const array: MapType = {
@@ -17,8 +18,10 @@ export const array: MapType = {
   check: (attr) =>
     checkFlags(attr.flags, NUMA_FLAG | ACCESS_FLAGS | BPF_F_MMAPABLE | BPF_F_INNER_MAP) || checkArraySizes(attr),
   create(machine, attr) {
-    const stride = roundUp(attr.valueSize, 8);
-    const address = machine.memory.alloc(MAP_HEADER_SIZE + stride * attr.maxEntries);
+    const bytes = roundUp(attr.valueSize, 8) * attr.maxEntries;
+    // A mapping is of whole pages.
+    const room = (attr.flags & BPF_F_MMAPABLE) === 0 ? bytes : roundUp(bytes, HOST_PAGE);
+    const address = machine.memory.alloc(MAP_HEADER_SIZE + room);
     return address === 0 ? -errno.ENOMEM : new ArrayMap(machine, attr, address);
   },
 };
@@ -78,6 +81,9 @@ export abstract class ValueArray extends BpfMap {
  *     └───────────┴──────────────────┘
  */
 export class ArrayMap extends ValueArray {
+  /** While there is one the map cannot be frozen. */
+  writableMappings = 0;
+
   lookup(key: number): number {
     const index = this.machine.memory.dv.getUint32(key, true);
     return index < this.attr.maxEntries ? this.values + index * this.stride : 0;

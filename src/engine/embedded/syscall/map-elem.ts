@@ -1,5 +1,6 @@
 import { BPF_F_LOCK } from '../../../uapi/bpf.ts';
 import { errno } from '../../../uapi/errno.ts';
+import { ArrayMap } from '../maps/array.ts';
 import type { BpfMap } from '../maps/map.ts';
 import type { Process } from '../process.ts';
 import type { CheckedAttr } from './attr.ts';
@@ -66,6 +67,7 @@ export function mapGetNextKey(process: Process, attr: CheckedAttr<'BPF_MAP_GET_N
 export function mapFreeze(process: Process, attr: CheckedAttr<'BPF_MAP_FREEZE'>): number {
   const map = mapOfFd(process, attr.map_fd, 'write');
   if (typeof map === 'number') return map;
+  if (map instanceof ArrayMap && map.writableMappings > 0) return -errno.EBUSY;
   map.frozen = true;
   return 0;
 }
