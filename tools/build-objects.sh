@@ -43,7 +43,9 @@ build test/objects/core_target.c test/objects/core_target.o
 build test/objects/hidden.c test/objects/hidden.o
 build test/objects/loops.c test/objects/loops.o -mcpu=v4
 build test/objects/calls.c test/objects/calls_v1.o -mcpu=v1
-build test/objects/types.c test/objects/types_be.o --target=bpfeb
+for source in types calls mixed core_live; do
+	build test/objects/$source.c test/objects/${source}_be.o --target=bpfeb
+done
 for words in 4 5 6 7 8 9; do
 	build test/objects/elf_map.c "test/objects/elf_map_$words.o" -g0 -DWORDS=$words
 done

@@ -15,7 +15,7 @@ export interface InfoTable {
   readonly sections: ReadonlyMap<string, readonly InfoRecord[]>;
 }
 
-/** A record as it stands in the file; its first word is the byte offset of the instruction. */
+/** A record, little-endian whatever the file is; its first word is the byte offset of the instruction. */
 export interface InfoRecord {
   readonly offset: number;
   readonly bytes: Uint8Array;
@@ -60,18 +60,27 @@ function parseTable(cursor: Cursor, minimum: number, btf: Btf): InfoTable {
   while (cursor.left > 0) {
     const name = btf.string(cursor.u32(), MAX_NAME);
     const count = cursor.u32();
-    const data = cursor.take(count * recordSize);
+    const data = littleEndianWords(cursor.take(count * recordSize), btf.littleEndian);
     const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
     const records = sections.get(name) ?? [];
     if (sections.size > MAX_SECTIONS)
       throw new ObjectError(`a table is about more than ${MAX_SECTIONS} sections`, { section: '.BTF.ext' });
     for (let i = 0; i < count; i++) {
       records.push({
-        offset: view.getUint32(i * recordSize, btf.littleEndian),
+        offset: view.getUint32(i * recordSize, true),
         bytes: data.subarray(i * recordSize, (i + 1) * recordSize),
       });
     }
     sections.set(name, records);
   }
   return { recordSize, sections };
+}
+
+/** All fields of all records are words. */
+function littleEndianWords(data: Uint8Array, littleEndian: boolean): Uint8Array {
+  if (littleEndian) return data;
+  const swapped = data.slice();
+  const view = new DataView(swapped.buffer);
+  for (let at = 0; at < swapped.length; at += 4) view.setUint32(at, view.getUint32(at), true);
+  return swapped;
 }

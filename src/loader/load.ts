@@ -1,5 +1,5 @@
 import type { Btf } from '../btf/index.ts';
-import { UsageError } from '../errors.ts';
+import { NotSupportedError, UsageError } from '../errors.ts';
 import { KCONFIG } from '../object/externs.ts';
 import { loadableBtf } from '../object/loadable-btf.ts';
 import type { MapSpec, ObjectSpec, ProgramSpec } from '../object/spec.ts';
@@ -71,6 +71,7 @@ function loadSpec<S extends AnyShape>(
   use: ((loaded: LoadedObject<S>) => void) | undefined,
   changed: readonly string[],
 ): LoadedObject<S> {
+  checkByteOrder(asWritten);
   checkShareOptions([asWritten], options);
   const warnings: string[] = [];
   const spec = withKconfig(kernel, withEntries(kernel, asWritten, options), options, warnings);
@@ -123,6 +124,14 @@ function loadSpec<S extends AnyShape>(
     } finally {
       if (btfFd !== undefined) kernel.close(btfFd);
     }
+  });
+}
+
+/** All kernels that skep runs on are little-endian. */
+function checkByteOrder({ file, byteOrder }: ObjectSpec): void {
+  if (byteOrder === 'little') return;
+  throw new NotSupportedError(`${file}: loading a big-endian object into a little-endian kernel`, {
+    instead: 'compile it with -target bpfel',
   });
 }
 

@@ -15,7 +15,8 @@ import {
   SHT_REL,
   SHT_RELA,
 } from '../elf/index.ts';
-import { NotSupportedError, ObjectError } from '../errors.ts';
+import { ObjectError } from '../errors.ts';
+import { swapInsns } from './byte-order.ts';
 import { readExterns } from './externs.ts';
 import { fixBtf, placeKconfig } from './fix-btf.ts';
 import type { ExternSpec } from './spec.ts';
@@ -23,6 +24,7 @@ import { isStructOps } from './struct-ops.ts';
 
 /** An object file with its parts sorted out: what the readers of maps and programs work on. */
 export interface ObjectFile {
+  /** The code in it is little-endian whatever the file is. */
   readonly elf: ElfFile;
   readonly btf: Btf | undefined;
   readonly btfExt: BtfExt | undefined;
@@ -36,17 +38,14 @@ export interface ObjectFile {
 
 export type SymbolsBySection = ReadonlyMap<number, readonly ElfSymbol[]>;
 
-/** `file` is for messages. */
-export function readObjectFile(bytes: Uint8Array, file: string): ObjectFile {
-  const elf = parseElf(bytes);
+export function readObjectFile(bytes: Uint8Array): ObjectFile {
+  const elf = littleEndianCode(parseElf(bytes));
   if (elf.machine !== EM_BPF && elf.machine !== EM_NONE) {
     throw new ObjectError(
       `this is no eBPF object: it is for machine ${elf.machine}, not ${EM_BPF} (compile with -target bpf)`,
       { offset: 18 },
     );
   }
-  if (!elf.littleEndian)
-    throw new NotSupportedError(`${file}: a big-endian eBPF object`, { instead: 'compile with -target bpfel' });
   if (elf.symbols.length === 0)
     throw new ObjectError('the object has no symbol table; was it stripped of more than debug information?');
   const notes: string[] = [];
@@ -56,6 +55,14 @@ export function readObjectFile(bytes: Uint8Array, file: string): ObjectFile {
   const btf = written && placeKconfig(written, externs);
   noteUnsupported(elf, notes);
   return { elf, btf, btfExt: readBtfExt(elf, btf, notes), relocations: readRelocations(elf), symbols, externs, notes };
+}
+
+function littleEndianCode(elf: ElfFile): ElfFile {
+  if (elf.littleEndian) return elf;
+  const sections = elf.sections.map((section) =>
+    isCode(section) ? { ...section, data: swapInsns(section.data) } : section,
+  );
+  return { ...elf, sections };
 }
 
 /** BTF that is damaged costs an object its types, not its programs, unless its maps are written in BTF. */

@@ -29,7 +29,7 @@ export function parseLegacyMaps(file: ObjectFile, section: ElfSection): MapSpec[
   const symbols = mapSymbols(file, section);
   const length = recordLength(section, symbols);
   const style = decideStyle(file, section, symbols, length);
-  return symbols.map((symbol) => parseRecord(file.btf, section, symbol, length, style));
+  return symbols.map((symbol) => parseRecord(file, section, symbol, length, style));
 }
 
 /** The named symbols of a map section, by offset. */
@@ -89,7 +89,7 @@ function decideStyle(
   const known =
     file.btf && symbols.map((symbol) => styleByBtf(file.btf, symbol.name)).find((style) => style !== undefined);
   if (known !== undefined) return known;
-  const words = new Cursor(section.data, true, { section: section.name });
+  const words = new Cursor(section.data, file.elf.littleEndian, { section: section.name });
   const tails = symbols.map((_, i) => {
     words.offset = i * length + 20;
     return Array.from({ length: Math.max(0, length - 20) / 4 }, () => words.u32());
@@ -139,7 +139,7 @@ function hasMember(struct: BtfComposite, name: string): boolean {
 }
 
 function parseRecord(
-  btf: Btf | undefined,
+  { btf, elf }: ObjectFile,
   section: ElfSection,
   symbol: ElfSymbol,
   length: number,
@@ -148,7 +148,7 @@ function parseRecord(
   const place = { section: section.name, offset: symbol.value };
   const cursor = new Cursor(
     section.data.subarray(symbol.value, symbol.value + Math.min(length, ELF_MAP_MAX)),
-    true,
+    elf.littleEndian,
     place,
   );
   const word = () => (cursor.left >= 4 ? cursor.u32() : 0);

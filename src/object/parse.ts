@@ -18,7 +18,7 @@ import { isStructOps, parseStructOps } from './struct-ops.ts';
  * Reads a compiled eBPF object: maps of all three styles, programs with what they call, globals. Pure: the same bytes give the same spec anywhere.
  *
  * `file` is for messages and for the names derived from it; `name` overrides the object's name (default: `file` up to its first dot, 15 characters).
- * Throws ObjectError with file, section and offset if the bytes are damaged, NotSupportedError for big-endian objects.
+ * Throws ObjectError with file, section and offset if the bytes are damaged.
  */
 export function parseObject(bytes: Uint8Array, options: { file?: string; name?: string } = {}): ObjectSpec {
   const file = options.file ?? '(bytes)';
@@ -32,7 +32,7 @@ export function parseObject(bytes: Uint8Array, options: { file?: string; name?: 
 }
 
 function parse(bytes: Uint8Array, file: string, name: string): ObjectSpec {
-  const parts = readObjectFile(bytes, file);
+  const parts = readObjectFile(bytes);
   const { elf, btf, notes } = parts;
   const definitions = new Map<ElfSection, MapSpec[]>();
   for (const section of elf.sections) {
@@ -55,6 +55,7 @@ function parse(bytes: Uint8Array, file: string, name: string): ObjectSpec {
     name,
     file,
     sha1: toHex(sha1(bytes)),
+    byteOrder: elf.littleEndian ? 'little' : 'big',
     license: license(parts),
     kernVersion: kernelVersion(parts),
     programs: readPrograms(parts, places),
@@ -136,5 +137,5 @@ function kernelVersion({ elf }: ObjectFile): number {
   if (section === undefined || section.size === 0) return 0;
   if (section.data.length !== 4)
     throw new ObjectError(`its ${section.size} bytes are no kernel version; 4 are expected`, { section: 'version' });
-  return new DataView(section.data.buffer, section.data.byteOffset).getUint32(0, true);
+  return new DataView(section.data.buffer, section.data.byteOffset).getUint32(0, elf.littleEndian);
 }

@@ -13,6 +13,11 @@ export interface ObjectSpec {
   readonly file: string;
   /** SHA-1 over the whole file, 40 hex digits: tc's PIN_OBJECT_NS directory. */
   readonly sha1: string;
+  /**
+   * That of the machine it was compiled for. A kernel takes only objects of its own. Programs and their debug information are little-endian here in
+   * either case; the BTF and the content of data sections stand as in the file.
+   */
+  readonly byteOrder: 'little' | 'big';
   readonly license: string;
   /** The `version` section; 0 if there is none. */
   readonly kernVersion: number;

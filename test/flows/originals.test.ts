@@ -21,9 +21,10 @@ flow('pins of internal maps are named as by bpftool', (f) => {
 });
 
 flow('what is lacking, and where', (f) => {
-  expect(f.fails(6, 'plan', TEMPLATE, 'test/objects/types_be.o')).toContain(
-    'test/objects/types_be.o: a big-endian eBPF object is not supported; compile with -target bpfel',
+  expect(f.fails(6, 'prog', 'loadall', 'test/objects/calls_be.o', '/sys/fs/bpf/be')).toContain(
+    'test/objects/calls_be.o: loading a big-endian object into a little-endian kernel is not supported; compile it with -target bpfel',
   );
+  expect(f.run('plan', 'test/objects/mixed_be.o')).toContain('from_tc');
   const words = ['type', 'lpm_trie', 'key', '8', 'value', '4', 'entries', '1', 'name', 'm', 'flags', '1'];
   const { status, stderr } = f.kernel.skep('map', 'create', '/sys/fs/bpf/m', ...words);
   // Only one of the two has this type.
