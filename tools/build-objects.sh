@@ -29,6 +29,7 @@ build examples/globals/template.bpf.c examples/globals/template.bpf.o
 build examples/classify/cls.bpf.c examples/classify/cls.bpf.o
 
 build test/objects/btf_maps.c test/objects/btf_maps.o
+build test/objects/map_shapes.c test/objects/map_shapes.o
 build test/objects/calls.c test/objects/calls.o
 build test/objects/layout.c test/objects/layout_one.o
 build test/objects/layout.c test/objects/layout_other.o -DOTHER

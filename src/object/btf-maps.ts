@@ -5,6 +5,7 @@ import type { MapType } from '../uapi/bpf.ts';
 import { isCode, type ObjectFile } from './file.ts';
 import { mapTypeOf } from './legacy-maps.ts';
 import { kernelName } from './name.ts';
+import { unwrapped } from './newtype.ts';
 import { between, byOffset } from './range.ts';
 import { ringEntries } from './ring.ts';
 import type { MapSlot, MapSpec } from './spec.ts';
@@ -28,7 +29,7 @@ export function parseBtfMaps(file: ObjectFile, section: ElfSection): MapSpec[] {
     const place = { section: section.name, offset };
     const variable = btf.type(typeId);
     if (variable.kind !== 'var' || variable.name === '') throw new ObjectError(`type ${typeId} is no variable`, place);
-    const struct = btf.resolve(variable.typeId);
+    const struct = unwrapped(btf, variable.typeId);
     if (struct.kind !== 'struct')
       throw new ObjectError(`map ${variable.name} is a ${struct.kind}, not a struct`, place);
     if (offset + size > section.size || struct.size > size)
@@ -36,10 +37,15 @@ export function parseBtfMaps(file: ObjectFile, section: ElfSection): MapSpec[] {
     if (offset < end) throw new ObjectError(`map ${variable.name} overlaps with the one before it`, place);
     end = offset + size;
     if (variable.linkage === 0) throw new ObjectError(`map ${variable.name} is static; maps must be global`, place);
-    return new Definition(btf, variable.name, place).parse(struct, {
+    const map = new Definition(btf, variable.name, place).parse(struct, {
       relocations: between(relocations, offset, offset + size).map((r) => ({ ...r, offset: r.offset - offset })),
       target,
     });
+    if (typeof map.pinning === 'object')
+      file.notes.push(
+        `map ${map.name} has pinning ${map.pinning.custom}, which only its own loader knows: it is not pinned`,
+      );
+    return map;
   });
 }
 
@@ -97,7 +103,6 @@ class Definition {
     const type = this.#type;
     if (type === undefined) throw this.#bad('has no type');
     const { max_entries, map_flags, numa_node, pinning } = this.#numbers;
-    if (pinning > 1) throw this.#bad(`has pinning ${pinning}; 0 (none) and 1 (by name) are known`);
     return {
       name: this.#name,
       kernelName: kernelName(this.#name),
@@ -109,7 +114,7 @@ class Definition {
       flags: map_flags,
       mapExtra: this.#mapExtra,
       numaNode: this.#numa ? numa_node : undefined,
-      pinning: pinning === 1 ? 'by_name' : 'none',
+      pinning: pinning === 0 ? 'none' : pinning === 1 ? 'by_name' : { custom: pinning },
       id: 0,
       innerId: 0,
       innerIdx: 0,

@@ -72,7 +72,7 @@ function readBtf(elf: ElfFile, symbols: SymbolsBySection, notes: string[]): Btf 
   try {
     return fixBtf(parseBtf(section.data), elf, symbols);
   } catch (error) {
-    if (!(error instanceof ObjectError) || findSection(elf, '.maps') !== undefined) throw error;
+    if (!(error instanceof ObjectError) || elf.sections.some(isBtfMaps)) throw error;
     notes.push(`the BTF is damaged and was left out: ${error.message}`);
     return undefined;
   }
@@ -96,7 +96,7 @@ function readRelocations(elf: ElfFile): Map<number, ElfRelocation[]> {
     if (section.type !== SHT_REL && section.type !== SHT_RELA) continue;
     const target = elf.sections[section.info];
     // Those of debug sections are none of ours.
-    if (target === undefined || !(isCode(target) || target.name === '.maps' || isStructOps(target))) continue;
+    if (target === undefined || !(isCode(target) || isBtfMaps(target) || isStructOps(target))) continue;
     if (section.type === SHT_RELA)
       throw new ObjectError('relocations with addends are not used in eBPF objects', { section: section.name });
     const parsed = parseRelocations(elf, section);
@@ -140,6 +140,11 @@ export function dataKind(section: ElfSection): 'data' | 'rodata' | 'bss' | undef
   if (section.size === 0) return undefined;
   if (kind === 'bss') return section.type === SHT_NOBITS ? 'bss' : undefined;
   return section.type === SHT_PROGBITS && (kind === 'data' || kind === 'rodata') ? kind : undefined;
+}
+
+/** `.maps`; one with a suffix is another loader's way to say what to do with the maps in it. */
+export function isBtfMaps({ name, size }: ElfSection): boolean {
+  return size > 0 && (name === '.maps' || name.startsWith('.maps.'));
 }
 
 /** tc's and old libbpf's map sections. */

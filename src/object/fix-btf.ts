@@ -1,7 +1,7 @@
 import { type Btf, type BtfDatasec, parseBtf } from '../btf/index.ts';
 import { type ElfFile, type ElfSymbol, STB_LOCAL, STT_FUNC, STV_HIDDEN, STV_INTERNAL } from '../elf/index.ts';
 import { KCONFIG } from './externs.ts';
-import type { SymbolsBySection } from './file.ts';
+import { isBtfMaps, type SymbolsBySection } from './file.ts';
 import type { ExternSpec } from './spec.ts';
 
 const BTF_STATIC = 0;
@@ -28,7 +28,7 @@ export function fixBtf(btf: Btf, elf: ElfFile, symbols: SymbolsBySection): Btf {
     if (type.kind !== 'datasec' || section === undefined) continue;
     const globals = globalSymbols(symbols.get(section.index));
     // Maps stay global: a hidden one is still a map.
-    if (type.name !== '.maps') changed = hideVariables(btf, view, type, offsets, globals) || changed;
+    if (!isBtfMaps(section)) changed = hideVariables(btf, view, type, offsets, globals) || changed;
     if (type.size !== 0) continue;
     view.setUint32(at + 8, section.size, btf.littleEndian);
     placeVariables(btf, view, type, at + RECORD, globals);

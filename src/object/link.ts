@@ -3,7 +3,6 @@ import { concatBytes } from '../bytes/plain.ts';
 import { type ElfRelocation, type ElfSymbol, R_BPF_64_32, R_BPF_64_64, SHN_UNDEF, STT_SECTION } from '../elf/index.ts';
 import { ObjectError, type Place } from '../errors.ts';
 import {
-  BPF_PSEUDO_CALL,
   BPF_PSEUDO_FUNC,
   BPF_PSEUDO_MAP_FD,
   BPF_PSEUDO_MAP_VALUE,
@@ -12,8 +11,8 @@ import {
   type Insn,
   insnSlots,
   LD_IMM64,
-  operationOf,
 } from '../isa/index.ts';
+import { type CodePlace, codeTarget, isLocalCall } from './call-targets.ts';
 import { collectCore, collectInfo, isRealCore, type Part, sortTable } from './debug-info.ts';
 import { KCONFIG } from './externs.ts';
 import { dataKind, isCode, type ObjectFile } from './file.ts';
@@ -142,37 +141,27 @@ export class Linker {
       const slot = start + (at - unit.offset) / INSN_SIZE;
       const relocation = relocations?.get(at);
       if (relocation !== undefined) yield this.#relocate(unit, insn, at, slot, relocation);
-      else if (isLocalCall(insn)) {
-        yield {
-          kind: 'call',
-          slot,
-          target: this.#functionAt(unit, unit.section.index, at + INSN_SIZE * (insn.imm + 1), at),
-        };
+      else {
+        const target = codeTarget(insn, { section: unit.section.index, offset: at }, undefined);
+        if (target !== undefined) yield { kind: 'call', slot, target: this.#functionAt(unit, target, at) };
       }
       at += size;
     }
   }
 
-  #relocate(unit: CodeUnit, insn: Insn, at: number, slot: number, { symbol, type }: ElfRelocation): LinkEvent {
+  #relocate(unit: CodeUnit, insn: Insn, at: number, slot: number, relocation: ElfRelocation): LinkEvent {
+    const { symbol, type } = relocation;
     const place = { section: unit.section.name, offset: at };
     const target = this.#file.elf.sections[symbol.section];
     const label = symbol.name || target?.name || `symbol ${symbol.index}`;
     if (symbol.section === SHN_UNDEF || target === undefined) return this.#extern(insn, slot, label, place);
-    if (isLocalCall(insn) && isCode(target)) {
-      return {
-        kind: 'call',
-        slot,
-        target: this.#functionAt(unit, target.index, symbol.value + INSN_SIZE * (insn.imm + 1), at),
-      };
-    }
+    const code = isCode(target) ? codeTarget(insn, { section: unit.section.index, offset: at }, relocation) : undefined;
+    if (code !== undefined) return { kind: 'call', slot, target: this.#functionAt(unit, code, at) };
     if (insn.opcode !== LD_IMM64) {
       throw new ObjectError(
         `relocation type ${type} against ${label} is on an instruction with opcode 0x${insn.opcode.toString(16)}, which can hold neither an address nor a call`,
         place,
       );
-    }
-    if (isCode(target)) {
-      return { kind: 'call', slot, target: this.#functionAt(unit, target.index, symbol.value + insn.imm, at) };
     }
     if (this.#maps.isMapSection(target.index)) {
       const offset = symbolOffset(symbol, insn);
@@ -209,7 +198,7 @@ export class Linker {
     return { kind: 'map', reference: { insn: slot, map: KCONFIG, valueOffset } };
   }
 
-  #functionAt(unit: CodeUnit, section: number, offset: number, at: number): CodeUnit {
+  #functionAt(unit: CodeUnit, { section, offset }: CodePlace, at: number): CodeUnit {
     const found = this.#functions.get(section)?.get(offset);
     if (found !== undefined) return found;
     const name = this.#file.elf.sections[section]?.name ?? String(section);
@@ -269,10 +258,6 @@ type LinkEvent =
   | { readonly kind: 'map'; readonly reference: MapReference }
   | { readonly kind: 'call'; readonly slot: number; readonly target: CodeUnit }
   | { readonly kind: 'extern'; readonly reference: ExternReference };
-
-function isLocalCall(insn: Insn): boolean {
-  return operationOf(insn.opcode)?.kind === 'call' && insn.src === BPF_PSEUDO_CALL;
-}
 
 /** A relocation names a map by its own symbol, or by the section's with the offset in the instruction. */
 function symbolOffset(symbol: ElfSymbol, insn: Insn): number {

@@ -25,6 +25,7 @@ describe('maps', () => {
     ['examples/cgroup/cg.bpf.o',               [['shared', 'bpf_map_def', 'array', 4, 8, 2, 0, 'none']]],
     ['examples/globals/template.bpf.o',        [['.rodata', 'internal', 'array', 4, 4, 1, 0x480, 'none'], ['.data', 'internal', 'array', 4, 8, 1, 0x400, 'none'], ['.bss', 'internal', 'array', 4, 16, 1, 0x400, 'none']]],
     ['test/objects/btf_maps.o',                [['flows', 'btf', 'hash', 8, 32, 64, 1, 'none'], ['per_cpu', 'btf', 'percpu_array', 4, 8, 4, 0, 'by_name'], ['outer', 'btf', 'array_of_maps', 4, 4, 3, 0, 'none'], ['ring', 'btf', 'ringbuf', 0, 0, 8192, 0, 'none']]],
+    ['test/objects/map_shapes.o',              [['printed', 'btf', 'ringbuf', 0, 8, 4096, 0, 'none'], ['replaced', 'btf', 'array', 4, 4, 1, 0, { custom: 16 }], ['wrapped', 'btf', 'array', 4, 8, 2, 0, 'none']]],
     ['test/objects/mixed.o',                   [['from_tc', 'bpf_elf_map', 'hash', 4, 8, 16, 0, 'global_ns'], ['from_libbpf', 'bpf_map_def', 'array', 4, 8, 2, 0, 'none'], ['from_btf', 'btf', 'array', 4, 8, 1, 0, 'none']]],
     ['test/objects/elf_map_4.o',               [['one', 'bpf_map_def', 'hash', 4, 8, 16, 0, 'none'], ['two', 'bpf_map_def', 'array', 4, 4, 1, 0, 'none']]],
     ['test/objects/elf_map_5.o',               [['one', 'bpf_map_def', 'hash', 4, 8, 16, 0, 'none'], ['two', 'bpf_map_def', 'array', 4, 4, 1, 0, 'none']]],
@@ -64,6 +65,9 @@ describe('maps', () => {
     expect(open('test/objects/mixed.o').notes).toEqual([
       'maps are defined in several sections (maps, maps/old, .maps); all are read',
     ]);
+    expect(open('test/objects/map_shapes.o').notes).toContain(
+      'map replaced has pinning 16, which only its own loader knows: it is not pinned',
+    );
     expect(open('examples/shared/shared.bpf.o').notes).toEqual([]);
   });
 
@@ -177,22 +181,22 @@ describe('bad objects', () => {
       'bad.o, offset 0x12: this is no eBPF object: it is for machine 62, not 247 (compile with -target bpf)',
     ],
     [
-      'whose maps have an odd size',
+      'whose maps are too short',
       shared,
-      (view, elf) => view.setUint32(symbol(elf, 'map_sh') + 16, 34, true),
-      'bad.o, section maps: 1 maps of 34 bytes do not fill its 36 bytes',
+      (view, elf) => view.setUint32(symbol(elf, 'map_sh') + 16, 12, true),
+      'bad.o, section maps, offset 0x0: map map_sh of 12 bytes is neither bpf_elf_map nor bpf_map_def',
     ],
     [
-      'whose maps have different sizes',
+      'whose maps reach past the end',
       'test/objects/elf_map_7.o',
       (view, elf) => view.setUint32(symbol(elf, 'two') + 16, 36, true),
-      'bad.o, section maps, offset 0x1c: map two is a struct of 36 bytes, but the first one has 28; one section can hold only one kind of struct',
+      'bad.o, section maps, offset 0x1c: map two of 36 bytes reaches past the 28 up to the next map or the end',
     ],
     [
-      'whose map is between two records',
+      'whose maps overlap',
       'test/objects/elf_map_7.o',
       (view, elf) => view.setUint32(symbol(elf, 'two') + 8, 24, true),
-      'bad.o, section maps, offset 0x18: map two does not start at a multiple of 28 bytes',
+      'bad.o, section maps, offset 0x0: map one of 28 bytes reaches past the 24 up to the next map',
     ],
     [
       'with a map type from the future',

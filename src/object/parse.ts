@@ -5,12 +5,12 @@ import { cString } from '../bytes/struct.ts';
 import type { ElfSection } from '../elf/index.ts';
 import { ObjectError } from '../errors.ts';
 import { parseBtfMaps } from './btf-maps.ts';
-import { dataKind, findSection, isLegacyMaps, type ObjectFile, readObjectFile } from './file.ts';
+import { dataKind, findSection, isBtfMaps, isLegacyMaps, type ObjectFile, readObjectFile } from './file.ts';
 import { type CodeUnit, readFunctions } from './functions.ts';
 import { internalMap, kconfigMap } from './internal-maps.ts';
 import { mapSymbols, parseLegacyMaps } from './legacy-maps.ts';
 import { Linker, type MapPlaces } from './link.ts';
-import { sectionRule } from './section.ts';
+import { type SectionRule, sectionRule } from './section.ts';
 import type { MapSpec, ObjectSpec, ProgramSpec } from './spec.ts';
 import { isStructOps, parseStructOps } from './struct-ops.ts';
 
@@ -34,10 +34,12 @@ export function parseObject(bytes: Uint8Array, options: { file?: string; name?: 
 function parse(bytes: Uint8Array, file: string, name: string): ObjectSpec {
   const parts = readObjectFile(bytes);
   const { elf, btf, notes } = parts;
-  const definitions = new Map<ElfSection, MapSpec[]>();
+  const definitions = new Map<ElfSection, readonly MapSpec[]>();
+  const legacy = parseLegacyMaps(parts, elf.sections.filter(isLegacyMaps));
   for (const section of elf.sections) {
-    if (isLegacyMaps(section)) definitions.set(section, parseLegacyMaps(parts, section));
-    if (section.name === '.maps' && section.size > 0) definitions.set(section, parseBtfMaps(parts, section));
+    const maps = legacy.get(section);
+    if (maps !== undefined) definitions.set(section, maps);
+    if (isBtfMaps(section)) definitions.set(section, parseBtfMaps(parts, section));
   }
   if (definitions.size > 1) {
     notes.push(
@@ -76,24 +78,29 @@ function readPrograms(parts: ObjectFile, maps: MapPlaces): ProgramSpec[] {
   const functions = readFunctions(parts);
   const linker = new Linker(parts, functions, maps);
   const all = [...functions.values()].flat();
-  // `.text` holds what programs call, unless there is nothing else to be a program.
-  const entries = all.filter((unit) => unit.section.name !== '.text');
+  // `.text` and other sections hold what programs call, unless there is nothing else to be a program.
+  const entries = all.filter((unit) => unit.section.name !== '.text' && !(unit.called && ruleOf(unit) === undefined));
   return (entries.length > 0 ? entries : all).map((unit) => programSpec(unit, linker));
 }
 
 function programSpec(unit: CodeUnit, linker: Linker): ProgramSpec {
-  const autoload = !unit.section.name.startsWith('?');
-  const section = autoload ? unit.section.name : unit.section.name.slice(1);
-  const rule = sectionRule(section);
+  const rule = ruleOf(unit);
   return {
     name: unit.name,
-    section,
+    section: unit.section.name.replace(MANUAL, ''),
     type: rule?.type,
     attachType: rule?.attachType,
     flags: rule?.flags ?? 0,
-    autoload,
+    autoload: !MANUAL.test(unit.section.name),
     ...linker.link(unit),
   };
+}
+
+/** Before the name of a section whose programs are not loaded unless somebody asks. */
+const MANUAL = /^\?/;
+
+function ruleOf({ section }: CodeUnit): SectionRule | undefined {
+  return sectionRule(section.name.replace(MANUAL, ''));
 }
 
 function mapPlaces(parts: ObjectFile, definitions: ReadonlyMap<ElfSection, readonly MapSpec[]>): MapPlaces {
