@@ -1,4 +1,5 @@
 export { Btf, parseBtf } from './btf.ts';
+export { BtfBuilder } from './builder.ts';
 export { CORE_KINDS, type CoreKind, type CoreRelocation, type CoreResult, coreKind, resolveCore } from './core.ts';
 export { typesCompatible } from './core-match.ts';
 export { isChar } from './decode.ts';
