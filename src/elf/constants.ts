@@ -22,8 +22,11 @@ export const SHT_RELA = 4;
 export const SHT_NOBITS = 8;
 export const SHT_REL = 9;
 export const SHT_SYMTAB_SHNDX = 18;
+export const SHT_LLVM_ADDRSIG = 0x6fff4c03;
 
 export const SHF_EXECINSTR = 4;
+export const SHF_STRINGS = 0x20;
+export const SHF_INFO_LINK = 0x40;
 
 export const SHN_UNDEF = 0;
 export const SHN_LORESERVE = 0xff00;
@@ -42,6 +45,8 @@ export const STV_DEFAULT = 0;
 export const STV_INTERNAL = 1;
 export const STV_HIDDEN = 2;
 
-// Relocations of BPF objects: against a 64-bit immediate, and against a call's 32-bit one.
+// Relocations of BPF objects: against a 64-bit immediate, 64 and 32 bits of data, and a call's 32-bit immediate.
 export const R_BPF_64_64 = 1;
+export const R_BPF_64_ABS64 = 2;
+export const R_BPF_64_ABS32 = 3;
 export const R_BPF_64_32 = 10;

@@ -25,6 +25,8 @@ export interface ElfSection {
   readonly size: number;
   readonly link: number;
   readonly info: number;
+  /** Bytes; 0 and 1: anywhere. */
+  readonly align: number;
   readonly entsize: number;
   /** Empty for NOBITS. */
   readonly data: Uint8Array;
@@ -134,9 +136,9 @@ function headerAt(bytes: Uint8Array, littleEndian: boolean, table: number, index
   const size = cursor.size();
   const link = cursor.u32();
   const info = cursor.u32();
-  cursor.offset += 8; // the alignment in a final image
+  const align = cursor.size();
   const entsize = cursor.size();
-  return { name, type, flags, offset, size, link, info, entsize };
+  return { name, type, flags, offset, size, link, info, align, entsize };
 }
 
 function parseSections(bytes: Uint8Array, header: Header): ElfSection[] {

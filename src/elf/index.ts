@@ -8,3 +8,11 @@ export {
   parseRelocations,
 } from './elf.ts';
 export { functionOffset } from './functions.ts';
+export {
+  type ElfContents,
+  FIRST_SECTION,
+  type RelocationContents,
+  type SectionContents,
+  type SymbolContents,
+  writeElf,
+} from './write.ts';
