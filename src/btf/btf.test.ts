@@ -58,6 +58,11 @@ describe('parseBtf', () => {
     expect(() => parseBtf(madeOf(1, info(ENUM), 0x40000000)).type(1)).toThrow('enum a has 1073741824 bytes');
   });
 
+  it('takes an enum that is only declared', () => {
+    expect(parseBtf(madeOf(1, info(ENUM), 0)).type(1)).toMatchObject({ kind: 'enum', name: 'a', size: 0, values: [] });
+    expect(() => parseBtf(madeOf(1, info(ENUM, 1), 0, 1, 0)).type(1)).toThrow('enum a has 0 bytes');
+  });
+
   it('does not decode structs within themselves without end', () => {
     // struct { struct a; struct a; }, of no size, in which each a is the struct itself.
     const bytes = madeOf(1, info(STRUCT, 2), 0, 0, 1, 0, 0, 1, 0);

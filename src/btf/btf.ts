@@ -206,7 +206,9 @@ export class Btf {
     const count = info & 0xffff;
     const flag = info >>> 31 === 1;
     const kind = kindOf(info);
-    if ((kind === 'enum' || kind === 'enum64') && !isPowerOfTwo(sizeOrType, 8))
+    // A forward declaration has no values, and from clang no size.
+    const isForward = count === 0 && sizeOrType === 0;
+    if ((kind === 'enum' || kind === 'enum64') && !isForward && !isPowerOfTwo(sizeOrType, 8))
       throw new ObjectError(`${kind} ${name} has ${sizeOrType} bytes`, place);
     if (kind === 'float' && sizeOrType > 16) throw new ObjectError(`${kind} ${name} has ${sizeOrType} bytes`, place);
     const list = <T>(read: () => T): T[] => Array.from({ length: count }, read);

@@ -28,9 +28,8 @@ export function dedupTypes(types: BtfTypes): DedupResult {
 
 const UNKNOWN = 0xffffffff;
 const IN_PROGRESS = 0xfffffffe;
-/** References that may be compared, for each reference there is. Real types need a few; when it runs out, types stay apart that could be one. */
-const STEPS_PER_REFERENCE = 64;
-const MIN_STEPS = 1 << 20;
+/** Pairs of types that are compared, far more than real types need. When they run out, types stay apart that could be one. */
+const MAX_STEPS = 1 << 22;
 /** How deep two types within one input are compared, which should be one but are not. libbpf's number. */
 const IDENTICAL_DEPTH = 16;
 
@@ -43,15 +42,12 @@ class Dedup {
   readonly #assumed = new Map<number, number>();
   /** Of what refers to others, the representative by looks and what is referred to. */
   readonly #references = new Map<string, number>();
-  #steps: number;
+  #steps = MAX_STEPS;
 
   constructor(types: BtfTypes) {
     this.#types = types;
     this.#map = new Uint32Array(types.length).fill(UNKNOWN);
     this.#shapes = new Shapes(types);
-    let references = 0;
-    for (const type of types) references += typeIds(type).length;
-    this.#steps = MIN_STEPS + STEPS_PER_REFERENCE * references;
   }
 
   run(): DedupResult {
