@@ -57,3 +57,5 @@ build test/objects/ksyms.c test/objects/ksyms.o
 build test/objects/struct_ops.c test/objects/struct_ops.o
 build test/objects/tracing.c test/objects/tracing.o
 build test/objects/tracing.c test/objects/tracing_more.o -DMORE
+build test/objects/link/one.c test/objects/link/one.o
+build test/objects/link/two.c test/objects/link/two.o
