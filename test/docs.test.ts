@@ -41,6 +41,7 @@ describe('the commands in docs/cli.md', () => {
   });
   afterAll(async () => {
     await kernel?.[Symbol.asyncDispose]();
+    rmSync('/tmp/linked.o', { force: true });
   });
 
   const lines = blocks('docs/cli.md', 'sh')

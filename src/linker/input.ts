@@ -1,4 +1,5 @@
 import { type Btf, type BtfExt, type BtfType, parseBtf, parseBtfExt } from '../btf/index.ts';
+import { plainBytes } from '../bytes/plain.ts';
 import {
   type ElfFile,
   type ElfRelocation,
@@ -64,7 +65,8 @@ const INSN_SIZE = 8;
 
 /** Reads one object. Throws ObjectError for what no compiler makes and a linker could get wrong. */
 export function readInput({ bytes, file }: LinkInput): Input {
-  const elf = parseElf(bytes);
+  // A Buffer's slices are no copies.
+  const elf = parseElf(plainBytes(bytes));
   if (elf.machine !== EM_BPF) throw new ObjectError(`this is no BPF object: its machine is ${elf.machine}, not 247`);
   if (!elf.littleEndian) throw new NotSupportedError(`${file}: linking big-endian objects`);
   for (const section of elf.sections) checkSection(section);

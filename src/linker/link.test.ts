@@ -77,6 +77,17 @@ describe('two objects linked', () => {
     expect(lines).toContain('return v * 5 + state;');
   });
 
+  it('is the same of Buffers, which stay as they are', () => {
+    const [first, second] = [Buffer.from(one.bytes), Buffer.from(two.bytes)];
+    expect(
+      linkObjects([
+        { ...one, bytes: first },
+        { ...two, bytes: second },
+      ]),
+    ).toEqual(linked);
+    expect([...second]).toEqual([...two.bytes]);
+  });
+
   it('stays as it is when it is linked again', () => {
     expect(linkObjects([{ bytes: linked, file: 'linked.o' }])).toEqual(linked);
   });

@@ -111,7 +111,7 @@ describe('asm', () => {
       'no kernel takes this: insn 0: jump out of range from insn 0 to 8\n',
     );
     expect((await run({ 'p.s': 'exit' }, 'asm', 'p.s', join(folder, 'no/where'))).err).toMatch(
-      /^Error: cannot write .*no\/where: ENOENT/,
+      /^Error: cannot write .*no\/where: no such file or directory/,
     );
   });
 });

@@ -1,4 +1,3 @@
-import { writeFileSync } from 'node:fs';
 import { toHex } from '../../bytes/hex.ts';
 import { ObjectError, UsageError } from '../../errors.ts';
 import {
@@ -22,6 +21,7 @@ import {
 } from '../../isa/index.ts';
 import { type MapReference, type ObjectSpec, type ProgramSpec, parseObject } from '../../object/index.ts';
 import { command } from '../command.ts';
+import { writeUserFile } from '../write-file.ts';
 import { inFile } from './object-words.ts';
 
 /** One instruction of a listing. */
@@ -66,7 +66,7 @@ export const asm = command<Assembled>({
     const insns = inFile(file, () => parseAssembly(text(context.readFile(file)), { map: (name) => maps.get(name) }));
     const problem = programProblem(insns);
     if (problem !== undefined) context.note(`no kernel takes this: insn ${problem.insn}: ${problem.problem}`);
-    if (out !== undefined) writeFile(out, encodeInsns(insns));
+    if (out !== undefined) writeUserFile(out, encodeInsns(insns));
     return { out, insns };
   },
   text({ out, insns }) {
@@ -270,13 +270,5 @@ function text(bytes: Uint8Array): string {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch (cause) {
     throw new ObjectError('this is no text in UTF-8', {}, { cause });
-  }
-}
-
-function writeFile(path: string, bytes: Uint8Array): void {
-  try {
-    writeFileSync(path, bytes);
-  } catch (cause) {
-    throw new UsageError(`cannot write ${path}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
   }
 }

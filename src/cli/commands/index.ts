@@ -4,6 +4,7 @@ import { asm, disasm } from './asm.ts';
 import { btfDump, btfShow } from './btf.ts';
 import { fsLs, fsMkdir, fsMv, fsRm, fsTree } from './fs.ts';
 import { genTypes } from './gen.ts';
+import { genObject } from './gen-object.ts';
 import { helpCommand } from './help.ts';
 import { linkAdd, linkDelete, linkSet, linkShow } from './ip.ts';
 import { mapCreate, mapDelete, mapDump, mapFreeze, mapGetNext, mapLookup, mapPin, mapShow, mapUpdate } from './map.ts';
@@ -55,6 +56,7 @@ export function commandTable(loadKernel: () => Promise<() => SharedKernel>): rea
     btfDump,
     asm,
     disasm,
+    genObject,
     genTypes,
     structOpsShow,
     structOpsRegister,
