@@ -76,7 +76,7 @@ export class CLayouts {
   }
 
   /** Bytes that clang aligns a type to. */
-  #align(typeId: number): number {
+  align(typeId: number): number {
     let id = resolvedId(this.#btf, typeId);
     for (let n = 0; n < MAX_NESTING; n++) {
       const type = this.#btf.type(id);
@@ -122,7 +122,7 @@ export class CLayouts {
   #field(member: BtfMember): Field {
     const { typeId, bitOffset, bitSize } = member;
     const size = 8 * this.#btf.size(typeId);
-    const align = 8 * this.#align(typeId);
+    const align = 8 * this.align(typeId);
     const type = this.#btf.resolve(typeId);
     // Older BTF has no widths: the integer itself has fewer bits than its bytes.
     const narrow = type.kind === 'int' && type.bits < size ? type : undefined;

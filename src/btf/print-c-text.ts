@@ -11,6 +11,14 @@ const MAX_DECLARATOR = 8 * MAX_RESOLVE;
 /** GCC's names of machine modes by bytes. */
 const MODES: Readonly<Record<number, string>> = { 1: 'QI', 2: 'HI', 4: 'SI', 8: 'DI' };
 
+/** How declarations are written, where BPF's own C is not wanted. */
+export interface CTextOptions {
+  /** Without const, volatile, restrict and type tags. */
+  readonly unqualified?: boolean;
+  /** The type of one byte that holds true or false: `bool` is one of C with <stdbool.h> and one of C++, `_Bool` is not. */
+  readonly bool?: 'bool' | '_Bool';
+}
+
 /** Writes single types and declarations as C. In which order they must stand is decided elsewhere. */
 export class CText {
   /** Enums without a name that were written so far, by id. */
@@ -18,13 +26,15 @@ export class CText {
   readonly #btf: Btf;
   readonly #names: CNames;
   readonly #layouts: CLayouts;
+  readonly #options: CTextOptions;
   #pads = 0;
   #room = MAX_TEXT;
 
-  constructor(btf: Btf, names: CNames) {
+  constructor(btf: Btf, names: CNames, options: CTextOptions = {}) {
     this.#btf = btf;
     this.#names = names;
     this.#layouts = new CLayouts(btf);
+    this.#options = options;
   }
 
   /** Counts characters of the printout. Throws ObjectError when there are too many. */
@@ -103,6 +113,10 @@ export class CText {
     for (let n = 0; n < MAX_DECLARATOR; n++) {
       const type = this.#btf.type(id);
       this.charge(8);
+      if (this.#options.unqualified === true && isQualifier(type)) {
+        id = type.typeId;
+        continue;
+      }
       switch (type.kind) {
         case 'const':
         case 'volatile':
@@ -167,7 +181,9 @@ export class CText {
   #specifierText(id: number, type: BtfType, level: number): string {
     switch (type.kind) {
       case 'int':
-        return spellInteger(type);
+        return type.encoding === 'bool' && type.size === 1
+          ? (this.#options.bool ?? spellInteger(type))
+          : spellInteger(type);
       case 'float':
         return spellFloat(type.size) ?? `struct { unsigned char bytes[${type.size}]; }`;
       case 'typedef':
@@ -184,6 +200,12 @@ export class CText {
         return 'void'; // func, var and the like are no types of values; only damaged BTF has them here
     }
   }
+}
+
+function isQualifier(
+  type: BtfType,
+): type is BtfType & { readonly kind: 'const' | 'volatile' | 'restrict' | 'type_tag' } {
+  return type.kind === 'const' || type.kind === 'volatile' || type.kind === 'restrict' || type.kind === 'type_tag';
 }
 
 /** `specifier declarator`, or the one that there is. */

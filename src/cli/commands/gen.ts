@@ -1,6 +1,41 @@
-import { generateTypes } from '../../codegen/index.ts';
+import { generateSkeleton, generateSubskeleton, generateTypes } from '../../codegen/index.ts';
+import { UsageError } from '../../errors.ts';
 import { parseObject } from '../../object/index.ts';
-import { command } from '../command.ts';
+import { type AnyCommand, command } from '../command.ts';
+
+export const genSkeleton = headerCommand(
+  'skeleton',
+  'writes a C header with the object in it and functions that open, load and attach it with libbpf',
+  generateSkeleton,
+);
+
+export const genSubskeleton = headerCommand(
+  'subskeleton',
+  'writes a C header that finds the maps, programs and globals of an object in one that it was linked into',
+  generateSubskeleton,
+);
+
+function headerCommand(word: string, about: string, generate: typeof generateSkeleton): AnyCommand {
+  return command<string>({
+    path: ['gen', word],
+    usage: 'FILE [name NAME]',
+    about,
+    run(context, words) {
+      const file = words.next('the object file');
+      let name: string | undefined;
+      while (words.keyword('name') !== undefined) {
+        if (name !== undefined) throw new UsageError('the name is given twice');
+        name = words.next('the C name');
+      }
+      words.end();
+      const { text, notes } = generate(context.readFile(file), { file, name });
+      for (const note of notes) context.note(`${file}: ${note}`);
+      return text;
+    },
+    text: (header) => header.trimEnd(),
+    json: (header) => ({ header }),
+  });
+}
 
 export const genTypes = command<string>({
   path: ['gen', 'types'],

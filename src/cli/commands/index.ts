@@ -3,7 +3,7 @@ import type { AnyCommand } from '../command.ts';
 import { asm, disasm } from './asm.ts';
 import { btfDump, btfShow } from './btf.ts';
 import { fsLs, fsMkdir, fsMv, fsRm, fsTree } from './fs.ts';
-import { genTypes } from './gen.ts';
+import { genSkeleton, genSubskeleton, genTypes } from './gen.ts';
 import { genObject } from './gen-object.ts';
 import { helpCommand } from './help.ts';
 import { linkAdd, linkDelete, linkSet, linkShow } from './ip.ts';
@@ -57,6 +57,8 @@ export function commandTable(loadKernel: () => Promise<() => SharedKernel>): rea
     asm,
     disasm,
     genObject,
+    genSkeleton,
+    genSubskeleton,
     genTypes,
     structOpsShow,
     structOpsRegister,

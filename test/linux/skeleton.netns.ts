@@ -1,0 +1,132 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { generateSkeleton, generateSubskeleton } from '../../src/codegen/index.ts';
+import { root } from '../support/kernels.ts';
+import { objectBytes } from '../support/objects.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'skep-skeleton-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** Sets, loads, runs, reads: C and C++ alike. */
+const GLOBALS = `
+#include <stdio.h>
+#include <bpf/bpf.h>
+#include "globals.h"
+#include "globals.skel.h"
+
+int main()
+{
+	struct bpf_object_open_opts open = {};
+	struct bpf_test_run_opts run = {};
+	char packet[64] = {};
+	size_t size;
+
+	open.sz = sizeof(open);
+	open.kconfig = "CONFIG_HZ=250\\nCONFIG_BPF_SYSCALL=y\\n";
+	struct globals *skel = globals__open_opts(&open);
+	if (!skel)
+		return 1;
+	printf("%s %c %d\\n", skel->rodata->label, skel->rodata->tight_const.c, (int)skel->rodata->tight_const.n);
+	printf("%d %d %d %d %d\\n", skel->data->first, (int)skel->data->far_away, (int)skel->data->huge, skel->data->bits.last, skel->data->grid[1][2]);
+	printf("%d %d %d %d %.1f\\n", (int)skel->data->nameless.wide, skel->data->nameless.kind, skel->data->loose, skel->data->shade, skel->data->ratio);
+	printf("%p %p %d %d\\n", (void *)skel->data->row[1], (void *)skel->data->function, skel->data_custom->custom, skel->rodata_limits->limits[1]);
+	skel->rodata->factor = 3;
+	if (globals__load(skel) || globals__attach(skel))
+		return 2;
+	run.sz = sizeof(run);
+	run.data_in = packet;
+	run.data_size_in = sizeof(packet);
+	run.repeat = 1;
+	if (bpf_prog_test_run_opts(bpf_program__fd(skel->progs.use), &run))
+		return 3;
+	printf("%d %d %d %d\\n", (int)skel->bss->result, skel->bss->places[1].x, skel->bss->seen, skel->bss->hz);
+	printf("%d %d\\n", skel->kconfig->CONFIG_HZ, skel->kconfig->CONFIG_BPF_SYSCALL);
+	globals__elf_bytes(&size);
+	printf("%d %s %d\\n", (int)size, bpf_map__name(skel->maps.dat_), skel->links.use == NULL);
+	globals__detach(skel);
+	globals__destroy(skel);
+#ifdef __cplusplus
+	skel = globals::open_and_load();
+	printf("%d\\n", skel ? skel->data_custom->custom : -1);
+	globals::destroy(skel);
+#endif
+	return 0;
+}
+`;
+const PRINTED = `label c 5
+1 3 5 -3 6
+10 2 5 -1 1.5
+0x4 0x2 11 13
+429 0 1 250
+250 1
+SIZE dat_ 1
+`;
+
+/** Through a subskeleton, in an object that something else opened. */
+const TEMPLATE = `
+#include <stdio.h>
+#include <linux/types.h>
+#include "template.skel.h"
+#include "library.skel.h"
+
+int main()
+{
+	struct template_bpf *whole = template_bpf__open();
+	struct library *part = whole ? library__open(whole->obj) : NULL;
+
+	if (!part)
+		return 1;
+	*part->rodata.mark = 9;
+	printf("%d %d %d\\n", whole->rodata->mark, part->progs.template == whole->progs.template, part->maps.bss == whole->maps.bss);
+	library__destroy(part);
+	template_bpf__destroy(whole);
+	return 0;
+}
+`;
+
+/** What a program prints; skips the test where it cannot be compiled. */
+function run(skip: (reason: string) => void, compiler: string, code: string): string {
+  const words = ['-Wall', '-Werror', '-Wno-unused-function', '-', '-o', 'program', `-I${root}/test/objects`, '-lbpf'];
+  const language = compiler.endsWith('++') ? 'c++' : 'c';
+  const made = spawnSync(compiler, ['-x', language, ...words], { cwd: folder, input: code, encoding: 'utf8' });
+  if (made.error !== undefined || /bpf\/(lib)?bpf\.h: No such|cannot find -lbpf/.test(made.stderr))
+    skip(`${compiler} or libbpf-dev is not installed`);
+  expect(made.stderr).toBe('');
+  const ran = spawnSync(join(folder, 'program'), { encoding: 'utf8' });
+  expect({ status: ran.status, stderr: ran.stderr }).toEqual({ status: 0, stderr: '' });
+  return ran.stdout;
+}
+
+describe('programs that use a skeleton, with libbpf and the running kernel', () => {
+  const bytes = objectBytes('test/objects/globals.o');
+  writeFileSync(join(folder, 'globals.skel.h'), generateSkeleton(bytes, { file: 'globals.o' }).text);
+  const template = { bytes: objectBytes('examples/globals/template.bpf.o'), file: 'template.bpf.o' };
+  writeFileSync(join(folder, 'template.skel.h'), generateSkeleton(template.bytes, template).text);
+  writeFileSync(
+    join(folder, 'library.skel.h'),
+    generateSubskeleton(template.bytes, { ...template, name: 'library' }).text,
+  );
+  const printed = PRINTED.replace('SIZE', String(bytes.length));
+
+  it.for([
+    ['gcc', printed],
+    ['g++', `${printed}11\n`],
+  ] as const)('read and set globals with %s', ([compiler, wanted], context) => {
+    expect(run((reason) => context.skip(reason), compiler, GLOBALS)).toBe(wanted);
+  });
+
+  it('do the same with the header of bpftool', (context) => {
+    const made = spawnSync('bpftool', ['gen', 'skeleton', 'test/objects/globals.o'], { encoding: 'utf8', cwd: root });
+    if (made.error !== undefined) context.skip('bpftool is not installed');
+    writeFileSync(join(folder, 'other.skel.h'), made.stdout);
+    const code = GLOBALS.replace('globals.skel.h', 'other.skel.h');
+    expect(run((reason) => context.skip(reason), 'gcc', code)).toBe(printed);
+  });
+
+  it('find the parts of another object', (context) => {
+    expect(run((reason) => context.skip(reason), 'gcc', TEMPLATE)).toBe('9 1 1\n');
+  });
+});
