@@ -59,6 +59,7 @@ export { BpfObject, ObjectMap, openObject } from './object.ts';
 export { type CustomPins, type PinRules, parseCustomPins, pinPath } from './pin-path.ts';
 export { type MapFate, type MapPlan, planLoad } from './plan.ts';
 export { BpfProgram, openProgram, type ProgramSource, type RunOptions, type RunResult } from './program.ts';
+export { openRingBuffer, RingBuffer } from './ring-buffer.ts';
 export type { AnyShape, KeyOf, ObjectShape, ValueOf } from './shape.ts';
 export type { ReuseSource, ShareOptions } from './share.ts';
 export {

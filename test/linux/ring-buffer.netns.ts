@@ -1,0 +1,109 @@
+import { describe, expect, it } from 'vitest';
+import { createLinuxKernel } from '../../src/engine/linux/index.ts';
+import { type BpfProgram, load, openObject, openRingBuffer, UsageError } from '../../src/index.ts';
+import { objectBytes } from '../support/objects.ts';
+
+const kernel = createLinuxKernel();
+const spec = openObject(objectBytes('test/objects/events.o'), { file: 'events.o' });
+
+function open(size = 1 << 16) {
+  return load(kernel, spec, { maxEntries: { events: size } });
+}
+
+/** Lets the program write `n` events, of which every tenth is given up. */
+function write(program: BpfProgram, n: number): void {
+  const data = new Uint8Array(64);
+  new DataView(data.buffer).setUint32(14, n, true);
+  program.run({ data });
+}
+
+const number = (record: Uint8Array) => Number(new DataView(record.buffer, record.byteOffset).getBigUint64(0, true));
+const upTo = (n: number, from = 0) => Array.from({ length: n }, (_, i) => from + i);
+
+describe('a ring buffer', () => {
+  it('gives what was submitted, in order, once', () => {
+    using loaded = open();
+    using ring = openRingBuffer(loaded.map('events'));
+    const program = loaded.program('write_events');
+    const seen: number[] = [];
+    expect(ring.consume(() => expect.fail('it is empty'))).toBe(0);
+    write(program, 100);
+    expect(ring.consume((record) => seen.push(number(record)))).toBe(90);
+    expect(ring.consume((record) => seen.push(number(record)))).toBe(0);
+    expect(seen).toEqual(upTo(90));
+  });
+
+  it('goes round its end, and makes room', () => {
+    using loaded = open(4096);
+    using ring = openRingBuffer(loaded.map('events'));
+    const program = loaded.program('write_events');
+    const seen: number[] = [];
+    for (let i = 0; i < 100; i++) {
+      write(program, 30);
+      ring.consume((record) => {
+        expect(record).toHaveLength(64);
+        seen.push(number(record));
+      });
+    }
+    expect(seen).toEqual(upTo(2700));
+    expect(loaded.globals.lost).toBe(0n);
+    // Without a reader it fills up.
+    write(program, 100);
+    expect(loaded.globals.lost).toBeGreaterThan(0n);
+  });
+
+  it('goes on where an earlier reader stopped, and after a reader that throws', () => {
+    using loaded = open();
+    const program = loaded.program('write_events');
+    write(program, 20);
+    {
+      using ring = openRingBuffer(loaded.map('events'));
+      expect(ring.consume(() => undefined, 5)).toBe(5);
+      expect(() =>
+        ring.consume(() => {
+          throw new Error('enough');
+        }),
+      ).toThrow('enough');
+    }
+    using ring = openRingBuffer(loaded.map('events'));
+    const seen: number[] = [];
+    ring.consume((record) => seen.push(number(record)));
+    expect(seen).toEqual(upTo(12, 6));
+  });
+
+  it('is waited for, and ends at once when aborted', async () => {
+    using loaded = open();
+    using ring = openRingBuffer(loaded.map('events'));
+    const program = loaded.program('write_events');
+    const controller = new AbortController();
+    const seen: number[] = [];
+    setTimeout(() => write(program, 10), 20);
+    setTimeout(() => write(program, 10), 40);
+    for await (const record of ring.events({ signal: controller.signal })) {
+      seen.push(number(record));
+      if (seen.length === 18) setTimeout(() => controller.abort(), 10);
+    }
+    expect(seen).toEqual(upTo(18));
+    for await (const _ of ring.events({ signal: controller.signal })) expect.fail('it was aborted before');
+  });
+
+  it('copies what an iterator gives, and reads zeros after its end', () => {
+    using loaded = open();
+    const ring = openRingBuffer(loaded.map('events'));
+    write(loaded.program('write_events'), 9);
+    let kept = new Uint8Array(0);
+    ring.consume((record) => {
+      kept = record as Uint8Array<ArrayBuffer>; // of the mapping
+    });
+    expect(number(kept)).toBe(8);
+    ring.close();
+    ring.close();
+    expect(number(kept)).toBe(0);
+  });
+
+  it('is of one type of map', () => {
+    using loaded = open();
+    expect(() => openRingBuffer(loaded.map('.bss'))).toThrow(UsageError);
+    expect(() => openRingBuffer(loaded.map('.bss'))).toThrow('is a map of type array, not ringbuf');
+  });
+});
