@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { decodeValue, encodeValue, parseBtf } from '../src/btf/index.ts';
 import { parseElf, parseRelocations } from '../src/elf/index.ts';
 import { BpfError } from '../src/errors.ts';
+import { linkObjects } from '../src/linker/index.ts';
 import { parseObject } from '../src/object/index.ts';
 import { CORPUS, objectBytes } from './support/objects.ts';
 
@@ -100,6 +101,22 @@ describe.each(CORPUS)('mutations of %s', (path) => {
       { seed: 13, numRuns: RUNS },
     );
   });
+});
+
+it.each([
+  ['one.o', 'two.o'],
+  ['two.o', 'one.o'],
+])('mutations of %s, linked with %s', (changed, other) => {
+  const original = objectBytes(`test/objects/link/${changed}`);
+  const whole = { bytes: objectBytes(`test/objects/link/${other}`), file: other };
+  fc.assert(
+    fc.property(mutations, (changes) => {
+      const damaged = { bytes: mutate(original, changes), file: changed };
+      survives(() => void parseObject(linkObjects([damaged, whole])));
+      survives(() => void linkObjects([whole, damaged]));
+    }),
+    { seed: 15, numRuns: RUNS },
+  );
 });
 
 it('bytes that are nothing at all', () => {
