@@ -40,6 +40,7 @@ describe('the commands in docs/cli.md', () => {
     kernel = await startEmbedded();
   });
   afterAll(async () => {
+    rmSync('/tmp/minimal.btf', { force: true });
     await kernel?.[Symbol.asyncDispose]();
     rmSync('/tmp/linked.o', { force: true });
   });

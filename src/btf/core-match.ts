@@ -1,5 +1,5 @@
 import type { Btf } from './btf.ts';
-import { type CoreSpec, type CoreStep, isComposite, plainId } from './core-spec.ts';
+import { type CoreSpec, type CoreStep, isComposite, type PassedMember, plainId } from './core-spec.ts';
 import { essentialName } from './name.ts';
 import type { BtfComposite, BtfEnum, BtfType } from './types.ts';
 
@@ -31,20 +31,23 @@ export function matchCoreSpec(local: CoreSpec, target: Btf, candidateId: number)
       kind === 'type_matches'
         ? typesMatch(local.btf, local.rootId, target, candidateId, false, MAX_DEPTH)
         : typesCompatible(local.btf, local.rootId, target, candidateId);
-    return same ? { ...root, steps: [{ typeId: candidateId, index: 0, name: undefined }], bitOffset: 0 } : undefined;
+    return same
+      ? { ...root, steps: [{ typeId: candidateId, index: 0, name: undefined }], passed: [], bitOffset: 0 }
+      : undefined;
   }
   if (kind.startsWith('enumval_')) {
     const type = target.resolve(candidateId);
     const name = essentialName(local.steps[0]?.name ?? '');
     const index = isEnum(type) ? type.values.findIndex((value) => essentialName(value.name) === name) : -1;
     if (index < 0) return undefined;
-    return { ...root, steps: [{ typeId: candidateId, index, name }], bitOffset: 0 };
+    return { ...root, steps: [{ typeId: candidateId, index, name }], passed: [], bitOffset: 0 };
   }
   return matchField(local, target, candidateId);
 }
 
 function matchField(local: CoreSpec, target: Btf, candidateId: number): CoreSpec | undefined {
   const steps: CoreStep[] = [];
+  const passed: PassedMember[] = [];
   let bitOffset = 0;
   let typeId = plainId(target, candidateId);
   for (const [level, step] of local.steps.entries()) {
@@ -52,6 +55,7 @@ function matchField(local: CoreSpec, target: Btf, candidateId: number): CoreSpec
       const found = findMember(local, step, target, typeId, 0);
       if (found === undefined) return undefined;
       steps.push(found.step);
+      passed.push(...found.passed);
       bitOffset += found.bitOffset;
       typeId = plainId(target, found.typeId);
       continue;
@@ -66,11 +70,12 @@ function matchField(local: CoreSpec, target: Btf, candidateId: number): CoreSpec
     steps.push({ typeId, index: step.index, name: undefined });
     bitOffset += step.index * target.size(typeId) * 8;
   }
-  return { btf: target, kind: local.kind, rootId: candidateId, steps, bitOffset };
+  return { btf: target, kind: local.kind, rootId: candidateId, steps, passed, bitOffset };
 }
 
 interface FoundMember {
   readonly step: CoreStep;
+  readonly passed: readonly PassedMember[];
   /** Bits from the start of the type that was searched. */
   readonly bitOffset: number;
   readonly typeId: number;
@@ -84,17 +89,21 @@ function findMember(
   typeId: number,
   depth: number,
 ): FoundMember | undefined {
-  const type = target.type(plainId(target, typeId));
+  const plain = plainId(target, typeId);
+  const type = target.type(plain);
   if (!isComposite(type) || depth > MAX_DEPTH) return undefined;
   for (const [index, member] of type.members.entries()) {
     if (member.name === '') {
       const found = findMember(local, wanted, target, member.typeId, depth + 1);
-      if (found !== undefined) return { ...found, bitOffset: found.bitOffset + member.bitOffset };
+      if (found === undefined) continue;
+      const passed = [{ typeId: plain, index }, ...found.passed];
+      return { ...found, passed, bitOffset: found.bitOffset + member.bitOffset };
     } else if (member.name === wanted.name) {
       const owner = local.btf.type(plainId(local.btf, wanted.typeId));
       const own = isComposite(owner) ? owner.members[wanted.index] : undefined;
       if (own === undefined || !fieldsCompatible(local.btf, own.typeId, target, member.typeId)) return undefined;
-      return { step: { typeId, index, name: member.name }, bitOffset: member.bitOffset, typeId: member.typeId };
+      const step = { typeId, index, name: member.name };
+      return { step, passed: [{ typeId: plain, index }], bitOffset: member.bitOffset, typeId: member.typeId };
     }
   }
   return undefined;

@@ -29,6 +29,12 @@ export interface CoreStep {
   readonly name: string | undefined;
 }
 
+/** Member `index` of the struct or union that `typeId` is. */
+export interface PassedMember {
+  readonly typeId: number;
+  readonly index: number;
+}
+
 /** What an access string (`0:1:2`) means in one BTF. */
 export interface CoreSpec {
   readonly btf: Btf;
@@ -36,6 +42,8 @@ export interface CoreSpec {
   readonly rootId: number;
   /** The named members and the array elements; anonymous members are passed through. Of a type only the root. */
   readonly steps: readonly CoreStep[];
+  /** Every member on the way, those without a name too. */
+  readonly passed: readonly PassedMember[];
   /** Bits from the start of the root. */
   readonly bitOffset: number;
 }
@@ -51,19 +59,20 @@ export function parseCoreSpec(btf: Btf, kind: CoreKind, typeId: number, access: 
   const of = CORE_KINDS.find((row) => row.name === kind)?.of;
   if (of === 'type') {
     if (access !== '0') throw bad(`the access '${access}' to a type is not 0`);
-    return { btf, kind, rootId: typeId, steps: [{ typeId, index: 0, name: undefined }], bitOffset: 0 };
+    return { btf, kind, rootId: typeId, steps: [{ typeId, index: 0, name: undefined }], passed: [], bitOffset: 0 };
   }
   if (of === 'enumval') {
     const type = btf.resolve(typeId);
     const value = type.kind === 'enum' || type.kind === 'enum64' ? type.values[first] : undefined;
     if (value === undefined || rest.length > 0) throw bad(`the access '${access}' is no value of ${describe(type)}`);
-    return { btf, kind, rootId: typeId, steps: [{ typeId, index: first, name: value.name }], bitOffset: 0 };
+    return { btf, kind, rootId: typeId, steps: [{ typeId, index: first, name: value.name }], passed: [], bitOffset: 0 };
   }
   return parseField(btf, kind, typeId, first, rest);
 }
 
 function parseField(btf: Btf, kind: CoreKind, rootId: number, first: number, rest: readonly number[]): CoreSpec {
   const steps: CoreStep[] = [{ typeId: rootId, index: first, name: undefined }];
+  const passed: PassedMember[] = [];
   let bitOffset = first * btf.size(rootId) * 8;
   let type = btf.resolve(rootId);
   let typeId = rootId;
@@ -72,6 +81,7 @@ function parseField(btf: Btf, kind: CoreKind, rootId: number, first: number, res
       const member = type.members[index];
       if (member === undefined) throw bad(`${describe(type)} has no member ${index}`);
       bitOffset += member.bitOffset;
+      passed.push({ typeId: plainId(btf, typeId), index });
       if (member.name !== '') steps.push({ typeId, index, name: member.name });
       typeId = member.typeId;
     } else if (type.kind === 'array') {
@@ -86,7 +96,7 @@ function parseField(btf: Btf, kind: CoreKind, rootId: number, first: number, res
     typeId = plainId(btf, typeId);
     type = btf.type(typeId);
   }
-  return { btf, kind, rootId, steps, bitOffset };
+  return { btf, kind, rootId, steps, passed, bitOffset };
 }
 
 /** The last member of a struct may be an array that is longer than it says. */

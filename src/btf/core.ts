@@ -23,6 +23,8 @@ export interface CoreResult {
   readonly value: bigint | undefined;
   /** Bytes of the field here and there, where they differ; loads and stores are adjusted. */
   readonly resize: { readonly from: number; readonly to: number; readonly allowed: boolean } | undefined;
+  /** What was found in the target; `undefined`: nothing, or none was looked for. */
+  readonly found: CoreSpec | undefined;
   /** For messages: `field_byte_offset of struct task_struct .pid`. */
   readonly text: string;
 }
@@ -43,7 +45,7 @@ export function resolveCore(local: Btf, targets: Iterable<Btf>, relocation: Core
   const spec = parseCoreSpec(local, kind, typeId, access);
   const text = formatSpec(spec);
   if (kind === 'type_id_local') {
-    return { expected: BigInt(typeId), value: BigInt(typeId), resize: undefined, text };
+    return { expected: BigInt(typeId), value: BigInt(typeId), resize: undefined, found: undefined, text };
   }
   const root = local.type(typeId);
   if (root.name === '') throw new ObjectError(`${text}: anonymous types cannot be looked for`, { section: '.BTF.ext' });
@@ -52,7 +54,8 @@ export function resolveCore(local: Btf, targets: Iterable<Btf>, relocation: Core
   const matches = target === undefined ? [] : ids.flatMap((id) => matchCoreSpec(spec, target, id) ?? []);
   const answers = matches.map((match) => ({ match, answer: compute(match) }));
   const [first] = answers;
-  if (first === undefined) return { expected: validated(expected), value: missingValue(kind), resize: undefined, text };
+  if (first === undefined)
+    return { expected: validated(expected), value: missingValue(kind), resize: undefined, found: undefined, text };
   const others = answers.filter(
     ({ match, answer }) => match.bitOffset !== first.match.bitOffset || answer?.value !== first.answer?.value,
   );
@@ -65,6 +68,7 @@ export function resolveCore(local: Btf, targets: Iterable<Btf>, relocation: Core
     expected: validated(expected),
     value: first.answer?.value,
     resize: resizing(spec, expected, first.match, first.answer),
+    found: first.match,
     text,
   };
 }

@@ -1,4 +1,4 @@
-import { type Btf, coreKind, type InfoRecord, type InfoTable } from '../btf/index.ts';
+import { type Btf, type CoreRelocation, coreKind, type InfoRecord, type InfoTable } from '../btf/index.ts';
 import { concatBytes } from '../bytes/plain.ts';
 import { INSN_SIZE } from '../isa/index.ts';
 import type { CodeUnit } from './functions.ts';
@@ -41,16 +41,23 @@ function recordsOf(table: InfoTable, { section, offset, size }: CodeUnit): InfoR
 /** The CO-RE relocations of linked code. Throws ObjectError if a record makes no sense. */
 export function collectCore(table: InfoTable, btf: Btf, parts: readonly Part[]): CoreReference[] {
   return parts.flatMap(({ unit, start }) =>
-    recordsOf(table, unit).map(({ offset, bytes }): CoreReference => {
-      const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-      return {
-        insn: start + (offset - unit.offset) / INSN_SIZE,
-        kind: coreKind(view.getUint32(12, true)),
-        typeId: view.getUint32(4, true),
-        access: btf.string(view.getUint32(8, true)),
-      };
-    }),
+    recordsOf(table, unit).map(
+      (record): CoreReference => ({
+        insn: start + (record.offset - unit.offset) / INSN_SIZE,
+        ...coreRelocation(record, btf),
+      }),
+    ),
   );
+}
+
+/** What a record says besides its place. Throws ObjectError if it makes no sense. */
+export function coreRelocation({ bytes }: InfoRecord, btf: Btf): CoreRelocation {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return {
+    kind: coreKind(view.getUint32(12, true)),
+    typeId: view.getUint32(4, true),
+    access: btf.string(view.getUint32(8, true)),
+  };
 }
 
 /** The kind of CO-RE relocation whose value the compiler has put in already. */

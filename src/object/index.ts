@@ -1,5 +1,6 @@
 export { parseBtfFile } from './btf-file.ts';
 export { type CoreRelocated, relocateCore } from './core.ts';
+export { parseCoreRelocations } from './core-file.ts';
 export { findProgram } from './find.ts';
 export { parseObject } from './parse.ts';
 export { programTypeOf, type SectionRule, sectionRule } from './section.ts';

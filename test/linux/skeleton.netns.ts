@@ -1,9 +1,11 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { CoreTypes, parseBtf } from '../../src/btf/index.ts';
 import { generateSkeleton, generateSubskeleton } from '../../src/codegen/index.ts';
+import { parseCoreRelocations } from '../../src/object/index.ts';
 import { root } from '../support/kernels.ts';
 import { objectBytes } from '../support/objects.ts';
 
@@ -87,6 +89,38 @@ int main()
 }
 `;
 
+/** Loads through CO-RE with types from a file, and without. */
+const CUSTOM = `
+#include <stdio.h>
+#include <string.h>
+#include <bpf/bpf.h>
+#include "core_live.skel.h"
+
+static int tag(const char *types, unsigned char *out)
+{
+	LIBBPF_OPTS(bpf_object_open_opts, open, .btf_custom_path = types);
+	struct core_live *skel = core_live__open_opts(&open);
+	struct bpf_prog_info info = {};
+	__u32 size = sizeof(info);
+
+	if (!skel || core_live__load(skel) || bpf_obj_get_info_by_fd(bpf_program__fd(skel->progs.live), &info, &size))
+		return 1;
+	memcpy(out, info.tag, sizeof(info.tag));
+	core_live__destroy(skel);
+	return 0;
+}
+
+int main()
+{
+	unsigned char whole[8], minimal[8];
+
+	if (tag(NULL, whole) || tag("min.btf", minimal))
+		return 1;
+	puts(memcmp(whole, minimal, 8) ? "other instructions" : "the same");
+	return 0;
+}
+`;
+
 /** What a program prints; skips the test where it cannot be compiled. */
 function run(skip: (reason: string) => void, compiler: string, code: string): string {
   const words = ['-Wall', '-Werror', '-Wno-unused-function', '-', '-o', 'program', `-I${root}/test/objects`, '-lbpf'];
@@ -95,7 +129,7 @@ function run(skip: (reason: string) => void, compiler: string, code: string): st
   if (made.error !== undefined || /bpf\/(lib)?bpf\.h: No such|cannot find -lbpf/.test(made.stderr))
     skip(`${compiler} or libbpf-dev is not installed`);
   expect(made.stderr).toBe('');
-  const ran = spawnSync(join(folder, 'program'), { encoding: 'utf8' });
+  const ran = spawnSync('./program', { cwd: folder, encoding: 'utf8' });
   expect({ status: ran.status, stderr: ran.stderr }).toEqual({ status: 0, stderr: '' });
   return ran.stdout;
 }
@@ -128,5 +162,15 @@ describe('programs that use a skeleton, with libbpf and the running kernel', () 
 
   it('find the parts of another object', (context) => {
     expect(run((reason) => context.skip(reason), 'gcc', TEMPLATE)).toBe('9 1 1\n');
+  });
+
+  it('load with the types of gen min_core_btf as with those of the kernel', (context) => {
+    const live = objectBytes('test/objects/core_live.o');
+    const types = new CoreTypes(parseBtf(readFileSync('/sys/kernel/btf/vmlinux')));
+    const { btf, relocations } = parseCoreRelocations(live);
+    for (const relocation of relocations) types.add(btf, relocation);
+    writeFileSync(join(folder, 'min.btf'), types.bytes());
+    writeFileSync(join(folder, 'core_live.skel.h'), generateSkeleton(live, { file: 'core_live.o' }).text);
+    expect(run((reason) => context.skip(reason), 'gcc', CUSTOM)).toBe('the same\n');
   });
 });

@@ -1,7 +1,10 @@
+import { CoreTypes } from '../../btf/index.ts';
 import { generateSkeleton, generateSubskeleton, generateTypes } from '../../codegen/index.ts';
 import { UsageError } from '../../errors.ts';
-import { parseObject } from '../../object/index.ts';
+import { parseCoreRelocations, parseObject } from '../../object/index.ts';
 import { type AnyCommand, command } from '../command.ts';
+import { writeUserFile } from '../write-file.ts';
+import { inFile, readBtfFile } from './object-words.ts';
 
 export const genSkeleton = headerCommand(
   'skeleton',
@@ -36,6 +39,27 @@ function headerCommand(word: string, about: string, generate: typeof generateSke
     json: (header) => ({ header }),
   });
 }
+
+export const genMinCoreBtf = command<void>({
+  path: ['gen', 'min_core_btf'],
+  usage: 'INPUT OUTPUT OBJECT...',
+  about: "writes of a kernel's types those that the CO-RE relocations of objects need, for kernels without their own",
+  run(context, words) {
+    const input = words.next("the file with the kernel's types");
+    const output = words.next('the file to write');
+    const files = [words.next('the object file'), ...words.rest()];
+    const types = new CoreTypes(readBtfFile(context, input));
+    for (const file of files) {
+      inFile(file, () => {
+        const { btf, relocations } = parseCoreRelocations(context.readFile(file));
+        for (const relocation of relocations) types.add(btf, relocation);
+      });
+    }
+    writeUserFile(output, types.bytes());
+  },
+  text: () => '',
+  json: () => null,
+});
 
 export const genTypes = command<string>({
   path: ['gen', 'types'],

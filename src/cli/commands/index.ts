@@ -3,7 +3,7 @@ import type { AnyCommand } from '../command.ts';
 import { asm, disasm } from './asm.ts';
 import { btfDump, btfShow } from './btf.ts';
 import { fsLs, fsMkdir, fsMv, fsRm, fsTree } from './fs.ts';
-import { genSkeleton, genSubskeleton, genTypes } from './gen.ts';
+import { genMinCoreBtf, genSkeleton, genSubskeleton, genTypes } from './gen.ts';
 import { genObject } from './gen-object.ts';
 import { helpCommand } from './help.ts';
 import { linkAdd, linkDelete, linkSet, linkShow } from './ip.ts';
@@ -59,6 +59,7 @@ export function commandTable(loadKernel: () => Promise<() => SharedKernel>): rea
     genObject,
     genSkeleton,
     genSubskeleton,
+    genMinCoreBtf,
     genTypes,
     structOpsShow,
     structOpsRegister,
