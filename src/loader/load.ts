@@ -3,6 +3,7 @@ import { NotSupportedError, UsageError } from '../errors.ts';
 import { KCONFIG } from '../object/externs.ts';
 import { loadableBtf } from '../object/loadable-btf.ts';
 import type { MapSpec, ObjectSpec, ProgramSpec } from '../object/spec.ts';
+import { tailCallSection } from '../object/tail-calls.ts';
 import type { Kernel } from '../sys/kernel.ts';
 import type { ProgType } from '../uapi/bpf.ts';
 import type { Fd } from '../uapi/fd.ts';
@@ -224,12 +225,4 @@ function fillProgramArrays(
       if (fd !== undefined) setSlot(handle, slot.index, fd);
     }
   }
-}
-
-/** `ID/KEY` with C integer literals (decimal, 0x, 0), as tc scans section names; `undefined` for any other name. */
-export function tailCallSection(section: string): { id: number; key: number } | undefined {
-  const match = /^(0[xX][0-9a-fA-F]+|\d+)\/(0[xX][0-9a-fA-F]+|\d+)$/.exec(section);
-  if (match?.[1] === undefined || match[2] === undefined) return undefined;
-  const integer = (text: string) => Number(/^0\d/.test(text) ? `0o${text.slice(1)}` : text);
-  return { id: integer(match[1]), key: integer(match[2]) };
 }

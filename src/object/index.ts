@@ -15,3 +15,4 @@ export type {
   Pinning,
   ProgramSpec,
 } from './spec.ts';
+export { tailCallSection } from './tail-calls.ts';

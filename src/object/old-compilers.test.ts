@@ -107,3 +107,14 @@ describe('legacy map records', () => {
     ]);
   });
 });
+
+describe('a tail-call section', () => {
+  it('has the type of the programs that use its array', () => {
+    const types = parseObject(objectBytes('test/objects/tail.o')).programs.map(({ section, type }) => [section, type]);
+    expect(types).toEqual([
+      ['7/0', 'sched_cls'],
+      ['7/1', 'sched_cls'],
+      ['classifier', 'sched_cls'],
+    ]);
+  });
+});

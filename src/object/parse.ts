@@ -13,6 +13,7 @@ import { Linker, type MapPlaces } from './link.ts';
 import { type SectionRule, sectionRule } from './section.ts';
 import type { MapSpec, ObjectSpec, ProgramSpec } from './spec.ts';
 import { isStructOps, parseStructOps } from './struct-ops.ts';
+import { typeTailCalls } from './tail-calls.ts';
 
 /**
  * Reads a compiled eBPF object: maps of all three styles, programs with what they call, globals. Pure: the same bytes give the same spec anywhere.
@@ -60,7 +61,7 @@ function parse(bytes: Uint8Array, file: string, name: string): ObjectSpec {
     byteOrder: elf.littleEndian ? 'little' : 'big',
     license: license(parts),
     kernVersion: kernelVersion(parts),
-    programs: readPrograms(parts, places),
+    programs: typeTailCalls(readPrograms(parts, places), maps),
     maps,
     externs: parts.externs,
     btf,

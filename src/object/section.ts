@@ -3,7 +3,7 @@ import { type AttachType, BPF_F_SLEEPABLE, BPF_F_XDP_HAS_FRAGS, PROG_TYPES, type
 
 /** What the name of a program's section says. */
 export interface SectionRule {
-  /** `name`: exactly this. `name+`: this, or this and `/anything`. */
+  /** `name`: exactly this. `name+`: this, or this and `/anything`. `name~`: this, or, where no other row says more, whatever begins with it. */
   readonly pattern: string;
   readonly type: ProgType;
   readonly attachType: AttachType | undefined;
@@ -17,13 +17,14 @@ const F = BPF_F_XDP_HAS_FRAGS;
 
 /**
  * Section names and the program types they stand for, first match wins. Source: libbpf's SEC() names up to 1.7 that Linux 6.18 has a program type
- * for; the rows after the comment are tc's and old libbpf's, which matched by prefix.
+ * for. Before 1.0 libbpf took the rows with `~` as prefixes (`socket1`, `xdp_drop`, `tc_egress`, `classifier/second`), and so do we where no row
+ * matches otherwise: then the longest of them counts. The rows after the comment are those of other loaders.
  */
 // biome-ignore format: aligned table
 const ROWS: readonly Row[] = [
-  ['socket',                'socket_filter'],
-  ['sk_reuseport/migrate',  'sk_reuseport',     'sk_reuseport_select_or_migrate'],
-  ['sk_reuseport',          'sk_reuseport',     'sk_reuseport_select'],
+  ['socket~',               'socket_filter'],
+  ['sk_reuseport/migrate~', 'sk_reuseport',     'sk_reuseport_select_or_migrate'],
+  ['sk_reuseport~',         'sk_reuseport',     'sk_reuseport_select'],
   ['kprobe+',               'kprobe'],
   ['uprobe+',               'kprobe'],
   ['uprobe.s+',             'kprobe',           undefined,                S],
@@ -47,9 +48,9 @@ const ROWS: readonly Row[] = [
   ['tc/egress',             'sched_cls',        'tcx_egress'],
   ['tcx/ingress',           'sched_cls',        'tcx_ingress'],
   ['tcx/egress',            'sched_cls',        'tcx_egress'],
-  ['tc',                    'sched_cls'],
-  ['classifier',            'sched_cls'],
-  ['action',                'sched_act'],
+  ['tc~',                   'sched_cls'],
+  ['classifier~',           'sched_cls'],
+  ['action~',               'sched_act'],
   ['netkit/primary',        'sched_cls',        'netkit_primary'],
   ['netkit/peer',           'sched_cls',        'netkit_peer'],
   ['tracepoint+',           'tracepoint'],
@@ -76,62 +77,64 @@ const ROWS: readonly Row[] = [
   ['lsm_cgroup+',           'lsm',              'lsm_cgroup'],
   ['iter+',                 'tracing',          'trace_iter'],
   ['iter.s+',               'tracing',          'trace_iter',             S],
-  ['syscall',               'syscall',          undefined,                S],
+  ['syscall~',              'syscall',          undefined,                S],
   ['xdp.frags/devmap',      'xdp',              'xdp_devmap',             F],
   ['xdp/devmap',            'xdp',              'xdp_devmap'],
   ['xdp.frags/cpumap',      'xdp',              'xdp_cpumap',             F],
   ['xdp/cpumap',            'xdp',              'xdp_cpumap'],
   ['xdp.frags',             'xdp',              'xdp',                    F],
-  ['xdp',                   'xdp',              'xdp'],
-  ['perf_event',            'perf_event'],
-  ['lwt_in',                'lwt_in'],
-  ['lwt_out',               'lwt_out'],
-  ['lwt_xmit',              'lwt_xmit'],
-  ['lwt_seg6local',         'lwt_seg6local'],
-  ['sockops',               'sock_ops',         'cgroup_sock_ops'],
-  ['sk_skb/stream_parser',  'sk_skb',           'sk_skb_stream_parser'],
-  ['sk_skb/stream_verdict', 'sk_skb',           'sk_skb_stream_verdict'],
+  ['xdp~',                  'xdp',              'xdp'],
+  ['perf_event~',           'perf_event'],
+  ['lwt_in~',               'lwt_in'],
+  ['lwt_out~',              'lwt_out'],
+  ['lwt_xmit~',             'lwt_xmit'],
+  ['lwt_seg6local~',        'lwt_seg6local'],
+  ['sockops~',              'sock_ops',         'cgroup_sock_ops'],
+  ['sk_skb/stream_parser~', 'sk_skb',           'sk_skb_stream_parser'],
+  ['sk_skb/stream_verdict~', 'sk_skb',           'sk_skb_stream_verdict'],
   ['sk_skb/verdict',        'sk_skb',           'sk_skb_verdict'],
-  ['sk_skb',                'sk_skb'],
-  ['sk_msg',                'sk_msg',           'sk_msg_verdict'],
-  ['lirc_mode2',            'lirc_mode2',       'lirc_mode2'],
-  ['flow_dissector',        'flow_dissector',   'flow_dissector'],
-  ['cgroup_skb/ingress',    'cgroup_skb',       'cgroup_inet_ingress'],
-  ['cgroup_skb/egress',     'cgroup_skb',       'cgroup_inet_egress'],
-  ['cgroup/skb',            'cgroup_skb'],
-  ['cgroup/sock_create',    'cgroup_sock',      'cgroup_inet_sock_create'],
-  ['cgroup/sock_release',   'cgroup_sock',      'cgroup_inet_sock_release'],
-  ['cgroup/sock',           'cgroup_sock',      'cgroup_inet_sock_create'],
-  ['cgroup/post_bind4',     'cgroup_sock',      'cgroup_inet4_post_bind'],
-  ['cgroup/post_bind6',     'cgroup_sock',      'cgroup_inet6_post_bind'],
-  ['cgroup/bind4',          'cgroup_sock_addr', 'cgroup_inet4_bind'],
-  ['cgroup/bind6',          'cgroup_sock_addr', 'cgroup_inet6_bind'],
-  ['cgroup/connect4',       'cgroup_sock_addr', 'cgroup_inet4_connect'],
-  ['cgroup/connect6',       'cgroup_sock_addr', 'cgroup_inet6_connect'],
+  ['sk_skb~',               'sk_skb'],
+  ['sk_msg~',               'sk_msg',           'sk_msg_verdict'],
+  ['lirc_mode2~',           'lirc_mode2',       'lirc_mode2'],
+  ['flow_dissector~',       'flow_dissector',   'flow_dissector'],
+  ['cgroup_skb/ingress~',   'cgroup_skb',       'cgroup_inet_ingress'],
+  ['cgroup_skb/egress~',    'cgroup_skb',       'cgroup_inet_egress'],
+  ['cgroup/skb~',           'cgroup_skb'],
+  ['cgroup/sock_create~',   'cgroup_sock',      'cgroup_inet_sock_create'],
+  ['cgroup/sock_release~',  'cgroup_sock',      'cgroup_inet_sock_release'],
+  ['cgroup/sock~',          'cgroup_sock',      'cgroup_inet_sock_create'],
+  ['cgroup/post_bind4~',    'cgroup_sock',      'cgroup_inet4_post_bind'],
+  ['cgroup/post_bind6~',    'cgroup_sock',      'cgroup_inet6_post_bind'],
+  ['cgroup/bind4~',         'cgroup_sock_addr', 'cgroup_inet4_bind'],
+  ['cgroup/bind6~',         'cgroup_sock_addr', 'cgroup_inet6_bind'],
+  ['cgroup/connect4~',      'cgroup_sock_addr', 'cgroup_inet4_connect'],
+  ['cgroup/connect6~',      'cgroup_sock_addr', 'cgroup_inet6_connect'],
   ['cgroup/connect_unix',   'cgroup_sock_addr', 'cgroup_unix_connect'],
-  ['cgroup/sendmsg4',       'cgroup_sock_addr', 'cgroup_udp4_sendmsg'],
-  ['cgroup/sendmsg6',       'cgroup_sock_addr', 'cgroup_udp6_sendmsg'],
+  ['cgroup/sendmsg4~',      'cgroup_sock_addr', 'cgroup_udp4_sendmsg'],
+  ['cgroup/sendmsg6~',      'cgroup_sock_addr', 'cgroup_udp6_sendmsg'],
   ['cgroup/sendmsg_unix',   'cgroup_sock_addr', 'cgroup_unix_sendmsg'],
-  ['cgroup/recvmsg4',       'cgroup_sock_addr', 'cgroup_udp4_recvmsg'],
-  ['cgroup/recvmsg6',       'cgroup_sock_addr', 'cgroup_udp6_recvmsg'],
+  ['cgroup/recvmsg4~',      'cgroup_sock_addr', 'cgroup_udp4_recvmsg'],
+  ['cgroup/recvmsg6~',      'cgroup_sock_addr', 'cgroup_udp6_recvmsg'],
   ['cgroup/recvmsg_unix',   'cgroup_sock_addr', 'cgroup_unix_recvmsg'],
-  ['cgroup/getpeername4',   'cgroup_sock_addr', 'cgroup_inet4_getpeername'],
-  ['cgroup/getpeername6',   'cgroup_sock_addr', 'cgroup_inet6_getpeername'],
+  ['cgroup/getpeername4~',  'cgroup_sock_addr', 'cgroup_inet4_getpeername'],
+  ['cgroup/getpeername6~',  'cgroup_sock_addr', 'cgroup_inet6_getpeername'],
   ['cgroup/getpeername_unix', 'cgroup_sock_addr', 'cgroup_unix_getpeername'],
-  ['cgroup/getsockname4',   'cgroup_sock_addr', 'cgroup_inet4_getsockname'],
-  ['cgroup/getsockname6',   'cgroup_sock_addr', 'cgroup_inet6_getsockname'],
+  ['cgroup/getsockname4~',  'cgroup_sock_addr', 'cgroup_inet4_getsockname'],
+  ['cgroup/getsockname6~',  'cgroup_sock_addr', 'cgroup_inet6_getsockname'],
   ['cgroup/getsockname_unix', 'cgroup_sock_addr', 'cgroup_unix_getsockname'],
-  ['cgroup/sysctl',         'cgroup_sysctl',    'cgroup_sysctl'],
-  ['cgroup/getsockopt',     'cgroup_sockopt',   'cgroup_getsockopt'],
-  ['cgroup/setsockopt',     'cgroup_sockopt',   'cgroup_setsockopt'],
-  ['cgroup/dev',            'cgroup_device',    'cgroup_device'],
+  ['cgroup/sysctl~',        'cgroup_sysctl',    'cgroup_sysctl'],
+  ['cgroup/getsockopt~',    'cgroup_sockopt',   'cgroup_getsockopt'],
+  ['cgroup/setsockopt~',    'cgroup_sockopt',   'cgroup_setsockopt'],
+  ['cgroup/dev~',           'cgroup_device',    'cgroup_device'],
   ['struct_ops+',           'struct_ops'],
   ['struct_ops.s+',         'struct_ops',       undefined,                S],
   ['sk_lookup',             'sk_lookup',        'sk_lookup'],
   ['netfilter',             'netfilter',        'netfilter'],
-  // Not libbpf's: tc's sections with a suffix.
-  ['classifier+',           'sched_cls'],
-  ['action+',               'sched_act'],
+  // Old spellings of libbpf, and those of gobpf.
+  ['xdp_devmap~',           'xdp',              'xdp_devmap'],
+  ['xdp_cpumap~',           'xdp',              'xdp_cpumap'],
+  ['sched_cls+',            'sched_cls'],
+  ['sched_act+',            'sched_act'],
 ];
 
 const RULES: readonly SectionRule[] = ROWS.map(([pattern, type, attachType, flags = 0]) => ({
@@ -141,18 +144,27 @@ const RULES: readonly SectionRule[] = ROWS.map(([pattern, type, attachType, flag
   flags,
 }));
 
+const EXACT = new Map(RULES.map((rule) => [rule.pattern.replace(/[+~]$/, ''), rule]));
+const DIRECTORIES = RULES.filter(({ pattern }) => pattern.endsWith('+')).map(
+  (rule) => [`${rule.pattern.slice(0, -1)}/`, rule] as const,
+);
+/** The longest first. */
+const PREFIXES = RULES.filter(({ pattern }) => pattern.endsWith('~'))
+  .map((rule) => [rule.pattern.slice(0, -1), rule] as const)
+  .sort(([a], [b]) => b.length - a.length);
+
 /** What a section's name says; `undefined` if it says nothing, as with tc's free names. */
 export function sectionRule(section: string): SectionRule | undefined {
-  return RULES.find(({ pattern }) => {
-    if (!pattern.endsWith('+')) return section === pattern;
-    const stem = pattern.slice(0, -1);
-    return section === stem || section.startsWith(`${stem}/`);
-  });
+  return strictRule(section) ?? PREFIXES.find(([stem]) => section.startsWith(stem))?.[1];
+}
+
+function strictRule(section: string): SectionRule | undefined {
+  return EXACT.get(section) ?? DIRECTORIES.find(([stem]) => section.startsWith(stem))?.[1];
 }
 
 /** A program type as a user names it: by bpftool's name (`sched_cls`), or by a section name that stands for it (`classifier`, `xdp`, `cgroup/skb`). */
 export function programTypeOf(word: string): ProgType {
-  const type = PROG_TYPES.find((name) => name === word && name !== 'unspec') ?? sectionRule(word)?.type;
+  const type = PROG_TYPES.find((name) => name === word && name !== 'unspec') ?? strictRule(word)?.type;
   if (type !== undefined) return type;
   throw new UsageError(`${word} is no program type; known are ${PROG_TYPES.slice(1).join(', ')}`);
 }

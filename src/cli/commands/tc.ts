@@ -1,7 +1,7 @@
 import { UsageError } from '../../errors.ts';
 import { basename } from '../../loader/bpffs.ts';
 import { findDevice, listDevices } from '../../loader/devices.ts';
-import { load, tailCallSection } from '../../loader/load.ts';
+import { load } from '../../loader/load.ts';
 import { openProgram } from '../../loader/program.ts';
 import {
   deleteFilter,
@@ -16,7 +16,7 @@ import {
   setQdisc,
 } from '../../loader/tc.ts';
 import { formatClassid, type Qdisc } from '../../net/index.ts';
-import { findProgram } from '../../object/index.ts';
+import { findProgram, tailCallSection } from '../../object/index.ts';
 import { TCA_CLS_FLAGS_SKIP_HW, TCA_CLS_FLAGS_SKIP_SW } from '../../uapi/netlink.ts';
 import { type AnyCommand, type Context, command } from '../command.ts';
 import type { Words } from '../words.ts';
