@@ -40,6 +40,11 @@ export function createMap(kernel: Kernel, map: MapSpec, btfFd: Fd | undefined, i
       `map ${map.name} has max_entries 0: whoever loads it must say how many; say it with the option maxEntries (on the command line: max_entries ${map.name}=N)`,
     );
   }
+  if (innerFd === undefined && (map.type === 'array_of_maps' || map.type === 'hash_of_maps')) {
+    throw new UsageError(
+      `map ${map.name} holds maps, and its definition does not say which kind: its own loader does; make or open one, and share it (option reuse; on the command line: map name ${map.name} pinned PATH)`,
+    );
+  }
   const attr = {
     map_type: mapTypeNumber[map.type],
     key_size: map.keySize,

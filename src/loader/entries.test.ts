@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createEmbeddedKernel } from '../engine/embedded/index.ts';
 import type { ObjectSpec } from '../object/spec.ts';
+import type { MapType } from '../uapi/bpf.ts';
 import { possibleCpus } from './calls.ts';
 import { withEntries } from './entries.ts';
 import { load, openObject, planLoad } from './index.ts';
@@ -46,8 +47,23 @@ describe('withEntries', () => {
     expect(entriesOf({ type: 'ringbuf', maxEntries: asked })).toEqual([given]);
   });
 
+  it('asks for the only sizes that there are', () => {
+    const sizes = (type: MapType) =>
+      withEntries(kernel, having({ type, keySize: 0, valueSize: 24 }), {}).maps.map((m) => [m.keySize, m.valueSize]);
+    expect(sizes('perf_event_array')).toEqual([[4, 4]]);
+    expect(sizes('ringbuf')).toEqual([[0, 0]]);
+    expect(sizes('hash')).toEqual([[0, 24]]);
+  });
+
   it('does what the caller says', () => {
     expect(entriesOf({ maxEntries: 0 }, { map_sh: 9 })).toEqual([9]);
+  });
+});
+
+describe('a map of maps without an inner map', () => {
+  it('is refused with the way out', () => {
+    const outer = having({ type: 'array_of_maps', pinning: 'none', valueSize: 4, innerId: 0 });
+    expect(() => load(kernel, outer)).toThrow(/map map_sh holds maps.*option reuse/);
   });
 });
 
