@@ -147,6 +147,8 @@ function programAttr(program: ProgramSpec, insns: Uint8Array, context: ProgramCo
     view.setUint32(8 * insn + 4, fd, true);
   }
   const { attachType, funcInfo, lineInfo } = program;
+  // What the section's name says beyond the type belongs to that type.
+  const isOwnType = program.type === context.type;
   const debug =
     context.btfFd === undefined || funcInfo === undefined
       ? {}
@@ -167,10 +169,9 @@ function programAttr(program: ProgramSpec, insns: Uint8Array, context: ProgramCo
     insns,
     license: context.license,
     kern_version: context.kernVersion,
-    prog_flags: program.flags,
+    prog_flags: isOwnType ? program.flags : 0,
     prog_name: program.name.slice(0, 15).replace(/[^A-Za-z0-9_.]/g, '_'),
-    // The section's attach type belongs to the section's own program type.
-    expected_attach_type: attachType !== undefined && program.type === context.type ? attachTypeNumber[attachType] : 0,
+    expected_attach_type: attachType !== undefined && isOwnType ? attachTypeNumber[attachType] : 0,
     ...context.target,
     ...debug,
   };
