@@ -1,5 +1,6 @@
 import { BpfError, UsageError } from '../errors.ts';
 import { listMaps, listPrograms } from '../loader/info.ts';
+import { type BpfLink, openLink } from '../loader/link.ts';
 import { type BpfMap, openMap } from '../loader/map.ts';
 import { type BpfProgram, openProgram } from '../loader/program.ts';
 import type { Kernel } from '../sys/kernel.ts';
@@ -53,6 +54,16 @@ function one<T extends Disposable & { readonly id: number }>(found: readonly T[]
   if (first !== undefined && found.length === 1) return first;
   for (const item of found) item[Symbol.dispose]();
   throw new UsageError(`several ${kind} match: ids ${found.map((item) => item.id).join(', ')}; choose one by id`);
+}
+
+/** `id N | pinned FILE`. */
+export function selectLink(kernel: Kernel, words: Words): BpfLink {
+  switch (words.expect('id', 'pinned')) {
+    case 'id':
+      return openLink(kernel, { id: words.number('the id of the link') });
+    case 'pinned':
+      return openLink(kernel, { pinned: words.next('the path of the pinned link') });
+  }
 }
 
 /** `[hex] B B B …`: bytes as C integer literals (with `hex`, as bare hex digits), as many as `size`. */

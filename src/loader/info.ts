@@ -51,6 +51,9 @@ export interface ProgramInfo {
   readonly memlock: number | undefined;
   readonly mapIds: readonly MapId[];
   readonly btfId: BtfId | undefined;
+  /** What a tracing program is made for: the BTF object of the kernel, a module or a program, and the type in it. 0: nothing. */
+  readonly attachBtfObjectId: number;
+  readonly attachBtfId: number;
   readonly runTimeNs: bigint;
   readonly runCount: bigint;
 }
@@ -110,6 +113,8 @@ export function programInfo(kernel: Kernel, fd: Fd): ProgramInfo {
     memlock: number(fdinfo(kernel, fd).get('memlock')),
     mapIds: Array.from({ length: info.nr_map_ids }, (_, i) => view.getUint32(4 * i, true) as MapId), // the brand's origin
     btfId: info.btf_id === 0 ? undefined : (info.btf_id as BtfId), // the brand's origin
+    attachBtfObjectId: info.attach_btf_obj_id,
+    attachBtfId: info.attach_btf_id,
     runTimeNs: info.run_time_ns,
     runCount: info.run_cnt,
   };

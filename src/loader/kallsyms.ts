@@ -38,6 +38,22 @@ export function findSymbols(
   return found;
 }
 
+/** The function, or other symbol, that begins at each of some addresses. Empty where the kernel hides addresses. */
+export function findSymbolNames(
+  kernel: Kernel,
+  addresses: readonly bigint[],
+): ReadonlyMap<bigint, { readonly name: string; readonly module: string | undefined }> {
+  const found = new Map<bigint, { readonly name: string; readonly module: string | undefined }>();
+  const wanted = new Set(addresses.filter((address) => address !== 0n));
+  if (wanted.size === 0) return found;
+  for (const line of lines(kernel)) {
+    const match = /^([0-9a-f]+) \S (\S+)(?:\t\[(.+)\])?$/.exec(line);
+    const address = match === null ? 0n : BigInt(`0x${match[1]}`);
+    if (match?.[2] !== undefined && wanted.has(address)) found.set(address, { name: match[2], module: match[3] });
+  }
+  return found;
+}
+
 function* lines(kernel: Kernel): Generator<string> {
   const fd = orUndefined(['ENOENT', 'ENOTDIR', 'EACCES'], () => kernel.open(KALLSYMS, O_RDONLY));
   if (fd === undefined) return;

@@ -87,11 +87,12 @@ export class BpfLink implements Attachment {
    * detached from outside: there this closes the handle, and the program is off once nothing else holds the link.
    */
   detach(): void {
-    const done = orUndefined('EOPNOTSUPP', () => {
-      saying(`of ${this.label}`, () => this.kernel.bpf('BPF_LINK_DETACH', { link_fd: this.fd }));
-      return true;
-    });
-    if (done === undefined) this.close();
+    if (orUndefined('EOPNOTSUPP', () => [this.forceDetach()]) === undefined) this.close();
+  }
+
+  /** As {@link BpfLink.detach}, and SysError EOPNOTSUPP for links that cannot be detached from outside. */
+  forceDetach(): void {
+    saying(`of ${this.label}`, () => this.kernel.bpf('BPF_LINK_DETACH', { link_fd: this.fd }));
   }
 
   close(): void {

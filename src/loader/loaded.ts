@@ -90,14 +90,18 @@ export class LoadedObject<S extends AnyShape = ObjectShape> implements Disposabl
     return (map.info.flags & BPF_F_LINK) === 0 ? undefined : attachStructOps(map);
   }
 
+  /** What the file says of a program; `undefined` if it is not one of this object. */
+  specOf(program: BpfProgram): ProgramSpec | undefined {
+    return [...this.#bySpec].find(([, handle]) => handle === program)?.[0];
+  }
+
   /**
    * Attaches a program as the name of its section says, e.g. `tp/sched/sched_switch`. Throws UsageError if the name does not say where; then one of the
    * functions that attach does it.
    */
   attach(which: string | ProgramSpec): Attachment {
     const program = this.program(which);
-    const spec = [...this.#bySpec].find(([, handle]) => handle === program)?.[0];
-    const section = spec?.section ?? '';
+    const section = this.specOf(program)?.section ?? '';
     const attachment = attachBySection(program, section);
     if (attachment !== undefined) return attachment;
     throw new UsageError(

@@ -20,6 +20,7 @@ export class Transcript {
         // The embedded kernel says more than the errno; see docs/kernels.md.
         .replace(/^(Error: BPF_\w+[^:\n]*): .* \(([A-Z][^()]*)\)$/gm, '$1: $2')
         .replace(/^(\d+)(?=: [a-z_]+ )/gm, (id) => this.#name(kind, id))
+        .replace(/\blink (\d+)(?= \()/g, (_, id: string) => `link ${this.#name('link', id)}`)
         .replace(/\b(map|prog) id (\d+)/g, (_, what: string, id: string) => `${what} id ${this.#name(what, id)}`)
         .replace(/\bid (\d+)/g, (_, id: string) => `id ${this.#name(kind, id)}`)
         .replace(/\bmap\[id:(\d+)/g, (_, id: string) => `map[id:${this.#name('map', id)}`)

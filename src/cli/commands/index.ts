@@ -2,15 +2,21 @@ import { defaultSocket, type SharedKernel } from '../../server/index.ts';
 import type { AnyCommand } from '../command.ts';
 import { asm, disasm } from './asm.ts';
 import { btfDump, btfShow } from './btf.ts';
+import { cgroupAttach, cgroupDetach, cgroupShow, cgroupTreeShow } from './cgroup.ts';
 import { fsLs, fsMkdir, fsMv, fsRm, fsTree } from './fs.ts';
 import { genMinCoreBtf, genSkeleton, genSubskeleton, genTypes } from './gen.ts';
 import { genObject } from './gen-object.ts';
 import { helpCommand } from './help.ts';
-import { linkAdd, linkDelete, linkSet, linkShow } from './ip.ts';
+import { linkShow as deviceShow, linkAdd, linkDelete, linkSet } from './ip.ts';
+import { iterPin } from './iter.ts';
+import { linkDetach, linkPin, linkShow, linkUpdate } from './link.ts';
 import { mapCreate, mapDelete, mapDump, mapFreeze, mapGetNext, mapLookup, mapPin, mapShow, mapUpdate } from './map.ts';
 import { netSend } from './net.ts';
+import { netAttach, netDetach, netShow } from './net-hooks.ts';
+import { perfShow } from './perf.ts';
 import { plan } from './plan.ts';
 import { progDumpXlated, progLoad, progLoadAll, progPin, progRun, progShow } from './prog.ts';
+import { progAttach, progDetach } from './prog-attach.ts';
 import { serveCommand } from './serve.ts';
 import { structOpsRegister, structOpsShow, structOpsUnregister } from './struct-ops.ts';
 import { filterCommands, filterDelete, filterGet, filterShow, qdiscCommands, qdiscShow } from './tc.ts';
@@ -30,6 +36,8 @@ export function commandTable(loadKernel: () => Promise<() => SharedKernel>): rea
     progPin,
     progLoad,
     progLoadAll,
+    progAttach,
+    progDetach,
     progTracelog,
     progRun,
     mapShow,
@@ -42,6 +50,19 @@ export function commandTable(loadKernel: () => Promise<() => SharedKernel>): rea
     mapCreate,
     mapFreeze,
     linkShow,
+    linkPin,
+    linkDetach,
+    linkUpdate,
+    cgroupShow,
+    cgroupTreeShow,
+    cgroupAttach,
+    cgroupDetach,
+    perfShow,
+    netShow,
+    netAttach,
+    netDetach,
+    iterPin,
+    deviceShow,
     linkAdd,
     linkDelete,
     linkSet,

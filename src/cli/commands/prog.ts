@@ -5,7 +5,7 @@ import { joinPath } from '../../loader/bpffs.ts';
 import { bootTime } from '../../loader/clock.ts';
 import { listPrograms, type ProgramInfo } from '../../loader/info.ts';
 import { type LoadOptions, load } from '../../loader/load.ts';
-import type { RunResult } from '../../loader/program.ts';
+import type { BpfProgram, RunResult } from '../../loader/program.ts';
 import { Transaction } from '../../loader/transaction.ts';
 import { formatXlated, type XlatedLine } from '../../loader/xlated.ts';
 import { programTypeOf } from '../../object/section.ts';
@@ -16,6 +16,7 @@ import { hexDump } from '../format.ts';
 import { selectProgram, selectPrograms } from '../selectors.ts';
 import type { Words } from '../words.ts';
 import { readBtfFile, readKconfig, readObject, setGlobal } from './object-words.ts';
+import { attachItself } from './prog-attach.ts';
 import { SHARE_USAGE, ShareWords } from './share-words.ts';
 
 const PROG = '{id N | tag TAG | name NAME | pinned FILE}';
@@ -166,7 +167,7 @@ export const progPin = command<undefined>({
   text: () => '',
 });
 
-const LOAD_USAGE = `OBJ PATH [type TYPE] ${SHARE_USAGE} [pinmaps DIR] [set NAME=VALUE]... [kernel_btf FILE] [kconfig FILE]`;
+const LOAD_USAGE = `OBJ PATH [type TYPE] ${SHARE_USAGE} [pinmaps DIR] [autoattach] [set NAME=VALUE]... [kernel_btf FILE] [kconfig FILE]`;
 
 export const progLoad: AnyCommand = loadCommand('load', 'loads an object and pins its first program at PATH');
 export const progLoadAll: AnyCommand = loadCommand('loadall', 'loads an object and pins its programs as PATH/NAME');
@@ -189,7 +190,7 @@ function loadAndPin(context: Context, words: Words, all: boolean): void {
   const file = words.next('the object file');
   const path = words.next('the path to pin at');
   const object = readObject(context, file);
-  const { options, pinMaps } = loadWords(context, words, object);
+  const { options, pinMaps, autoattach } = loadWords(context, words, object);
   using loaded = load(kernel, object, options);
   for (const warning of loaded.warnings) context.note(`warning: ${warning}`);
   const programs = Object.values(loaded.programs);
@@ -201,8 +202,14 @@ function loadAndPin(context: Context, words: Words, all: boolean): void {
       what.pin(where);
       transaction.onRollback(() => kernel.unlink(where));
     };
-    if (all) for (const program of programs) pin(program, joinPath(path, program.name));
-    else pin(first, path);
+    const pinProgram = (program: BpfProgram, where: string) => {
+      if (!autoattach) return pin(program, where);
+      // The pin holds it from here on.
+      using link = attachItself(context, loaded, program);
+      return pin(link ?? program, where);
+    };
+    if (all) for (const program of programs) pinProgram(program, joinPath(path, program.name));
+    else pinProgram(first, path);
     if (pinMaps !== undefined) {
       for (const [name, map] of Object.entries(loaded.maps)) pin(map, joinPath(pinMaps, pinName(object.spec, name)));
     }
@@ -219,20 +226,24 @@ function loadWords(
   context: Context,
   words: Words,
   object: ReturnType<typeof readObject>,
-): { options: LoadOptions; pinMaps: string | undefined } {
+): { options: LoadOptions; pinMaps: string | undefined; autoattach: boolean } {
   const share = new ShareWords(context);
   let type: ProgType | undefined;
   let pinMaps: string | undefined;
+  let autoattach = false;
   let kernelBtf: Btf | undefined;
   let kconfig: string | undefined;
   while (!words.done) {
     if (share.take(words)) continue;
-    switch (words.expect('type', 'pinmaps', 'set', 'kernel_btf', 'kconfig')) {
+    switch (words.expect('type', 'pinmaps', 'autoattach', 'set', 'kernel_btf', 'kconfig')) {
       case 'type':
         type = programTypeOf(words.next('the program type'));
         break;
       case 'pinmaps':
         pinMaps = words.next('the directory to pin the maps in');
+        break;
+      case 'autoattach':
+        autoattach = true;
         break;
       case 'set':
         setGlobal(object, words.next('NAME=VALUE'));
@@ -245,5 +256,9 @@ function loadWords(
         break;
     }
   }
-  return { options: { ...share.options(), type, kernelBtf, kconfig, logLevel: context.details ? 1 : 0 }, pinMaps };
+  return {
+    options: { ...share.options(), type, kernelBtf, kconfig, logLevel: context.details ? 1 : 0 },
+    pinMaps,
+    autoattach,
+  };
 }
