@@ -5,6 +5,8 @@ export default defineConfig({
   test: {
     include: ['test/**/*.netns.ts'],
     fileParallelism: false,
+    // Under an emulated kernel all takes many times as long.
+    testTimeout: 60_000,
     reporters: ['verbose'],
   },
 });
