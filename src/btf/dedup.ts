@@ -253,11 +253,25 @@ class Shapes {
   of(id: number): number {
     const known = this.#known[id] ?? UNKNOWN;
     if (known !== UNKNOWN) return known;
-    const type = mapTypeIds(this.#types[id] ?? VOID, () => 0);
-    const text = JSON.stringify(type, (_, value) => (typeof value === 'bigint' ? String(value) : value));
-    const number = firstOf(this.#numbers, text, this.#numbers.size);
+    const number = firstOf(this.#numbers, textOf(this.#types[id] ?? VOID), this.#numbers.size);
     this.#known[id] = number;
     return number;
+  }
+}
+
+/** All that a type says but for the ids that it refers to. */
+function textOf(type: BtfType): string {
+  switch (type.kind) {
+    case 'ptr':
+    case 'typedef':
+    case 'const':
+    case 'volatile':
+    case 'restrict':
+      return `${type.kind} ${type.name}`;
+    default: {
+      const unlinked = mapTypeIds(type, () => 0);
+      return JSON.stringify(unlinked, (_, value) => (typeof value === 'bigint' ? String(value) : value));
+    }
   }
 }
 

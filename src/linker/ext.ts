@@ -47,7 +47,6 @@ export class LinkedExt {
     const { btf, ext } = input;
     if (btf === undefined || ext === undefined) return;
     const strings = new Texts(btf);
-    const byName = new Map(input.sections.toReversed().map((section) => [section.name, placements.get(section.index)]));
     for (const name of NAMES) {
       const table = this.#tables[name];
       const { recordSize, sections } = ext[name];
@@ -56,7 +55,7 @@ export class LinkedExt {
         throw bad(`its records of ${name} have ${recordSize} bytes, but ${table.recordSize} in the objects before`);
       table.recordSize = recordSize;
       for (const [section, records] of sections) {
-        const placement = byName.get(section);
+        const placement = placements.get(input.sectionIndexes.get(section) ?? 0);
         if (placement === undefined) throw bad(`${name} is about section ${section}, which is not linked`);
         const linked = table.sections.get(section) ?? [];
         table.sections.set(section, linked);

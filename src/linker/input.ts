@@ -39,6 +39,8 @@ export interface Input {
   readonly elf: ElfFile;
   /** Code and data; what only a debugger or the compiler's own linker needs is left out. */
   readonly sections: readonly ElfSection[];
+  /** Of each name the first section that has it, linked or not. */
+  readonly sectionIndexes: ReadonlyMap<string, number>;
   /** By index of the section that they change. */
   readonly relocations: ReadonlyMap<number, readonly ElfRelocation[]>;
   /** By id, void first; empty without BTF. */
@@ -86,6 +88,7 @@ export function readInput({ bytes, file }: LinkInput): Input {
     file,
     elf,
     sections,
+    sectionIndexes: new Map(elf.sections.toReversed().map(({ name, index }) => [name, index])),
     relocations: readRelocations(elf, sections),
     types,
     btf,

@@ -88,8 +88,10 @@ describe('two objects linked', () => {
     expect([...second]).toEqual([...two.bytes]);
   });
 
-  it('stays as it is when it is linked again', () => {
+  it('stays as it is when it is linked again, and can be made in steps', () => {
     expect(linkObjects([{ bytes: linked, file: 'linked.o' }])).toEqual(linked);
+    const half = { bytes: linkObjects([one]), file: 'half.o' };
+    expect(linkObjects([half, two])).toEqual(linked);
   });
 
   it.each<[string, (use: (kernel: Kernel) => void) => void, boolean]>([

@@ -1,26 +1,28 @@
 import { ObjectError } from '../errors.ts';
-import { resolve, type TypeRef, typeAt, typeConflict } from './match.ts';
+import { type Agreed, resolve, type TypeRef, typeAt, typeConflict } from './match.ts';
 
 /**
  * Why two definitions of a map (variables of a `.maps` section) are not the same, or `undefined` if they are. A declaration has to repeat every
  * attribute.
  */
-export function mapConflict(a: TypeRef, b: TypeRef): string | undefined {
-  return definitionConflict(structOf(a), structOf(b), '');
+export function mapConflict(a: TypeRef, b: TypeRef, agreed: Agreed): string | undefined {
+  return definitionConflict(structOf(a), structOf(b), '', agreed);
 }
 
+/** Far more than there are. */
+const MAX_ATTRIBUTES = 64;
 /** Attributes that are a number: `int (*name)[N]`; left out they are 0. */
 const NUMBERS = ['type', 'key_size', 'value_size', 'max_entries', 'map_flags', 'numa_node', 'pinning', 'map_extra'];
 
-function definitionConflict(a: TypeRef, b: TypeRef, prefix: string): string | undefined {
+function definitionConflict(a: TypeRef, b: TypeRef, prefix: string, agreed: Agreed): string | undefined {
   const [mine, theirs] = [attributes(a), attributes(b)];
   for (const name of new Set([...mine.keys(), ...theirs.keys()])) {
     const [left, right] = [mine.get(name), theirs.get(name)];
     const conflict = NUMBERS.includes(name)
       ? numberConflict(left, right)
       : name === 'values'
-        ? valuesConflict(left, right, prefix)
-        : typesConflict(left, right);
+        ? valuesConflict(left, right, prefix, agreed)
+        : typesConflict(left, right, agreed);
     if (conflict !== undefined) return conflict.startsWith('its ') ? conflict : `its ${prefix}${name} ${conflict}`;
   }
   return undefined;
@@ -32,26 +34,35 @@ function numberConflict(a: TypeRef | undefined, b: TypeRef | undefined): string 
 }
 
 /** A key or a value. */
-function typesConflict(a: TypeRef | undefined, b: TypeRef | undefined): string | undefined {
+function typesConflict(a: TypeRef | undefined, b: TypeRef | undefined, agreed: Agreed): string | undefined {
   if (a === undefined || b === undefined) return 'is in one of the definitions only';
-  const conflict = typeConflict(pointee(a), pointee(b));
+  const conflict = typeConflict(pointee(a), pointee(b), agreed);
   return conflict === undefined ? undefined : `differs: ${conflict}`;
 }
 
 /** The map within a map of maps. */
-function valuesConflict(a: TypeRef | undefined, b: TypeRef | undefined, prefix: string): string | undefined {
+function valuesConflict(
+  a: TypeRef | undefined,
+  b: TypeRef | undefined,
+  prefix: string,
+  agreed: Agreed,
+): string | undefined {
   if (a === undefined || b === undefined) return 'is in one of the definitions only';
   const [left, right] = [innerStruct(a), innerStruct(b)];
   if (left === undefined || right === undefined)
     return left === right ? undefined : 'holds maps in one of the definitions only';
   if (prefix !== '') throw new ObjectError('a map of maps of maps cannot be compared', { section: '.maps' });
-  return definitionConflict(left, right, 'inner ');
+  return definitionConflict(left, right, 'inner ', agreed);
 }
 
 /** The members of a definition by name. */
 function attributes(struct: TypeRef): Map<string, TypeRef> {
   const type = typeAt(struct);
   const members = type.kind === 'struct' ? type.members : [];
+  if (members.length > MAX_ATTRIBUTES)
+    throw new ObjectError(`a map has ${members.length} attributes; ${MAX_ATTRIBUTES} can be compared`, {
+      section: '.maps',
+    });
   return new Map(members.map(({ name, typeId }) => [name, { types: struct.types, id: typeId }]));
 }
 

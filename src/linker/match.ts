@@ -8,7 +8,13 @@ export interface TypeRef {
   readonly id: number;
 }
 
-/** Pairs of types that one comparison looks at: hostile types pair up without end. */
+/**
+ * Pairs of types of the same two objects that agree, or else the link has failed: they need not be compared again for another symbol. Start with
+ * an empty set.
+ */
+export type Agreed = Set<string>;
+
+/** Pairs of types that are compared for one object: hostile types pair up without end. */
 const MAX_PAIRS = 1 << 18;
 /** References from one type to the next. */
 const MAX_RESOLVE = 64;
@@ -17,14 +23,13 @@ const MAX_RESOLVE = 64;
  * Why two declarations of one symbol cannot mean the same, or `undefined` if they can. Typedefs and qualifiers do not count, nor what parameters are
  * called; structs are compared member by member, but behind a pointer by name only, and a forward declaration will do. The rules are libbpf's.
  */
-export function typeConflict(a: TypeRef, b: TypeRef): string | undefined {
+export function typeConflict(a: TypeRef, b: TypeRef, agreed: Agreed): string | undefined {
   const pairs: Pair[] = [{ a: a.id, b: b.id, isExact: true }];
-  const seen = new Set<string>();
   for (let pair = pairs.pop(); pair !== undefined; pair = pairs.pop()) {
     const key = `${pair.a} ${pair.b} ${pair.isExact}`;
-    if (seen.has(key)) continue;
-    seen.add(key);
-    if (seen.size > MAX_PAIRS) throw new ObjectError('types are too large to be compared', { section: '.BTF' });
+    if (agreed.has(key)) continue;
+    agreed.add(key);
+    if (agreed.size > MAX_PAIRS) throw new ObjectError('types are too large to be compared', { section: '.BTF' });
     const left = typeAt(resolve({ ...a, id: pair.a }));
     const right = typeAt(resolve({ ...b, id: pair.b }));
     const inner = compare(left, right, pair.isExact);

@@ -161,8 +161,7 @@ function checkAgreement(known: OutputSection, section: ElfSection): void {
 }
 
 function checkSameContent(known: OutputSection, { name, data }: ElfSection): void {
-  const bytes = assemble(known);
-  if (bytes.length !== data.length || bytes.some((byte, i) => byte !== data[i]))
+  if (known.size !== data.length || assemble(known).some((byte, i) => byte !== data[i]))
     throw new ObjectError(`its content is not that of ${known.file}; a ${name} must be the same everywhere`, {
       section: name,
     });

@@ -10,7 +10,7 @@ import {
 import { ObjectError } from '../errors.ts';
 import type { GlobalType, Input } from './input.ts';
 import { mapConflict } from './map-definition.ts';
-import { type TypeRef, typeConflict } from './match.ts';
+import { type Agreed, type TypeRef, typeConflict } from './match.ts';
 import type { Output, OutputSymbol, Placement, Placements } from './output.ts';
 import type { LinkedTypes } from './types.ts';
 
@@ -44,6 +44,8 @@ export class Symbols {
   readonly #output: Output;
   readonly #types: LinkedTypes;
   readonly #globals = new Map<string, Global>();
+  /** What was found to agree between the input under way and those before. */
+  readonly #agreed: Agreed = new Set();
 
   constructor(output: Output, types: LinkedTypes) {
     this.#output = output;
@@ -58,6 +60,7 @@ export class Symbols {
   add(input: Input, placements: Placements): SymbolMap {
     const symbols = new Map<number, OutputSymbol>();
     const defined = new Set<Global>();
+    this.#agreed.clear();
     for (const symbol of input.elf.symbols.slice(1)) {
       const placement = placements.get(symbol.section);
       const isPlaced = symbol.section === SHN_UNDEF || symbol.section >= SHN_LORESERVE || placement !== undefined;
@@ -122,7 +125,8 @@ export class Symbols {
     }
     const mine: TypeRef = { types: this.#types.types, id: known.typeId };
     const theirs: TypeRef = { types: input.types, id: type.typeId };
-    const conflict = known.home === '.maps' ? mapConflict(mine, theirs) : typeConflict(mine, theirs);
+    const differ = known.home === '.maps' ? mapConflict : typeConflict;
+    const conflict = differ(mine, theirs, this.#agreed);
     if (conflict !== undefined)
       throw symbolError(input, known.name, `is not what it is in ${known.file}: ${conflict} (there and here)`);
   }

@@ -14,6 +14,8 @@ export class LinkedTypes {
   readonly #datasecs = new Map<string, Variables>();
   /** Globals that a DATASEC has to list, and their sizes in bytes. */
   readonly #listed = new Map<Global, number>();
+  /** Prototypes whose parameters were given names. */
+  readonly #named = new Set<number>();
 
   /** Appends the types of an input; the answer has the new id of each of them, 0 for those that are left out. */
   add(input: Input, placements: Placements, symbols: Symbols, { defined }: SymbolMap): Uint32Array {
@@ -47,10 +49,11 @@ export class LinkedTypes {
 
   /** All types, each once, with their DATASECs. */
   finish(output: Output): DedupResult {
+    for (const [global, size] of this.#listed) {
+      const variables = this.#datasecs.get(global.home ?? '');
+      variables?.push({ typeId: global.typeId, offset: global.symbol.value, size });
+    }
     for (const [name, variables] of this.#datasecs) {
-      for (const [global, size] of this.#listed) {
-        if (global.home === name) variables.push({ typeId: global.typeId, offset: global.symbol.value, size });
-      }
       variables.sort((a, b) => a.offset - b.offset);
       this.types.push({ kind: 'datasec', name, size: output.section(name)?.size ?? 0, variables });
     }
@@ -75,14 +78,18 @@ export class LinkedTypes {
   /** A declaration's parameters have no names; with those of the definition its prototype is no type of its own. */
   #nameParameters(id: number, definition: BtfType | undefined): void {
     const declared = this.#at(id);
-    if (declared.kind !== 'func_proto' || definition?.kind !== 'func_proto') return;
-    const params = declared.params.map((param, i) => ({ ...param, name: definition.params[i]?.name || param.name }));
+    if (declared.kind !== 'func_proto' || definition?.kind !== 'func_proto' || this.#named.has(id)) return;
+    this.#named.add(id);
+    const params = declared.params.map((param, i) => ({
+      ...param,
+      name: param.name || (definition.params[i]?.name ?? ''),
+    }));
     this.types[id] = { ...declared, params };
   }
 
   #list(datasec: BtfDatasec, input: Input, context: Context): void {
-    const section = input.elf.sections.find(({ name }) => name === datasec.name);
-    const placement = section === undefined ? undefined : context.placements.get(section.index);
+    const section = input.sectionIndexes.get(datasec.name);
+    const placement = section === undefined ? undefined : context.placements.get(section);
     // What the kernel provides (.ksyms, .kconfig) has no section; what has one that is not placed is not linked.
     if (section !== undefined && placement === undefined) return;
     const variables = this.#datasecs.get(datasec.name) ?? [];
