@@ -1,5 +1,6 @@
 import { concatBytes } from '../bytes/plain.ts';
 import { UsageError } from '../errors.ts';
+import type { Btf } from './btf.ts';
 import { BTF_KINDS, type BtfComposite, type BtfEnum, type BtfInt, type BtfType } from './types.ts';
 
 const BTF_MAGIC = 0xeb9f;
@@ -22,8 +23,17 @@ const INT_ENCODING = { none: 0, signed: 1, char: 2, bool: 4 } as const;
 export class BtfBuilder {
   readonly #types = new Words();
   readonly #strings = new Map<string, number>([['', 0]]);
-  #stringsLength = 1;
-  #typeCount = 1;
+  /** The first offset of the string section: split BTF goes on where the strings of its base end. */
+  readonly #firstString: number;
+  #stringsLength: number;
+  #typeCount: number;
+
+  /** `base`: the BTF that this one goes on from, in ids and strings; default: none. */
+  constructor(base?: Btf) {
+    this.#firstString = base?.stringsLength ?? 0;
+    this.#stringsLength = base?.stringsLength ?? 1;
+    this.#typeCount = base?.typeCount ?? 1;
+  }
 
   /** One more than the highest id: the id that the next type gets. */
   get typeCount(): number {
@@ -31,7 +41,7 @@ export class BtfBuilder {
   }
 
   /**
-   * Appends a type and returns its id; the first is 1. It may refer to types that are added later: nothing checks ids.
+   * Appends a type and returns its id; the first is 1, or the first after the base. It may refer to types that are added later: nothing checks ids.
    * Throws UsageError for what BTF cannot say: void, more than 65535 parts, a number that does not fit in its field.
    */
   add(type: BtfType): number {
@@ -63,9 +73,10 @@ export class BtfBuilder {
   /** The content of a `.BTF` section. */
   bytes(): Uint8Array {
     const types = this.#types.bytes();
-    const strings = new Uint8Array(this.#stringsLength);
+    const strings = new Uint8Array(this.#stringsLength - this.#firstString);
     for (const [text, offset] of this.#strings) {
-      for (let i = 0; i < text.length; i++) strings[offset + i] = text.charCodeAt(i);
+      const start = offset - this.#firstString;
+      for (let i = 0; i < text.length; i++) strings[start + i] = text.charCodeAt(i);
     }
     const header = new Words();
     header.put(BTF_MAGIC | (1 << 16), HEADER_SIZE, 0, types.length, types.length, strings.length);

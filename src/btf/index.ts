@@ -8,6 +8,7 @@ export { type BtfTypes, type DedupResult, dedupTypes } from './dedup.ts';
 export { type BtfExt, type InfoRecord, type InfoTable, parseBtfExt } from './ext.ts';
 export { formatRaw, type RawType, rawJson } from './format-raw.ts';
 export { type LayoutDifference, layoutDifference } from './layout.ts';
+export { mergeBtf } from './merge.ts';
 export { CoreTypes } from './minimize.ts';
 export { essentialName } from './name.ts';
 export { encodeAt } from './path.ts';

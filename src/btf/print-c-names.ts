@@ -100,6 +100,11 @@ export class CNames {
     return this.#identifiers.take(identifier(name));
   }
 
+  /** Whether a function can be declared by this name, which cannot be another. */
+  isFree(name: string): boolean {
+    return name === identifier(name) && !this.#identifiers.has(name);
+  }
+
   #make(type: CNamed): string {
     switch (type.kind) {
       case 'typedef':
@@ -125,6 +130,10 @@ export class CNames {
 /** Names that are taken. */
 class NameSpace {
   readonly #taken = new Map<string, number>();
+
+  has(name: string): boolean {
+    return this.#taken.has(name);
+  }
 
   /** The name, or it with the next free number. */
   take(name: string): string {

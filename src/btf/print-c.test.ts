@@ -270,6 +270,46 @@ describe('printC', () => {
     expect(body(printC(split))).toBe('struct a { int x; }; struct c { struct a a; int y; }; enum { A = 1, };');
   });
 
+  it('declares the functions that a kernel offers to programs, by name', () => {
+    const tag = (name: string, of: number): Row => ({ kind: 'decl_tag', name, value: of, words: [0xffffffff] });
+    const named = (name: string): Row => ({ kind: 'func', name, value: 4, count: 1 });
+    const types = [INT, struct('s', 4, ['x', 1, 0]), ref('ptr', 2), func(1, 3)];
+    const functions = [named('second'), named('first'), named('untagged'), named('taken'), named('no-name')];
+    const tags = [5, 6, 8, 9].map((id) => tag('bpf_kfunc', id));
+    const btf = madeOf(...types, ...functions, ...tags, tag('bpf_fastcall', 6), enumeration('e', 4, ['taken', 1]));
+    const text = printC(btf);
+    expect(text.slice(text.indexOf('#endif\n#endif\nextern'))).toBe(`#endif
+#endif
+extern __bpf_fastcall int first(struct s *) __weak __ksym;
+extern int second(struct s *) __weak __ksym;
+#endif
+
+#ifndef BPF_NO_PRESERVE_ACCESS_INDEX
+#pragma clang attribute pop
+#endif
+
+#endif /* __VMLINUX_H__ */
+`);
+    expect(printC(btf, { roots: [2] })).not.toContain('extern');
+  });
+
+  it('sorts by kind and name where that is asked for', () => {
+    const btf = madeOf(
+      struct('b', 4, ['x', 4, 0]),
+      struct('a', 4, ['x', 4, 0]),
+      ref('typedef', 1, 'a_b'),
+      INT,
+      ref('typedef', 4, 'number'),
+      enumeration('late', 4, ['L', 1]),
+      enumeration('early', 4, ['E', 1]),
+      ref('typedef', 7, 'for_early'),
+    );
+    const names = (sorted: boolean) => [...printC(btf, { sorted }).matchAll(/(\w+)(?: \{|;)$/gm)].map((m) => m[1]);
+    const members = (list: readonly (string | undefined)[]) => list.filter((name) => name !== 'x');
+    expect(members(names(false))).toEqual(['b', 'a', 'a_b', 'number', 'late', 'early', 'for_early']);
+    expect(members(names(true))).toEqual(['early', 'for_early', 'late', 'number', 'a', 'b', 'a_b']);
+  });
+
   it.each<[what: string, rows: readonly Row[], message: string]>([
     ['a struct in itself', [struct('s', 4, ['s', 1, 0])], 'type 1 contains itself'],
     ['two structs in each other', [struct('a', 4, ['b', 2, 0]), struct('b', 4, ['a', 1, 0])], 'type 1 contains itself'],

@@ -3,12 +3,15 @@ import type { Btf } from './btf.ts';
 import { MAX_NESTING } from './print-c-layout.ts';
 import { CNames } from './print-c-names.ts';
 import { CText } from './print-c-text.ts';
+import { sortForC } from './sort-c.ts';
 import type { BtfComposite, BtfType } from './types.ts';
 
 /** Which types {@link printC} prints. */
 export interface PrintCOptions {
   /** Ids of the types that are wanted; what they need is printed too. Default: all, but of split BTF only those that its base lacks. */
   readonly roots?: readonly number[] | undefined;
+  /** Of all types: by kind and name, as bpftool; default: by id. What a type needs stands before it in either case. */
+  readonly sorted?: boolean | undefined;
 }
 
 const HEAD = `#ifndef __VMLINUX_H__
@@ -16,6 +19,22 @@ const HEAD = `#ifndef __VMLINUX_H__
 
 #ifndef BPF_NO_PRESERVE_ACCESS_INDEX
 #pragma clang attribute push (__attribute__((preserve_access_index)), apply_to = record)
+#endif
+`;
+/** What the declarations of kernel functions carry; <bpf/bpf_helpers.h> has some of it, too. */
+const KFUNC_HEAD = `#ifndef BPF_NO_KFUNC_PROTOTYPES
+#ifndef __ksym
+#define __ksym __attribute__((section(".ksyms")))
+#endif
+#ifndef __weak
+#define __weak __attribute__((weak))
+#endif
+#ifndef __bpf_fastcall
+#if __has_attribute(bpf_fastcall)
+#define __bpf_fastcall __attribute__((bpf_fastcall))
+#else
+#define __bpf_fastcall
+#endif
 #endif
 `;
 const FOOT = `#ifndef BPF_NO_PRESERVE_ACCESS_INDEX
@@ -27,8 +46,8 @@ const FOOT = `#ifndef BPF_NO_PRESERVE_ACCESS_INDEX
 
 /**
  * Types as C that clang compiles for BPF, as a header with guards: every type after those that it needs, with the sizes and offsets that BTF says
- * (padding, `packed`, bit-fields). Structs carry `preserve_access_index`, unless BPF_NO_PRESERVE_ACCESS_INDEX is defined. Functions and variables are
- * not declared, only their types. Of two types with one name the second is called `NAME___2`, as with libbpf; names that are none in C are changed.
+ * (padding, `packed`, bit-fields). Structs carry `preserve_access_index`, unless BPF_NO_PRESERVE_ACCESS_INDEX is defined. Of functions only those are
+ * declared that a kernel offers to programs, and no variables; of both, the types. Of two types with one name the second is called `NAME___2`, as with libbpf; names that are none in C are changed.
  *
  * Throws ObjectError if a type refers to one that does not exist, cannot be written in C (a struct that contains itself), or takes too much text.
  * @example
@@ -37,9 +56,10 @@ const FOOT = `#ifndef BPF_NO_PRESERVE_ACCESS_INDEX
  */
 export function printC(btf: Btf, options: PrintCOptions = {}): string {
   const printer = new CPrinter(btf);
-  if (options.roots === undefined) printer.printAll();
+  if (options.roots === undefined) printer.printAll(options.sorted === true);
   else for (const root of options.roots) printer.print(root);
   printer.flush();
+  if (options.roots === undefined) printer.printKfuncs();
   return [HEAD, ...printer.definitions, FOOT].join('\n');
 }
 
@@ -64,10 +84,10 @@ class CPrinter {
     this.#text = new CText(btf, this.#names);
   }
 
-  printAll(): void {
-    const { base, typeCount } = this.#btf;
+  printAll(sorted: boolean): void {
+    const ids = sorted ? sortForC(this.#btf) : ownIds(this.#btf);
     const enums: number[] = [];
-    for (let id = base?.typeCount ?? 1; id < typeCount; id++) {
+    for (const id of ids) {
       const type = this.#btf.type(id);
       switch (type.kind) {
         case 'struct':
@@ -88,6 +108,19 @@ class CPrinter {
     }
     // Constants: enums that no other type uses.
     for (const id of enums) if (!this.#text.inlineEnums.has(id)) this.print(id);
+  }
+
+  /** Declares the functions of a kernel that programs may call, by name. One whose name is taken, or none of C, is left out. */
+  printKfuncs(): void {
+    const { kfuncs, fast } = kfuncsOf(this.#btf);
+    const lines = kfuncs.flatMap(([name, id]) => {
+      const type = this.#btf.type(id);
+      if (type.kind !== 'func' || !this.#names.isFree(name)) return [];
+      this.#require(type.typeId, 'complete');
+      return `extern ${fast.has(id) ? '__bpf_fastcall ' : ''}${this.#text.declarator(type.typeId, name, 0)} __weak __ksym;\n`;
+    });
+    this.flush();
+    if (lines.length > 0) this.definitions.push(`${KFUNC_HEAD}${lines.join('')}#endif\n`);
   }
 
   print(id: number): void {
@@ -219,6 +252,23 @@ class CPrinter {
     this.#text.charge(text.length);
     this.definitions.push(text);
   }
+}
+
+function* ownIds(btf: Btf): Generator<number> {
+  for (let id = btf.base?.typeCount ?? 1; id < btf.typeCount; id++) yield id;
+}
+
+/** The functions that carry the tag of kernel functions, by name, and the ids of those that leave registers alone. */
+function kfuncsOf(btf: Btf): { kfuncs: readonly (readonly [name: string, id: number])[]; fast: ReadonlySet<number> } {
+  const kfuncs = new Map<string, number>();
+  const fast = new Set<number>();
+  for (const [id] of btf.records('decl_tag')) {
+    const tag = btf.type(id);
+    if (tag.kind !== 'decl_tag' || tag.component !== -1) continue;
+    if (tag.name === 'bpf_kfunc') kfuncs.set(btf.type(tag.typeId).name, tag.typeId);
+    if (tag.name === 'bpf_fastcall') fast.add(tag.typeId);
+  }
+  return { kfuncs: [...kfuncs].sort(([a], [b]) => (a < b ? -1 : 1)), fast };
 }
 
 function circle(id: number): ObjectError {

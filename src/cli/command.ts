@@ -10,6 +10,8 @@ export interface Context {
   readonly details: boolean;
   /** What --kernel or SKEP_KERNEL says: `embedded`, `linux`, `inprocess`, or the path of a socket. */
   readonly kernelName: string;
+  /** --base-btf: the file with the BTF that split BTF goes on from. */
+  readonly baseBtf?: string | undefined;
   /** Aborted by SIGINT and SIGTERM, which end a command at once unless it has asked for this. */
   readonly signal: AbortSignal;
   /** Reads a file of the user; `-` is standard input. Throws UsageError with the path and the reason. */

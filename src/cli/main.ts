@@ -71,6 +71,7 @@ function makeContext(options: Options, make: () => Machine): { context: Context;
     },
     details: options.details,
     kernelName: options.kernel,
+    baseBtf: options.baseBtf,
     get signal() {
       return interruptSignal();
     },

@@ -8,6 +8,8 @@ export interface Options {
   readonly strace: boolean;
   /** `embedded`, `linux`, `inprocess`, or the path of a socket. */
   readonly kernel: string;
+  /** The file with the BTF that split BTF goes on from. */
+  readonly baseBtf: string | undefined;
   readonly help: boolean;
   readonly version: boolean;
   readonly words: readonly string[];
@@ -21,6 +23,7 @@ export const OPTIONS = {
   pretty:  { type: 'boolean', short: 'p', about: 'JSON, indented' },
   details: { type: 'boolean', short: 'd', about: 'more in lists; the verifier\'s log on load' },
   strace:  { type: 'boolean', short: undefined, about: 'every system call on standard error' },
+  'base-btf': { type: 'string', short: 'B', about: 'the file with the types that split BTF (of a module) goes on from' },
   help:    { type: 'boolean', short: 'h', about: 'this text' },
   version: { type: 'boolean', short: 'V', about: 'the version' },
 } as const;
@@ -40,7 +43,8 @@ export function parseOptions(argv: readonly string[], env: NodeJS.ProcessEnv): O
     if (token.kind === 'positional') words.push(token.value);
     if (token.kind !== 'option') continue;
     if (Object.hasOwn(OPTIONS, token.name)) {
-      if (token.name === 'kernel' && token.value === undefined) throw new UsageError('option --kernel needs a value');
+      const { type } = OPTIONS[token.name as keyof typeof OPTIONS]; // Object.hasOwn has just said so
+      if (type === 'string' && token.value === undefined) throw new UsageError(`option --${token.name} needs a value`);
       found[token.name] = token.value ?? true;
     } else if (COMMAND_OPTIONS.includes(token.rawName)) {
       words.push(token.rawName, ...(token.value === undefined ? [] : [token.value]));
@@ -56,6 +60,7 @@ export function parseOptions(argv: readonly string[], env: NodeJS.ProcessEnv): O
     help: found.help !== undefined,
     version: found.version !== undefined,
     kernel: typeof found.kernel === 'string' ? found.kernel : env.SKEP_KERNEL || 'embedded',
+    baseBtf: typeof found['base-btf'] === 'string' ? found['base-btf'] : undefined,
     words,
   };
 }

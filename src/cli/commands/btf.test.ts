@@ -1,10 +1,15 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { describe, expect, it } from 'vitest';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
 import { inProcessKernels } from '../../../test/support/in-process.ts';
 import { objectBytes } from '../../../test/support/objects.ts';
+import { type Btf, BtfBuilder } from '../../btf/index.ts';
 import { UsageError } from '../../errors.ts';
 import { load } from '../../loader/load.ts';
 import { openObject } from '../../loader/object.ts';
+import { parseBtfFile } from '../../object/index.ts';
 import type { Kernel } from '../../sys/kernel.ts';
 import type { Context } from '../command.ts';
 import { runCommand } from '../run.ts';
@@ -13,8 +18,8 @@ import { btfDump, btfShow } from './btf.ts';
 const OBJECT = 'test/objects/btf_maps.o';
 const VMLINUX = '/sys/kernel/btf/vmlinux';
 
-/** Runs a command line; returns what it printed, or its error. */
-async function run(kernel: Kernel | undefined, line: string): Promise<string> {
+/** Runs a command line; returns what it printed, or its error. `baseBtf`: what --base-btf says. */
+async function run(kernel: Kernel | undefined, line: string, baseBtf?: string): Promise<string> {
   const json = line.startsWith('-j ');
   const context: Context = {
     get kernel(): Kernel {
@@ -26,6 +31,7 @@ async function run(kernel: Kernel | undefined, line: string): Promise<string> {
     },
     details: false,
     kernelName: 'inprocess',
+    baseBtf,
     signal: new AbortController().signal,
     readFile: (path) => {
       if (path === 'nothing') throw new UsageError('cannot read nothing');
@@ -60,6 +66,7 @@ describe('btf dump file', () => {
       /^\{"types":\[\{"id":1,"kind":"PTR","name":"\(anon\)","type_id":3\}\]\}\n$/,
     ],
     ['C', `btf dump file ${OBJECT} format c`, /^#ifndef __VMLINUX_H__[\s\S]*\nstruct value \{\n\t__u64 packets;/],
+    ['C in the order of ids, as a word alone', `btf dump file ${OBJECT} unsorted format c`, /\nstruct key \{/],
     ['C in the order of ids', `btf dump file ${OBJECT} format c unsorted`, /\nstruct key \{/],
   ])('prints %s', async (_, line, text) => {
     expect(await run(undefined, line)).toMatch(text);
@@ -81,6 +88,63 @@ describe('btf dump file', () => {
     ['another source', 'btf dump device 1', "'id' or 'prog' or 'map' or 'file' expected, got 'device'"],
   ])('refuses %s', async (_, line, text) => {
     expect(await run(undefined, line)).toContain(text);
+  });
+});
+
+/** Types that go on from those of an object, as a module's from those of the kernel. */
+function splitBtf(base: Btf, name: string): Uint8Array {
+  const builder = new BtfBuilder(base);
+  const value = base.find('struct', 'value') ?? 0;
+  const pointer = builder.add({ kind: 'ptr', name: '', typeId: value });
+  const size = base.size(value);
+  const only = (name: string, typeId: number) => [{ name, typeId, bitOffset: 0, bitSize: 0 }];
+  builder.add({ kind: 'struct', name, size: 8, members: only('to', pointer) });
+  builder.add({ kind: 'struct', name: 'common', size, members: only('whole', value) });
+  return builder.bytes();
+}
+
+describe('split BTF', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'skep-btf-'));
+  afterAll(() => rmSync(folder, { recursive: true }));
+  const base = parseBtfFile(objectBytes(OBJECT));
+  const [one = '', two = '', raw = ''] = ['one', 'two', 'base'].map((name) => join(folder, name));
+  writeFileSync(raw, base.bytes);
+  writeFileSync(one, splitBtf(base, 'first'));
+  writeFileSync(two, splitBtf(base, 'second'));
+
+  it('goes on from a base', async () => {
+    const id = base.typeCount;
+    const value = base.find('struct', 'value');
+    const text = await run(undefined, `btf dump file ${one}`, raw);
+    expect(text.split('\n').slice(0, 3)).toEqual([
+      `[${id}] PTR '(anon)' type_id=${value}`,
+      `[${id + 1}] STRUCT 'first' size=8 vlen=1`,
+      `\t'to' type_id=${id} bits_offset=0`,
+    ]);
+    expect(await run(undefined, `btf dump file ${one} root_id ${value}`, OBJECT)).toContain("STRUCT 'value'");
+    expect(await run(undefined, `btf dump file ${one} format c`, OBJECT)).toMatch(
+      /struct value \{[\s\S]*struct first \{/,
+    );
+    expect(await run(undefined, `btf dump file ${one}`)).toMatch(/is outside|no type/);
+  });
+
+  it('is printed as bpftool prints it', async (context) => {
+    const { error, stdout } = spawnSync('bpftool', ['-B', raw, 'btf', 'dump', 'file', one], { encoding: 'utf8' });
+    if (error !== undefined) context.skip('bpftool is not installed');
+    expect(await run(undefined, `btf dump file ${one}`, raw)).toBe(stdout);
+  });
+
+  it('of several files is merged, each type once', async () => {
+    const text = await run(undefined, `btf dump file ${one} file ${two} file ${one}`, raw);
+    // The base has the pointer already.
+    expect(text.match(/^\[.*/gm)).toEqual([
+      expect.stringMatching(/STRUCT 'first'/),
+      expect.stringMatching(/STRUCT 'common'/),
+      expect.stringMatching(/STRUCT 'second'/),
+    ]);
+    expect(await run(undefined, `btf dump file ${one} file ${two}`)).toContain('give it with --base-btf FILE');
+    const many = Array.from({ length: 65 }, () => `file ${one}`).join(' ');
+    expect(await run(undefined, `btf dump ${many}`, raw)).toContain('more than 64 files');
   });
 });
 

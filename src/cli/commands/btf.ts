@@ -1,15 +1,15 @@
-import { type Btf, formatRaw, parseBtf, printC, type RawType, rawJson } from '../../btf/index.ts';
+import { type Btf, formatRaw, mergeBtf, parseBtf, printC, type RawType, rawJson } from '../../btf/index.ts';
 import { cString } from '../../bytes/struct.ts';
 import { BpfError, UsageError } from '../../errors.ts';
 import { ids, orUndefined, saying } from '../../loader/calls.ts';
 import { btfBytes, listMaps, listPrograms, type MapInfo } from '../../loader/info.ts';
-import { parseBtfFile } from '../../object/index.ts';
 import type { Kernel } from '../../sys/kernel.ts';
 import type { BtfId, Fd } from '../../uapi/fd.ts';
 import { bpfBtfInfo } from '../../uapi/info.ts';
 import { type Context, command } from '../command.ts';
 import { selectMap, selectProgram } from '../selectors.ts';
 import type { Words } from '../words.ts';
+import { readBtfFile } from './object-words.ts';
 
 /** What a kernel says of one BTF object, and who uses it. */
 interface BtfInfo {
@@ -31,6 +31,8 @@ interface BtfUse extends BtfInfo {
 const NAME_SIZE = 64;
 /** Root types that one command may name, as with bpftool. */
 const MAX_ROOTS = 16;
+/** Files that one command may merge, as with bpftool. */
+const MAX_FILES = 64;
 /** Here the kernel shows the BTF of each module, which goes on where that of `vmlinux` ends. */
 const SYSFS = '/sys/kernel/btf/';
 
@@ -102,31 +104,38 @@ interface Dump {
   readonly btf: Btf;
   readonly roots: readonly number[] | undefined;
   readonly format: 'raw' | 'c';
+  /** C by kind and name; else by id. */
+  readonly sorted: boolean;
 }
 
 export const btfDump = command<Dump>({
   path: ['btf', 'dump'],
-  usage: '{id N | prog PROG | map MAP [key | value | kv | all] | file FILE} [format {raw | c}] [root_id N]...',
+  usage:
+    '{id N | prog PROG | map MAP [key | value | kv | all] | file FILE [file FILE]...} [format {raw | c}] [unsorted] [root_id N]...',
   about: 'prints types, as C or one by one',
   run(context, words) {
     const { btf, roots } = source(context, words);
     const given: number[] = [];
     let format: Dump['format'] = 'raw';
+    let sorted = true;
     while (!words.done) {
-      if (words.expect('format', 'root_id') === 'format') {
-        // bpftool knows `unsorted` too; our order is always that of the ids.
-        format = words.expect('raw', 'c');
-        if (format === 'c') words.keyword('unsorted');
-      } else {
-        given.push(rootId(words, btf, given));
+      switch (words.expect('format', 'root_id', 'unsorted')) {
+        case 'format':
+          format = words.expect('raw', 'c');
+          break;
+        case 'root_id':
+          given.push(rootId(words, btf, given));
+          break;
+        case 'unsorted':
+          sorted = false;
       }
     }
     if (roots !== undefined && given.length > 0)
       throw new UsageError("root_id does not go with the types of a map's key and value; add 'all' after the map");
-    return { btf, roots: given.length > 0 ? given : roots, format };
+    return { btf, roots: given.length > 0 ? given : roots, format, sorted };
   },
-  text: ({ btf, roots, format }) => {
-    if (format === 'c') return printC(btf, { roots });
+  text: ({ btf, roots, format, sorted }) => {
+    if (format === 'c') return printC(btf, { roots, sorted });
     const lines: string[] = [];
     for (const id of roots ?? idsOf(btf)) lines.push(formatRaw(btf, id));
     return lines.join('\n');
@@ -154,18 +163,18 @@ function* idsOf(btf: Btf): Generator<number> {
 function source(context: Context, words: Words): { btf: Btf; roots?: readonly number[] | undefined } {
   switch (words.expect('id', 'prog', 'map', 'file')) {
     case 'id':
-      return { btf: loadedBtf(context.kernel, words.number('the id of the BTF')) };
+      return { btf: loadedBtf(context, words.number('the id of the BTF')) };
     case 'prog': {
       using program = selectProgram(context.kernel, words);
-      return { btf: loadedBtf(context.kernel, usedBy(program.info.btfId, `program ${program.id}`)) };
+      return { btf: loadedBtf(context, usedBy(program.info.btfId, `program ${program.id}`)) };
     }
     case 'map': {
       using map = selectMap(context.kernel, words);
-      const btf = loadedBtf(context.kernel, usedBy(map.info.btfId, `map ${map.id}`));
+      const btf = loadedBtf(context, usedBy(map.info.btfId, `map ${map.id}`));
       return { btf, roots: mapRoots(words.keyword('key', 'value', 'kv', 'all') ?? 'kv', map.info) };
     }
     case 'file':
-      return { btf: fileBtf(context, words.next('the file with the types')) };
+      return { btf: filesBtf(context, words) };
   }
 }
 
@@ -180,11 +189,13 @@ function mapRoots(which: 'key' | 'value' | 'kv' | 'all', { keyTypeId, valueTypeI
   return [...new Set(wanted)].filter((id) => id !== 0);
 }
 
-/** The types of a BTF object that the kernel holds; those of a module go on from those of the kernel. */
-function loadedBtf(kernel: Kernel, id: number): Btf {
+/** The types of a BTF object that the kernel holds; those of a module go on from those of the kernel, if the user names no others. */
+function loadedBtf(context: Context, id: number): Btf {
+  const { kernel } = context;
   return withBtf(kernel, id, (fd) => {
     const info = btfInfo(kernel, fd);
-    return parseBtf(btfBytes(kernel, fd), info.kernel && info.name !== 'vmlinux' ? vmlinux(kernel) : undefined);
+    const isModule = info.kernel && info.name !== 'vmlinux';
+    return parseBtf(btfBytes(kernel, fd), givenBase(context) ?? (isModule ? vmlinux(kernel) : undefined));
   });
 }
 
@@ -195,9 +206,27 @@ function vmlinux(kernel: Kernel): Btf | undefined {
   return undefined;
 }
 
-/** A file of the user, or of sysfs. */
-function fileBtf(context: Context, file: string): Btf {
-  const module = file.startsWith(SYSFS) && file !== `${SYSFS}vmlinux`;
-  const base = module ? parseBtf(context.readFile(`${SYSFS}vmlinux`)) : undefined;
-  return parseBtfFile(context.readFile(file), { file, base });
+function givenBase(context: Context): Btf | undefined {
+  return context.baseBtf === undefined ? undefined : readBtfFile(context, context.baseBtf);
+}
+
+/** Files of the user, or of sysfs: one, or several that go on from one base, as one. */
+function filesBtf(context: Context, words: Words): Btf {
+  const files: string[] = [];
+  do {
+    files.push(words.next('the file with the types'));
+    if (files.length > MAX_FILES) throw new UsageError(`there are more than ${MAX_FILES} files`);
+  } while (words.keyword('file') !== undefined);
+  // It is the base of the others there.
+  const split = files.filter((file) => file !== `${SYSFS}vmlinux`);
+  const inSysfs = split.some((file) => file.startsWith(SYSFS));
+  const base = givenBase(context) ?? (inSysfs ? readBtfFile(context, `${SYSFS}vmlinux`) : undefined);
+  const [first = `${SYSFS}vmlinux`, ...more] = split;
+  if (more.length === 0) return readBtfFile(context, first, base);
+  if (base === undefined)
+    throw new UsageError('several files are merged only over a base that they share: give it with --base-btf FILE');
+  return mergeBtf(
+    base,
+    split.map((file) => readBtfFile(context, file, base)),
+  );
 }

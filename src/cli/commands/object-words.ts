@@ -35,9 +35,9 @@ function globalValue(text: string): BtfValue {
   return text;
 }
 
-/** BTF from a raw file (as /sys/kernel/btf/vmlinux) or from an object's .BTF section. */
-export function readBtfFile(context: Context, path: string): Btf {
-  return inFile(path, () => parseBtfFile(context.readFile(path), { file: path }));
+/** BTF from a raw file (as /sys/kernel/btf/vmlinux) or from an object's .BTF section. `base`: what split BTF goes on from. */
+export function readBtfFile(context: Context, path: string, base?: Btf): Btf {
+  return inFile(path, () => parseBtfFile(context.readFile(path), { file: path, base }));
 }
 
 /** A kernel's configuration, plain or packed by gzip. */
