@@ -1,10 +1,24 @@
+import { ObjectError } from '../errors.ts';
 import type { Btf } from './btf.ts';
 import { type CoreSpec, type CoreStep, isComposite, type PassedMember, plainId } from './core-spec.ts';
 import { essentialName } from './name.ts';
-import type { BtfComposite, BtfEnum, BtfType } from './types.ts';
+import type { BtfComposite, BtfEnum, BtfMember, BtfType } from './types.ts';
 
 /** Types within types that a comparison goes into. */
 const MAX_DEPTH = 32;
+/** Types that one comparison may look at: a struct of structs can hold the same one any number of times. Those of a kernel need some thousand. */
+const MAX_COMPARED = 1 << 20;
+
+/** How much a comparison may still do. */
+interface Budget {
+  left: number;
+}
+
+function spend(budget: Budget, count = 1): void {
+  budget.left -= count;
+  if (budget.left < 0)
+    throw new ObjectError(`two types take more than ${MAX_COMPARED} comparisons to match`, { section: '.BTF' });
+}
 
 /** The kinds that stand for one another when a type is looked for. */
 function coreKind(type: BtfType): string {
@@ -29,7 +43,7 @@ export function matchCoreSpec(local: CoreSpec, target: Btf, candidateId: number)
   if (kind.startsWith('type_')) {
     const same =
       kind === 'type_matches'
-        ? typesMatch(local.btf, local.rootId, target, candidateId, false, MAX_DEPTH)
+        ? typesMatch(local.btf, local.rootId, target, candidateId, false, MAX_DEPTH, { left: MAX_COMPARED })
         : typesCompatible(local.btf, local.rootId, target, candidateId);
     return same
       ? { ...root, steps: [{ typeId: candidateId, index: 0, name: undefined }], passed: [], bitOffset: 0 }
@@ -131,26 +145,43 @@ function sameName(x: BtfType, y: BtfType): boolean {
 }
 
 /** Whether two types are of the same make: names count only at the top, where the caller has compared them. */
-export function typesCompatible(a: Btf, aId: number, b: Btf, bId: number, depth = MAX_DEPTH): boolean {
+export function typesCompatible(
+  a: Btf,
+  aId: number,
+  b: Btf,
+  bId: number,
+  depth = MAX_DEPTH,
+  budget: Budget = { left: MAX_COMPARED },
+): boolean {
   if (depth <= 0) return false;
+  spend(budget);
   const [x, y] = [a.resolve(aId), b.resolve(bId)];
   if (coreKind(x) !== coreKind(y)) return false;
   if (x.kind === 'int' && y.kind === 'int') return x.bitOffset === 0 && y.bitOffset === 0;
-  if (x.kind === 'ptr' && y.kind === 'ptr') return typesCompatible(a, x.typeId, b, y.typeId, depth - 1);
-  if (x.kind === 'array' && y.kind === 'array') return typesCompatible(a, x.typeId, b, y.typeId, depth - 1);
+  if (x.kind === 'ptr' && y.kind === 'ptr') return typesCompatible(a, x.typeId, b, y.typeId, depth - 1, budget);
+  if (x.kind === 'array' && y.kind === 'array') return typesCompatible(a, x.typeId, b, y.typeId, depth - 1, budget);
   if (x.kind === 'func_proto' && y.kind === 'func_proto') {
     if (x.params.length !== y.params.length) return false;
     const params = x.params.every((param, i) =>
-      typesCompatible(a, param.typeId, b, y.params[i]?.typeId ?? 0, depth - 1),
+      typesCompatible(a, param.typeId, b, y.params[i]?.typeId ?? 0, depth - 1, budget),
     );
-    return params && typesCompatible(a, x.returns, b, y.returns, depth - 1);
+    return params && typesCompatible(a, x.returns, b, y.returns, depth - 1, budget);
   }
   return x.kind === 'void' || isComposite(x) || isEnum(x) || x.kind === 'fwd';
 }
 
 /** Whether all that the local type says is so in the target: names at every level, members, values, sizes. */
-function typesMatch(a: Btf, aId: number, b: Btf, bId: number, behindPointer: boolean, depth: number): boolean {
+function typesMatch(
+  a: Btf,
+  aId: number,
+  b: Btf,
+  bId: number,
+  behindPointer: boolean,
+  depth: number,
+  budget: Budget,
+): boolean {
   if (depth <= 0) return false;
+  spend(budget);
   const [x, y] = [a.resolve(aId), b.resolve(bId)];
   if (!sameName(x, y)) return false;
   switch (x.kind) {
@@ -163,23 +194,25 @@ function typesMatch(a: Btf, aId: number, b: Btf, bId: number, behindPointer: boo
     case 'struct':
     case 'union':
       if (behindPointer) return y.kind === x.kind || (y.kind === 'fwd' && y.of === x.kind);
-      return y.kind === x.kind && isComposite(y) && membersMatch(a, x, b, y, depth);
+      return y.kind === x.kind && isComposite(y) && membersMatch(a, x, b, y, depth, budget);
     case 'int':
       return y.kind === 'int' && x.size === y.size && (x.encoding === 'signed') === (y.encoding === 'signed');
     case 'ptr':
-      return y.kind === 'ptr' && typesMatch(a, x.typeId, b, y.typeId, true, depth - 1);
+      return y.kind === 'ptr' && typesMatch(a, x.typeId, b, y.typeId, true, depth - 1, budget);
     case 'array':
       return (
-        y.kind === 'array' && x.length === y.length && typesMatch(a, x.typeId, b, y.typeId, behindPointer, depth - 1)
+        y.kind === 'array' &&
+        x.length === y.length &&
+        typesMatch(a, x.typeId, b, y.typeId, behindPointer, depth - 1, budget)
       );
     case 'func_proto':
       return (
         y.kind === 'func_proto' &&
         x.params.length === y.params.length &&
         x.params.every((param, i) =>
-          typesMatch(a, param.typeId, b, y.params[i]?.typeId ?? 0, behindPointer, depth - 1),
+          typesMatch(a, param.typeId, b, y.params[i]?.typeId ?? 0, behindPointer, depth - 1, budget),
         ) &&
-        typesMatch(a, x.returns, b, y.returns, behindPointer, depth - 1)
+        typesMatch(a, x.returns, b, y.returns, behindPointer, depth - 1, budget)
       );
     default:
       return x.kind === y.kind;
@@ -187,16 +220,23 @@ function typesMatch(a: Btf, aId: number, b: Btf, bId: number, behindPointer: boo
 }
 
 function valuesMatch(x: BtfEnum, y: BtfEnum): boolean {
-  return x.values.every((value) => y.values.some((other) => essentialName(other.name) === essentialName(value.name)));
+  const names = new Set(y.values.map(({ name }) => essentialName(name)));
+  return x.values.every(({ name }) => names.has(essentialName(name)));
 }
 
-function membersMatch(a: Btf, x: BtfComposite, b: Btf, y: BtfComposite, depth: number): boolean {
+function membersMatch(a: Btf, x: BtfComposite, b: Btf, y: BtfComposite, depth: number, budget: Budget): boolean {
   if (x.members.length > y.members.length) return false;
+  spend(budget, x.members.length + y.members.length);
+  const named = new Map<string, BtfMember[]>();
+  for (const member of y.members) {
+    const name = essentialName(member.name);
+    const known = named.get(name);
+    if (known === undefined) named.set(name, [member]);
+    else known.push(member);
+  }
   return x.members.every((member) =>
-    y.members.some(
-      (other) =>
-        essentialName(other.name) === essentialName(member.name) &&
-        typesMatch(a, member.typeId, b, other.typeId, false, depth - 1),
-    ),
+    named
+      .get(essentialName(member.name))
+      ?.some((other) => typesMatch(a, member.typeId, b, other.typeId, false, depth - 1, budget)),
   );
 }

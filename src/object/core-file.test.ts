@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { root } from '../../test/support/kernels.ts';
 import { objectBytes } from '../../test/support/objects.ts';
-import { type Btf, CoreTypes, parseBtf } from '../btf/index.ts';
+import { type Btf, BtfBuilder, type BtfType, CoreTypes, parseBtf } from '../btf/index.ts';
 import { BpfError } from '../errors.ts';
 import { parseBtfFile } from './btf-file.ts';
 import { relocateCore } from './core.ts';
@@ -142,6 +142,42 @@ describe('parseCoreRelocations', () => {
     ['what is no object', new Uint8Array(9), 'ELF'],
   ])('refuses %s', (_, bytes, message) => {
     expect(() => parseCoreRelocations(bytes)).toThrow(message);
+  });
+});
+
+describe('types made to take long', () => {
+  const INT = { kind: 'int', name: 'int', size: 4, bits: 32, bitOffset: 0, encoding: 'signed' } as const;
+
+  /** A type that holds the one before it twice, `depth` times over. */
+  function doubling(make: (last: number) => readonly BtfType[], depth: number): Btf {
+    const builder = new BtfBuilder();
+    let last = builder.add(INT);
+    for (let i = 0; i < depth; i++) for (const type of make(last)) last = builder.add(type);
+    builder.add({ kind: 'typedef', name: 'top', typeId: last });
+    return parseBtf(builder.bytes());
+  }
+
+  const member = (name: string, typeId: number) => ({ name, typeId, bitOffset: 0, bitSize: 0 });
+  const struct = (last: number): BtfType[] => [
+    { kind: 'struct', name: 's', size: 4, members: [member('a', last), member('b', last)] },
+  ];
+  const param = (typeId: number) => ({ name: '', typeId });
+  const func = (last: number): BtfType[] => [
+    { kind: 'func_proto', name: '', returns: 0, params: [param(last), param(last)] },
+  ];
+
+  it.each([
+    ['type_matches', struct],
+    ['type_matches', func],
+    ['type_exists', func],
+  ] as const)('are given up: %s', (kind, make) => {
+    const few = doubling(make, 6);
+    const many = doubling(make, 30);
+    const typeId = (btf: Btf) => btf.typeCount - 1;
+    new CoreTypes(few).add(few, { kind, typeId: typeId(few), access: '0' });
+    expect(() => new CoreTypes(many).add(many, { kind, typeId: typeId(many), access: '0' })).toThrow(
+      'two types take more than 1048576 comparisons to match',
+    );
   });
 });
 
