@@ -35,6 +35,9 @@ const POISON_KFUNC = 2002000000;
 /** Sizes of the log buffer, tried in turn while the kernel says that the log does not fit. The last is the kernel's limit. Bytes. */
 const LOG_SIZES = [1 << 16, 1 << 20, (1 << 24) - 1];
 
+/** As often as libbpf. */
+const MAX_TRIES = 5;
+
 /** BPF_PROG_LOAD. Throws VerifierError with the kernel's log if the program is refused, SysError if the log is empty. */
 export function loadProgram(kernel: Kernel, program: ProgramSpec, context: ProgramContext): Fd {
   const { insns, poisoned: uncertain } = fitted(program, context);
@@ -46,7 +49,7 @@ export function loadProgram(kernel: Kernel, program: ProgramSpec, context: Progr
   const attr = { ...programAttr(program, insns, context), fd_array: fds };
   if (context.logLevel === 0) {
     try {
-      return kernel.bpf('BPF_PROG_LOAD', attr);
+      return ask(kernel, attr);
     } catch (error) {
       // Without a log nobody learns why: try again with one.
       if (!(error instanceof SysError)) throw error;
@@ -55,7 +58,7 @@ export function loadProgram(kernel: Kernel, program: ProgramSpec, context: Progr
   for (const size of LOG_SIZES) {
     const log = new Uint8Array(size);
     try {
-      return kernel.bpf('BPF_PROG_LOAD', {
+      return ask(kernel, {
         ...attr,
         log_level: Math.max(context.logLevel, 1),
         log_size: size,
@@ -77,6 +80,17 @@ export function loadProgram(kernel: Kernel, program: ProgramSpec, context: Progr
     'VERIFIER',
     `program ${program.name}: the verifier's log is longer than the 16 MiB that a kernel accepts`,
   );
+}
+
+/** The verifier gives up with EAGAIN when a signal comes for the process that waits for it. */
+function ask(kernel: Kernel, attr: BpfAttr<'BPF_PROG_LOAD'>): Fd {
+  for (let tries = 1; ; tries++) {
+    try {
+      return kernel.bpf('BPF_PROG_LOAD', attr);
+    } catch (error) {
+      if (!(error instanceof SysError) || error.code !== 'EAGAIN' || tries === MAX_TRIES) throw error;
+    }
+  }
 }
 
 /** The instructions as this kernel's types want them. */
