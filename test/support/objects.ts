@@ -23,4 +23,6 @@ export const CORPUS = [
   'test/objects/externs.o',
   'test/objects/ksyms.o',
   'test/objects/struct_ops.o',
+  'test/objects/map_shapes.o',
+  'test/objects/mixed_be.o',
 ];
