@@ -8,11 +8,6 @@ export interface CodePlace {
   readonly offset: number;
 }
 
-/** Whether an instruction calls a function of the object. */
-export function isLocalCall(insn: Insn): boolean {
-  return operationOf(insn.opcode)?.kind === 'call' && insn.src === BPF_PSEUDO_CALL;
-}
-
 /**
  * The function that an instruction calls or takes the address of. Compilers name it by its symbol, or by the section's with the offset in the
  * instruction; a call within a section has no relocation.
@@ -36,4 +31,8 @@ export function callTargets({ elf, relocations }: ObjectFile): ReadonlyMap<numbe
     }
   }
   return targets;
+}
+
+function isLocalCall(insn: Insn): boolean {
+  return operationOf(insn.opcode)?.kind === 'call' && insn.src === BPF_PSEUDO_CALL;
 }

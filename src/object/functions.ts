@@ -13,6 +13,8 @@ export interface CodeUnit {
   readonly size: number;
   /** Whether other code of the object calls it, or takes its address. */
   readonly called: boolean;
+  /** Whether it can be seen from outside the object. */
+  readonly global: boolean;
 }
 
 /** The functions of an object by section index, each list by offset. */
@@ -37,7 +39,16 @@ function sectionFunctions(
     throw new ObjectError(`its ${section.size} bytes are no whole number of instructions`, { section: section.name });
   const functions = symbols
     .filter((symbol) => symbol.type === STT_FUNC)
-    .map(({ name, value: offset, size }): CodeUnit => ({ name, section, offset, size, called: targets.has(offset) }))
+    .map(
+      ({ name, value: offset, size, bind }): CodeUnit => ({
+        name,
+        section,
+        offset,
+        size,
+        called: targets.has(offset),
+        global: bind !== STB_LOCAL,
+      }),
+    )
     .sort((a, b) => a.offset - b.offset);
   if (functions.length === 0) return untypedFunctions(section, symbols, targets);
   for (const { name, offset, size } of functions) {
@@ -60,19 +71,19 @@ function untypedFunctions(
   symbols: readonly ElfSymbol[],
   targets: ReadonlySet<number>,
 ): CodeUnit[] {
-  const names = new Map<number, string>([[0, section.name]]);
-  for (const offset of targets) names.set(offset, `${section.name}+0x${offset.toString(16)}`);
-  const untyped = symbols.filter((symbol) => symbol.type === STT_NOTYPE && symbol.name !== '');
-  for (const { name, value, bind } of untyped) if (bind === STB_LOCAL && targets.has(value)) names.set(value, name);
-  for (const { name, value, bind } of [...untyped].reverse()) if (bind !== STB_LOCAL) names.set(value, name);
-  const starts = [...names.keys()]
+  const untyped = symbols.filter((symbol) => symbol.type === STT_NOTYPE && symbol.name !== '').reverse();
+  const locals = new Map(untyped.map(({ name, value }) => [value, name]));
+  const globals = new Map(untyped.filter(({ bind }) => bind !== STB_LOCAL).map(({ name, value }) => [value, name]));
+  const starts = [...new Set([0, ...targets, ...globals.keys()])]
     .filter((offset) => offset >= 0 && offset < section.size && offset % INSN_SIZE === 0)
     .sort((a, b) => a - b);
+  const nameless = (offset: number) => (offset === 0 ? section.name : `${section.name}+0x${offset.toString(16)}`);
   return starts.map((offset, i) => ({
-    name: names.get(offset) ?? section.name,
+    name: globals.get(offset) ?? (targets.has(offset) ? locals.get(offset) : undefined) ?? nameless(offset),
     section,
     offset,
     size: (starts[i + 1] ?? section.size) - offset,
     called: targets.has(offset),
+    global: globals.has(offset),
   }));
 }

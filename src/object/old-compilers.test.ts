@@ -56,17 +56,24 @@ describe('functions whose symbols have neither type nor size', () => {
   });
 });
 
-describe('a called function in a section without a program type', () => {
-  it('is no program', () => {
-    // `.text` under another name.
+describe('a called function', () => {
+  /** The object with `.text` under another name of the same length. */
+  const programsWith = (text: string) => {
     const { programs } = changed('test/objects/calls.o', (view, elf) => {
       const names = elf.sections.find(({ name }) => name === '.strtab');
-      const text = elf.sections.find(({ name }) => name === '.text');
-      if (names === undefined || text === undefined) throw new Error('no sections');
+      if (names === undefined) throw new Error('no section names');
       const at = names.offset + new TextDecoder('latin1').decode(names.data).indexOf('.text\0');
-      view.setUint8(at, 'x'.charCodeAt(0));
+      for (const [i, byte] of new TextEncoder().encode(text).entries()) view.setUint8(at + i, byte);
     });
-    expect(programs.map(({ name }) => name)).toEqual(['first', 'second', 'optional']);
+    return programs.map(({ name }) => name);
+  };
+
+  it('is no program in a section that names no program type', () => {
+    expect(programsWith('other')).toEqual(['first', 'second', 'optional']);
+  });
+
+  it('is one elsewhere, unless it is static', () => {
+    expect(programsWith('tc/me')).toEqual(['middle', 'first', 'second', 'optional']);
   });
 });
 

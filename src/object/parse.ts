@@ -79,8 +79,8 @@ function readPrograms(parts: ObjectFile, maps: MapPlaces): ProgramSpec[] {
   const functions = readFunctions(parts);
   const linker = new Linker(parts, functions, maps);
   const all = [...functions.values()].flat();
-  // `.text` and other sections hold what programs call, unless there is nothing else to be a program.
-  const entries = all.filter((unit) => unit.section.name !== '.text' && !(unit.called && ruleOf(unit) === undefined));
+  // `.text` holds what programs call, unless there is nothing else to be a program.
+  const entries = all.filter((unit) => unit.section.name !== '.text' && !isSubprogram(unit));
   return (entries.length > 0 ? entries : all).map((unit) => programSpec(unit, linker));
 }
 
@@ -95,6 +95,11 @@ function programSpec(unit: CodeUnit, linker: Linker): ProgramSpec {
     autoload: !MANUAL.test(unit.section.name),
     ...linker.link(unit),
   };
+}
+
+/** Of what is called, only what others may want as well, and a section that says what for, make a program. */
+function isSubprogram(unit: CodeUnit): boolean {
+  return unit.called && !(unit.global && ruleOf(unit) !== undefined);
 }
 
 /** Before the name of a section whose programs are not loaded unless somebody asks. */
