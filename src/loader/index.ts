@@ -16,18 +16,16 @@ export {
   type KprobeTargets,
 } from './attach/kprobe.ts';
 export { attachNetfilter, type NetfilterOptions } from './attach/netfilter.ts';
-export { attachToNetns, type NetnsHook } from './attach/netns.ts';
+export { attachToNetns, clearFlowDissector, type NetnsHook, setFlowDissector } from './attach/netns.ts';
 export { attachPerfEvent, type PerfEventOptions } from './attach/perf-event.ts';
 export type { Neighbour, Position } from './attach/position.ts';
 export { type AttachedProgram, type AttachedPrograms, type QueryTarget, queryPrograms } from './attach/query.ts';
 export { attachRawTracepoint } from './attach/raw-tracepoint.ts';
 export {
   attachToSockmap,
-  clearFlowDissector,
   detachFromSockmap,
   linkToSockmap,
   type SockmapHook,
-  setFlowDissector,
 } from './attach/sockmap.ts';
 export { attachStructOps, structOpsName, unregisterStructOps } from './attach/struct-ops.ts';
 export {

@@ -1,6 +1,6 @@
 import { cString, type StructValue } from '../bytes/struct.ts';
 import type { Kernel } from '../sys/kernel.ts';
-import { ATTACH_TYPES, type AttachType, LINK_TYPES, type LinkType } from '../uapi/bpf.ts';
+import { ATTACH_TYPES, type AttachType, LINK_TYPES } from '../uapi/bpf.ts';
 import type { Fd, LinkId, MapId, ProgId } from '../uapi/fd.ts';
 import { bpfLinkInfo, type INFO_POINTERS } from '../uapi/info.ts';
 import { CGROUP_ITER_ORDERS, PERF_LINK_TYPES } from '../uapi/link.ts';
@@ -66,22 +66,8 @@ export type LinkTarget =
       readonly places: readonly { readonly offset: bigint; readonly refCtrOffset: bigint; readonly cookie: bigint }[];
     }
   | { readonly type: 'perf_event'; readonly event: PerfTarget }
-  | { readonly type: Exclude<LinkType, KnownType> | number };
-type KnownType =
-  | 'raw_tracepoint'
-  | 'tracing'
-  | 'cgroup'
-  | 'iter'
-  | 'netns'
-  | 'xdp'
-  | 'tcx'
-  | 'netkit'
-  | 'sockmap'
-  | 'struct_ops'
-  | 'netfilter'
-  | 'kprobe_multi'
-  | 'uprobe_multi'
-  | 'perf_event';
+  /** A number: a type that this version of skep does not know. */
+  | { readonly type: 'unspec' | number };
 
 /** What a perf_event link hangs on. `unspec`: the kernel does not say (Linux < 6.6). */
 export type PerfTarget =

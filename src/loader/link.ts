@@ -153,16 +153,22 @@ export function createLink(program: BpfProgram, where: string, attr: BpfAttr<'BP
   );
 }
 
-/** The handle of a new link of a program, which takes over `fd`. */
-export function holdLink(program: BpfProgram, fd: Fd): BpfLink {
+/** The handle of a new link of a program or of a struct_ops map, which takes over `fd`. */
+export function holdLink(holder: BpfProgram | BpfMap, fd: Fd): BpfLink {
   try {
-    const link: BpfLink = new BpfLink(program.kernel, fd, () => program.attachments.delete(link));
-    program.attachments.add(link);
+    const link: BpfLink = new BpfLink(holder.kernel, fd, () => holder.attachments.delete(link));
+    holder.attachments.add(link);
     return link;
   } catch (error) {
-    program.kernel.close(fd);
+    holder.kernel.close(fd);
     throw error;
   }
+}
+
+/** Closes a handle, and before it what was attached with it: nothing of both stays. */
+export function closeWithAttachments(handle: BpfProgram | BpfMap): void {
+  for (const attachment of [...handle.attachments]) attachment.close();
+  handle.close();
 }
 
 /** Whether a kernel's refusal means that it does not know such links: then an older way may be there. */

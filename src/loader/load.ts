@@ -13,6 +13,7 @@ import { withEntries } from './entries.ts';
 import { Ksyms } from './externs.ts';
 import { kconfigContent } from './kconfig.ts';
 import { KernelTypes } from './kernel-btf.ts';
+import { closeWithAttachments } from './link.ts';
 import { loadProgram } from './load-program.ts';
 import { LoadedObject } from './loaded.ts';
 import { adopt, MapMaker, setSlot } from './make-maps.ts';
@@ -108,10 +109,7 @@ function loadSpec<S extends AnyShape>(
           mapFd: (name) => maps.get(name)?.fd,
         });
         const handle = adopt(kernel, fd, true, () => new BpfProgram(kernel, fd));
-        transaction.onRollback(() => {
-          for (const attachment of [...handle.attachments]) attachment.close();
-          handle.close();
-        });
+        transaction.onRollback(() => closeWithAttachments(handle));
         bindReadOnlyData(kernel, spec, fd, maps);
         loaded.set(program, handle);
       }

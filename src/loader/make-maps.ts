@@ -7,6 +7,7 @@ import { ensureBpffs, joinPath, preparePin } from './bpffs.ts';
 import { orUndefined, saying } from './calls.ts';
 import { createMap } from './create-map.ts';
 import { checkFd } from './handle.ts';
+import { closeWithAttachments } from './link.ts';
 import { BpfMap, openMapFd } from './map.ts';
 import { decideShare, type ShareOptions } from './share.ts';
 import { createStructOps, type KernelStructOps } from './struct-ops.ts';
@@ -90,7 +91,7 @@ export class MapMaker {
       owned,
       () => new BpfMap(this.#context.kernel, fd, { owned, types, lender }),
     );
-    this.#context.transaction.onRollback(() => handle.close());
+    this.#context.transaction.onRollback(() => closeWithAttachments(handle));
     return handle;
   }
 

@@ -11,6 +11,7 @@ import { orUndefined, possibleCpus, saying } from './calls.ts';
 import { ValueCodec } from './codec.ts';
 import { checkFd, checkPath, closedHandle } from './handle.ts';
 import { btfBytes, type MapInfo, mapInfo } from './info.ts';
+import type { Attachment } from './link.ts';
 import { expectKind } from './pinned.ts';
 
 /** Ways to name a map that a kernel already has. */
@@ -36,6 +37,8 @@ export class BpfMap<K = unknown, V = unknown> implements Disposable, Iterable<[K
   readonly info: MapInfo;
   /** What keys and values are decoded by: the object's types, or the kernel's. */
   readonly types: MapTypes | undefined;
+  /** Links of struct_ops made with this handle and still held: a load that fails takes them back. */
+  readonly attachments = new Set<Attachment>();
   readonly #keys: ValueCodec;
   readonly #values: ValueCodec;
   readonly #fd: Fd;

@@ -54,7 +54,7 @@ export function netPrograms(kernel: Kernel, only?: number | undefined): NetProgr
     tc: devices.flatMap((device) => [...tcxOf(kernel, device), ...filtersOf(kernel, device)]),
     flowDissector: flowDissectors(kernel),
     netfilter: links.flatMap((info) =>
-      'priority' in info
+      info.type === 'netfilter'
         ? [{ pf: info.pf, hook: info.hook, priority: info.priority, flags: info.flags, progId: info.progId }]
         : [],
     ),

@@ -5,6 +5,7 @@ import { bpffsRows } from './bpffs.ts';
 import { createRows } from './create.ts';
 import { elementRows } from './elements.ts';
 import { infoRows } from './info.ts';
+import { ioctlRows } from './ioctl.ts';
 import { lifetimeRows } from './lifetime.ts';
 import { linkRows } from './links.ts';
 import { mappingRows } from './mappings.ts';
@@ -22,6 +23,7 @@ const GROUPS: Readonly<Record<string, readonly Row[]>> = {
   bpffs: bpffsRows,
   'tcx programs and links': linkRows,
   mmap: mappingRows,
+  ioctl: ioctlRows,
 };
 
 /**

@@ -17,62 +17,61 @@ export interface LinkRow {
 export function linkText(row: LinkRow): string {
   const { info } = row;
   const type = typeof info.type === 'number' ? `type ${info.type}` : info.type;
-  const held = info.type === 'struct_ops' && 'mapId' in info ? `map ${info.mapId}` : `prog ${info.progId}`;
-  return [`${info.id}: ${type}  ${held}  `, ...details(row)].join('');
+  const held = info.type === 'struct_ops' ? `map ${info.mapId}` : `prog ${info.progId}`;
+  return `${info.id}: ${type}  ${held}  ${details(row)}`;
 }
 
 /** What follows: a part that starts with a line break and a tab stands on a line of its own. */
-function details({ info, progType, device, symbol }: LinkRow): string[] {
+function details({ info, progType, device, symbol }: LinkRow): string {
   switch (info.type) {
     case 'raw_tracepoint':
-      return 'name' in info ? [`\n\ttp '${info.name}'  `, cookie(info.cookie)] : [];
+      return `\n\ttp '${info.name}'  ${cookie(info.cookie)}`;
     case 'tracing': {
-      if (!('targetObjId' in info)) return [];
-      const { targetObjId, targetBtfId } = info;
-      const target =
-        targetObjId === 0 && targetBtfId === 0
-          ? ''
-          : `\n\ttarget_obj_id ${targetObjId}  target_btf_id ${targetBtfId}  `;
+      const target = hasTarget(info)
+        ? `\n\ttarget_obj_id ${info.targetObjId}  target_btf_id ${info.targetBtfId}  `
+        : '';
       const extra = info.cookie === 0n ? '' : `\n\t${cookie(info.cookie)}`;
-      return [`\n\tprog_type ${progType}  `, attach(info.attachType), target, extra];
+      return `\n\tprog_type ${progType}  ${attach(info.attachType)}${target}${extra}`;
     }
     case 'cgroup':
-      return 'cgroupId' in info ? [`\n\tcgroup_id ${info.cgroupId}  `, attach(info.attachType)] : [];
-    case 'iter': {
-      if (!('target' in info)) return [];
-      const { target, mapId, cgroup, tid, pid } = info;
-      return [
-        `target_name ${target}  `,
-        mapId === undefined ? '' : `map_id ${mapId}  `,
-        tid !== 0 ? `tid ${tid} ` : pid !== 0 ? `pid ${pid} ` : '',
-        cgroup === undefined ? '' : `cgroup_id ${cgroup.id}  order ${cgroup.order}  `,
-      ];
-    }
+      return `\n\tcgroup_id ${info.cgroupId}  ${attach(info.attachType)}`;
+    case 'iter':
+      return iterText(info);
     case 'netns':
-      return 'netnsIno' in info ? [`\n\tnetns_ino ${info.netnsIno}  `, attach(info.attachType)] : [];
+      return `\n\tnetns_ino ${info.netnsIno}  ${attach(info.attachType)}`;
     case 'xdp':
-      return 'ifindex' in info ? [`\n\tifindex ${deviceText(info.ifindex, device)}  `] : [];
+      return `\n\tifindex ${deviceText(info.ifindex, device)}  `;
     case 'tcx':
     case 'netkit':
-      return 'attachType' in info && 'ifindex' in info
-        ? [`\n\tifindex ${deviceText(info.ifindex, device)}  `, attach(info.attachType)]
-        : [];
+      return `\n\tifindex ${deviceText(info.ifindex, device)}  ${attach(info.attachType)}`;
     case 'sockmap':
-      return 'mapId' in info && 'attachType' in info ? [`\n\tmap_id ${info.mapId}  `, attach(info.attachType)] : [];
+      return `\n\tmap_id ${info.mapId}  ${attach(info.attachType)}`;
     case 'netfilter': {
-      if (!('priority' in info)) return [];
       const flags = info.flags === 0 ? '' : ` flags 0x${info.flags.toString(16)}`;
-      return [`\n\t${netfilterPlace(info.pf, info.hook)} prio ${info.priority}${flags}`];
+      return `\n\t${netfilterPlace(info.pf, info.hook)} prio ${info.priority}${flags}`;
     }
     case 'kprobe_multi':
-      return 'functions' in info ? [kprobeMulti(info, symbol)] : [];
+      return kprobeMulti(info, symbol);
     case 'uprobe_multi':
-      return 'places' in info ? [uprobeMulti(info)] : [];
+      return uprobeMulti(info);
     case 'perf_event':
-      return 'event' in info ? [perfText(info.event)] : [];
+      return perfText(info.event);
     default:
-      return [];
+      return '';
   }
+}
+
+type Of<K> = Extract<LinkInfo, { readonly type: K }>;
+
+function hasTarget({ targetObjId, targetBtfId }: Of<'tracing'>): boolean {
+  return targetObjId !== 0 || targetBtfId !== 0;
+}
+
+function iterText({ target, mapId, cgroup, tid, pid }: Of<'iter'>): string {
+  const map = mapId === undefined ? '' : `map_id ${mapId}  `;
+  const task = tid !== 0 ? `tid ${tid} ` : pid !== 0 ? `pid ${pid} ` : '';
+  const group = cgroup === undefined ? '' : `cgroup_id ${cgroup.id}  order ${cgroup.order}  `;
+  return `target_name ${target}  ${map}${task}${group}`;
 }
 
 function attach(type: string | number): string {
@@ -89,9 +88,7 @@ function deviceText(ifindex: number, device: LinkRow['device']): string {
   return name === undefined ? '(unknown)' : `${name}(${ifindex})`;
 }
 
-type Multi<K> = Extract<LinkInfo, { readonly type: K }>;
-
-function kprobeMulti(info: Multi<'kprobe_multi'>, symbol: LinkRow['symbol']): string {
+function kprobeMulti(info: Of<'kprobe_multi'>, symbol: LinkRow['symbol']): string {
   const missed = info.missed === 0n ? '' : `missed ${info.missed}  `;
   const head = `\n\t${info.returns ? 'kretprobe' : 'kprobe'}.multi  func_cnt ${info.functions.length}  ${missed}`;
   const known = byAddress(info).flatMap(({ address, cookie: value }) => {
@@ -103,7 +100,7 @@ function kprobeMulti(info: Multi<'kprobe_multi'>, symbol: LinkRow['symbol']): st
   return [head, `\n\t${'addr'.padEnd(16)} ${'cookie'.padEnd(16)} func [module]`, ...known].join('');
 }
 
-function uprobeMulti(info: Multi<'uprobe_multi'>): string {
+function uprobeMulti(info: Of<'uprobe_multi'>): string {
   const path = info.path === '' ? '' : `path ${info.path}  `;
   const pid = info.pid === 0 ? '' : `pid ${info.pid}  `;
   const head = `\n\t${info.returns ? 'uretprobe' : 'uprobe'}.multi  ${path}func_cnt ${info.places.length}  ${pid}`;
@@ -141,73 +138,77 @@ function perfText(event: PerfTarget): string {
   }
 }
 
-export function linkJson({ info, progType, device, symbol }: LinkRow): object {
-  const { id, type, progId } = info;
-  const head = type === 'struct_ops' && 'mapId' in info ? { map_id: info.mapId } : { prog_id: progId };
-  return { id, type, ...head, ...jsonDetails({ info, progType, device, symbol }) };
+export function linkJson(row: LinkRow): object {
+  const { info } = row;
+  const held = info.type === 'struct_ops' ? { map_id: info.mapId } : { prog_id: info.progId };
+  return { id: info.id, type: info.type, ...held, ...jsonDetails(row) };
 }
 
 function jsonDetails({ info, progType, device, symbol }: LinkRow): object {
-  const shown = (value: bigint) => (value === 0n ? undefined : value);
   const onDevice = (ifindex: number) => ({
     devname: ifindex === 0 ? '(detached)' : (device(ifindex) ?? '(unknown)'),
     ifindex,
   });
-  if ('name' in info) return { tp_name: info.name, cookie: shown(info.cookie) };
-  if ('targetObjId' in info) {
-    const target = { target_obj_id: info.targetObjId, target_btf_id: info.targetBtfId };
-    const any = info.targetObjId !== 0 || info.targetBtfId !== 0;
-    return {
-      prog_type: progType,
-      attach_type: info.attachType,
-      ...(any && target),
-      cookie: shown(info.cookie),
-    };
+  switch (info.type) {
+    case 'raw_tracepoint':
+      return { tp_name: info.name, cookie: info.cookie || undefined };
+    case 'tracing':
+      return {
+        prog_type: progType,
+        attach_type: info.attachType,
+        ...(hasTarget(info) && { target_obj_id: info.targetObjId, target_btf_id: info.targetBtfId }),
+        cookie: info.cookie || undefined,
+      };
+    case 'cgroup':
+      return { cgroup_id: info.cgroupId, attach_type: info.attachType };
+    case 'iter':
+      return {
+        target_name: info.target,
+        map_id: info.mapId,
+        tid: info.tid || undefined,
+        pid: info.tid === 0 ? info.pid || undefined : undefined,
+        cgroup_id: info.cgroup?.id,
+        order: info.cgroup?.order,
+      };
+    case 'netns':
+      return { netns_ino: info.netnsIno, attach_type: info.attachType };
+    case 'xdp':
+      return onDevice(info.ifindex);
+    case 'tcx':
+    case 'netkit':
+      return { ...onDevice(info.ifindex), attach_type: info.attachType };
+    case 'sockmap':
+      return { map_id: info.mapId, attach_type: info.attachType };
+    case 'netfilter':
+      return { pf: info.pf, hook: info.hook, prio: info.priority, flags: info.flags };
+    case 'kprobe_multi':
+      return {
+        retprobe: info.returns,
+        func_cnt: info.functions.length,
+        missed: info.missed,
+        funcs: byAddress(info).flatMap(({ address, cookie: value }) => {
+          const found = symbol(address);
+          const row = found && { addr: address, func: found.name, module: found.module ?? null, cookie: value };
+          return row === undefined ? [] : [row];
+        }),
+      };
+    case 'uprobe_multi':
+      return {
+        retprobe: info.returns,
+        path: info.path,
+        func_cnt: info.places.length,
+        pid: info.pid,
+        funcs: info.places.map(({ offset, refCtrOffset, cookie: value }) => ({
+          offset,
+          ref_ctr_offset: refCtrOffset,
+          cookie: value,
+        })),
+      };
+    case 'perf_event':
+      return perfJson(info.event);
+    default:
+      return {};
   }
-  if ('cgroupId' in info) return { cgroup_id: info.cgroupId, attach_type: info.attachType };
-  if ('target' in info) {
-    return {
-      target_name: info.target,
-      map_id: info.mapId,
-      tid: info.tid || undefined,
-      pid: info.tid === 0 ? info.pid || undefined : undefined,
-      cgroup_id: info.cgroup?.id,
-      order: info.cgroup?.order,
-    };
-  }
-  if ('netnsIno' in info) return { netns_ino: info.netnsIno, attach_type: info.attachType };
-  if ('ifindex' in info) {
-    return { ...onDevice(info.ifindex), attach_type: 'attachType' in info ? info.attachType : undefined };
-  }
-  if ('mapId' in info) return 'attachType' in info ? { map_id: info.mapId, attach_type: info.attachType } : {};
-  if ('priority' in info) return { pf: info.pf, hook: info.hook, prio: info.priority, flags: info.flags };
-  if ('functions' in info) {
-    return {
-      retprobe: info.returns,
-      func_cnt: info.functions.length,
-      missed: info.missed,
-      funcs: byAddress(info).flatMap(({ address, cookie: value }) => {
-        const found = symbol(address);
-        return found === undefined
-          ? []
-          : [{ addr: address, func: found.name, module: found.module ?? null, cookie: value }];
-      }),
-    };
-  }
-  if ('places' in info) {
-    return {
-      retprobe: info.returns,
-      path: info.path,
-      func_cnt: info.places.length,
-      pid: info.pid,
-      funcs: info.places.map((place) => ({
-        offset: place.offset,
-        ref_ctr_offset: place.refCtrOffset,
-        cookie: place.cookie,
-      })),
-    };
-  }
-  return 'event' in info ? perfJson(info.event) : {};
 }
 
 function perfJson(event: PerfTarget): object {
@@ -244,7 +245,7 @@ function perfJson(event: PerfTarget): object {
   }
 }
 
-function byAddress({ functions }: Multi<'kprobe_multi'>): Multi<'kprobe_multi'>['functions'] {
+function byAddress({ functions }: Of<'kprobe_multi'>): Of<'kprobe_multi'>['functions'] {
   return functions.toSorted((a, b) => (a.address < b.address ? -1 : a.address > b.address ? 1 : 0));
 }
 

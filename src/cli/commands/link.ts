@@ -29,7 +29,9 @@ export const linkShow = command<{ links: LinkRow[]; single: boolean }>({
 function rows(kernel: Kernel, infos: readonly LinkInfo[]): LinkRow[] {
   const onDevices = infos.some(({ type }) => type === 'xdp' || type === 'tcx' || type === 'netkit');
   const devices = new Map(onDevices ? listDevices(kernel).map(({ ifindex, name }) => [ifindex, name ?? '']) : []);
-  const addresses = infos.flatMap((info) => ('functions' in info ? info.functions.map(({ address }) => address) : []));
+  const addresses = infos.flatMap((info) =>
+    info.type === 'kprobe_multi' ? info.functions.map(({ address }) => address) : [],
+  );
   const symbols = findSymbolNames(kernel, addresses);
   return infos.map((info) => ({
     info,

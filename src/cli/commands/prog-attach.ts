@@ -1,12 +1,7 @@
 import { UsageError } from '../../errors.ts';
 import { attachBySection } from '../../loader/attach/auto.ts';
-import {
-  attachToSockmap,
-  clearFlowDissector,
-  detachFromSockmap,
-  type SockmapHook,
-  setFlowDissector,
-} from '../../loader/attach/sockmap.ts';
+import { clearFlowDissector, setFlowDissector } from '../../loader/attach/netns.ts';
+import { attachToSockmap, detachFromSockmap, type SockmapHook } from '../../loader/attach/sockmap.ts';
 import type { Attachment } from '../../loader/link.ts';
 import type { LoadedObject } from '../../loader/loaded.ts';
 import type { BpfProgram } from '../../loader/program.ts';

@@ -55,10 +55,9 @@ export class Process implements Kernel, Descriptors {
     });
   }
   /** No file here knows any of the requests. */
-  ioctl(fd: Fd, request: Ioctl, _argument: number): void {
-    this.#call(Object.hasOwn(IOCTLS, request) ? request : 'ioctl', `fd ${fd}`, () =>
-      this.files.get(fd) === undefined ? -errno.EBADF : -errno.ENOTTY,
-    );
+  ioctl(fd: Fd, request: Ioctl, argument: number): void {
+    if (!Object.hasOwn(IOCTLS, request) || argument >>> 0 !== argument) throw new SysError(errno.EINVAL, 'ioctl');
+    this.#call(request, `fd ${fd}`, () => (this.files.get(fd) === undefined ? -errno.EBADF : -errno.ENOTTY));
   }
 
   open(path: string, flags: number, _mode?: number): Fd {

@@ -6,7 +6,7 @@ import { saying } from '../calls.ts';
 import { checkKernel } from '../handle.ts';
 import { type BpfLink, createLink } from '../link.ts';
 import type { BpfProgram } from '../program.ts';
-import { withDirectory } from './open.ts';
+import { withOpened } from './open.ts';
 import { type Position, positionAttr } from './position.ts';
 
 /** `cgroup_inet_ingress`, …, and `lsm_cgroup`. */
@@ -32,7 +32,7 @@ export function attachToCgroup(
   position: Position = {},
 ): BpfLink {
   const { flags, relative_fd, relative_id, expected_revision } = positionAttr(program.kernel, position);
-  return withDirectory(program.kernel, cgroup, (target_fd) =>
+  return withOpened(program.kernel, cgroup, (target_fd) =>
     createLink(program, `on ${cgroup} ${hook}`, {
       target_fd,
       attach_type: attachTypeNumber[hook],
@@ -72,7 +72,7 @@ export function attachProgramToCgroup(
   if (replace !== undefined) checkKernel(kernel, replace);
   if (replace !== undefined && mode !== 'multi') throw new UsageError("`replace` needs mode 'multi'");
   const { flags, ...relative } = positionAttr(kernel, position);
-  withDirectory(kernel, cgroup, (target_fd) =>
+  withOpened(kernel, cgroup, (target_fd) =>
     saying(`of ${program.label} on ${cgroup} ${hook}`, () =>
       kernel.bpf('BPF_PROG_ATTACH', {
         target_fd,
@@ -90,7 +90,7 @@ export function attachProgramToCgroup(
 /** Detaches a program that was attached without a link. Throws SysError ENOENT if it is not there. */
 export function detachProgramFromCgroup(kernel: Kernel, cgroup: string, hook: CgroupHook, program: BpfProgram): void {
   checkKernel(kernel, program);
-  withDirectory(kernel, cgroup, (target_fd) =>
+  withOpened(kernel, cgroup, (target_fd) =>
     saying(`of ${program.label} on ${cgroup} ${hook}`, () =>
       kernel.bpf('BPF_PROG_DETACH', {
         target_fd,

@@ -8,7 +8,7 @@ import { checkKernel } from '../handle.ts';
 import { type BpfLink, createLink } from '../link.ts';
 import type { BpfMap } from '../map.ts';
 import type { BpfProgram } from '../program.ts';
-import { withDirectory } from './open.ts';
+import { withOpened } from './open.ts';
 
 /** What an iterator walks over, of those that walk over parts of something. */
 export type IterOver =
@@ -37,7 +37,7 @@ export function attachIterator(program: BpfProgram, over?: IterOver | undefined)
   if ('tid' in over) return create({ 'task.tid': over.tid });
   if ('pid' in over) return create({ 'task.pid': over.pid });
   const order = CGROUP_ITER_ORDERS.indexOf(over.order);
-  return withDirectory(kernel, over.cgroup, (fd) => create({ 'cgroup.order': order, 'cgroup.cgroup_fd': fd }));
+  return withOpened(kernel, over.cgroup, (fd) => create({ 'cgroup.order': order, 'cgroup.cgroup_fd': fd }));
 }
 
 /** Bytes that an iterator may say before it is cut off with an error. */

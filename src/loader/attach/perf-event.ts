@@ -41,19 +41,22 @@ export function attachToEvent(
 ): Attachment {
   const { kernel } = program;
   const fd = saying(where, () => kernel.perfEventOpen(event, pid, cpu, -1, 0));
-  let held = false;
+  let attached: Attachment | undefined;
   try {
-    const link = linkToEvent(program, where, fd, cookie);
-    if (link === undefined) {
+    attached = linkToEvent(program, where, fd, cookie);
+    if (attached === undefined) {
       saying(`of ${program.label} ${where}`, () => kernel.ioctl(fd, 'PERF_EVENT_IOC_SET_BPF', program.fd));
+      attached = new PerfAttachment(program, fd, where);
     }
-    kernel.ioctl(fd, 'PERF_EVENT_IOC_ENABLE', 0);
-    if (link !== undefined) return link;
-    held = true;
-    return new PerfAttachment(program, fd, where);
-  } finally {
-    if (!held) kernel.close(fd);
+    saying(where, () => kernel.ioctl(fd, 'PERF_EVENT_IOC_ENABLE', 0));
+  } catch (error) {
+    attached?.close();
+    if (!(attached instanceof PerfAttachment)) kernel.close(fd);
+    throw error;
   }
+  // A link holds the event itself.
+  if (!(attached instanceof PerfAttachment)) kernel.close(fd);
+  return attached;
 }
 
 /** `undefined` where the kernel has no such links. */

@@ -5,7 +5,7 @@ import type { LinkId, ProgId } from '../../uapi/fd.ts';
 import { BPF_F_QUERY_EFFECTIVE } from '../../uapi/link.ts';
 import { saying } from '../calls.ts';
 import { type DeviceName, ifindexOf } from './device.ts';
-import { withDirectory } from './open.ts';
+import { withOpened } from './open.ts';
 
 /** What is asked about: a device, a cgroup, or a network namespace. */
 export type QueryTarget =
@@ -47,7 +47,7 @@ export function queryPrograms(
 ): AttachedPrograms {
   if ('device' in target) return query(kernel, { target_ifindex: ifindexOf(kernel, target.device) }, attachType, false);
   const path = 'cgroup' in target ? target.cgroup : (target.netns ?? '/proc/self/ns/net');
-  return withDirectory(kernel, path, (target_fd) => query(kernel, { target_fd }, attachType, effective));
+  return withOpened(kernel, path, (target_fd) => query(kernel, { target_fd }, attachType, effective));
 }
 
 type Target = { readonly target_fd: number } | { readonly target_ifindex: number };

@@ -24,23 +24,8 @@ export function linkToSockmap(program: BpfProgram, map: BpfMap, hook: SockmapHoo
   return createLink(program, `on ${map.label} ${hook}`, { target_fd: map.fd, attach_type: attachTypeNumber[hook] });
 }
 
-/** The flow dissector of this process's network namespace, without a link; one that is there is replaced. */
-export function setFlowDissector(program: BpfProgram): void {
-  change('BPF_PROG_ATTACH', program, undefined, 'flow_dissector');
-}
-export function clearFlowDissector(program: BpfProgram): void {
-  change('BPF_PROG_DETACH', program, undefined, 'flow_dissector');
-}
-
-function change(
-  cmd: 'BPF_PROG_ATTACH' | 'BPF_PROG_DETACH',
-  program: BpfProgram,
-  map: BpfMap | undefined,
-  hook: SockmapHook | 'flow_dissector',
-): void {
-  if (map !== undefined) checkKernel(program.kernel, map);
-  const attr = { target_fd: map?.fd ?? 0, attach_bpf_fd: program.fd, attach_type: attachTypeNumber[hook] };
-  saying(`of ${program.label} ${map === undefined ? '' : `on ${map.label} `}${hook}`, () =>
-    program.kernel.bpf(cmd, attr),
-  );
+function change(cmd: 'BPF_PROG_ATTACH' | 'BPF_PROG_DETACH', program: BpfProgram, map: BpfMap, hook: SockmapHook): void {
+  checkKernel(program.kernel, map);
+  const attr = { target_fd: map.fd, attach_bpf_fd: program.fd, attach_type: attachTypeNumber[hook] };
+  saying(`of ${program.label} on ${map.label} ${hook}`, () => program.kernel.bpf(cmd, attr));
 }

@@ -2,7 +2,7 @@ import type { Btf } from '../../btf/index.ts';
 import { attachTypeNumber } from '../../uapi/bpf.ts';
 import { saying } from '../calls.ts';
 import type { MapInfo } from '../info.ts';
-import { BpfLink } from '../link.ts';
+import { type BpfLink, holdLink } from '../link.ts';
 import type { BpfMap } from '../map.ts';
 
 /**
@@ -14,12 +14,7 @@ export function attachStructOps(map: BpfMap): BpfLink {
   const fd = saying(`of ${map.label}`, () =>
     kernel.bpf('BPF_LINK_CREATE', { map_fd: map.fd, attach_type: attachTypeNumber.struct_ops }),
   );
-  try {
-    return new BpfLink(kernel, fd);
-  } catch (error) {
-    kernel.close(fd);
-    throw error;
-  }
+  return holdLink(map, fd);
 }
 
 /**
