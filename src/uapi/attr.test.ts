@@ -19,7 +19,8 @@ describe('the table of bpf(2)', () => {
   });
 
   it.each<[BpfCmd, object, unknown]>([
-    ['BPF_LINK_CREATE', { prog_fd: 3, 'tcx.relative_fd': 4, 'kprobe_multi.cnt': 1 }, undefined],
+    ['BPF_LINK_CREATE', { prog_fd: 3, 'kprobe_multi.flags': 1, 'kprobe_multi.cnt': 1 }, undefined],
+    ['BPF_LINK_CREATE', { 'kprobe_multi.cnt': 1, 'tracing.cookie': 4096n }, ['kprobe_multi.cnt', 'tracing.cookie']],
     ['BPF_LINK_CREATE', { 'tcx.relative_fd': 4, 'kprobe_multi.flags': 1 }, ['kprobe_multi.flags', 'tcx.relative_fd']],
     ['BPF_LINK_CREATE', { 'kprobe_multi.cnt': 1, iter_info: new Uint8Array(16) }, ['iter_info', 'kprobe_multi.cnt']],
     ['BPF_LINK_CREATE', { 'tcx.relative_fd': 0, 'kprobe_multi.flags': 1 }, undefined],

@@ -173,8 +173,8 @@ export function attrSize(cmd: BpfCmd): number {
 }
 
 /**
- * Two fields that were given and share bytes without being the same: whoever gives both means two things. `undefined` for none. Zero is as good
- * as not given.
+ * Two fields that were given and share bytes, or are of two members of an inner union, without being the same: whoever gives both means two things.
+ * `undefined` for none. Zero is as good as not given.
  */
 export function attrConflict(
   cmd: BpfCmd,
@@ -208,6 +208,12 @@ function pairs(cmd: BpfCmd, related: (a: AttrField, b: AttrField) => boolean): (
   return fields.flatMap((a, i) => fields.slice(i + 1).flatMap((b) => (related(a, b) ? [[a[0], b[0]] as const] : [])));
 }
 
+function areVariants(a: string, b: string): boolean {
+  const [of = '', member] = a.split('.');
+  const [otherOf = '', otherMember] = b.split('.');
+  return member !== undefined && otherMember !== undefined && of !== otherOf;
+}
+
 function perCommand(
   related: (a: AttrField, b: AttrField) => boolean,
 ): ReadonlyMap<BpfCmd, readonly (readonly [string, string])[]> {
@@ -215,8 +221,10 @@ function perCommand(
   return new Map((Object.keys(BPF_COMMANDS) as BpfCmd[]).map((cmd) => [cmd, pairs(cmd, related)]));
 }
 
+/** Of two members of the inner union a caller means one: a number of one could lie where the kernel reads an address of the other. */
 const overlaps = perCommand(
-  ([, kindA, a], [, kindB, b]) => a < b + ATTR_KIND_SIZE[kindB] && b < a + ATTR_KIND_SIZE[kindA],
+  ([nameA, kindA, a], [nameB, kindB, b]) =>
+    (a < b + ATTR_KIND_SIZE[kindB] && b < a + ATTR_KIND_SIZE[kindA]) || areVariants(nameA, nameB),
 );
 const NUMBERS: ReadonlySet<AttrKind> = new Set(['u32', 'fd', 'u64']);
 const aliases = perCommand(

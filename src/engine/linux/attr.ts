@@ -45,7 +45,7 @@ export function layOut(
   const size = attrSize(cmd);
   const conflict = attrConflict(cmd, attr);
   if (conflict !== undefined) {
-    throw new SysError(errno.EINVAL, cmd, { detail: `${conflict.join(' and ')} are the same bytes; give one of them` });
+    throw new SysError(errno.EINVAL, cmd, { detail: `${conflict.join(' and ')} exclude each other; give one of them` });
   }
   const numbers = readNumbers(cmd, fields, attr);
   const mapBound = needsMap(cmd);

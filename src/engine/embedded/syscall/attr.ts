@@ -40,7 +40,7 @@ export function checkAttr<C extends BpfCmd>(cmd: C, attr: unknown): CheckedAttr<
   for (const [name, kind] of attrFields(cmd)) checked[name] = checkField(cmd, name, kind, given[name]);
   const conflict = attrConflict(cmd, given);
   if (conflict !== undefined) {
-    throw new SysError(errno.EINVAL, cmd, { detail: `${conflict.join(' and ')} are the same bytes; give one of them` });
+    throw new SysError(errno.EINVAL, cmd, { detail: `${conflict.join(' and ')} exclude each other; give one of them` });
   }
   for (const [one, other] of attrAliases(cmd)) checked[one] = checked[other] = checked[one] || checked[other];
   return checked as CheckedAttr<C>; // built from the rows that the type is made of
