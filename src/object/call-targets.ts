@@ -33,6 +33,6 @@ export function callTargets({ elf, relocations }: ObjectFile): ReadonlyMap<numbe
   return targets;
 }
 
-function isLocalCall(insn: Insn): boolean {
+export function isLocalCall(insn: Insn): boolean {
   return operationOf(insn.opcode)?.kind === 'call' && insn.src === BPF_PSEUDO_CALL;
 }
