@@ -28,8 +28,9 @@ export function dedupTypes(types: BtfTypes): DedupResult {
 
 const UNKNOWN = 0xffffffff;
 const IN_PROGRESS = 0xfffffffe;
-/** Pairs of types that are compared, far more than real types need. When they run out, types stay apart that could be one. */
-const MAX_STEPS = 1 << 22;
+/** Pairs of types that are compared, at most: so many for each type, more than real types need. When they run out, types stay apart that could be one. */
+const STEPS_PER_TYPE = 256;
+const MAX_STEPS = 1 << 24;
 /** How deep two types within one input are compared, which should be one but are not. libbpf's number. */
 const IDENTICAL_DEPTH = 16;
 
@@ -42,12 +43,13 @@ class Dedup {
   readonly #assumed = new Map<number, number>();
   /** Of what refers to others, the representative by looks and what is referred to. */
   readonly #references = new Map<string, number>();
-  #steps = MAX_STEPS;
+  #steps: number;
 
   constructor(types: BtfTypes) {
     this.#types = types;
     this.#map = new Uint32Array(types.length).fill(UNKNOWN);
     this.#shapes = new Shapes(types);
+    this.#steps = Math.min(MAX_STEPS, STEPS_PER_TYPE * types.length);
   }
 
   run(): DedupResult {

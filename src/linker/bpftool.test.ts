@@ -185,7 +185,7 @@ describe.skipIf(missing !== undefined)('linked as by bpftool', () => {
       const other = parseElf(linkByBpftool(order) ?? new Uint8Array(0));
       expect(describeElf(mine)).toEqual(describeElf(other));
       expect(printC(btfOf(mine))).toBe(printC(btfOf(other)));
-      expect(btfOf(mine).typeCount).toBeLessThan(btfOf(other).typeCount);
+      expect(btfOf(mine).typeCount).toBeLessThanOrEqual(btfOf(other).typeCount);
       expect(describeBtf(mine).filter((line) => line.startsWith('kind fwd'))).toEqual([]);
     }
   });
