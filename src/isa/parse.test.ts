@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { cpuMs } from '../../test/support/cpu.ts';
 import { toHex } from '../bytes/hex.ts';
 import { ObjectError } from '../errors.ts';
 import { formatInsn } from './format.ts';
@@ -422,7 +423,7 @@ describe('any text', () => {
       '):',
       ' x',
     ];
-    const started = performance.now();
+    const started = cpuMs();
     for (const part of texts) {
       for (const [start, end] of ['', 'goto -1 <', '00000000 <', '1:', 'r1 = '].flatMap(
         (from) =>
@@ -439,6 +440,6 @@ describe('any text', () => {
         }
       }
     }
-    expect(performance.now() - started).toBeLessThan(10_000);
+    expect(cpuMs() - started).toBeLessThan(10_000);
   });
 });

@@ -85,7 +85,7 @@ describe('a connection that is gone', () => {
     for (let times = 0; times < 2; times++) {
       const start = Date.now();
       expect(failure(() => remote.readdir('/sys/fs/bpf'))).toMatchObject({ code: 'CONNECTION' });
-      expect(Date.now() - start).toBeLessThan(5_000);
+      expect(Date.now() - start).toBeLessThan(20_000);
       remote.close(fd);
     }
   });
@@ -151,7 +151,7 @@ describe('a server', () => {
     const other = await connected();
     other.write(encodeFrame([1, 'readdir', '/sys/fs/bpf']));
     expect(await reply(other)).toEqual([1, true, [], null]);
-    expect(Date.now() - start).toBeLessThan(10_000);
+    expect(Date.now() - start).toBeLessThan(40_000);
     busy.destroy();
     // Its program goes when its connection does.
     let left = true;

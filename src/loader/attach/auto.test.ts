@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { cpuMs } from '../../../test/support/cpu.ts';
 import { createEmbeddedKernel } from '../../engine/embedded/index.ts';
 import { UsageError } from '../../errors.ts';
 import { BpfProgram } from '../program.ts';
@@ -78,8 +79,8 @@ describe('patterns', () => {
   });
 
   it('end soon, whatever they are', () => {
-    const start = performance.now();
+    const start = cpuMs();
     expect(globMatcher(`${'*a'.repeat(200)}b`)('a'.repeat(5000))).toBe(false);
-    expect(performance.now() - start).toBeLessThan(2000);
+    expect(cpuMs() - start).toBeLessThan(2000);
   });
 });
