@@ -5,8 +5,8 @@ export default defineConfig({
     include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
     globalSetup: 'test/support/global-setup.ts',
     reporters: ['default', './test/support/summary-reporter.ts'],
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
     // Two files at once: the machines this runs on have two cores, and the Linux half needs the kernel's attention too.
     maxWorkers: 2,
     benchmark: { include: ['bench/**/*.bench.ts'] },

@@ -65,7 +65,7 @@ describe('the commands in docs/cli.md', () => {
         kernel.ok(...'tc filter add dev veth0 egress bpf da obj examples/cgroup/tc_count.bpf.o'.split(' '));
       }
     }
-  }, 180_000);
+  });
 });
 
 describe('docs/cli.md', () => {
