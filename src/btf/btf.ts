@@ -70,6 +70,11 @@ export class Btf {
     return type;
   }
 
+  /** Ids of the types of this BTF, without those of its base. */
+  *ownIds(): Generator<number> {
+    for (let id = this.#firstId; id < this.typeCount; id++) yield id;
+  }
+
   /** Ids of the types of one kind in this BTF (not in its base) and where their records start, in bytes. */
   *records(kind: BtfKind): Generator<readonly [id: number, offset: number]> {
     for (const [index, offset] of this.#offsets.entries()) {

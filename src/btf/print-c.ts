@@ -47,7 +47,8 @@ const FOOT = `#ifndef BPF_NO_PRESERVE_ACCESS_INDEX
 /**
  * Types as C that clang compiles for BPF, as a header with guards: every type after those that it needs, with the sizes and offsets that BTF says
  * (padding, `packed`, bit-fields). Structs carry `preserve_access_index`, unless BPF_NO_PRESERVE_ACCESS_INDEX is defined. Of functions only those are
- * declared that a kernel offers to programs, and no variables; of both, the types. Of two types with one name the second is called `NAME___2`, as with libbpf; names that are none in C are changed.
+ * declared that a kernel offers to programs, and no variables; of both, the types. Of two types with one name the second is called `NAME___2`, as
+ * with libbpf; names that are none in C are changed.
  *
  * Throws ObjectError if a type refers to one that does not exist, cannot be written in C (a struct that contains itself), or takes too much text.
  * @example
@@ -85,7 +86,7 @@ class CPrinter {
   }
 
   printAll(sorted: boolean): void {
-    const ids = sorted ? sortForC(this.#btf) : ownIds(this.#btf);
+    const ids = sorted ? sortForC(this.#btf) : this.#btf.ownIds();
     const enums: number[] = [];
     for (const id of ids) {
       const type = this.#btf.type(id);
@@ -252,10 +253,6 @@ class CPrinter {
     this.#text.charge(text.length);
     this.definitions.push(text);
   }
-}
-
-function* ownIds(btf: Btf): Generator<number> {
-  for (let id = btf.base?.typeCount ?? 1; id < btf.typeCount; id++) yield id;
 }
 
 /** The functions that carry the tag of kernel functions, by name, and the ids of those that leave registers alone. */

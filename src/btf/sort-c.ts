@@ -10,8 +10,7 @@ const LAST = 10;
  * So the headers of two kernels differ where their types do, and not where their ids do.
  */
 export function sortForC(btf: Btf): number[] {
-  const keys: Key[] = [];
-  for (let id = btf.base?.typeCount ?? 1; id < btf.typeCount; id++) keys.push(keyOf(btf, id));
+  const keys = Array.from(btf.ownIds(), (id) => keyOf(btf, id));
   return keys.sort(compareKeys).map(({ id }) => id);
 }
 

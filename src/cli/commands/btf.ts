@@ -137,13 +137,13 @@ export const btfDump = command<Dump>({
   text: ({ btf, roots, format, sorted }) => {
     if (format === 'c') return printC(btf, { roots, sorted });
     const lines: string[] = [];
-    for (const id of roots ?? idsOf(btf)) lines.push(formatRaw(btf, id));
+    for (const id of roots ?? btf.ownIds()) lines.push(formatRaw(btf, id));
     return lines.join('\n');
   },
   json: ({ btf, roots, format }) => {
     if (format === 'c') throw new UsageError('types as C are no JSON: leave out --json, or ask for format raw');
     const types: RawType[] = [];
-    for (const id of roots ?? idsOf(btf)) types.push(rawJson(btf, id));
+    for (const id of roots ?? btf.ownIds()) types.push(rawJson(btf, id));
     return { types };
   },
 });
@@ -153,11 +153,6 @@ function rootId(words: Words, btf: Btf, known: readonly number[]): number {
   if (known.includes(id)) throw new UsageError(`root_id ${id} is given twice`);
   if (known.length >= MAX_ROOTS) throw new UsageError(`there are more than ${MAX_ROOTS} root_ids`);
   return id;
-}
-
-/** Ids of a BTF's own types, without those of its base. */
-function* idsOf(btf: Btf): Generator<number> {
-  for (let id = btf.base?.typeCount ?? 1; id < btf.typeCount; id++) yield id;
 }
 
 function source(context: Context, words: Words): { btf: Btf; roots?: readonly number[] | undefined } {
