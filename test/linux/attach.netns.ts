@@ -3,7 +3,6 @@ import { describe, expect, it } from 'vitest';
 import { createLinuxKernel } from '../../src/engine/linux/index.ts';
 import {
   type Attachment,
-  attachStructOps,
   BpfLink,
   type LoadedObject,
   listLinks,
@@ -88,16 +87,18 @@ describe('struct_ops', () => {
   it('are in force as long as their link, which takes others in their place', (context) => {
     using one = load(kernel, open('struct_ops'));
     using other = load(kernel, open('struct_ops'));
-    for (const loaded of [one, other]) loaded.registerStructOps('skep_link');
     const [map, replacement] = [one.map('skep_link'), other.map('skep_link')];
-    let link: BpfLink;
+    let link: BpfLink | undefined;
     try {
-      link = attachStructOps(map);
+      link = one.registerStructOps('skep_link');
     } catch (error) {
       context.skip(lacking(error));
-      return;
     }
+    if (link === undefined) throw new Error('no link');
     using held = link;
+    expect([...map.attachments]).toEqual([held]);
+    // Two of one name cannot be in force; but this one is ready now.
+    expect(() => other.registerStructOps('skep_link')).toThrow(expect.objectContaining({ code: 'EEXIST' }));
     expect(available()).toContain('skep_link');
     expect(held.info).toMatchObject({ type: 'struct_ops', mapId: map.id });
     expect(() => held.update(map, { old: replacement })).toThrow(/EPERM|not permitted/);
