@@ -60,14 +60,15 @@ static __attribute__((noinline)) int count_a(void)
 {
 	static int calls;
 
-	return __sync_fetch_and_add(&calls, 1);
+	return calls++;
 }
 
 static __attribute__((noinline)) int count_b(void)
 {
 	static int calls;
 
-	return __sync_fetch_and_add(&calls, 2);
+	calls += 2;
+	return calls - 2;
 }
 
 SEC("tc")
