@@ -1,15 +1,12 @@
 import { afterAll, describe, expect, it } from 'vitest';
-import { linuxWorks } from '../../test/support/linux.ts';
-import { createEmbeddedKernel } from '../engine/embedded/index.ts';
-import { createLinuxKernel } from '../engine/linux/index.ts';
+import { inProcessKernels } from '../../test/support/in-process.ts';
 import { SysError } from '../errors.ts';
 import type { Kernel } from '../sys/kernel.ts';
 import { type MapType, mapTypeNumber } from '../uapi/bpf.ts';
 import { errno } from '../uapi/errno.ts';
 import { BpfMap } from './map.ts';
 
-const kernels: [string, Kernel][] = [['embedded', createEmbeddedKernel().kernel]];
-if (linuxWorks()) kernels.push(['linux', createLinuxKernel()]);
+const kernels = inProcessKernels().map(([name, create]) => [name, create()] as const);
 afterAll(() => {
   for (const [, kernel] of kernels) kernel[Symbol.dispose]();
 });

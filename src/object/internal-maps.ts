@@ -4,6 +4,7 @@ import { ObjectError } from '../errors.ts';
 import { BPF_F_MMAPABLE, BPF_F_RDONLY_PROG } from '../uapi/bpf.ts';
 import { KCONFIG } from './externs.ts';
 import { dataKind, type ObjectFile } from './file.ts';
+import { UNSAID } from './map-defaults.ts';
 import { kernelName } from './name.ts';
 import type { MapSpec } from './spec.ts';
 
@@ -45,14 +46,7 @@ function sectionMap(
     valueSize: size,
     maxEntries: 1,
     flags: (readOnly ? BPF_F_RDONLY_PROG : 0) | (mmapable ? BPF_F_MMAPABLE : 0),
-    mapExtra: 0n,
-    numaNode: undefined,
-    pinning: 'none',
-    id: 0,
-    innerId: 0,
-    innerIdx: 0,
-    inner: undefined,
-    slots: [],
+    ...UNSAID,
     keyTypeId: 0,
     valueTypeId: datasec ?? 0,
     initial,

@@ -2,6 +2,7 @@ import { type ElfRelocation, type ElfSection, STT_FUNC } from '../elf/index.ts';
 import { ObjectError } from '../errors.ts';
 import { BPF_F_LINK } from '../uapi/bpf.ts';
 import { isCode, type ObjectFile } from './file.ts';
+import { UNSAID } from './map-defaults.ts';
 import { kernelName } from './name.ts';
 import { between, byOffset } from './range.ts';
 import type { MapSpec, StructOpsSpec } from './spec.ts';
@@ -70,14 +71,7 @@ function structOpsMap(name: string, initial: Uint8Array, flags: number, structOp
     valueSize: initial.length,
     maxEntries: 1,
     flags,
-    mapExtra: 0n,
-    numaNode: undefined,
-    pinning: 'none',
-    id: 0,
-    innerId: 0,
-    innerIdx: 0,
-    inner: undefined,
-    slots: [],
+    ...UNSAID,
     keyTypeId: 0,
     valueTypeId: 0,
     initial,

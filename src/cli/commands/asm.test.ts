@@ -3,51 +3,21 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runWithoutKernel } from '../../../test/support/no-kernel.ts';
 import { CORPUS, objectBytes } from '../../../test/support/objects.ts';
 import { toHex } from '../../bytes/hex.ts';
 import { decodeInsns, encodeInsns, parseAssembly } from '../../isa/index.ts';
 import { parseObject } from '../../object/index.ts';
-import type { Context } from '../command.ts';
-import { runCommand } from '../run.ts';
 import { asm, disasm } from './asm.ts';
 
-/** Runs a command line of the two without any kernel, on files that are in memory. */
-async function run(files: Readonly<Record<string, string | Uint8Array>>, ...words: readonly string[]) {
-  let [out, err] = ['', ''];
-  const noKernel = (): never => {
-    throw new Error('these commands need no kernel');
+/** Runs a command line of the two on files that are in memory. */
+function run(files: Readonly<Record<string, string | Uint8Array>>, ...words: readonly string[]) {
+  const readFile = (path: string) => {
+    const file = files[path];
+    if (file === undefined) throw new Error(`no file ${path}`);
+    return typeof file === 'string' ? new TextEncoder().encode(file) : file;
   };
-  const context: Context = {
-    get kernel() {
-      return noKernel();
-    },
-    get lab() {
-      return noKernel();
-    },
-    details: false,
-    kernelName: 'inprocess',
-    signal: new AbortController().signal,
-    readFile(path) {
-      const file = files[path];
-      if (file === undefined) throw new Error(`no file ${path}`);
-      return typeof file === 'string' ? new TextEncoder().encode(file) : file;
-    },
-    readOptionalText: () => undefined,
-    note: (line) => {
-      err += `${line}\n`;
-    },
-  };
-  const json = words[0] === '-j';
-  const options = { json, pretty: false, words: json ? words.slice(1) : words };
-  const code = await runCommand([asm, disasm], options, context, {
-    out: (text) => {
-      out += text;
-    },
-    err: (text) => {
-      err += text;
-    },
-  });
-  return { code, out, err };
+  return runWithoutKernel([asm, disasm], readFile, words);
 }
 
 const PROGRAM = `

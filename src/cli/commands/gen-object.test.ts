@@ -3,48 +3,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { root } from '../../../test/support/kernels.ts';
+import { runWithoutKernel } from '../../../test/support/no-kernel.ts';
 import { objectBytes } from '../../../test/support/objects.ts';
 import { linkObjects } from '../../linker/index.ts';
-import type { Context } from '../command.ts';
 import { readUserFile } from '../read-file.ts';
-import { runCommand } from '../run.ts';
 import { genObject } from './gen-object.ts';
 
 const ONE = join(root, 'test/objects/link/one.o');
 const TWO = join(root, 'test/objects/link/two.o');
 
-/** Runs a command line without any kernel. */
-async function run(...words: readonly string[]) {
-  let [out, err] = ['', ''];
-  const noKernel = (): never => {
-    throw new Error('this command needs no kernel');
-  };
-  const context: Context = {
-    get kernel() {
-      return noKernel();
-    },
-    get lab() {
-      return noKernel();
-    },
-    details: false,
-    kernelName: 'inprocess',
-    signal: new AbortController().signal,
-    readFile: readUserFile,
-    readOptionalText: () => undefined,
-    note: noKernel,
-  };
-  const json = words[0] === '-j';
-  const options = { json, pretty: false, words: json ? words.slice(1) : words };
-  const code = await runCommand([genObject], options, context, {
-    out: (text) => {
-      out += text;
-    },
-    err: (text) => {
-      err += text;
-    },
-  });
-  return { code, out, err };
-}
+const run = (...words: readonly string[]) => runWithoutKernel([genObject], readUserFile, words);
 
 describe('gen object', () => {
   let folder: string;

@@ -2,10 +2,9 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { runWithoutKernel } from '../../../test/support/no-kernel.ts';
 import { objectBytes } from '../../../test/support/objects.ts';
 import { parseBtf } from '../../btf/index.ts';
-import type { Context } from '../command.ts';
-import { runCommand } from '../run.ts';
 import { genMinCoreBtf, genSkeleton, genSubskeleton, genTypes } from './gen.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'skep-gen-'));
@@ -13,41 +12,8 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 const TEMPLATE = 'examples/globals/template.bpf.o';
 
-/** Runs a command line without any kernel. */
-async function run(...words: readonly string[]) {
-  const noKernel = (): never => {
-    throw new Error('this command needs no kernel');
-  };
-  const parts = { out: '', err: '' };
-  const context: Context = {
-    get kernel() {
-      return noKernel();
-    },
-    get lab() {
-      return noKernel();
-    },
-    details: false,
-    kernelName: 'inprocess',
-    signal: new AbortController().signal,
-    readFile: objectBytes,
-    readOptionalText: () => undefined,
-    note: (line) => {
-      parts.err += `${line}\n`;
-    },
-  };
-  const output = {
-    out: (text: string) => {
-      parts.out += text;
-    },
-    err: (text: string) => {
-      parts.err += text;
-    },
-  };
-  const json = words[0] === '-j';
-  const commands = [genSkeleton, genSubskeleton, genMinCoreBtf, genTypes];
-  const options = { json, pretty: false, words: json ? words.slice(1) : words };
-  return { code: await runCommand(commands, options, context, output), ...parts };
-}
+const COMMANDS = [genSkeleton, genSubskeleton, genMinCoreBtf, genTypes];
+const run = (...words: readonly string[]) => runWithoutKernel(COMMANDS, objectBytes, words);
 
 describe('gen skeleton and subskeleton', () => {
   it('print a header, and notes apart from it', async () => {
