@@ -31,9 +31,15 @@ describe('signals', () => {
   });
 
   it('SIGINT lets a command that is meant to be interrupted end well', async () => {
-    const child = spawn(process.execPath, [skep, '--kernel', 'inprocess', 'prog', 'tracelog'], { stdio: 'ignore' });
+    const words = ['--strace', '--kernel', 'inprocess', 'prog', 'tracelog'];
+    const child = spawn(process.execPath, [skep, ...words], { stdio: ['ignore', 'ignore', 'pipe'] });
     const ended = new Promise((resolve) => child.once('exit', (code) => resolve(code)));
-    await new Promise((resolve) => setTimeout(resolve, 1500));
+    // It waits once it has found nothing to read.
+    await new Promise<void>((resolve) => {
+      child.stderr.on('data', (chunk: Buffer) => {
+        if (chunk.toString().includes('EAGAIN')) resolve();
+      });
+    });
     child.kill('SIGINT');
     const late = setTimeout(() => child.kill('SIGKILL'), 10_000);
     expect(await ended).toBe(0);

@@ -15,7 +15,7 @@ const ENTER = [
 ].join(' && ');
 
 /** Runs a command in such namespaces, as a child. Where {@link linuxMissing} gives a reason it cannot work: ask first. */
-export function runInNamespace(command: string, args: readonly string[], timeoutMs = 60_000): Ran {
+export function runInNamespace(command: string, args: readonly string[], timeoutMs = 180_000): Ran {
   const words = ['--net', '--mount', '--propagation', 'private', 'sh', '-c', ENTER, 'sh', command, ...args];
   const { status, signal, stdout, stderr, error } = spawnSync('unshare', words, {
     cwd: root,
