@@ -83,6 +83,17 @@ describe('externs', () => {
   });
 });
 
+describe('an exception callback', () => {
+  it('is linked behind the program that names it', () => {
+    const [program] = open('exceptions').programs;
+    expect(program?.funcInfo?.count).toBe(2);
+    const last = program?.insns.subarray(-16);
+    // r0 += 1; exit
+    expect(last?.[0]).toBe(0x04);
+    expect(last?.[4]).toBe(1);
+  });
+});
+
 describe('struct_ops', () => {
   const { maps, programs } = open('struct_ops');
 

@@ -14,6 +14,7 @@ import {
 } from '../isa/index.ts';
 import { type CodePlace, codeTarget, isLocalCall } from './call-targets.ts';
 import { collectCore, collectInfo, isRealCore, type Part, sortTable } from './debug-info.ts';
+import { exceptionCallbacks } from './exception-callback.ts';
 import { KCONFIG } from './externs.ts';
 import { dataKind, isCode, type ObjectFile } from './file.ts';
 import type { CodeUnit } from './functions.ts';
@@ -55,11 +56,13 @@ export class Linker {
   readonly #lineInfo: InfoTable | undefined;
   readonly #coreRelocations: InfoTable | undefined;
   readonly #externs: ReadonlyMap<string, ExternSpec>;
+  readonly #callbacks: ReadonlyMap<string, string>;
   #room = MAX_BYTES;
 
   constructor(file: ObjectFile, functions: ReadonlyMap<number, readonly CodeUnit[]>, maps: MapPlaces) {
     this.#file = file;
     this.#maps = maps;
+    this.#callbacks = exceptionCallbacks(file.btf);
     this.#externs = new Map(file.externs.map((extern) => [extern.name, extern]));
     for (const [section, units] of functions)
       this.#functions.set(section, new Map([...units].reverse().map((unit) => [unit.offset, unit])));
@@ -93,7 +96,14 @@ export class Linker {
       return start;
     };
     const walk = [this.#events(main, place(main))];
-    while (walk.length > 0) {
+    // Nothing calls it, and it comes last.
+    let callback = this.#exceptionCallback(main);
+    while (walk.length > 0 || callback !== undefined) {
+      if (walk.length === 0 && callback !== undefined) {
+        if (!starts.has(callback)) walk.push(this.#events(callback, place(callback)));
+        callback = undefined;
+        continue;
+      }
       const current = walk.at(-1);
       const step = current?.next();
       if (current === undefined || step === undefined || step.done === true) {
@@ -123,6 +133,20 @@ export class Linker {
       coreRelocations: this.#core(parts),
       externs,
     };
+  }
+
+  #exceptionCallback(main: CodeUnit): CodeUnit | undefined {
+    const name = this.#callbacks.get(main.name);
+    if (name === undefined) return undefined;
+    for (const units of this.#functions.values()) {
+      for (const unit of units.values()) if (unit.name === name && unit.section.name === '.text') return unit;
+    }
+    throw new ObjectError(
+      `program ${main.name} names ${name} as its exception callback, which is no function of .text`,
+      {
+        section: main.section.name,
+      },
+    );
   }
 
   /** What the instructions of a unit refer to. */

@@ -104,6 +104,14 @@ describe('kernel symbols', () => {
     expect(loaded.globals.sum).toBe(1 + 2 + 3 + 4);
   });
 
+  it('throw, and a callback gives the result', (context) => {
+    if (!readFileSync('/proc/kallsyms', 'utf8').includes(' bpf_throw\n'))
+      context.skip('this kernel has no bpf_throw (Linux >= 6.7)');
+    using loaded = load(kernel, open('exceptions'));
+    const program = loaded.program('throwing');
+    expect([60, 61].map((size) => program.run({ data: new Uint8Array(size) }).retval)).toEqual([7, 42]);
+  });
+
   it('are named when the kernel lacks a strong one', () => {
     expect(() => loadOne('ksyms', 'strong')).toThrow(NotSupportedError);
     expect(() => loadOne('ksyms', 'strong')).toThrow("the kernel's function skep_no_such_function");
