@@ -67,6 +67,12 @@ export function readText(kernel: Kernel, path: string): string {
   return new TextDecoder().decode(readBytes(kernel, path, 1 << 20));
 }
 
+/** A file of procfs that holds a whole number. `undefined` if it is not there, not ours to read, or holds something else. */
+export function readNumber(kernel: Kernel, path: string): number | undefined {
+  const text = orUndefined(['ENOENT', 'ENOTDIR', 'EACCES', 'EPERM'], () => readText(kernel, path));
+  return /^\s*-?\d{1,15}\s*$/.test(text ?? '') ? Number(text) : undefined;
+}
+
 /** What /proc says of an open fd: `map_type`, `memlock`, `frozen`, … Empty where procfs is not there. */
 export function fdinfo(kernel: Kernel, fd: Fd): ReadonlyMap<string, string> {
   const text = orUndefined(['ENOENT', 'EACCES', 'EPERM'], () => readText(kernel, `/proc/self/fdinfo/${fd}`)) ?? '';

@@ -28,7 +28,7 @@ export function kconfigContent(
   const values = new Map<string, string>();
   readConfig(given ?? '', wanted, values);
   if (externs.some(({ name }) => name.startsWith('CONFIG_') && !values.has(name)))
-    readConfig(kernelConfig(kernel) ?? '', wanted, values);
+    readConfig(kernelConfig(kernel)?.text ?? '', wanted, values);
   const warnings: string[] = [];
   const content = new Uint8Array(Math.max(0, ...externs.map(({ offset, size }) => offset + size)));
   for (const extern of externs) {
@@ -49,6 +49,21 @@ function missing(name: string, given: string | undefined): NotSupportedError {
   });
 }
 
+/**
+ * Those of the wanted options that the configuration of the kernel in use sets, as they stand there (`y`, `m`, `250`, `"text"`), and the file that says so. `undefined`
+ * where the kernel does not show it.
+ */
+export function configOptions(
+  kernel: Kernel,
+  wanted: ReadonlySet<string>,
+): { readonly path: string; readonly values: ReadonlyMap<string, string> } | undefined {
+  const config = kernelConfig(kernel);
+  if (config === undefined) return undefined;
+  const values = new Map<string, string>();
+  readConfig(config.text, wanted, values);
+  return { path: config.path, values };
+}
+
 /** Takes the lines `NAME=VALUE` of the wanted names; the first one counts. */
 function readConfig(text: string, wanted: ReadonlySet<string>, values: Map<string, string>): void {
   for (const [, name = '', value = ''] of text.matchAll(/^(CONFIG_\w+)=(.*?)\s*$/gm)) {
@@ -57,12 +72,12 @@ function readConfig(text: string, wanted: ReadonlySet<string>, values: Map<strin
 }
 
 /** `undefined` where the kernel does not show it. */
-function kernelConfig(kernel: Kernel): string | undefined {
+function kernelConfig(kernel: Kernel): { readonly path: string; readonly text: string } | undefined {
   const release = kernelRelease(kernel);
   const paths = [...(release === undefined ? [] : [`/boot/config-${release}`]), '/proc/config.gz'];
   for (const path of paths) {
     const bytes = orUndefined(['ENOENT', 'ENOTDIR', 'EACCES'], () => readBytes(kernel, path, MAX_CONFIG));
-    if (bytes !== undefined) return configText(bytes);
+    if (bytes !== undefined) return { path, text: configText(bytes) };
   }
   return undefined;
 }
@@ -107,8 +122,11 @@ function virtualValue(kernel: Kernel, name: string): number | undefined {
   }
 }
 
-/** KERNEL_VERSION(a, b, c). Ubuntu and Debian say the version that theirs is made from elsewhere than in the release. */
-function versionCode(kernel: Kernel): number | undefined {
+/**
+ * KERNEL_VERSION(a, b, c) of the kernel in use; `undefined` where it does not say it. Ubuntu and Debian say the version that theirs is made from elsewhere
+ * than in the release.
+ */
+export function versionCode(kernel: Kernel): number | undefined {
   const text = (path: string) => orUndefined(['ENOENT', 'ENOTDIR'], () => readText(kernel, path));
   const sources = [
     /(\d+)\.(\d+)\.(\d+)\s*$/.exec(text('/proc/version_signature') ?? ''),

@@ -3,6 +3,7 @@ import type { AnyCommand } from '../command.ts';
 import { asm, disasm } from './asm.ts';
 import { btfDump, btfShow } from './btf.ts';
 import { cgroupAttach, cgroupDetach, cgroupShow, cgroupTreeShow } from './cgroup.ts';
+import { featureListBuiltins, featureProbe } from './feature.ts';
 import { fsLs, fsMkdir, fsMv, fsRm, fsTree } from './fs.ts';
 import { genMinCoreBtf, genSkeleton, genSubskeleton, genTypes } from './gen.ts';
 import { genObject } from './gen-object.ts';
@@ -85,6 +86,8 @@ export function commandTable(loadKernel: () => Promise<() => SharedKernel>): rea
     structOpsShow,
     structOpsRegister,
     structOpsUnregister,
+    featureProbe,
+    featureListBuiltins,
     serveCommand(defaultSocket, loadKernel),
     helpCommand(() => commands),
   ];
