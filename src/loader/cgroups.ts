@@ -5,7 +5,7 @@ import type { ProgId } from '../uapi/fd.ts';
 import { CGROUP_HOOKS, type CgroupHook } from './attach/cgroup.ts';
 import { queryPrograms } from './attach/query.ts';
 import { orUndefined, readText } from './calls.ts';
-import { kernelBtf } from './kernel-btf.ts';
+import { kernelBtf, VMLINUX } from './kernel-btf.ts';
 import { openProgram } from './program.ts';
 
 /** A program of a cgroup. */
@@ -27,11 +27,16 @@ export interface CgroupTreeNode {
   readonly programs: readonly AttachedToCgroup[];
 }
 
-/** Where cgroup2 is mounted first. Throws NotSupportedError if it is not. */
-export function findCgroups(kernel: Kernel): string {
+/** Where cgroup2 is mounted first; `undefined` if it is not. */
+export function cgroupsMount(kernel: Kernel): string | undefined {
   const mounts = orUndefined(['ENOENT', 'EACCES'], () => readText(kernel, '/proc/mounts')) ?? '';
   const line = mounts.split('\n').find((text) => text.split(' ')[2] === 'cgroup2');
-  const path = line?.split(' ')[1];
+  return line?.split(' ')[1];
+}
+
+/** As {@link cgroupsMount}. Throws NotSupportedError if it is not mounted. */
+export function findCgroups(kernel: Kernel): string {
+  const path = cgroupsMount(kernel);
   if (path !== undefined) return path;
   throw new NotSupportedError('cgroup2 on this kernel, or its mount,', {
     instead: 'mount it with `mount -t cgroup2 none /sys/fs/cgroup`',
@@ -56,7 +61,7 @@ export function cgroupPrograms(kernel: Kernel, path: string, effective: boolean)
 function programDetails(kernel: Kernel, id: number): Pick<AttachedToCgroup, 'name' | 'attachBtf'> {
   using program = openProgram(kernel, { id });
   const { name, attachBtfId, attachBtfObjectId } = program.info;
-  if (orUndefined(['ENOENT', 'ENOTDIR'], () => kernel.stat('/sys/kernel/btf/vmlinux')) === undefined)
+  if (orUndefined(['ENOENT', 'ENOTDIR'], () => kernel.stat(VMLINUX)) === undefined)
     return { name, attachBtf: undefined };
   const type = attachBtfId === 0 ? undefined : kernelBtf(kernel).type(attachBtfId);
   return { name, attachBtf: { objectId: attachBtfObjectId, id: attachBtfId, name: type?.name ?? '' } };

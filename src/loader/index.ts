@@ -46,6 +46,7 @@ export {
 export { attachXdp, setXdp, type XdpMode, type XdpOptions } from './attach/xdp.ts';
 export { type MapShape, mapDifferences } from './compatible.ts';
 export { addDevice, deleteDevice, findDevice, listDevices, type NewDevice, setDeviceUp } from './devices.ts';
+export { diagnose, type Finding } from './doctor.ts';
 export { type Features, type ProbeOptions, probeFeatures } from './features.ts';
 export type { Globals } from './globals.ts';
 export { listMaps, listPrograms, type MapInfo, type ProgramInfo } from './info.ts';

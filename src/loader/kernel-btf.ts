@@ -8,7 +8,7 @@ import { ids, orUndefined, readBytes } from './calls.ts';
 import { btfBytes } from './info.ts';
 
 /** Where Linux >= 5.4 shows the types that it was built with. */
-const VMLINUX = '/sys/kernel/btf/vmlinux';
+export const VMLINUX = '/sys/kernel/btf/vmlinux';
 /** Bytes at most: that of a distribution's kernel has 6 million. */
 const MAX_BTF = 1 << 26;
 /** Bytes of a module's name with its NUL, at most. */

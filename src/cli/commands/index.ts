@@ -3,6 +3,7 @@ import type { AnyCommand } from '../command.ts';
 import { asm, disasm } from './asm.ts';
 import { btfDump, btfShow } from './btf.ts';
 import { cgroupAttach, cgroupDetach, cgroupShow, cgroupTreeShow } from './cgroup.ts';
+import { doctor } from './doctor.ts';
 import { featureListBuiltins, featureProbe } from './feature.ts';
 import { fsLs, fsMkdir, fsMv, fsRm, fsTree } from './fs.ts';
 import { genMinCoreBtf, genSkeleton, genSubskeleton, genTypes } from './gen.ts';
@@ -88,6 +89,7 @@ export function commandTable(loadKernel: () => Promise<() => SharedKernel>): rea
     structOpsUnregister,
     featureProbe,
     featureListBuiltins,
+    doctor,
     serveCommand(defaultSocket, loadKernel),
     helpCommand(() => commands),
   ];

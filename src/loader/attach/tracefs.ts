@@ -3,7 +3,7 @@ import type { Kernel } from '../../sys/kernel.ts';
 import { orUndefined, readBytes, readText } from '../calls.ts';
 
 /** Where tracefs is, mounted by itself or as part of debugfs. */
-const TRACEFS = ['/sys/kernel/tracing', '/sys/kernel/debug/tracing'];
+export const TRACEFS = ['/sys/kernel/tracing', '/sys/kernel/debug/tracing'];
 
 /** The text of a file of tracefs. Throws NotSupportedError if tracefs is not mounted, SysError ENOENT if it has no such file. */
 export function readTracefs(kernel: Kernel, file: string, max = 1 << 20): string {
