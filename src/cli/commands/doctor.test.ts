@@ -8,7 +8,8 @@ const skep = (options?: Parameters<typeof skepInProcess>[2]) => skepInProcess([d
 
 describe('skep doctor', () => {
   it('has nothing to say about the embedded kernel', async () => {
-    const line = 'nothing is needed: the embedded kernel asks for no privileges and no settings\n';
+    const line =
+      'nothing is needed: the embedded kernel asks for no privileges and no settings (for the running kernel: skep --kernel linux doctor)\n';
     expect(await skep()).toEqual({ status: 0, stdout: line, stderr: '' });
     expect((await skep({ json: true })).stdout).toBe('[]\n');
   });

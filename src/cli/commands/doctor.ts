@@ -2,6 +2,9 @@ import { diagnose, type Finding } from '../../loader/doctor.ts';
 import { command } from '../command.ts';
 import { columns } from '../format.ts';
 
+const EMBEDDED =
+  'nothing is needed: the embedded kernel asks for no privileges and no settings (for the running kernel: skep --kernel linux doctor)';
+
 export const doctor = command<readonly Finding[]>({
   path: ['doctor'],
   usage: '',
@@ -20,7 +23,7 @@ function lacking(findings: readonly Finding[]): Finding[] {
 }
 
 function doctorText(findings: readonly Finding[]): string {
-  if (findings.length === 0) return 'nothing is needed: the embedded kernel asks for no privileges and no settings';
+  if (findings.length === 0) return EMBEDDED;
   const rows = findings.map(({ status, what, found, source, why }) => [status, what, found, source, why]);
   const fixes = findings.flatMap(({ what, fix }) => (fix === undefined ? [] : [[`  ${what}`, fix]]));
   const bad = lacking(findings).map(({ what }) => what);
