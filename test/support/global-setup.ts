@@ -23,7 +23,7 @@ const stamp = join(root, 'node_modules/.cache/skep-dist-built');
 export default function setup(): void {
   const started = Date.now();
   if (
-    existsSync(join(dist, 'index.js')) &&
+    existsSync(join(dist, 'bundle/skep.js')) &&
     existsSync(stamp) &&
     Number(readFileSync(stamp, 'utf8')) > newest(join(root, 'src'))
   )
@@ -38,6 +38,11 @@ export default function setup(): void {
     });
     if (error !== undefined || !existsSync(join(fresh, 'index.js')))
       throw new Error(`dist/ cannot be built: ${error ?? stdout}`);
+    const bundled = spawnSync(process.execPath, [join(root, 'tools/bundle.js'), fresh], {
+      cwd: root,
+      encoding: 'utf8',
+    });
+    if (bundled.status !== 0) throw new Error(`dist/bundle cannot be built: ${bundled.error ?? bundled.stderr}`);
     for (const name of readdirSync(fresh, { recursive: true, encoding: 'utf8' }))
       replace(join(fresh, name), join(dist, name));
     writeFileSync(stamp, `${started}\n`);
