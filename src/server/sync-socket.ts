@@ -120,10 +120,18 @@ export class SyncSocket {
     this.#worker.postMessage(message);
   }
 
+  /** Until the thread says what came of it, and its message with that: it is posted before, but need not be here before. */
   #sleep(timeout: number): { state: number; message: unknown } {
-    Atomics.wait(this.#state, 0, STATE.busy, timeout);
-    const message: unknown = receiveMessageOnPort(this.#replies.port1)?.message;
-    return { state: Atomics.load(this.#state, 0), message };
+    const end = performance.now() + timeout;
+    const left = () => end - performance.now();
+    while (Atomics.load(this.#state, 0) === STATE.busy && left() > 0) Atomics.wait(this.#state, 0, STATE.busy, left());
+    const state = Atomics.load(this.#state, 0);
+    while (state !== STATE.busy && left() > 0) {
+      const received = receiveMessageOnPort(this.#replies.port1);
+      if (received !== undefined) return { state, message: received.message };
+      Atomics.wait(this.#state, 0, state, 1);
+    }
+    return { state, message: undefined };
   }
 }
 
