@@ -28,6 +28,9 @@ export function selectMap(kernel: Kernel, words: Words, options: { readOnly?: bo
   return one(selectMaps(kernel, words, options), 'maps');
 }
 
+/** What {@link selectPrograms} takes, in the notation of usages. */
+export const PROG = '{id N | tag TAG | name NAME | pinned FILE}';
+
 /** `id N | tag TAG | name NAME | pinned FILE`: the programs it names; several may have one tag or name. */
 export function selectPrograms(kernel: Kernel, words: Words): BpfProgram[] {
   const by = words.expect('id', 'tag', 'name', 'pinned');

@@ -1,10 +1,10 @@
-import { type Btf, parseBtf } from '../btf/index.ts';
+import { parseBtf } from '../btf/index.ts';
 import { NotSupportedError, UsageError } from '../errors.ts';
 import type { ProgramSpec } from '../object/spec.ts';
 import type { Kernel } from '../sys/kernel.ts';
 import type { AttachType, ProgType } from '../uapi/bpf.ts';
 import type { Fd } from '../uapi/fd.ts';
-import { btfBytes } from './info.ts';
+import { btfBytes, withBtf } from './info.ts';
 import type { KernelTypes } from './kernel-btf.ts';
 import type { BpfProgram } from './program.ts';
 
@@ -87,13 +87,7 @@ function programTarget(kernel: Kernel, program: ProgramSpec, target: BpfProgram,
   if (btfId === undefined) {
     throw new UsageError(`program ${program.name}: ${target.label}, which it is made for, was loaded without BTF`);
   }
-  const fd = kernel.bpf('BPF_BTF_GET_FD_BY_ID', { btf_id: btfId });
-  let btf: Btf;
-  try {
-    btf = parseBtf(btfBytes(kernel, fd));
-  } finally {
-    kernel.close(fd);
-  }
+  const btf = withBtf(kernel, btfId, (fd) => parseBtf(btfBytes(kernel, fd)));
   const id = btf.find('func', name);
   if (id !== undefined) return { attach_btf_id: id, attach_prog_fd: target.fd };
   throw new UsageError(`program ${program.name}: ${target.label} has no function ${name}`);

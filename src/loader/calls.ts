@@ -31,6 +31,25 @@ export function saying<T>(what: string, call: () => T): T {
   }
 }
 
+/** Makes the handle that takes over an fd; if that fails, nobody else would close it, unless it is not `owned`. */
+export function adopt<T>(kernel: Kernel, fd: Fd, owned: boolean, make: () => T): T {
+  try {
+    return make();
+  } catch (error) {
+    if (owned) kernel.close(fd);
+    throw error;
+  }
+}
+
+/** Uses an fd and closes it. */
+export function closing<T>(kernel: Kernel, fd: Fd, use: () => T): T {
+  try {
+    return use();
+  } finally {
+    kernel.close(fd);
+  }
+}
+
 type NextIdCmd = Extract<BpfCmd, `BPF_${string}_GET_NEXT_ID`>;
 
 /** All ids of one kind, growing. */

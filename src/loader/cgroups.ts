@@ -1,4 +1,4 @@
-import { NotSupportedError, SysError } from '../errors.ts';
+import { NotSupportedError } from '../errors.ts';
 import type { Kernel } from '../sys/kernel.ts';
 import { S_IFDIR, S_IFMT } from '../sys/kernel.ts';
 import type { ProgId } from '../uapi/fd.ts';
@@ -87,13 +87,9 @@ export function cgroupTree(kernel: Kernel, root: string, effective: boolean): Cg
 
 /** The directories in a directory. */
 function readdir(kernel: Kernel, path: string): string[] {
-  try {
-    return kernel.readdir(path).filter((name) => {
-      const stat = orUndefined('ENOENT', () => kernel.lstat(`${path}/${name}`));
-      return stat !== undefined && (stat.mode & S_IFMT) === S_IFDIR;
-    });
-  } catch (error) {
-    if (error instanceof SysError && (error.code === 'ENOENT' || error.code === 'ENODEV')) return [];
-    throw error;
-  }
+  const names = orUndefined(['ENOENT', 'ENODEV'], () => kernel.readdir(path)) ?? [];
+  return names.filter((name) => {
+    const stat = orUndefined(['ENOENT', 'ENODEV'], () => kernel.lstat(`${path}/${name}`));
+    return stat !== undefined && (stat.mode & S_IFMT) === S_IFDIR;
+  });
 }

@@ -2,7 +2,7 @@ import { type Btf, essentialName, typesCompatible } from '../btf/index.ts';
 import { NotSupportedError, ObjectError } from '../errors.ts';
 import type { ExternReference, KsymExtern, ObjectSpec } from '../object/spec.ts';
 import type { Kernel } from '../sys/kernel.ts';
-import { findSymbols, type KernelSymbol } from './kallsyms.ts';
+import { findSymbols } from './kallsyms.ts';
 import type { KernelType, KernelTypes } from './kernel-btf.ts';
 
 /** What a `__ksym` name stands for on the kernel in use. */
@@ -21,7 +21,7 @@ export class Ksyms {
   readonly #types: KernelTypes;
   readonly #known = new Map<string, KsymValue>();
   readonly #byName: ReadonlyMap<string, KsymExtern>;
-  #symbols: ReadonlyMap<string, readonly KernelSymbol[]> | undefined;
+  #symbols: ReadonlyMap<string, ReadonlySet<bigint>> | undefined;
 
   constructor(kernel: Kernel, spec: ObjectSpec, types: KernelTypes) {
     this.#kernel = kernel;
@@ -56,7 +56,7 @@ export class Ksyms {
       );
       this.#symbols = findSymbols(this.#kernel, (symbol) => untyped.has(symbol));
     }
-    const [first, ...others] = new Set((this.#symbols.get(name) ?? []).map(({ address }) => address));
+    const [first, ...others] = this.#symbols.get(name) ?? [];
     if (others.length > 0)
       throw new NotSupportedError(`a program that needs the address of ${name}, of which this kernel has several,`);
     if (first !== undefined) return { kind: 'address', address: first };

@@ -1,10 +1,11 @@
 import { toHex } from '../bytes/hex.ts';
+import { cString } from '../bytes/struct.ts';
 import type { Kernel } from '../sys/kernel.ts';
 import type { MapType, ProgType } from '../uapi/bpf.ts';
 import { MAP_TYPES, PROG_TYPES } from '../uapi/bpf.ts';
 import type { BtfId, Fd, MapId, ProgId } from '../uapi/fd.ts';
 import { bpfBtfInfo, bpfMapInfo, bpfProgInfo } from '../uapi/info.ts';
-import { fdinfo, ids, orUndefined } from './calls.ts';
+import { closing, fdinfo, ids, orUndefined, saying } from './calls.ts';
 
 /** What a kernel says of one map. */
 export interface MapInfo {
@@ -57,6 +58,20 @@ export interface ProgramInfo {
   readonly runTimeNs: bigint;
   readonly runCount: bigint;
 }
+
+/** What a kernel says of one BTF object. */
+export interface BtfInfo {
+  readonly id: number;
+  /** `vmlinux` or the name of a module; empty for BTF that a user loaded. */
+  readonly name: string;
+  /** Bytes. */
+  readonly size: number;
+  /** Whether it is that of the kernel or of a module. */
+  readonly kernel: boolean;
+}
+
+/** Bytes for the name of a BTF object: that of a module has 55 at most. */
+const BTF_NAME_SIZE = 64;
 
 /** Asks for the info struct of an open fd. */
 export function mapInfo(kernel: Kernel, fd: Fd): MapInfo {
@@ -137,6 +152,20 @@ export function xlatedInsns(kernel: Kernel, fd: Fd): Uint8Array {
   return bpfProgInfo.decode(second).xlated_prog_len === 0 ? new Uint8Array(0) : insns;
 }
 
+export function btfInfo(kernel: Kernel, fd: Fd): BtfInfo {
+  const name = new Uint8Array(BTF_NAME_SIZE);
+  const bytes = bpfBtfInfo.encode({ name_len: BTF_NAME_SIZE });
+  kernel.bpf('BPF_OBJ_GET_INFO_BY_FD', { bpf_fd: fd, info_len: bytes.length, info: bytes, arrays: { name } });
+  const info = bpfBtfInfo.decode(bytes);
+  return { id: info.id, name: cString(name), size: info.btf_size, kernel: info.kernel_btf !== 0 };
+}
+
+/** Opens a BTF object by its id for as long as `use` runs. */
+export function withBtf<T>(kernel: Kernel, id: number, use: (fd: Fd) => T): T {
+  const fd = saying(`id ${id}`, () => kernel.bpf('BPF_BTF_GET_FD_BY_ID', { btf_id: id }));
+  return closing(kernel, fd, () => use(fd));
+}
+
 /** The raw BTF of a loaded BTF object. */
 export function btfBytes(kernel: Kernel, fd: Fd): Uint8Array {
   const first = new Uint8Array(bpfBtfInfo.size);
@@ -161,14 +190,6 @@ export function* listPrograms(kernel: Kernel): Generator<ProgramInfo> {
   for (const id of ids(kernel, 'BPF_PROG_GET_NEXT_ID')) {
     const fd = orUndefined('ENOENT', () => kernel.bpf('BPF_PROG_GET_FD_BY_ID', { prog_id: id }));
     if (fd !== undefined) yield closing(kernel, fd, () => programInfo(kernel, fd));
-  }
-}
-
-function closing<T>(kernel: Kernel, fd: Fd, use: () => T): T {
-  try {
-    return use();
-  } finally {
-    kernel.close(fd);
   }
 }
 

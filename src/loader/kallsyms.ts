@@ -7,33 +7,23 @@ const CHUNK = 1 << 16;
 /** Characters of a line at most: a symbol's name has 511. */
 const MAX_LINE = 1024;
 
-/** A symbol of the running kernel. */
-export interface KernelSymbol {
-  /** 0 where the kernel hides addresses from the caller (kptr_restrict). */
-  readonly address: bigint;
-  /** The symbol's letter as in nm(1): t and T are code. */
-  readonly type: string;
-}
-
 /**
- * The symbols of the kernel and its modules that `wanted` picks by name, each with all its places. Compilers that see the whole kernel at once append
- * `.llvm.NUMBER` to the names of data; it is taken off. Empty where there is no /proc/kallsyms.
+ * The addresses of the symbols of the kernel and its modules that `wanted` picks by name; 0 where the kernel hides them from the caller (kptr_restrict).
+ * Compilers that see the whole kernel at once append `.llvm.NUMBER` to the names of data; it is taken off. Empty where there is no /proc/kallsyms.
  */
 export function findSymbols(
   kernel: Kernel,
   wanted: (name: string) => boolean,
-): ReadonlyMap<string, readonly KernelSymbol[]> {
-  const found = new Map<string, KernelSymbol[]>();
+): ReadonlyMap<string, ReadonlySet<bigint>> {
+  const found = new Map<string, Set<bigint>>();
   for (const line of lines(kernel)) {
     const match = /^([0-9a-f]+) (\S) (\S+)/.exec(line);
     if (match === null) continue;
     const [, address = '0', type = '', full = ''] = match;
     const name = /^[tT]$/.test(type) ? full : full.replace(/\.llvm\.\d+$/, '');
     if (!wanted(name)) continue;
-    const places = found.get(name);
-    const symbol = { address: BigInt(`0x${address}`), type };
-    if (places === undefined) found.set(name, [symbol]);
-    else places.push(symbol);
+    const addresses = found.get(name) ?? new Set();
+    found.set(name, addresses.add(BigInt(`0x${address}`)));
   }
   return found;
 }

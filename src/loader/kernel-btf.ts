@@ -1,18 +1,14 @@
 import { type Btf, type BtfKind, parseBtf } from '../btf/index.ts';
-import { cString } from '../bytes/struct.ts';
 import { NotSupportedError } from '../errors.ts';
 import type { Kernel } from '../sys/kernel.ts';
 import type { Fd } from '../uapi/fd.ts';
-import { bpfBtfInfo } from '../uapi/info.ts';
-import { ids, orUndefined, readBytes } from './calls.ts';
-import { btfBytes } from './info.ts';
+import { adopt, ids, orUndefined, readBytes } from './calls.ts';
+import { btfBytes, btfInfo } from './info.ts';
 
 /** Where Linux >= 5.4 shows the types that it was built with. */
 export const VMLINUX = '/sys/kernel/btf/vmlinux';
 /** Bytes at most: that of a distribution's kernel has 6 million. */
 const MAX_BTF = 1 << 26;
-/** Bytes of a module's name with its NUL, at most. */
-const NAME_SIZE = 64;
 
 const known = new WeakMap<Kernel, Btf>();
 
@@ -99,9 +95,13 @@ export class KernelTypes implements Disposable, Iterable<Btf> {
     for (const id of orUndefined(['EPERM', 'EINVAL'], () => [...ids(kernel, 'BPF_BTF_GET_NEXT_ID')]) ?? []) {
       const fd = orUndefined('ENOENT', () => kernel.bpf('BPF_BTF_GET_FD_BY_ID', { btf_id: id }));
       if (fd === undefined) continue;
-      const name = moduleName(kernel, fd);
-      if (name === undefined) kernel.close(fd);
-      else yield { name, btf: parseBtf(btfBytes(kernel, fd), this.vmlinux), fd };
+      const found = adopt(kernel, fd, true, () => {
+        const { name, kernel: isKernels } = btfInfo(kernel, fd);
+        if (!isKernels || name === 'vmlinux') return undefined;
+        return { name, btf: parseBtf(btfBytes(kernel, fd), this.vmlinux), fd };
+      });
+      if (found === undefined) kernel.close(fd);
+      else yield found;
     }
   }
 
@@ -109,13 +109,4 @@ export class KernelTypes implements Disposable, Iterable<Btf> {
     for (const { fd } of this.#opened.splice(0)) this.#kernel.close(fd);
     this.#rest = undefined;
   }
-}
-
-/** The module that a BTF object describes; `undefined` if it is the kernel's own or came from a program. */
-function moduleName(kernel: Kernel, fd: Fd): string | undefined {
-  const name = new Uint8Array(NAME_SIZE);
-  const info = bpfBtfInfo.encode({ name_len: NAME_SIZE });
-  kernel.bpf('BPF_OBJ_GET_INFO_BY_FD', { bpf_fd: fd, info_len: info.length, info, arrays: { name } });
-  const isModule = bpfBtfInfo.decode(info).kernel_btf !== 0 && cString(name) !== 'vmlinux';
-  return isModule ? cString(name) : undefined;
 }

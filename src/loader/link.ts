@@ -4,7 +4,7 @@ import type { BpfAttr } from '../uapi/attr.ts';
 import type { Fd, LinkId } from '../uapi/fd.ts';
 import { BPF_F_REPLACE } from '../uapi/link.ts';
 import { pinFd } from './bpffs.ts';
-import { ids, orUndefined, saying } from './calls.ts';
+import { adopt, closing, ids, orUndefined, saying } from './calls.ts';
 import { checkFd, checkKernel, checkPath, closedHandle } from './handle.ts';
 import { type LinkInfo, linkInfo } from './link-info.ts';
 import type { BpfMap } from './map.ts';
@@ -110,13 +110,11 @@ export class BpfLink implements Attachment {
 /** Opens a link by id, pin or fd (which is taken over). Throws SysError: ENOENT if there is no such link. */
 export function openLink(kernel: Kernel, source: LinkSource): BpfLink {
   const fd = openLinkFd(kernel, source);
-  try {
+  // An fd of the caller's stays the caller's if it fails.
+  return adopt(kernel, fd, !('fd' in source), () => {
     expectKind(kernel, fd, 'link', 'pinned' in source ? source.pinned : 'it');
     return new BpfLink(kernel, fd);
-  } catch (error) {
-    if (!('fd' in source)) kernel.close(fd); // else it stays the caller's
-    throw error;
-  }
+  });
 }
 
 function openLinkFd(kernel: Kernel, source: LinkSource): Fd {
@@ -132,14 +130,7 @@ export function* listLinks(kernel: Kernel): Generator<LinkInfo> {
   for (const id of ids(kernel, 'BPF_LINK_GET_NEXT_ID')) {
     // EAGAIN: it is being made.
     const fd = orUndefined(['ENOENT', 'EAGAIN'], () => kernel.bpf('BPF_LINK_GET_FD_BY_ID', { link_id: id }));
-    if (fd === undefined) continue;
-    let info: LinkInfo;
-    try {
-      info = linkInfo(kernel, fd);
-    } finally {
-      kernel.close(fd);
-    }
-    yield info;
+    if (fd !== undefined) yield closing(kernel, fd, () => linkInfo(kernel, fd));
   }
 }
 
@@ -155,14 +146,11 @@ export function createLink(program: BpfProgram, where: string, attr: BpfAttr<'BP
 
 /** The handle of a new link of a program or of a struct_ops map, which takes over `fd`. */
 export function holdLink(holder: BpfProgram | BpfMap, fd: Fd): BpfLink {
-  try {
+  return adopt(holder.kernel, fd, true, () => {
     const link: BpfLink = new BpfLink(holder.kernel, fd, () => holder.attachments.delete(link));
     holder.attachments.add(link);
     return link;
-  } catch (error) {
-    holder.kernel.close(fd);
-    throw error;
-  }
+  });
 }
 
 /** Closes a handle, and before it what was attached with it: nothing of both stays. */

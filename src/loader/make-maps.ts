@@ -4,7 +4,7 @@ import type { Kernel } from '../sys/kernel.ts';
 import { errno } from '../uapi/errno.ts';
 import type { Fd } from '../uapi/fd.ts';
 import { ensureBpffs, joinPath, preparePin } from './bpffs.ts';
-import { orUndefined, saying } from './calls.ts';
+import { adopt, orUndefined, saying } from './calls.ts';
 import { createMap } from './create-map.ts';
 import { checkFd } from './handle.ts';
 import { closeWithAttachments } from './link.ts';
@@ -149,16 +149,6 @@ const NO_SLOT = 0xffffffff;
 
 function isOuter(map: MapSpec): boolean {
   return map.type === 'array_of_maps' || map.type === 'hash_of_maps';
-}
-
-/** Makes the handle that takes over an fd; if that fails, nobody else would close it. */
-export function adopt<T>(kernel: Kernel, fd: Fd, owned: boolean, make: () => T): T {
-  try {
-    return make();
-  } catch (error) {
-    if (owned) kernel.close(fd);
-    throw error;
-  }
 }
 
 export function setSlot(map: BpfMap, slot: number, fd: Fd): void {

@@ -7,7 +7,7 @@ import { BPF_ANY, BPF_EXIST, BPF_F_RDONLY, BPF_NOEXIST, isPerCpuMap } from '../u
 import type { Fd, MapId } from '../uapi/fd.ts';
 import { lookupBatches } from './batch.ts';
 import { pinFd } from './bpffs.ts';
-import { orUndefined, possibleCpus, saying } from './calls.ts';
+import { adopt, orUndefined, possibleCpus, saying } from './calls.ts';
 import { ValueCodec } from './codec.ts';
 import { checkFd, checkPath, closedHandle } from './handle.ts';
 import { btfBytes, type MapInfo, mapInfo } from './info.ts';
@@ -249,13 +249,11 @@ export function openMap<K = unknown, V = unknown>(
   options: { readOnly?: boolean } = {},
 ): BpfMap<K, V> {
   const fd = openMapFd(kernel, source, options.readOnly === true ? BPF_F_RDONLY : 0);
-  try {
+  // An fd of the caller's stays the caller's if it fails.
+  return adopt(kernel, fd, !('fd' in source), () => {
     expectKind(kernel, fd, 'map', 'pinned' in source ? source.pinned : 'it');
     return new BpfMap<K, V>(kernel, fd);
-  } catch (error) {
-    if (!('fd' in source)) kernel.close(fd); // else it stays the caller's
-    throw error;
-  }
+  });
 }
 
 export function openMapFd(kernel: Kernel, source: MapSource, flags = 0): Fd {

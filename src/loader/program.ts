@@ -2,7 +2,7 @@ import { UsageError } from '../errors.ts';
 import type { Kernel } from '../sys/kernel.ts';
 import type { Fd, ProgId } from '../uapi/fd.ts';
 import { pinFd } from './bpffs.ts';
-import { saying } from './calls.ts';
+import { adopt, saying } from './calls.ts';
 import { checkFd, checkPath, closedHandle } from './handle.ts';
 import { type ProgramInfo, programInfo, xlatedInsns } from './info.ts';
 import type { Attachment } from './link.ts';
@@ -118,13 +118,11 @@ export class BpfProgram implements Disposable {
 /** Opens a program by id, pin or fd (which is taken over). Throws SysError: ENOENT if there is no such program. */
 export function openProgram(kernel: Kernel, source: ProgramSource): BpfProgram {
   const fd = openProgramFd(kernel, source);
-  try {
+  // An fd of the caller's stays the caller's if it fails.
+  return adopt(kernel, fd, !('fd' in source), () => {
     expectKind(kernel, fd, 'prog', 'pinned' in source ? source.pinned : 'it');
     return new BpfProgram(kernel, fd);
-  } catch (error) {
-    if (!('fd' in source)) kernel.close(fd); // else it stays the caller's
-    throw error;
-  }
+  });
 }
 
 function openProgramFd(kernel: Kernel, source: ProgramSource): Fd {

@@ -19,15 +19,53 @@ export async function skepInProcess(
   words: readonly string[],
   { json = false, shown }: { readonly json?: boolean; readonly shown?: Shown } = {},
 ): Promise<Ran> {
-  let stdout = '';
-  let stderr = '';
+  const { kernel, lab } = createEmbeddedKernel();
+  const parts = { kernel: shown === undefined ? kernel : machine(shown), lab, readFile: () => new Uint8Array(0) };
+  return run(commands, words, json, parts);
+}
+
+/** Runs a command line (`-j` first for JSON) of commands that need no kernel. `readFile` stands for the file system. */
+export async function skepWithoutKernel(
+  commands: readonly AnyCommand[],
+  readFile: Context['readFile'],
+  words: readonly string[],
+): Promise<{ code: number; out: string; err: string }> {
+  const noKernel = (): never => {
+    throw new Error('these commands need no kernel');
+  };
+  const parts = {
+    get kernel() {
+      return noKernel();
+    },
+    get lab() {
+      return noKernel();
+    },
+    readFile,
+  };
+  const json = words[0] === '-j';
+  const { status, stdout, stderr } = await run(commands, json ? words.slice(1) : words, json, parts);
+  return { code: status, out: stdout, err: stderr };
+}
+
+async function run(
+  commands: readonly AnyCommand[],
+  words: readonly string[],
+  json: boolean,
+  parts: Pick<Context, 'kernel' | 'lab' | 'readFile'>,
+): Promise<Ran> {
+  let [stdout, stderr] = ['', ''];
   const context: Context = {
-    ...createEmbeddedKernel(),
-    ...(shown !== undefined && { kernel: machine(shown) }),
+    // Asked for only when they are used.
+    get kernel() {
+      return parts.kernel;
+    },
+    get lab() {
+      return parts.lab;
+    },
     kernelName: 'inprocess',
     details: false,
     signal: new AbortController().signal,
-    readFile: () => new Uint8Array(0),
+    readFile: parts.readFile,
     readOptionalText: () => undefined,
     note: (line) => {
       stderr += `${line}\n`;

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { runWithoutKernel } from '../../../test/support/no-kernel.ts';
+import { skepWithoutKernel } from '../../../test/support/commands.ts';
 import { CORPUS, objectBytes } from '../../../test/support/objects.ts';
 import { toHex } from '../../bytes/hex.ts';
 import { decodeInsns, encodeInsns, parseAssembly } from '../../isa/index.ts';
@@ -17,7 +17,7 @@ function run(files: Readonly<Record<string, string | Uint8Array>>, ...words: rea
     if (file === undefined) throw new Error(`no file ${path}`);
     return typeof file === 'string' ? new TextEncoder().encode(file) : file;
   };
-  return runWithoutKernel([asm, disasm], readFile, words);
+  return skepWithoutKernel([asm, disasm], readFile, words);
 }
 
 const PROGRAM = `

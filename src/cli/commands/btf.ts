@@ -1,34 +1,20 @@
 import { type Btf, formatRaw, mergeBtf, parseBtf, printC, type RawType, rawJson } from '../../btf/index.ts';
-import { cString } from '../../bytes/struct.ts';
 import { BpfError, UsageError } from '../../errors.ts';
-import { ids, orUndefined, saying } from '../../loader/calls.ts';
-import { btfBytes, listMaps, listPrograms, type MapInfo } from '../../loader/info.ts';
+import { ids, orUndefined } from '../../loader/calls.ts';
+import { type BtfInfo, btfBytes, btfInfo, listMaps, listPrograms, type MapInfo, withBtf } from '../../loader/info.ts';
 import type { Kernel } from '../../sys/kernel.ts';
-import type { BtfId, Fd } from '../../uapi/fd.ts';
-import { bpfBtfInfo } from '../../uapi/info.ts';
+import type { BtfId } from '../../uapi/fd.ts';
 import { type Context, command } from '../command.ts';
 import { selectMap, selectProgram } from '../selectors.ts';
 import type { Words } from '../words.ts';
 import { readBtfFile } from './object-words.ts';
 
-/** What a kernel says of one BTF object, and who uses it. */
-interface BtfInfo {
-  readonly id: number;
-  /** `vmlinux` or the name of a module; empty for BTF that a user loaded. */
-  readonly name: string;
-  /** Bytes. */
-  readonly size: number;
-  /** Whether it is that of the kernel or of a module. */
-  readonly kernel: boolean;
-}
-
+/** A BTF object, and who uses it. */
 interface BtfUse extends BtfInfo {
   readonly programs: readonly number[];
   readonly maps: readonly number[];
 }
 
-/** Bytes for the name of a BTF object: that of a module has 55 at most. */
-const NAME_SIZE = 64;
 /** Root types that one command may name, as with bpftool. */
 const MAX_ROOTS = 16;
 /** Files that one command may merge, as with bpftool. */
@@ -80,23 +66,6 @@ function uses(kernel: Kernel, list: readonly BtfInfo[]): BtfUse[] {
   const idsOf = (users: readonly { readonly id: number; readonly btfId: BtfId | undefined }[], id: number) =>
     users.filter((user) => user.btfId === id).map((user) => user.id);
   return list.map((btf) => ({ ...btf, programs: idsOf(programs, btf.id), maps: idsOf(maps, btf.id) }));
-}
-
-function withBtf<T>(kernel: Kernel, id: number, use: (fd: Fd) => T): T {
-  const fd = saying(`id ${id}`, () => kernel.bpf('BPF_BTF_GET_FD_BY_ID', { btf_id: id }));
-  try {
-    return use(fd);
-  } finally {
-    kernel.close(fd);
-  }
-}
-
-function btfInfo(kernel: Kernel, fd: Fd): BtfInfo {
-  const name = new Uint8Array(NAME_SIZE);
-  const bytes = bpfBtfInfo.encode({ name_len: NAME_SIZE });
-  kernel.bpf('BPF_OBJ_GET_INFO_BY_FD', { bpf_fd: fd, info_len: bytes.length, info: bytes, arrays: { name } });
-  const info = bpfBtfInfo.decode(bytes);
-  return { id: info.id, name: cString(name), size: info.btf_size, kernel: info.kernel_btf !== 0 };
 }
 
 /** The types that a command is about. `roots`: only these, and for C what they need. */

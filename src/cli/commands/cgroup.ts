@@ -10,11 +10,9 @@ import type { AttachedToCgroup } from '../../loader/cgroups.ts';
 import { type CgroupTreeNode, cgroupPrograms, cgroupTree, findCgroups } from '../../loader/cgroups.ts';
 import { BPF_F_ALLOW_MULTI, BPF_F_ALLOW_OVERRIDE } from '../../uapi/link.ts';
 import { command } from '../command.ts';
-import { selectProgram } from '../selectors.ts';
+import { PROG, selectProgram } from '../selectors.ts';
 import type { Words } from '../words.ts';
 import { pinLink, pinWord } from './link-words.ts';
-
-const PROG = '{id N | tag TAG | name NAME | pinned FILE}';
 
 interface Shown {
   readonly programs: readonly AttachedToCgroup[];

@@ -2,8 +2,8 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { skepWithoutKernel } from '../../../test/support/commands.ts';
 import { root } from '../../../test/support/kernels.ts';
-import { runWithoutKernel } from '../../../test/support/no-kernel.ts';
 import { objectBytes } from '../../../test/support/objects.ts';
 import { linkObjects } from '../../linker/index.ts';
 import { readUserFile } from '../read-file.ts';
@@ -12,7 +12,7 @@ import { genObject } from './gen-object.ts';
 const ONE = join(root, 'test/objects/link/one.o');
 const TWO = join(root, 'test/objects/link/two.o');
 
-const run = (...words: readonly string[]) => runWithoutKernel([genObject], readUserFile, words);
+const run = (...words: readonly string[]) => skepWithoutKernel([genObject], readUserFile, words);
 
 describe('gen object', () => {
   let folder: string;

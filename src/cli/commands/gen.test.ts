@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { runWithoutKernel } from '../../../test/support/no-kernel.ts';
+import { skepWithoutKernel } from '../../../test/support/commands.ts';
 import { objectBytes } from '../../../test/support/objects.ts';
 import { parseBtf } from '../../btf/index.ts';
 import { genMinCoreBtf, genSkeleton, genSubskeleton, genTypes } from './gen.ts';
@@ -13,7 +13,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 const TEMPLATE = 'examples/globals/template.bpf.o';
 
 const COMMANDS = [genSkeleton, genSubskeleton, genMinCoreBtf, genTypes];
-const run = (...words: readonly string[]) => runWithoutKernel(COMMANDS, objectBytes, words);
+const run = (...words: readonly string[]) => skepWithoutKernel(COMMANDS, objectBytes, words);
 
 describe('gen skeleton and subskeleton', () => {
   it('print a header, and notes apart from it', async () => {

@@ -5,11 +5,10 @@ import type { LinkInfo } from '../../loader/link-info.ts';
 import { openProgram } from '../../loader/program.ts';
 import type { Kernel } from '../../sys/kernel.ts';
 import { command } from '../command.ts';
-import { selectLink, selectProgram } from '../selectors.ts';
+import { PROG, selectLink, selectProgram } from '../selectors.ts';
 import { type LinkRow, linkJson, linkText } from './link-text.ts';
 
 const LINK = '{id N | pinned FILE}';
-const PROG = '{id N | tag TAG | name NAME | pinned FILE}';
 
 export const linkShow = command<{ links: LinkRow[]; single: boolean }>({
   path: ['link', 'show'],

@@ -4,12 +4,10 @@ import { attachXdp, setXdp, type XdpMode } from '../../loader/attach/xdp.ts';
 import { findDevice } from '../../loader/devices.ts';
 import { type NetPrograms, netPrograms, type TcProgram, type XdpPrograms } from '../../loader/net-programs.ts';
 import { command } from '../command.ts';
-import { selectProgram } from '../selectors.ts';
+import { PROG, selectProgram } from '../selectors.ts';
 import type { Words } from '../words.ts';
 import { pinLink, pinWord } from './link-words.ts';
 import { netfilterPlace } from './netfilter-text.ts';
-
-const PROG = '{id N | tag TAG | name NAME | pinned FILE}';
 
 /** bpftool's words for the hooks of a device; the first that begins with the user's word is meant. */
 const HOOKS = [

@@ -6,9 +6,7 @@ import type { Attachment } from '../../loader/link.ts';
 import type { LoadedObject } from '../../loader/loaded.ts';
 import type { BpfProgram } from '../../loader/program.ts';
 import { type AnyCommand, type Context, command } from '../command.ts';
-import { selectMap, selectProgram } from '../selectors.ts';
-
-const PROG = '{id N | tag TAG | name NAME | pinned FILE}';
+import { PROG, selectMap, selectProgram } from '../selectors.ts';
 
 /** By the attach type's name, or bpftool's older one, which may be abbreviated. */
 const ATTACH_WORDS = [

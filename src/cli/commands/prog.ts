@@ -13,13 +13,11 @@ import type { ObjectSpec } from '../../object/spec.ts';
 import type { ProgType } from '../../uapi/bpf.ts';
 import { type AnyCommand, type Context, command } from '../command.ts';
 import { hexDump } from '../format.ts';
-import { selectProgram, selectPrograms } from '../selectors.ts';
+import { PROG, selectProgram, selectPrograms } from '../selectors.ts';
 import type { Words } from '../words.ts';
 import { readBtfFile, readKconfig, readObject, setGlobal } from './object-words.ts';
 import { attachItself } from './prog-attach.ts';
 import { SHARE_USAGE, ShareWords } from './share-words.ts';
-
-const PROG = '{id N | tag TAG | name NAME | pinned FILE}';
 
 export const progShow = command<{ programs: ProgramInfo[]; single: boolean; boot: number }>({
   path: ['prog', 'show'],
