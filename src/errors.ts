@@ -25,8 +25,13 @@ export class SysError extends BpfError {
   readonly what: string | undefined;
   /** What the kernel said besides the number: the text of a netlink extended ack. */
   readonly detail: string | undefined;
+  readonly #attr: Readonly<Record<string, unknown>> | undefined;
 
-  constructor(errno: number, syscall: string, options: ErrorOptions & { what?: string; detail?: string } = {}) {
+  constructor(
+    errno: number,
+    syscall: string,
+    options: ErrorOptions & { what?: string; detail?: string; attr?: Readonly<Record<string, unknown>> } = {},
+  ) {
     const subject = options.what === undefined ? syscall : `${syscall} ${options.what}`;
     const reason = options.detail === undefined ? strerror(errno) : `${options.detail} (${strerror(errno)})`;
     super(
@@ -38,6 +43,12 @@ export class SysError extends BpfError {
     this.syscall = syscall;
     this.what = options.what;
     this.detail = options.detail;
+    this.#attr = options.attr;
+  }
+
+  /** The attributes that a call of bpf(2) was given: `explain` reads them. No field, so that who prints an error does not get a whole program. */
+  get attr(): Readonly<Record<string, unknown>> | undefined {
+    return this.#attr;
   }
 }
 

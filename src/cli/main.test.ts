@@ -64,6 +64,24 @@ describe('output that cannot be written', () => {
   });
 });
 
+describe('what a kernel refuses with a bare number', () => {
+  const line = 'map create /sys/fs/bpf/m type lpm_trie key 8 value 4 entries 8 name m';
+  it('is followed by what may be the reason', () => {
+    expect(sh(`skep ${line.replace('lpm_trie', 'array')}`)).toMatchObject({
+      status: 1,
+      stdout: '',
+      stderr: expect.stringMatching(/^Error: BPF_MAP_CREATE.*\n {2}maybe: the key of this type is an index.*\n$/),
+    });
+  });
+  it('in JSON too', () => {
+    const { stdout } = sh(`skep -j ${line.replace('lpm_trie', 'array')}`);
+    expect(JSON.parse(stdout)).toMatchObject({
+      code: 'EINVAL',
+      reasons: [{ why: expect.stringContaining('an index') }],
+    });
+  });
+});
+
 describe('the names of objects', () => {
   it.each(['plan', 'disasm'])('%s reads no device', (command) => {
     expect(sh(`skep ${command} /dev/zero`)).toMatchObject({

@@ -1,4 +1,5 @@
-import { BpfError, VerifierError } from '../errors.ts';
+import { BpfError, SysError, VerifierError } from '../errors.ts';
+import { explain, type Reason } from '../loader/explain.ts';
 import type { AnyCommand, Context } from './command.ts';
 import { EXIT, exitCode } from './exit.ts';
 import { findCommand } from './find.ts';
@@ -32,8 +33,19 @@ export async function runCommand(
     }
     return EXIT.ok[0];
   } catch (error) {
-    reportError(error, options, output);
+    reportError(error, options, output, reasons(context, error));
     return exitCode(error);
+  }
+}
+
+/** What the kernel may have meant. It is not asked after errors that are none of its own: it may not even be there. */
+function reasons(context: Context, error: unknown): readonly Reason[] {
+  if (!(error instanceof SysError) && !(error instanceof BpfError && error.cause instanceof SysError)) return [];
+  try {
+    return explain(context.kernel, error);
+  } catch (failure) {
+    if (failure instanceof BpfError) return []; // the error itself is what counts
+    throw failure;
   }
 }
 
@@ -43,13 +55,26 @@ function render(row: AnyCommand, result: unknown, { json, pretty }: Pick<Options
   return text === '' || text.endsWith('\n') ? text : `${text}\n`;
 }
 
-/** One sentence; the verifier's log before it. Under JSON, an object on standard output, as bpftool does. */
-export function reportError(error: unknown, { json, pretty }: Pick<Options, 'json' | 'pretty'>, output: Output): void {
+/** One sentence; the verifier's log before it, and what may be the reason after it. Under JSON, an object on standard output, as bpftool does. */
+export function reportError(
+  error: unknown,
+  { json, pretty }: Pick<Options, 'json' | 'pretty'>,
+  output: Output,
+  reasons: readonly Reason[] = [],
+): void {
   const known = error instanceof BpfError;
   const message = error instanceof Error ? (known ? error.message : (error.stack ?? error.message)) : String(error);
   if (error instanceof VerifierError && error.log !== '') output.err(`${printable(error.log.trimEnd())}\n`);
-  if (json) output.out(`${formatJson({ error: message, code: known ? error.code : 'BUG' }, pretty)}\n`);
-  else output.err(`Error: ${printable(message)}\n`);
+  if (json) {
+    const why = reasons.length === 0 ? {} : { reasons };
+    output.out(`${formatJson({ error: message, code: known ? error.code : 'BUG', ...why }, pretty)}\n`);
+    return;
+  }
+  output.err(`Error: ${printable(message)}\n`);
+  for (const { why } of reasons) output.err(`  maybe: ${printable(why)}\n`);
+  for (const fix of new Set(reasons.map((reason) => reason.fix))) {
+    if (fix !== undefined) output.err(`  try:   ${printable(fix)}\n`);
+  }
 }
 
 /** Names come from files and kernels: what a terminal would obey is shown as `\\x1b`. */

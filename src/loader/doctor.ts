@@ -5,7 +5,7 @@ import { credentials, knownCapabilities } from './capabilities.ts';
 import { type Check, type Machine, unknown, type Verdict } from './checks/check.ts';
 import { CHECKED_OPTIONS, configChecks } from './checks/config.ts';
 import { FILE_CHECKS } from './checks/files.ts';
-import { bpfSyscall, capabilityChecks, euid, memlock } from './checks/privileges.ts';
+import { bpfSyscall, capabilityChecks, euid, memlock, userNamespace } from './checks/privileges.ts';
 import { lockdown, SYSCTL_CHECKS } from './checks/settings.ts';
 import { configOptions, versionCode } from './kconfig.ts';
 
@@ -47,6 +47,7 @@ function checks({ kernel, config }: Machine): Check[] {
   return [
     bpfSyscall,
     euid,
+    userNamespace,
     ...capabilityChecks(knownCapabilities(kernel)),
     ...SYSCTL_CHECKS,
     memlock,

@@ -47,6 +47,7 @@ export { attachXdp, setXdp, type XdpMode, type XdpOptions } from './attach/xdp.t
 export { type MapShape, mapDifferences } from './compatible.ts';
 export { addDevice, deleteDevice, findDevice, listDevices, type NewDevice, setDeviceUp } from './devices.ts';
 export { diagnose, type Finding } from './doctor.ts';
+export { explain, type Reason } from './explain.ts';
 export { type Features, type ProbeOptions, probeFeatures } from './features.ts';
 export type { Globals } from './globals.ts';
 export { listMaps, listPrograms, type MapInfo, type ProgramInfo } from './info.ts';

@@ -133,6 +133,27 @@ describe('request', () => {
     );
   });
 
+  const lost = (): never => {
+    throw new SysError(errno.ENOBUFS, 'recv');
+  };
+  const done = (asked: NetlinkMessage) => concatBytes([part([2]), encodeDone(asked)]);
+
+  it('asks again for an answer that the kernel had no memory for', () => {
+    const answers = request(answering(lost, lost, done), 'qdiscs', RTM_GETQDISC, NLM_F_DUMP, new Uint8Array(0));
+    expect(answers.map((p) => [...p])).toEqual([[2]]);
+  });
+
+  it.each<[string, number, number]>([
+    ['does not repeat a change', RTM_GETQDISC - 1, 1],
+    ['gives up when it is lost every time', RTM_GETQDISC, 5],
+  ])('%s', (_, type, asked) => {
+    const kernel = answering(lost, lost, lost, lost, lost);
+    expect(() => request(kernel, 'qdiscs', type, 0, new Uint8Array(0))).toThrow(
+      expect.objectContaining({ code: 'ENOBUFS' }),
+    );
+    expect(kernel.asked).toHaveLength(asked);
+  });
+
   it('refuses an answer without an end', () => {
     const kernel = answering(() => part([1]));
     expect(() => request(kernel, 'qdiscs', RTM_GETQDISC, 0, new Uint8Array(0))).toThrow(

@@ -5,8 +5,8 @@ import { NLM_F_ACK, NLM_F_DUMP_INTR, NLM_F_REQUEST, nlmsgTypeName } from '../uap
 import { decodeAck } from './ack.ts';
 import { encodeMessage, splitMessages } from './message.ts';
 
-/** How often a dump that the kernel's changes have torn is asked for again. */
-const DUMP_TRIES = 5;
+/** How often a dump that the kernel's changes have torn, or an answer that was lost, is asked for again. */
+const TRIES = 5;
 
 /**
  * One rtnetlink request: the payloads of the answer's messages, none if it is only acknowledged.
@@ -15,7 +15,7 @@ const DUMP_TRIES = 5;
  * @param flags NLM_F_* beside NLM_F_REQUEST; NLM_F_DUMP asks for all that match
  *
  * Throws SysError with the kernel's errno and, as `detail`, its extended ack; EPROTO if the answer does not end as it must; EINTR if a dump was
- * torn by changes every time that it was tried.
+ * torn by changes every time that it was tried; ENOBUFS if the kernel had no memory for the answer, each time if the request only reads.
  */
 export function request(
   kernel: Pick<Kernel, 'netlink'>,
@@ -32,14 +32,31 @@ export function request(
     pid: 0,
     payload,
   });
-  for (let tries = 0; tries < DUMP_TRIES; tries++) {
-    const answer = readAnswer(kernel.netlink(message), nlmsgTypeName(type), what);
+  for (let tries = 1; tries <= TRIES; tries++) {
+    const bytes = send(kernel, message, isRead(type) && tries < TRIES);
+    if (bytes === undefined) continue;
+    const answer = readAnswer(bytes, nlmsgTypeName(type), what);
     if (!answer.torn) return answer.payloads;
   }
   throw new SysError(errno.EINTR, nlmsgTypeName(type), {
     what,
-    detail: `the kernel's tables changed during each of ${DUMP_TRIES} attempts to list them`,
+    detail: `the kernel's tables changed during each of ${TRIES} attempts to list them`,
   });
+}
+
+/** RTM_GET*: each kind of object has four types in a row, of which the third reads. */
+function isRead(type: number): boolean {
+  return (type & 3) === 2;
+}
+
+/** The answer; `undefined` if it was lost and `again` permits to ask for it once more: what a change has done is not known, so it is not repeated. */
+function send(kernel: Pick<Kernel, 'netlink'>, message: Uint8Array, again: boolean): Uint8Array | undefined {
+  try {
+    return kernel.netlink(message);
+  } catch (error) {
+    if (again && error instanceof SysError && error.code === 'ENOBUFS') return undefined;
+    throw error;
+  }
 }
 
 function readAnswer(bytes: Uint8Array, syscall: string, what: string): { payloads: Uint8Array[]; torn: boolean } {

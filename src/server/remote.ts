@@ -20,7 +20,7 @@ export class RemoteKernel implements Kernel, PacketLab {
   }
 
   bpf<C extends BpfCmd>(cmd: C, attr: BpfAttr<C>): BpfResult<C> {
-    return this.#call<BpfResult<C>>('bpf', [cmd, attr], (changed) => copyBack(attr, changed));
+    return this.#call<BpfResult<C>>('bpf', [cmd, attr], (changed) => copyBack(attr, changed), attr);
   }
   netlink(request: Uint8Array): Uint8Array {
     return this.#call('netlink', [request]);
@@ -107,10 +107,15 @@ export class RemoteKernel implements Kernel, PacketLab {
   }
 
   /** `T` is what the method's row of the seam returns: the other end runs the very same interface. */
-  #call<T>(method: string, args: readonly unknown[], onChanged?: (changed: unknown) => void): T {
+  #call<T>(
+    method: string,
+    args: readonly unknown[],
+    onChanged?: (changed: unknown) => void,
+    attr?: Readonly<Record<string, unknown>>,
+  ): T {
     const [, ok, result, changed] = this.#socket.call(method, ...args);
     onChanged?.(changed);
-    if (ok !== true) throw fromWire(result);
+    if (ok !== true) throw fromWire(result, attr);
     return (result ?? undefined) as T;
   }
 }

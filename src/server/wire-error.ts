@@ -20,12 +20,19 @@ export function toWire(error: unknown): WireError {
   };
 }
 
-/** The error of a reply, for the caller. The other end may be anybody: what is no WireError becomes an error that says so. */
-export function fromWire(wire: unknown): BpfError {
+/**
+ * The error of a reply, for the caller. The other end may be anybody: what is no WireError becomes an error that says so. `attr`: what the caller gave
+ * bpf(2), which does not come back.
+ */
+export function fromWire(wire: unknown, attr?: Readonly<Record<string, unknown>>): BpfError {
   const { kind, code, message, errno, syscall, what, detail }: { readonly [K in keyof WireError]?: unknown } =
     wire ?? {};
   if (kind === 'sys' && isErrno(errno) && isText(syscall)) {
-    return new SysError(errno, syscall, { ...(isText(what) && { what }), ...(isText(detail) && { detail }) });
+    return new SysError(errno, syscall, {
+      ...(isText(what) && { what }),
+      ...(isText(detail) && { detail }),
+      ...(attr !== undefined && { attr }),
+    });
   }
   if (!isText(code) || !isText(message))
     return new BpfError('CONNECTION', 'the kernel answers with no error that makes sense');

@@ -39,7 +39,7 @@ export class Process implements Kernel, Descriptors {
   bpf<C extends BpfCmd>(cmd: C, attr: BpfAttr<C>): BpfResult<C> {
     if (!Object.hasOwn(BPF_COMMANDS, cmd))
       throw new SysError(errno.EINVAL, 'bpf', { detail: `there is no command ${String(cmd).slice(0, 64)}` });
-    const result = this.#call(cmd, undefined, () => callBpf(this, cmd, attr));
+    const result = this.#call(cmd, undefined, () => callBpf(this, cmd, attr), attr);
     return (BPF_COMMANDS[cmd].returns === 'void' ? undefined : result) as BpfResult<C>; // by the row of cmd
   }
 
@@ -177,7 +177,12 @@ export class Process implements Kernel, Descriptors {
   }
 
   /** Runs a call as this process. Numbers below 0 are errnos. */
-  #call<T>(syscall: string, what: string | undefined, call: () => T | number): T {
+  #call<T>(
+    syscall: string,
+    what: string | undefined,
+    call: () => T | number,
+    attr?: Readonly<Record<string, unknown>>,
+  ): T {
     if (this.#ended) throw new SysError(errno.EBADF, syscall, { detail: 'this kernel was disposed of' });
     const { machine } = this;
     const outer = machine.pid;
@@ -195,6 +200,7 @@ export class Process implements Kernel, Descriptors {
       throw new SysError(-result, syscall, {
         ...(what === undefined ? {} : { what }),
         ...(detail === undefined ? {} : { detail }),
+        ...(attr === undefined ? {} : { attr }),
       });
     }
     return result as T; // a number that is no errno is a T: every call says numbers or something else, not both

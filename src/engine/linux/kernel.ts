@@ -79,7 +79,7 @@ class RunningKernel implements Kernel {
     }
     if (isElementCmd(cmd) && this.#tryElement(cmd, attr)) return undefined as BpfResult<C>; // returns: 'void'
     const laid = layOut(this.#memory, cmd, attr, this.#sizesOf);
-    const result = this.#call(cmd, laid);
+    const result = this.#call(cmd, laid, attr);
     const { returns } = BPF_COMMANDS[cmd];
     if (returns === 'fd') forgetFd(result);
     return (returns === 'void' ? undefined : result) as BpfResult<C>; // by the row of cmd
@@ -188,12 +188,12 @@ class RunningKernel implements Kernel {
     const result = this.#ffi.libc.bpf(this.#nr.bpf, BPF_COMMANDS[cmd].cmd, this.#memory.address, this.#element.size);
     const reason = result === -1 ? this.#ffi.errno() : 0;
     this.#element.copyBack();
-    if (reason !== 0) throw new SysError(reason, cmd);
+    if (reason !== 0) throw new SysError(reason, cmd, { attr });
     return true;
   }
 
   /** The answer of bpf(2), with the attributes copied back whether it succeeds or not. */
-  #call(cmd: BpfCmd, laid: LaidOut): number {
+  #call(cmd: BpfCmd, laid: LaidOut, attr: Readonly<Record<string, unknown>>): number {
     let result = -1;
     let reason = 0;
     for (let tries = 0; tries < LOAD_TRIES; tries++) {
@@ -204,7 +204,7 @@ class RunningKernel implements Kernel {
       break;
     }
     laid.copyBack();
-    if (result === -1) throw new SysError(reason, cmd);
+    if (result === -1) throw new SysError(reason, cmd, { attr });
     return result;
   }
 
@@ -213,7 +213,7 @@ class RunningKernel implements Kernel {
     const inner = { bpf_fd: attr.bpf_fd, info_len: attr.info_len, info: plan.info };
     const laid = layOut(this.#memory, 'BPF_OBJ_GET_INFO_BY_FD', inner, this.#sizesOf, plan.arrays);
     try {
-      this.#call('BPF_OBJ_GET_INFO_BY_FD', laid);
+      this.#call('BPF_OBJ_GET_INFO_BY_FD', laid, attr);
     } finally {
       plan.clean(plan.info);
       attr.info?.set(plan.info);

@@ -38,7 +38,7 @@ export class NetlinkSocket implements Disposable {
   /**
    * Sends one request and returns the messages of its answer up to the acknowledgement or the end of the dump. The request always asks for an
    * acknowledgement, and goes under a number of its own, which the answer does not show. Throws SysError: EINVAL if `request` is not one
-   * message, ETIMEDOUT, ENOBUFS, and what socket(2), send(2) and recv(2) answer.
+   * message, ETIMEDOUT, EFBIG for an answer of more than 64 MiB, and what socket(2), send(2) and recv(2) answer.
    */
   request(request: Uint8Array): Uint8Array {
     const header = nlmsghdr.decode(request);
@@ -94,7 +94,7 @@ export class NetlinkSocket implements Disposable {
         if (message.type === NLMSG_ERROR || message.type === NLMSG_DONE) return join(parts, total);
       }
       if (total > MAX_ANSWER) {
-        throw new SysError(errno.ENOBUFS, 'recv', {
+        throw new SysError(errno.EFBIG, 'recv', {
           detail: `the answer to a netlink request is longer than ${MAX_ANSWER} bytes`,
         });
       }

@@ -55,6 +55,21 @@ export const euid: Check = {
   },
 };
 
+/** All users of the machine, each as himself: what the first user namespace maps. */
+const ALL_USERS = /^\s*0\s+0\s+4294967295\s*$/;
+
+export const userNamespace: Check = {
+  what: 'user namespace',
+  source: '/proc/self/uid_map',
+  why: 'bpf(2) asks for capabilities on the machine, not for those of the root of a container without privileges',
+  essential: false,
+  look({ kernel }) {
+    const text = orUndefined(NOT_SHOWN, () => readText(kernel, '/proc/self/uid_map'));
+    if (text === undefined) return unknown('not shown', MOUNT_PROC);
+    return ALL_USERS.test(text) ? ok('that of the machine') : missing('one of its own', 'docker run --userns host …');
+  },
+};
+
 const CAPABILITY_WHY: Readonly<Record<Capability, string>> = {
   CAP_BPF: 'loads programs and makes most types of maps',
   CAP_NET_ADMIN: 'loads and attaches programs of tc, XDP, cgroups and sockets',
