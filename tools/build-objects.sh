@@ -51,6 +51,7 @@ for words in 4 5 6 7 8 9; do
 	build test/objects/elf_map.c "test/objects/elf_map_$words.o" -g0 -DWORDS=$words
 done
 build test/objects/map_def_long.c test/objects/map_def_long.o -g0
+build test/objects/map_programs.c test/objects/map_programs.o
 build test/objects/unsafe.c test/objects/unsafe.o
 build test/objects/globals.c test/objects/globals.o
 build test/objects/externs.c test/objects/externs.o

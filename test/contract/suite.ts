@@ -9,6 +9,7 @@ import { ioctlRows } from './ioctl.ts';
 import { lifetimeRows } from './lifetime.ts';
 import { linkRows } from './links.ts';
 import { mappingRows } from './mappings.ts';
+import { moreMapRows } from './more-maps.ts';
 import { outcome, Session } from './session.ts';
 
 /** What is done on a kernel, and what it must answer: a value, or the name of an errno. */
@@ -22,6 +23,7 @@ const GROUPS: Readonly<Record<string, readonly Row[]>> = {
   info: infoRows,
   bpffs: bpffsRows,
   'tcx programs and links': linkRows,
+  'other types of maps': moreMapRows,
   mmap: mappingRows,
   ioctl: ioctlRows,
 };

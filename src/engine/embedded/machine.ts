@@ -6,6 +6,7 @@ import { MountTable } from './fs/mounts.ts';
 import { IdTable } from './ids.ts';
 import type { Link } from './links/link.ts';
 import type { BpfMap } from './maps/map.ts';
+import type { RingBuffer } from './maps/ringbuf.ts';
 import { LinearMemory } from './memory.ts';
 import { Network } from './net/network.ts';
 import { Process } from './process.ts';
@@ -13,6 +14,7 @@ import type { BpfProg } from './progs/prog.ts';
 import { createRandom } from './random.ts';
 import { Scratch } from './scratch.ts';
 import { TraceLog } from './trace-log.ts';
+import { Wakeups } from './wakeups.ts';
 
 export interface MachineOptions {
   /** Possible CPUs, 1 to 64; 2 if not said, so that a wrong stride with per-CPU maps shows. */
@@ -40,11 +42,15 @@ export class Machine {
   readonly clock: Clock;
   /** Unsigned 32-bit, from a seeded generator: bpf_get_prandom_u32. */
   readonly random: () => number;
+  /** Called when a file that somebody waits for may have become readable. */
+  readonly wake = new Wakeups();
   readonly trace: TraceLog;
   readonly maps = new IdTable<BpfMap>();
   readonly progs = new IdTable<BpfProg>();
   readonly btfs = new IdTable<BtfObject>();
   readonly links = new IdTable<Link>();
+  /** Records of ring buffers that programs are writing, by the address of their bytes. */
+  readonly records = new Map<number, RingBuffer>();
   readonly fileSystems: FileSystemTypes;
   readonly mounts: MountTable;
   /** For system calls: keys and values on their way between a caller and a map. */

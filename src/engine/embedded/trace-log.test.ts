@@ -1,10 +1,12 @@
 import { expect, it } from 'vitest';
 import { Clock } from './clock.ts';
 import { TraceLog } from './trace-log.ts';
+import { Wakeups } from './wakeups.ts';
 
 const clock = new Clock('manual');
 clock.advance(12_345_678_999n);
-const log = new TraceLog({ clock, cpu: 1, pid: 42 });
+const wake = new Wakeups();
+const log = new TraceLog({ clock, cpu: 1, pid: 42, wake });
 
 it('TraceLog: a line looks as in trace_pipe and is taken once', () => {
   log.write('map val: 3');
@@ -20,7 +22,7 @@ it('TraceLog: keeps the newest lines and says how many were lost', () => {
 
 it('TraceLog: wakes those who wait, until they have enough', () => {
   let woken = 0;
-  const stop = log.onWrite(() => woken++);
+  const stop = wake.on(() => woken++);
   log.write('a');
   stop();
   log.write('b');

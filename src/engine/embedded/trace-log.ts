@@ -1,4 +1,5 @@
 import type { Clock } from './clock.ts';
+import type { Wakeups } from './wakeups.ts';
 
 /** Lines that are kept while nobody reads; older ones are lost, as in a ring buffer. */
 const CAPACITY = 8192;
@@ -11,6 +12,7 @@ export interface TraceContext {
   readonly cpu: number;
   /** The process in a system call; 0 if none. */
   readonly pid: number;
+  readonly wake: Wakeups;
 }
 
 /** What programs say with bpf_trace_printk, until a reader of trace_pipe takes it. One log for all readers: what one takes, no other sees. */
@@ -21,7 +23,6 @@ export class TraceLog {
   #first = 0;
   #count = 0;
   #lost = 0;
-  readonly #waiting = new Set<() => void>();
 
   constructor(context: TraceContext) {
     this.#context = context;
@@ -36,7 +37,7 @@ export class TraceLog {
     }
     this.#lines[(this.#first + this.#count) % CAPACITY] = formatLine(this.#context, text.slice(0, MAX_TEXT));
     this.#count++;
-    for (const wake of [...this.#waiting]) wake();
+    this.#context.wake.all();
   }
 
   get empty(): boolean {
@@ -55,12 +56,6 @@ export class TraceLog {
     this.#first = (this.#first + 1) % CAPACITY;
     this.#count--;
     return line;
-  }
-
-  /** Calls `wake` after each message, until the returned function is called. */
-  onWrite(wake: () => void): () => void {
-    this.#waiting.add(wake);
-    return () => this.#waiting.delete(wake);
   }
 }
 

@@ -2,6 +2,7 @@ import { SysError } from '../../errors.ts';
 import type { WaitOptions } from '../../sys/kernel.ts';
 import { errno } from '../../uapi/errno.ts';
 import type { Fd } from '../../uapi/fd.ts';
+import { PagedRing } from './maps/ringbuf.ts';
 import type { Process } from './process.ts';
 
 /** Milliseconds that setTimeout can count. */
@@ -20,7 +21,7 @@ export function waitForFds(process: Process, fds: readonly Fd[], { timeoutMs, si
     const end = (): void => {
       clearTimeout(timer);
       signal?.removeEventListener('abort', abort);
-      stopTrace();
+      stopWaiting();
       stopProcess();
     };
     const finish = (result: Fd[]): void => {
@@ -38,18 +39,25 @@ export function waitForFds(process: Process, fds: readonly Fd[], { timeoutMs, si
       );
       if (now.length > 0) finish(now);
     };
-    const stopTrace = process.machine.trace.onWrite(look);
+    const stopWaiting = process.machine.wake.on(look);
     const stopProcess = process.onEnd(() => finish([]));
     signal?.addEventListener('abort', abort, { once: true });
     if (timeoutMs !== undefined && timeoutMs <= MAX_TIMEOUT) timer = setTimeout(() => finish([]), timeoutMs);
   });
 }
 
-/** Only the trace pipe can make a reader wait. */
+/** Only the trace pipe and ring buffers can make a reader wait. */
 function readable(process: Process, fds: readonly Fd[]): Fd[] {
   return fds.filter((fd) => {
     const file = process.files.get(fd);
     if (file === undefined) throw new SysError(errno.EBADF, 'wait', { what: `fd ${fd}` });
-    return file.kind !== 'trace_pipe' || file.rest.length > 0 || !process.machine.trace.empty;
+    switch (file.kind) {
+      case 'trace_pipe':
+        return file.rest.length > 0 || !process.machine.trace.empty;
+      case 'map':
+        return !(file.map instanceof PagedRing) || file.map.readable;
+      default:
+        return true;
+    }
   });
 }

@@ -1,4 +1,4 @@
-import { helper } from './helper.ts';
+import { type HelperEnv, helper } from './helper.ts';
 
 export const map_lookup_elem = helper({
   id: 1,
@@ -23,3 +23,31 @@ export const map_delete_elem = helper({
   returns: 'integer',
   call: (_env, map, key) => map.delete(key),
 });
+
+export const map_push_elem = helper({
+  id: 87,
+  name: 'map_push_elem',
+  args: ['const_map_ptr', 'map_value', 'u64'],
+  returns: 'integer',
+  call: (env, map, value, flags) => map.push?.(value, flags) ?? noQueue(env),
+});
+
+export const map_pop_elem = helper({
+  id: 88,
+  name: 'map_pop_elem',
+  args: ['const_map_ptr', 'map_value'],
+  returns: 'integer',
+  call: (env, map, out) => map.pop?.(out) ?? noQueue(env),
+});
+
+export const map_peek_elem = helper({
+  id: 89,
+  name: 'map_peek_elem',
+  args: ['const_map_ptr', 'map_value'],
+  returns: 'integer',
+  call: (env, map, out) => map.peek?.(out) ?? noQueue(env),
+});
+
+function noQueue(env: HelperEnv): 0 {
+  return env.fail('R1 of the call is neither queue, stack nor bloom filter');
+}

@@ -2,6 +2,7 @@ import * as csum from './csum.ts';
 import type { Helper } from './helper.ts';
 import * as map from './map.ts';
 import * as redirect from './redirect.ts';
+import * as ringbuf from './ringbuf.ts';
 import * as skb from './skb.ts';
 import * as system from './system.ts';
 import * as tail from './tail-call.ts';
@@ -10,7 +11,7 @@ import * as trace from './trace.ts';
 import * as xdp from './xdp.ts';
 
 /** Every helper of the embedded kernel. To add one is to add its row to a family's file and its name to the lists that allow it. */
-const ALL: readonly Helper[] = [map, time, trace, system, tail, skb, csum, redirect, xdp].flatMap((family) =>
+const ALL: readonly Helper[] = [map, time, trace, system, tail, skb, csum, redirect, xdp, ringbuf].flatMap((family) =>
   Object.values(family).filter((value): value is Helper => typeof value === 'object'),
 );
 

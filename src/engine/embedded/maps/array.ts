@@ -1,7 +1,7 @@
 import { roundUp } from '../../../bytes/round.ts';
 import { BPF_EXIST, BPF_F_INNER_MAP, BPF_F_MMAPABLE, BPF_NOEXIST, mapTypeNumber } from '../../../uapi/bpf.ts';
 import { errno } from '../../../uapi/errno.ts';
-import { ACCESS_FLAGS, checkFlags, NUMA_FLAG } from './check.ts';
+import { ACCESS_FLAGS, checkFlags, dataSection, integerKey, NUMA_FLAG } from './check.ts';
 import { BpfMap, MAP_HEADER_SIZE, type MapAttr, type MapType } from './map.ts';
 
 /** Bytes of Linux's struct bpf_array before the values, for the memlock figure. */
@@ -13,8 +13,7 @@ export const HOST_PAGE = 4096;
 export const array: MapType = {
   name: 'array',
   type: mapTypeNumber.array,
-  keyless: true,
-  integerKey: true,
+  checkBtf: (key, value, attr) => (key === undefined ? dataSection(value, attr) : integerKey(key)),
   check: (attr) =>
     checkFlags(attr.flags, NUMA_FLAG | ACCESS_FLAGS | BPF_F_MMAPABLE | BPF_F_INNER_MAP) || checkArraySizes(attr),
   create(machine, attr) {
@@ -81,9 +80,6 @@ export abstract class ValueArray extends BpfMap {
  *     └───────────┴──────────────────┘
  */
 export class ArrayMap extends ValueArray {
-  /** While there is one the map cannot be frozen. */
-  writableMappings = 0;
-
   lookup(key: number): number {
     const index = this.machine.memory.dv.getUint32(key, true);
     return index < this.attr.maxEntries ? this.values + index * this.stride : 0;
@@ -109,6 +105,12 @@ export class ArrayMap extends ValueArray {
   override directValue(offset: number): number {
     if (this.attr.maxEntries !== 1) return -errno.ENOTSUPP;
     return offset >= this.attr.valueSize ? -errno.EINVAL : this.values;
+  }
+
+  override mmap(offset: number, length: number): number {
+    if ((this.attr.flags & BPF_F_MMAPABLE) === 0) return -errno.EINVAL;
+    const end = roundUp(this.stride * this.attr.maxEntries, HOST_PAGE);
+    return offset + length > end ? -errno.EINVAL : this.values + offset;
   }
 
   memoryUsage(): number {

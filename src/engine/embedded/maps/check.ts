@@ -1,3 +1,4 @@
+import type { BtfType } from '../../../btf/types.ts';
 import { roundUp } from '../../../bytes/round.ts';
 import {
   BPF_F_NUMA_NODE,
@@ -24,4 +25,19 @@ export function checkFlags(flags: number, allowed: number): number {
 
 export function checkPercpuValue({ valueSize }: MapAttr): number {
   return roundUp(valueSize, 8) > MAX_PERCPU_VALUE ? -errno.E2BIG : 0;
+}
+
+/** Types of keys that are indexes. */
+export function integerKey(key: BtfType | undefined): number {
+  return key?.kind === 'int' && key.bits === 32 && key.bitOffset === 0 ? 0 : -errno.EINVAL;
+}
+
+/** Data sections: their maps have one element and no type for its index. */
+export function dataSection(value: BtfType, { maxEntries }: MapAttr): number {
+  return value.kind === 'datasec' && maxEntries === 1 ? 0 : -errno.EINVAL;
+}
+
+/** Map types that nothing describes. */
+export function noBtf(): number {
+  return -errno.ENOTSUPP;
 }

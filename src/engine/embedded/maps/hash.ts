@@ -11,8 +11,6 @@ import { BpfMap, type Descriptors, MAP_HEADER_SIZE, type MapAttr, type MapType }
 export const hash: MapType = {
   name: 'hash',
   type: mapTypeNumber.hash,
-  keyless: false,
-  integerKey: false,
   check: (attr) =>
     checkFlags(attr.flags, BPF_F_NO_PREALLOC | NUMA_FLAG | ACCESS_FLAGS | BPF_F_ZERO_SEED) || checkHashSizes(attr),
   create(machine, attr) {
@@ -26,8 +24,6 @@ export const hash: MapType = {
 export const percpuHash: MapType = {
   name: 'percpu_hash',
   type: mapTypeNumber.percpu_hash,
-  keyless: false,
-  integerKey: false,
   check: (attr) =>
     checkFlags(attr.flags, BPF_F_NO_PREALLOC | ACCESS_FLAGS | BPF_F_ZERO_SEED) ||
     checkHashSizes(attr) ||
@@ -163,6 +159,9 @@ export class HashMap extends BpfMap {
     return -errno.E2BIG;
   }
 
+  /** Called when an element leaves the map: what its value, at this address, stands for may go. */
+  protected dropped(_value: number): void {}
+
   delete(key: number): number {
     const code = this.#hash(key);
     const element = this.#find(key, code);
@@ -271,6 +270,7 @@ export class HashMap extends BpfMap {
       link = next + NEXT;
     }
     memory.dv.setInt32(link, this.#follow(element + NEXT), true);
+    this.dropped(element + this.layout.valueOffset);
     if (this.#blocks?.delete(element)) {
       memory.free(element);
       return;

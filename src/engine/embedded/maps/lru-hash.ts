@@ -16,8 +16,6 @@ import type { BpfMap, MapAttr, MapType } from './map.ts';
 export const lruHash: MapType = {
   name: 'lru_hash',
   type: mapTypeNumber.lru_hash,
-  keyless: false,
-  integerKey: false,
   check: (attr) => checkLruFlags(attr, (attr.flags & BPF_F_NO_COMMON_LRU) === 0) || checkHashSizes(attr),
   create: (machine, attr) => createLru(machine, attr, 1),
 };
@@ -26,8 +24,6 @@ export const lruHash: MapType = {
 export const lruPercpuHash: MapType = {
   name: 'lru_percpu_hash',
   type: mapTypeNumber.lru_percpu_hash,
-  keyless: false,
-  integerKey: false,
   check: (attr) => checkLruFlags(attr, false) || checkHashSizes(attr) || checkPercpuValue(attr),
   create: (machine, attr) => createLru(machine, attr, machine.cpus),
 };

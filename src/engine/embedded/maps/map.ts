@@ -1,3 +1,4 @@
+import type { BtfType } from '../../../btf/types.ts';
 import type { BtfObject } from '../btf-object.ts';
 import type { Machine } from '../machine.ts';
 import type { BpfProg } from '../progs/prog.ts';
@@ -16,6 +17,8 @@ export interface MapAttr {
   readonly btf: BtfObject | undefined;
   readonly keyTypeId: number;
   readonly valueTypeId: number;
+  /** For maps of maps: a map like those that it will hold. Not referenced. */
+  readonly inner?: BpfMap | undefined;
 }
 
 /** One row of the table of map types. */
@@ -26,11 +29,14 @@ export interface MapType {
   readonly type: number;
   /** The rules of this type for BPF_MAP_CREATE: -errno or 0. */
   readonly check: (attr: MapAttr) => number;
-  /** For maps with BTF whose key has no type: whether the type has a use for that. */
-  readonly keyless: boolean;
-  /** Whether the BTF type of a key must be a 32-bit integer. */
-  readonly integerKey: boolean;
-  /** The new map, or -ENOMEM. */
+  /**
+   * The type's own rules for BTF, once its types have the sizes of key and value: -errno or 0. `key` is `undefined` where it has no type, which map types
+   * without such rules refuse.
+   */
+  readonly checkBtf?: (key: BtfType | undefined, value: BtfType, attr: MapAttr) => number;
+  /** Whether it is made with a map like those that it will hold. */
+  readonly ofMaps?: true;
+  /** The new map, or -errno. */
   readonly create: (machine: Machine, attr: MapAttr) => BpfMap | number;
 }
 
@@ -67,6 +73,8 @@ export abstract class BpfMap extends RefCounted {
   /** References by fds and pins; when the last goes, {@link BpfMap.releaseUsers} runs. */
   #users = 0;
   frozen = false;
+  /** While there is one the map cannot be frozen. */
+  writableMappings = 0;
 
   /** `address`: of zeroed memory that starts with MAP_HEADER_SIZE bytes of header. The map owns it from here on. */
   constructor(machine: Machine, attr: MapAttr, address: number) {
@@ -93,6 +101,8 @@ export abstract class BpfMap extends RefCounted {
   get userValueSize(): number {
     return this.attr.valueSize;
   }
+  /** Whether BPF_MAP_LOOKUP_ELEM is given the value that it is to look for. */
+  readonly asksByValue: boolean = false;
   /** BPF_MAP_LOOKUP_ELEM: copies the value to `out` (`userValueSize` bytes). */
   abstract copyOut(key: number, out: number): number;
   /** BPF_MAP_UPDATE_ELEM with a value as user space gives it (`userValueSize` bytes). */
@@ -104,11 +114,21 @@ export abstract class BpfMap extends RefCounted {
     return -524; // ENOTSUPP
   }
 
+  // What queues, stacks and bloom filters have instead of keys: bpf_map_push_elem, bpf_map_pop_elem, bpf_map_peek_elem.
+  push?(value: number, flags: number): number;
+  pop?(out: number): number;
+  peek?(out: number): number;
+
   readonly batch: readonly BatchOp[] = [];
 
   /** For BPF_PSEUDO_MAP_VALUE: address of the value area, or -errno where the type has no direct access or `offset` is outside. */
   directValue(_offset: number): number {
     return -22; // EINVAL
+  }
+
+  /** mmap(2): address of `length` bytes from `offset` on, both of whole pages; -errno. */
+  mmap(_offset: number, _length: number, _writable: boolean): number {
+    return -524; // ENOTSUPP
   }
 
   /** The figure that Linux shows as `memlock` in the fdinfo of the map. Bytes. */

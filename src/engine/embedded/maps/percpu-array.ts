@@ -2,15 +2,14 @@ import { roundUp } from '../../../bytes/round.ts';
 import { mapTypeNumber } from '../../../uapi/bpf.ts';
 import { errno } from '../../../uapi/errno.ts';
 import { ARRAY_OVERHEAD, checkArraySizes, checkArrayUpdate, ValueArray } from './array.ts';
-import { ACCESS_FLAGS, checkFlags, checkPercpuValue } from './check.ts';
+import { ACCESS_FLAGS, checkFlags, checkPercpuValue, integerKey } from './check.ts';
 import { type Descriptors, MAP_HEADER_SIZE, type MapAttr, type MapType } from './map.ts';
 
 /** BPF_MAP_TYPE_PERCPU_ARRAY: an array with one value for each possible CPU. */
 export const percpuArray: MapType = {
   name: 'percpu_array',
   type: mapTypeNumber.percpu_array,
-  keyless: false,
-  integerKey: true,
+  checkBtf: integerKey,
   check: (attr) => checkFlags(attr.flags, ACCESS_FLAGS) || checkArraySizes(attr) || checkPercpuValue(attr),
   create(machine, attr) {
     const stride = roundUp(attr.valueSize, 8);

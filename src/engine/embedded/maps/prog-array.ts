@@ -11,8 +11,6 @@ const SLOT_SIZE = 8;
 export const progArray: MapType = {
   name: 'prog_array',
   type: mapTypeNumber.prog_array,
-  keyless: false,
-  integerKey: false,
   check: (attr) =>
     attr.valueSize !== 4 ? -errno.EINVAL : checkFlags(attr.flags, NUMA_FLAG | FD_ACCESS_FLAGS) || checkArraySizes(attr),
   create(machine, attr) {

@@ -1,11 +1,21 @@
 import { array } from './array.ts';
+import { arrayOfMaps } from './array-of-maps.ts';
+import { bloomFilter } from './bloom-filter.ts';
 import { hash, percpuHash } from './hash.ts';
+import { hashOfMaps } from './hash-of-maps.ts';
+import { lpmTrie } from './lpm-trie.ts';
 import { lruHash, lruPercpuHash } from './lru-hash.ts';
 import type { MapType } from './map.ts';
 import { percpuArray } from './percpu-array.ts';
 import { progArray } from './prog-array.ts';
+import { queue, stack } from './queue.ts';
+import { ringbuf, userRingbuf } from './ringbuf.ts';
 
-const MAP_TYPES_HERE: readonly MapType[] = [hash, array, progArray, percpuHash, percpuArray, lruHash, lruPercpuHash];
+// biome-ignore format: by number
+const MAP_TYPES_HERE: readonly MapType[] = [
+  hash, array, progArray, percpuHash, percpuArray, lruHash, lruPercpuHash, lpmTrie, arrayOfMaps, hashOfMaps, queue, stack, ringbuf, bloomFilter,
+  userRingbuf,
+];
 
 const byNumber = new Map(MAP_TYPES_HERE.map((row) => [row.type, row]));
 

@@ -2,6 +2,7 @@ import { ObjectError } from '../../../errors.ts';
 import { BPF_F_NUMA_NODE, BPF_F_RDONLY, BPF_F_WRONLY, MAP_TYPES, mapTypeNumber } from '../../../uapi/bpf.ts';
 import { errno } from '../../../uapi/errno.ts';
 import type { BtfObject } from '../btf-object.ts';
+import { checkInner } from '../maps/inner.ts';
 import type { MapAttr, MapType } from '../maps/map.ts';
 import { mapTypeNames, mapTypeOf } from '../maps/types.ts';
 import type { Process } from '../process.ts';
@@ -23,13 +24,18 @@ export function mapCreate(process: Process, attr: Attr): number {
   const wanted = toMapAttr(attr);
   const unfit = type.check(wanted);
   if (unfit !== 0) return unfit;
-  const btf = mapBtf(process, attr, type);
+  const inner = type.ofMaps === undefined ? undefined : process.map(attr.inner_map_fd);
+  if (typeof inner === 'number') return inner;
+  const unheld = inner === undefined ? 0 : checkInner(inner);
+  if (unheld !== 0) return unheld;
+  const btf = mapBtf(process, attr, type, wanted);
   if (typeof btf === 'number') return btf;
   // The numbers count only together with a BTF.
   const typed = {
     ...wanted,
     flags: wanted.flags & ~mode,
     btf,
+    inner,
     ...(btf === undefined ? { keyTypeId: 0, valueTypeId: 0 } : {}),
   };
   const map = type.create(process.machine, typed);
@@ -85,31 +91,23 @@ function toMapAttr(attr: Attr): MapAttr {
 }
 
 /** The BTF that the map shall have; -EINVAL if its types are not of the sizes of key and value. */
-function mapBtf(process: Process, attr: Attr, type: MapType): BtfObject | undefined | number {
+function mapBtf(process: Process, attr: Attr, type: MapType, wanted: MapAttr): BtfObject | undefined | number {
   if (attr.btf_key_type_id === 0 && attr.btf_value_type_id === 0) return undefined;
   const object = process.btf(attr.btf_fd);
   if (typeof object === 'number') return object;
+  const { btf } = object;
+  const key = attr.btf_key_type_id;
+  const value = attr.btf_value_type_id;
   try {
-    const fits = attr.btf_key_type_id === 0 ? keylessFits(object, attr, type) : typesFit(object, attr, type);
-    return fits ? object : process.fail(errno.EINVAL, 'the BTF types of key and value are not what the map takes');
+    const fits =
+      (key === 0 ? type.checkBtf !== undefined : btf.size(key) === attr.key_size) &&
+      btf.size(value) === attr.value_size;
+    const refused = fits
+      ? (type.checkBtf?.(key === 0 ? undefined : btf.resolve(key), btf.resolve(value), wanted) ?? 0)
+      : -errno.EINVAL;
+    return refused === 0 ? object : process.fail(-refused, 'the BTF types of key and value are not what the map takes');
   } catch (error) {
     if (error instanceof ObjectError) return process.fail(errno.EINVAL, error.message);
     throw error;
   }
-}
-
-function typesFit({ btf }: BtfObject, attr: Attr, type: MapType): boolean {
-  const key = btf.resolve(attr.btf_key_type_id);
-  if (type.integerKey && !(key.kind === 'int' && key.bits === 32 && key.bitOffset === 0)) return false;
-  return btf.size(attr.btf_key_type_id) === attr.key_size && btf.size(attr.btf_value_type_id) === attr.value_size;
-}
-
-/** Data sections: their maps have one element and no type for its index. */
-function keylessFits({ btf }: BtfObject, attr: Attr, type: MapType): boolean {
-  return (
-    type.keyless &&
-    attr.max_entries === 1 &&
-    btf.resolve(attr.btf_value_type_id).kind === 'datasec' &&
-    btf.size(attr.btf_value_type_id) === attr.value_size
-  );
 }

@@ -1,6 +1,5 @@
 import { BPF_F_LOCK } from '../../../uapi/bpf.ts';
 import { errno } from '../../../uapi/errno.ts';
-import { ArrayMap } from '../maps/array.ts';
 import type { BpfMap } from '../maps/map.ts';
 import type { Process } from '../process.ts';
 import type { CheckedAttr } from './attr.ts';
@@ -15,6 +14,10 @@ export function mapLookup(process: Process, attr: CheckedAttr<'BPF_MAP_LOOKUP_EL
   if (attr.flags !== 0n) return noLock(process);
   const key = copyKey(process, map, attr.key);
   if (key < 0) return key;
+  if (map.asksByValue) {
+    const value = copyFrom(process, 'value', attr.value, map.userValueSize);
+    return value < 0 ? value : map.copyOut(key, value);
+  }
   return copyValue(process, map, attr.value, (out) => map.copyOut(key, out));
 }
 
@@ -67,7 +70,7 @@ export function mapGetNextKey(process: Process, attr: CheckedAttr<'BPF_MAP_GET_N
 export function mapFreeze(process: Process, attr: CheckedAttr<'BPF_MAP_FREEZE'>): number {
   const map = mapOfFd(process, attr.map_fd, 'write');
   if (typeof map === 'number') return map;
-  if (map instanceof ArrayMap && map.writableMappings > 0) return -errno.EBUSY;
+  if (map.writableMappings > 0) return -errno.EBUSY;
   map.frozen = true;
   return 0;
 }

@@ -1,0 +1,226 @@
+import { mapTypeNumber } from '../../../uapi/bpf.ts';
+import { errno } from '../../../uapi/errno.ts';
+import type { Machine } from '../machine.ts';
+import { HOST_PAGE } from './array.ts';
+import { checkFlags, NUMA_FLAG } from './check.ts';
+import { BpfMap, MAP_HEADER_SIZE, type MapAttr, type MapType } from './map.ts';
+
+/** Bytes that a map of this type counts as, for the memlock figure: of it all, and of each page, which has two pointers to it. */
+const OVERHEAD = 12616;
+const PAGE_COST = HOST_PAGE + 16;
+/** Bits of a record's length: it is being written, it was given up. */
+const BUSY = 0x80000000;
+const DISCARDED = 0x40000000;
+const RECORD_HEADER = 8;
+/** Bytes of a record at most. */
+const MAX_RECORD = 0x3fffffff;
+/** Bytes of the two pages with the positions before the data. */
+const DATA = 2 * HOST_PAGE;
+const POSITION_MASK = (1n << 64n) - 1n;
+
+export const BPF_RB_NO_WAKEUP = 1;
+export const BPF_RB_FORCE_WAKEUP = 2;
+
+/** BPF_MAP_TYPE_RINGBUF: records from programs to user space, which reads them from the mapped memory. `maxEntries` is its size in bytes. */
+export const ringbuf: MapType = {
+  name: 'ringbuf',
+  type: mapTypeNumber.ringbuf,
+  check,
+  create(machine, attr) {
+    const buffer = allocate(machine, attr);
+    return buffer === undefined ? -errno.ENOMEM : new RingBuffer(machine, attr, ...buffer);
+  },
+};
+
+/** BPF_MAP_TYPE_USER_RINGBUF: from user space to programs. */
+export const userRingbuf: MapType = {
+  name: 'user_ringbuf',
+  type: mapTypeNumber.user_ringbuf,
+  check,
+  create(machine, attr) {
+    const buffer = allocate(machine, attr);
+    return buffer === undefined ? -errno.ENOMEM : new UserRingBuffer(machine, attr, ...buffer);
+  },
+};
+
+function check({ keySize, valueSize, maxEntries, flags }: MapAttr): number {
+  const refused = checkFlags(flags, NUMA_FLAG);
+  const isSize = maxEntries > 0 && (maxEntries & (maxEntries - 1)) === 0 && maxEntries % HOST_PAGE === 0;
+  return refused !== 0 || keySize !== 0 || valueSize !== 0 || !isSize ? -errno.EINVAL : 0;
+}
+
+/** The header and the pages, which are a block of their own: mappings are of whole pages. */
+function allocate({ memory }: Machine, { maxEntries }: MapAttr): [header: number, pages: number] | undefined {
+  const header = memory.alloc(MAP_HEADER_SIZE);
+  const pages = header === 0 ? 0 : memory.alloc(DATA + 2 * maxEntries);
+  if (pages !== 0) return [header, pages];
+  memory.free(header);
+  return undefined;
+}
+
+/**
+ * What both directions have in common. In linear memory, with the addresses as the type's own fields of the header (at 32, and the mask at 36):
+ *
+ *     ┌──────────────┬──────────────┬──────────────┬──────────────┐
+ *     │ consumer     │ producer     │ data         │ its end      │
+ *     │ position     │ position     │ maxEntries   │ maxEntries   │
+ *     └──────────────┴──────────────┴──────────────┴──────────────┘
+ *       a page         a page
+ *
+ * Positions grow for ever, and `position & mask` is the place in the data. On Linux the data is mapped twice, so that a record that goes round the end is in
+ * one piece; here such a record goes on behind the data, where nothing else is ever written, which readers cannot tell from it.
+ */
+export abstract class PagedRing extends BpfMap {
+  /** Address of the page with the consumer's position. */
+  readonly pages: number;
+  protected readonly mask: number;
+
+  constructor(machine: Machine, attr: MapAttr, address: number, pages: number) {
+    super(machine, attr, address);
+    this.pages = pages;
+    this.mask = attr.maxEntries - 1;
+    machine.memory.dv.setUint32(address + 32, pages, true);
+    machine.memory.dv.setUint32(address + 36, this.mask, true);
+  }
+
+  /** Whether user space may write to these pages: to the position that is its own, and to what it produces. */
+  protected abstract mayWrite(offset: number, length: number): boolean;
+
+  override mmap(offset: number, length: number, writable: boolean): number {
+    if (writable && !this.mayWrite(offset, length)) return -errno.EPERM;
+    return offset + length > DATA + 2 * this.attr.maxEntries ? -errno.EINVAL : this.pages + offset;
+  }
+
+  /** Whether a reader that waits has something to do. */
+  abstract get readable(): boolean;
+
+  get consumed(): bigint {
+    return this.#position(0);
+  }
+  set consumed(position: bigint) {
+    this.machine.memory.dv.setBigUint64(this.pages, position & POSITION_MASK, true);
+  }
+  get produced(): bigint {
+    return this.#position(HOST_PAGE);
+  }
+  set produced(position: bigint) {
+    this.machine.memory.dv.setBigUint64(this.pages + HOST_PAGE, position & POSITION_MASK, true);
+  }
+
+  protected placeOf(position: bigint): number {
+    return this.pages + DATA + (Number(position & 0xffffffffn) & this.mask);
+  }
+
+  lookup(_key: number): number {
+    return 0;
+  }
+  update(_key: number, _value: number, _flags: number): number {
+    return -errno.ENOTSUPP;
+  }
+  delete(_key: number): number {
+    return -errno.ENOTSUPP;
+  }
+  nextKey(_key: number, _next: number): number {
+    return -errno.ENOTSUPP;
+  }
+  copyOut(_key: number, _out: number): number {
+    return -errno.ENOTSUPP;
+  }
+
+  memoryUsage(): number {
+    return OVERHEAD + (this.attr.maxEntries / HOST_PAGE) * PAGE_COST;
+  }
+
+  protected override freeMemory(): void {
+    this.machine.memory.free(this.pages);
+  }
+
+  #position(page: number): bigint {
+    return this.machine.memory.dv.getBigUint64(this.pages + page, true);
+  }
+}
+
+/** A record in the data is `u32 length` with the bits above, `u32` for the kernel, and the bytes, on multiples of 8. */
+export class RingBuffer extends PagedRing {
+  /** Addresses of the records that programs are writing. */
+  readonly #reserved = new Set<number>();
+  /** Where the oldest record starts that is still being written, or the next one will. */
+  #pending = 0n;
+
+  /** Address of a new record's bytes, 0 if it is too large, or there is no room. It is the reader's once submitted. */
+  reserve(size: number): number {
+    if (size > MAX_RECORD) return 0;
+    const total = (size + RECORD_HEADER + 7) & ~7;
+    if (total > this.attr.maxEntries) return 0;
+    const { dv } = this.machine.memory;
+    const start = this.produced;
+    const end = start + BigInt(total);
+    this.#skipWritten(start);
+    const taken = BigInt.asUintN(64, end - this.consumed);
+    if (taken > BigInt(this.mask) || end - this.#pending > BigInt(this.mask)) return 0;
+    const header = this.placeOf(start);
+    dv.setUint32(header, (size | BUSY) >>> 0, true);
+    dv.setUint32(header + 4, (header - this.pages) >>> 12, true);
+    this.produced = end;
+    const at = header + RECORD_HEADER;
+    this.#reserved.add(at);
+    this.machine.records.set(at, this);
+    return at;
+  }
+
+  /** Hands a record to the reader, or gives it up; wakes the reader if it has read all before it, or as `flags` say. */
+  commit(at: number, flags: number, discard: boolean): void {
+    const { dv } = this.machine.memory;
+    this.#forget(at);
+    const header = at - RECORD_HEADER;
+    const length = dv.getUint32(header, true) & ~BUSY;
+    dv.setUint32(header, (discard ? length | DISCARDED : length) >>> 0, true);
+    const waits = this.placeOf(this.consumed) === header;
+    if ((flags & BPF_RB_FORCE_WAKEUP) !== 0 || (waits && (flags & BPF_RB_NO_WAKEUP) === 0)) this.machine.wake.all();
+  }
+
+  protected override mayWrite(offset: number, length: number): boolean {
+    return offset === 0 && length === HOST_PAGE;
+  }
+
+  override get readable(): boolean {
+    return this.unread > 0n;
+  }
+
+  get unread(): bigint {
+    return BigInt.asUintN(64, this.produced - this.consumed);
+  }
+
+  protected override freeMemory(): void {
+    for (const at of this.#reserved) this.#forget(at);
+    super.freeMemory();
+  }
+
+  #forget(at: number): void {
+    this.#reserved.delete(at);
+    this.machine.records.delete(at);
+  }
+
+  /** Moves the start of the oldest unfinished record on over those that are finished. */
+  #skipWritten(end: bigint): void {
+    const { dv } = this.machine.memory;
+    while (this.#pending < end) {
+      const word = dv.getUint32(this.placeOf(this.#pending), true);
+      if ((word & BUSY) !== 0) return;
+      const length = word & ~(BUSY | DISCARDED);
+      this.#pending += BigInt((length + RECORD_HEADER + 7) & ~7);
+    }
+  }
+}
+
+/** Filled by user space; programs empty it with bpf_user_ringbuf_drain. */
+export class UserRingBuffer extends PagedRing {
+  protected override mayWrite(offset: number): boolean {
+    return offset !== 0;
+  }
+
+  /** For those who wait to write: whether it is not full. */
+  override get readable(): boolean {
+    return false;
+  }
+}
