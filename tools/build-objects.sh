@@ -62,6 +62,8 @@ build test/objects/tracing.c test/objects/tracing_more.o -DMORE
 build test/objects/link/one.c test/objects/link/one.o
 build test/objects/link/two.c test/objects/link/two.o
 build test/objects/events.c test/objects/events.o
+build test/objects/perf_events.c test/objects/perf_events.o
+build test/objects/user_events.c test/objects/user_events.o
 build test/objects/exceptions.c test/objects/exceptions.o
 build test/objects/attach.c test/objects/attach.o
 build test/objects/attach.c test/objects/attach_probes.o -DPROBES

@@ -116,6 +116,14 @@ export function possibleCpus(kernel: Kernel): number {
   return cpus;
 }
 
+/** The CPUs of /sys/devices/system/cpu/online, e.g. `0-3,6`. */
+export function onlineCpus(kernel: Kernel): number[] {
+  const text = readText(kernel, '/sys/devices/system/cpu/online');
+  return [...text.matchAll(/(\d+)(?:-(\d+))?/g)].flatMap(([, first, last = first]) =>
+    Array.from({ length: Number(last) - Number(first) + 1 }, (_, i) => Number(first) + i),
+  );
+}
+
 /** A property of the record itself: `constructor` and the like, which every object has, may be the name of a map. */
 export function own<T>(record: Readonly<Record<string, T>> | undefined, name: string): T | undefined {
   return record !== undefined && Object.hasOwn(record, name) ? record[name] : undefined;

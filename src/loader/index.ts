@@ -57,10 +57,12 @@ export { type LoadOptions, load } from './load.ts';
 export { LoadedObject } from './loaded.ts';
 export { BpfMap, type MapSource, openMap, type UpdateMode } from './map.ts';
 export { BpfObject, ObjectMap, openObject } from './object.ts';
+export { openPerfBuffer, PerfBuffer, type PerfBufferOptions, type PerfLoss, type PerfSample } from './perf-buffer.ts';
+export type { Wakeup } from './perf-ring.ts';
 export { type CustomPins, type PinRules, parseCustomPins, pinPath } from './pin-path.ts';
 export { type MapFate, type MapPlan, planLoad } from './plan.ts';
 export { BpfProgram, openProgram, type ProgramSource, type RunOptions, type RunResult } from './program.ts';
-export { openRingBuffer, RingBuffer } from './ring-buffer.ts';
+export { openRingBuffer, RingBuffer, type RingEvent, ringEvents } from './ring-buffer.ts';
 export type { AnyShape, KeyOf, ObjectShape, ValueOf } from './shape.ts';
 export type { ReuseSource, ShareOptions } from './share.ts';
 export {

@@ -1,3 +1,4 @@
+import { u32Bytes } from '../bytes/plain.ts';
 import { IncompatibleMapError, ObjectError, SysError, UsageError } from '../errors.ts';
 import type { MapSpec, ObjectSpec } from '../object/spec.ts';
 import type { Kernel } from '../sys/kernel.ts';
@@ -152,11 +153,7 @@ function isOuter(map: MapSpec): boolean {
 }
 
 export function setSlot(map: BpfMap, slot: number, fd: Fd): void {
-  const [key, value] = [slot, fd].map((n) => {
-    const bytes = new Uint8Array(4);
-    new DataView(bytes.buffer).setUint32(0, n, true);
-    return bytes;
-  });
-  if (key === undefined || value === undefined) return;
-  saying(`slot ${slot} of ${map.label} (max_entries ${map.info.maxEntries})`, () => map.setBytes(key, value));
+  saying(`slot ${slot} of ${map.label} (max_entries ${map.info.maxEntries})`, () =>
+    map.setBytes(u32Bytes(slot), u32Bytes(fd)),
+  );
 }

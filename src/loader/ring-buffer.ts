@@ -1,7 +1,9 @@
 import { UsageError } from '../errors.ts';
 import type { Mapping } from '../sys/kernel.ts';
-import { orUndefined } from './calls.ts';
+import { follow } from './follow.ts';
+import { checkKernel } from './handle.ts';
 import type { BpfMap } from './map.ts';
+import { both, withPageSize } from './pages.ts';
 
 /** Bits of a record's length: it is being written, it was given up. */
 const BUSY = 0x80000000;
@@ -9,8 +11,8 @@ const DISCARDED = 0x40000000;
 const HEADER = 8;
 /** Bytes that are read before the program's side learns that there is room again. */
 const RELEASE_BYTES = 1 << 16;
-/** Bytes of a page, which the positions have one of each. Only trying tells. */
-const PAGE_SIZES = [4096, 16384, 65536] as const;
+/** Records that an iterator takes at a time. */
+const BATCH = 1024;
 
 /**
  * The reading end of a map of type ringbuf (Linux >= 5.8), mapped into this process. The kernel keeps one position for all readers of a map: there should be
@@ -37,6 +39,7 @@ export class RingBuffer implements Disposable {
   readonly #data: Uint8Array;
   readonly #words: Int32Array;
   readonly #mask: number;
+  readonly #end = new AbortController();
   /** Bytes read since the map was made; below 2^53 for as long as this lasts. */
   #read: number;
 
@@ -61,6 +64,7 @@ export class RingBuffer implements Disposable {
    * the bytes once `use` returns: copy what is to stay (`record.slice()`). Stops at a record that is still being written, and after `max` records.
    */
   consume(use: (record: Uint8Array) => void, max = Number.POSITIVE_INFINITY): number {
+    if (this.#end.signal.aborted) return 0;
     const words = this.#words;
     const mask = this.#mask;
     let released = this.#read;
@@ -90,28 +94,9 @@ export class RingBuffer implements Disposable {
     }
   }
 
-  /**
-   * The records as they come, each a copy, until `signal` is aborted, which ends the loop at once and without an error.
-   */
+  /** The records as they come, each a copy, until `signal` is aborted or this is closed, which ends the loop at once and without an error. */
   async *events(options: { readonly signal?: AbortSignal | undefined } = {}): AsyncGenerator<Uint8Array, void> {
-    const { signal } = options;
-    const { kernel, fd } = this.map;
-    const isAborted = () => signal?.aborted === true;
-    while (!isAborted()) {
-      const batch: Uint8Array[] = [];
-      this.consume((record) => batch.push(record.slice()), 1024);
-      for (const record of batch) {
-        if (isAborted()) return;
-        yield record;
-      }
-      if (batch.length > 0) continue;
-      try {
-        await kernel.wait([fd], { signal });
-      } catch (error) {
-        if (isAborted()) return;
-        throw error;
-      }
-    }
+    for await (const { record } of ringEvents([this], options)) yield record;
   }
 
   /** Tells the program's side how far has been read. */
@@ -119,8 +104,14 @@ export class RingBuffer implements Disposable {
     Atomics.store(this.#position, 0, BigInt(this.#read));
   }
 
+  /** Aborted when this is closed. */
+  get ended(): AbortSignal {
+    return this.#end.signal;
+  }
+
   /** Ends the mapping; the map stays open. Views that `consume` gave read zeros from then on. */
   close(): void {
+    this.#end.abort();
     this.#consumer[Symbol.dispose]();
     this.#producer[Symbol.dispose]();
   }
@@ -130,6 +121,36 @@ export class RingBuffer implements Disposable {
   }
 }
 
+/** What came in one of several ring buffers. */
+export interface RingEvent {
+  readonly ring: RingBuffer;
+  /** A copy. */
+  readonly record: Uint8Array;
+}
+
+/**
+ * The records of several ring buffers of one kernel as they come, in order within each, until `signal` is aborted or one of them is closed.
+ *
+ * @example
+ * for await (const { ring, record } of ringEvents([execs, exits], { signal })) console.log(ring.map.name, record);
+ */
+export function ringEvents(
+  rings: readonly RingBuffer[],
+  { signal }: { readonly signal?: AbortSignal | undefined } = {},
+): AsyncGenerator<RingEvent, void> {
+  const [first] = rings;
+  if (first === undefined) throw new UsageError('ringEvents takes one ring buffer at least');
+  const { kernel } = first.map;
+  for (const { map } of rings) checkKernel(kernel, map);
+  const take = (): RingEvent[] => {
+    const batch: RingEvent[] = [];
+    for (const ring of rings) ring.consume((record) => batch.push({ ring, record: record.slice() }), BATCH);
+    return batch;
+  };
+  const fds = rings.map(({ map }) => map.fd);
+  return follow(kernel, fds, take, signal, ...rings.map(({ ended }) => ended));
+}
+
 /**
  * Maps a ring buffer for reading. Throws UsageError for other types of map, SysError EPERM without the right to read and write the map, ENODEV through a
  * kernel in another process, whose memory cannot be shared.
@@ -137,17 +158,9 @@ export class RingBuffer implements Disposable {
 export function openRingBuffer(map: BpfMap): RingBuffer {
   const { kernel, fd, info } = map;
   if (info.type !== 'ringbuf') throw new UsageError(`${map.label} is a map of type ${info.type}, not ringbuf`);
-  for (const page of PAGE_SIZES) {
-    const producer = orUndefined(page === PAGE_SIZES.at(-1) ? [] : 'EINVAL', () =>
-      kernel.mmap(fd, page + 2 * info.maxEntries, 'read', page),
-    );
-    if (producer === undefined) continue;
-    try {
-      return new RingBuffer(map, kernel.mmap(fd, page, 'read and write'), producer, page);
-    } catch (error) {
-      producer[Symbol.dispose]();
-      throw error;
-    }
-  }
-  throw new UsageError(`${map.label} cannot be mapped with pages of any size that is known`);
+  const found = withPageSize((page) => kernel.mmap(fd, page + 2 * info.maxEntries, 'read', page));
+  if (found === undefined) throw new UsageError(`${map.label} cannot be mapped with pages of any size that is known`);
+  const { page, mapped } = found;
+  const [producer, consumer] = both(mapped, () => kernel.mmap(fd, page, 'read and write'));
+  return new RingBuffer(map, consumer, producer, page);
 }

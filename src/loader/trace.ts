@@ -3,6 +3,7 @@ import type { Kernel } from '../sys/kernel.ts';
 import { O_NONBLOCK, O_RDONLY } from '../sys/kernel.ts';
 import type { Fd } from '../uapi/fd.ts';
 import { orUndefined } from './calls.ts';
+import { follow } from './follow.ts';
 
 /** Where tracefs is mounted, in the order in which tc looks. */
 const TRACE_PIPES = ['/sys/kernel/tracing', '/sys/kernel/debug/tracing', '/tracing', '/trace'].map(
@@ -21,8 +22,8 @@ export class TraceLog implements Disposable {
   readonly #fd: Fd;
   readonly #buffer = new Uint8Array(65536);
   readonly #decoder = new TextDecoder();
+  readonly #end = new AbortController();
   #rest = '';
-  #open = true;
 
   /** Throws NotSupportedError if the kernel has no tracefs mounted. */
   constructor(kernel: Kernel) {
@@ -49,19 +50,14 @@ export class TraceLog implements Disposable {
     return lines;
   }
 
-  /** Lines as they come, until `signal` is aborted. */
-  async *follow(signal: AbortSignal): AsyncGenerator<string, void> {
-    while (!signal.aborted) {
-      yield* this.lines();
-      await this.#kernel.wait([this.#fd], { signal }).catch((error: unknown) => {
-        if (!signal.aborted) throw error;
-      });
-    }
+  /** Lines as they come, until `signal` is aborted or this is closed, which ends the loop at once and without an error. */
+  follow(signal?: AbortSignal): AsyncGenerator<string, void> {
+    return follow(this.#kernel, [this.#fd], () => this.lines(), signal, this.#end.signal);
   }
 
   close(): void {
-    if (!this.#open) return;
-    this.#open = false;
+    if (this.#end.signal.aborted) return;
+    this.#end.abort();
     this.#kernel.close(this.#fd);
   }
 

@@ -44,6 +44,16 @@ export const PERF_ATTR_INHERIT = 1n << 1n;
 export const PERF_ATTR_EXCLUDE_USER = 1n << 4n;
 export const PERF_ATTR_EXCLUDE_KERNEL = 1n << 5n;
 export const PERF_ATTR_FREQ = 1n << 10n;
+/** `wakeup_watermark` counts, not `wakeup_events`. */
+export const PERF_ATTR_WATERMARK = 1n << 14n;
+
+// PerfEventAttr.sample_type: what a sample says besides.
+export const PERF_SAMPLE_TIME = 1n << 2n;
+export const PERF_SAMPLE_RAW = 1n << 10n;
+
+// What a record in an event's memory is.
+export const PERF_RECORD_LOST = 2;
+export const PERF_RECORD_SAMPLE = 9;
 
 /** perf_event_open(2) flags. */
 export const PERF_FLAG_FD_CLOEXEC = 1 << 3;

@@ -1,3 +1,4 @@
+import { u32Bytes } from '../../bytes/plain.ts';
 import { BpfError, UsageError } from '../../errors.ts';
 import type { MapInfo } from '../../loader/info.ts';
 import { listMaps } from '../../loader/info.ts';
@@ -236,18 +237,11 @@ function keyOf(map: BpfMap, words: Words): Uint8Array {
 /** A value: bytes; for maps of maps and program arrays, a selector of what goes in. Per-CPU maps get the bytes in each CPU's slot. */
 function updateValue(kernel: Kernel, map: BpfMap, words: Words): Uint8Array {
   const { type, valueSize } = map.info;
-  if (type === 'array_of_maps' || type === 'hash_of_maps') return fdBytes(selectMap(kernel, words));
-  if (type === 'prog_array') return fdBytes(selectProgram(kernel, words));
+  if (type === 'array_of_maps' || type === 'hash_of_maps') return u32Bytes(selectMap(kernel, words).fd); // open until the command ends
+  if (type === 'prog_array') return u32Bytes(selectProgram(kernel, words).fd);
   const bytes = parseBytes(words, valueSize, 'value');
   if (!map.perCpu) return bytes;
   const all = new Uint8Array(map.valueBytes);
   for (const slot of map.cpuSlots(all)) slot.set(bytes);
   return all;
-}
-
-/** The fd stays open until the command ends. */
-function fdBytes(held: { readonly fd: number }): Uint8Array {
-  const bytes = new Uint8Array(4);
-  new DataView(bytes.buffer).setUint32(0, held.fd, true);
-  return bytes;
 }

@@ -25,9 +25,11 @@ export interface Libc {
   epoll_wait(epfd: number, events: number, max: number, timeout: number): number;
 }
 
-/** Watches one fd from the event loop, without a thread. */
+/** Watches one fd from the event loop, without a thread. Keeps the process alive unless it is told not to. */
 export interface PollHandle {
   close(): void;
+  unref(): void;
+  ref(): void;
 }
 
 export interface Ffi {

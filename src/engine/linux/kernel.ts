@@ -28,6 +28,7 @@ import { raiseMemlock } from './memlock.ts';
 import { align8, Memory } from './memory.ts';
 import { NetlinkSocket } from './netlink.ts';
 import { layOutPerfEvent } from './perf.ts';
+import { perfClosed, perfOpened } from './perf-watch.ts';
 import { check, checkFs, type SyscallNumbers, syscallNumbers } from './syscall.ts';
 import { waitForFds } from './wait.ts';
 
@@ -99,6 +100,7 @@ class RunningKernel implements Kernel {
     const how = flags | PERF_FLAG_FD_CLOEXEC;
     const fd = this.#ffi.libc.perfEventOpen(this.#nr.perfEventOpen, at, pid, cpu, groupFd, how);
     forgetFd(check(this.#ffi, fd, 'perf_event_open'));
+    perfOpened(fd);
     return fd as Fd; // the brand's origin
   }
 
@@ -129,6 +131,7 @@ class RunningKernel implements Kernel {
 
   close(fd: Fd): void {
     forgetFd(fd);
+    perfClosed(fd);
     check(this.#ffi, this.#ffi.libc.close(checkFd(fd)), 'close', `fd ${fd}`);
   }
 

@@ -4,6 +4,7 @@ import { errno } from '../../uapi/errno.ts';
 import type { Fd } from '../../uapi/fd.ts';
 import type { Ffi, PollHandle } from './ffi.ts';
 import type { Memory } from './memory.ts';
+import { type PerfWatch, perfWatch } from './perf-watch.ts';
 import { check } from './syscall.ts';
 
 const EPOLL_CLOEXEC = 0o2000000;
@@ -18,7 +19,8 @@ const EVENT = process.arch === 'x64' ? { size: 12, data: 4 } : { size: 16, data:
 /**
  * Those of `fds` that can be read, as soon as one can; none after `timeoutMs`. One epoll instance for each call, which the event loop watches: no
  * thread waits, the fds themselves stay as they are (the event loop would make them non-blocking), and several calls may wait for the same one.
- * What epoll does not take, as ordinary files, can always be read.
+ * What epoll does not take, as ordinary files, can always be read. Perf events are watched otherwise (perf-watch.ts): the first wait for one says that it
+ * can be read, whether or not.
  */
 export async function waitForFds(
   ffi: Ffi,
@@ -31,14 +33,18 @@ export async function waitForFds(
   let handle: PollHandle | undefined;
   let timer: NodeJS.Timeout | undefined;
   let abort = (): void => {};
+  const stops: (() => void)[] = [];
+  const events = new Map(fds.flatMap((fd) => perfWatches(ffi, fd)));
+  const told = () => [...events].flatMap(([fd, watch]) => (watch.take() ? [fd] : []));
   try {
-    const always = fds.filter((fd) => !add(ffi, memory, epfd, fd));
-    const ready = always.length > 0 ? always : readyFds(ffi, memory, epfd, fds);
+    const always = fds.filter((fd) => !events.has(fd) && !add(ffi, memory, epfd, fd));
+    const ready = [...told(), ...(always.length > 0 ? always : readyFds(ffi, memory, epfd, fds))];
     if (ready.length > 0 || (timeoutMs !== undefined && timeoutMs <= 0)) return ready;
     return await new Promise<Fd[]>((resolve, reject) => {
       abort = () => reject(signal?.reason);
       signal?.addEventListener('abort', abort, { once: true });
       if (timeoutMs !== undefined && timeoutMs <= MAX_TIMEOUT) timer = setTimeout(() => resolve([]), timeoutMs);
+      for (const watch of events.values()) stops.push(watch.onTold(() => resolve(told())));
       handle = ffi.poll(epfd, () => {
         try {
           const now = readyFds(ffi, memory, epfd, fds);
@@ -51,9 +57,15 @@ export async function waitForFds(
   } finally {
     signal?.removeEventListener('abort', abort);
     clearTimeout(timer);
+    for (const stop of stops) stop();
     handle?.close();
     ffi.libc.close(epfd);
   }
+}
+
+function perfWatches(ffi: Ffi, fd: Fd): [Fd, PerfWatch][] {
+  const watch = perfWatch(ffi, fd);
+  return watch === undefined ? [] : [[fd, watch]];
 }
 
 /** False if the fd cannot be waited for because it never blocks. */
