@@ -80,4 +80,5 @@ export {
   setQdisc,
 } from './tc.ts';
 export { TraceLog } from './trace.ts';
+export { openUserRingBuffer, type Reservation, UserRingBuffer } from './user-ring-buffer.ts';
 export { formatXlated, type XlatedLine } from './xlated.ts';

@@ -80,6 +80,11 @@ export class PerfBuffer implements Disposable {
     this.#onLost = onLost;
   }
 
+  /** The CPUs that are read from. */
+  get cpus(): number[] {
+    return this.#slots.map(({ cpu }) => cpu);
+  }
+
   /** Samples lost so far, as far as has been read. */
   get lost(): number {
     return this.#lost;

@@ -110,7 +110,7 @@ export class Client {
     const abort = new AbortController();
     this.#waits.set(id, abort);
     this.#kernel
-      .wait(wanted.fds, { timeoutMs: wanted.timeoutMs, signal: abort.signal })
+      .wait(wanted.fds, { ...wanted.options, signal: abort.signal })
       .then(
         (ready) => this.#reply([id, true, ready]),
         (error: unknown) => this.#reply([id, false, toWire(error)]),

@@ -1,5 +1,5 @@
 import { type BpfError, SysError, UsageError } from '../errors.ts';
-import type { Kernel } from '../sys/kernel.ts';
+import type { Kernel, WaitOptions } from '../sys/kernel.ts';
 import type { PacketLab } from '../sys/lab.ts';
 import { type AttrKind, attrFields, BPF_COMMANDS, type BpfCmd } from '../uapi/attr.ts';
 import { errno } from '../uapi/errno.ts';
@@ -57,12 +57,13 @@ function badArguments(method: string, args: readonly unknown[]): BpfError {
   return new UsageError(`wrong arguments for ${method}`);
 }
 
-/** The fds of a `wait` request; `undefined` if they are none. */
+/** The fds and options of a `wait` request; `undefined` if they are none. */
 export function waitArguments(
   args: readonly unknown[],
-): { fds: readonly Fd[]; timeoutMs: number | undefined } | undefined {
-  const [fds, timeoutMs] = args;
+): { readonly fds: readonly Fd[]; readonly options: WaitOptions } | undefined {
+  const [fds, timeoutMs, until] = args;
   if (!Array.isArray(fds) || fds.length > 1024 || !fds.every((fd) => Number.isSafeInteger(fd))) return undefined;
   if (timeoutMs !== undefined && timeoutMs !== null && typeof timeoutMs !== 'number') return undefined;
-  return { fds: fds as Fd[], timeoutMs: timeoutMs ?? undefined }; // integers, just checked; the kernel knows which are open
+  const options = { timeoutMs: timeoutMs ?? undefined, until: until === 'writable' ? ('writable' as const) : undefined };
+  return { fds: fds as Fd[], options }; // integers, just checked; the kernel knows which are open
 }

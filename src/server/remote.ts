@@ -86,9 +86,9 @@ export class RemoteKernel implements Kernel, PacketLab {
     this.#call('send', [device, direction, frame]);
   }
 
-  async wait(fds: readonly Fd[], { timeoutMs, signal }: WaitOptions = {}): Promise<Fd[]> {
+  async wait(fds: readonly Fd[], { until, timeoutMs, signal }: WaitOptions = {}): Promise<Fd[]> {
     signal?.throwIfAborted();
-    const { id, reply } = this.#socket.request('wait', fds, timeoutMs);
+    const { id, reply } = this.#socket.request('wait', fds, timeoutMs, until);
     const cancel = () => this.#socket.request('cancel', id).reply.catch(() => {}); // it has no reply
     signal?.addEventListener('abort', cancel, { once: true });
     const [, ok, result] = await reply.finally(() => signal?.removeEventListener('abort', cancel));

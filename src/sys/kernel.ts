@@ -65,8 +65,8 @@ export interface Kernel extends Disposable {
   mount(source: string, target: string, fstype: string, flags: number, data: string): void;
 
   /**
-   * Resolves with those of `fds` that can be read, as soon as one can; with none after `timeoutMs`. Rejects with the signal's reason when
-   * aborted.
+   * Resolves with those of `fds` that can be read (or written to, `until`), as soon as one can; with none after `timeoutMs`. Rejects with the signal's reason
+   * when aborted.
    */
   wait(fds: readonly Fd[], options?: WaitOptions): Promise<Fd[]>;
 }
@@ -83,6 +83,8 @@ export interface Mapping extends Disposable {
 }
 
 export interface WaitOptions {
+  /** What is waited for; `readable` if not said. */
+  readonly until?: 'readable' | 'writable' | undefined;
   readonly timeoutMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }

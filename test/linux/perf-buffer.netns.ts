@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { createLinuxKernel } from '../../src/engine/linux/index.ts';
 import { type BpfProgram, load, openObject, openPerfBuffer, type PerfLoss, UsageError } from '../../src/index.ts';
 import { BPF_F_PRESERVE_ELEMS } from '../../src/uapi/bpf.ts';
 import { kernelsWith } from '../support/kernels-with.ts';
@@ -16,6 +17,7 @@ function say(program: BpfProgram, n: number, size = 20): void {
   program.run({ data });
 }
 
+const BPF_F_TEST_RUN_ON_CPU = 1;
 const u32 = (data: Uint8Array, at: number) => new DataView(data.buffer, data.byteOffset).getUint32(at, true);
 const upTo = (n: number, from = 0) => Array.from({ length: n }, (_, i) => from + i);
 
@@ -187,5 +189,34 @@ describe.each(kernelsWith('perf_event_array'))('a perf buffer, %s', (_name, make
     perf.close();
     say(loaded.program('say_events'), 1);
     expect(loaded.globals.refused).toBe(1);
+  });
+});
+
+describe('a perf buffer of several CPUs', () => {
+  it('has what each of them said', () => {
+    const kernel = createLinuxKernel();
+    const programs = spec.spec.programs.filter(({ name }) => name === 'say_on_cpu');
+    using loaded = load(kernel, spec, { programs });
+    using perf = openPerfBuffer(loaded.map('events'));
+    const cpus = perf.cpus;
+    expect(cpus.length).toBeGreaterThan(0);
+    for (const cpu of cpus) {
+      // Two arguments of a tracepoint: cpu + 1 events of 12 bytes.
+      const ctx_in = new Uint8Array(BigUint64Array.of(BigInt(cpu + 1), 12n).buffer);
+      const attr = {
+        prog_fd: loaded.program('say_on_cpu').fd,
+        ctx_in,
+        ctx_size_in: 16,
+        cpu,
+        flags: BPF_F_TEST_RUN_ON_CPU,
+      };
+      kernel.bpf('BPF_PROG_TEST_RUN', attr);
+    }
+    const seen = new Map<number, number>();
+    perf.consume(({ cpu, data }) => {
+      expect(u32(data, 4)).toBe(cpu);
+      seen.set(cpu, (seen.get(cpu) ?? 0) + 1);
+    });
+    expect([...seen]).toEqual(cpus.map((cpu) => [cpu, cpu + 1]));
   });
 });

@@ -1,14 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { createLinuxKernel } from '../../src/engine/linux/index.ts';
-import { type BpfProgram, load, openObject, openRingBuffer, UsageError } from '../../src/index.ts';
+import { type BpfProgram, load, openObject, openRingBuffer, ringEvents, UsageError } from '../../src/index.ts';
+import { kernelsWith } from '../support/kernels-with.ts';
 import { objectBytes } from '../support/objects.ts';
 
-const kernel = createLinuxKernel();
 const spec = openObject(objectBytes('test/objects/events.o'), { file: 'events.o' });
-
-function open(size = 1 << 16) {
-  return load(kernel, spec, { maxEntries: { events: size } });
-}
 
 /** Lets the program write `n` events, of which every tenth is given up. */
 function write(program: BpfProgram, n: number): void {
@@ -20,7 +15,10 @@ function write(program: BpfProgram, n: number): void {
 const number = (record: Uint8Array) => Number(new DataView(record.buffer, record.byteOffset).getBigUint64(0, true));
 const upTo = (n: number, from = 0) => Array.from({ length: n }, (_, i) => from + i);
 
-describe('a ring buffer', () => {
+describe.each(kernelsWith('ringbuf'))('a ring buffer, %s', (_name, makeKernel) => {
+  const kernel = makeKernel();
+  const open = (size = 1 << 16) => load(kernel, spec, { maxEntries: { events: size } });
+
   it('gives what was submitted, in order, once', () => {
     using loaded = open();
     using ring = openRingBuffer(loaded.map('events'));
@@ -85,6 +83,55 @@ describe('a ring buffer', () => {
     }
     expect(seen).toEqual(upTo(18));
     for await (const _ of ring.events({ signal: controller.signal })) expect.fail('it was aborted before');
+  });
+
+  it('ends when aborted however fast it comes, and when closed', async () => {
+    using loaded = open();
+    using ring = openRingBuffer(loaded.map('events'));
+    const program = loaded.program('write_events');
+    write(program, 1);
+    let count = 0;
+    for await (const _ of ring.events({ signal: AbortSignal.timeout(50) })) {
+      count++;
+      write(program, 1);
+    }
+    expect(count).toBeGreaterThan(1);
+    ring.consume(() => {});
+    setTimeout(() => ring.close(), 10);
+    for await (const _ of ring.events()) expect.fail('nothing was written');
+    expect(ring.consume(() => {})).toBe(0);
+  });
+
+  it('leaves the event loop free while it waits', async () => {
+    using loaded = open();
+    using ring = openRingBuffer(loaded.map('events'));
+    let turns = 0;
+    const timer = setInterval(() => turns++, 1);
+    for await (const _ of ring.events({ signal: AbortSignal.timeout(100) })) expect.fail('nothing was written');
+    clearInterval(timer);
+    expect(turns).toBeGreaterThan(10);
+  });
+
+  it('is read together with others', async () => {
+    using one = open();
+    using other = open();
+    using first = openRingBuffer(one.map('events'));
+    using second = openRingBuffer(other.map('events'));
+    const controller = new AbortController();
+    const seen = new Map([
+      [first, 0],
+      [second, 0],
+    ]);
+    setTimeout(() => write(one.program('write_events'), 5), 10);
+    setTimeout(() => write(other.program('write_events'), 7), 30);
+    for await (const { ring, record } of ringEvents([first, second], { signal: controller.signal })) {
+      const n = seen.get(ring) ?? Number.NaN;
+      expect(number(record)).toBe(n);
+      seen.set(ring, n + 1);
+      if ([...seen.values()].join() === '5,7') controller.abort();
+    }
+    expect([...seen.values()]).toEqual([5, 7]);
+    expect(() => ringEvents([])).toThrow(UsageError);
   });
 
   it('copies what an iterator gives, and reads zeros after its end', () => {

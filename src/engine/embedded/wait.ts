@@ -9,10 +9,15 @@ import type { Process } from './process.ts';
 const MAX_TIMEOUT = 2 ** 31 - 1;
 
 /** Those of `fds` that can be read, as soon as one can; none after `timeoutMs`, or when the process ends. */
-export function waitForFds(process: Process, fds: readonly Fd[], { timeoutMs, signal }: WaitOptions): Promise<Fd[]> {
+export function waitForFds(
+  process: Process,
+  fds: readonly Fd[],
+  { until, timeoutMs, signal }: WaitOptions,
+): Promise<Fd[]> {
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted();
-    const ready = readable(process, fds);
+    // Nothing here is ever too full to be written to.
+    const ready = until === 'writable' ? [...fds] : readable(process, fds);
     if (ready.length > 0 || (timeoutMs !== undefined && timeoutMs <= 0)) {
       resolve(ready);
       return;

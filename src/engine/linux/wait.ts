@@ -10,6 +10,7 @@ import { check } from './syscall.ts';
 const EPOLL_CLOEXEC = 0o2000000;
 const EPOLL_CTL_ADD = 1;
 const EPOLLIN = 1;
+const EPOLLOUT = 4;
 /** Milliseconds that setTimeout can count. */
 const MAX_TIMEOUT = 2 ** 31 - 1;
 
@@ -17,7 +18,7 @@ const MAX_TIMEOUT = 2 ** 31 - 1;
 const EVENT = process.arch === 'x64' ? { size: 12, data: 4 } : { size: 16, data: 8 };
 
 /**
- * Those of `fds` that can be read, as soon as one can; none after `timeoutMs`. One epoll instance for each call, which the event loop watches: no
+ * Those of `fds` that can be read, or written to, as soon as one can; none after `timeoutMs`. One epoll instance for each call, which the event loop watches: no
  * thread waits, the fds themselves stay as they are (the event loop would make them non-blocking), and several calls may wait for the same one.
  * What epoll does not take, as ordinary files, can always be read. Perf events are watched otherwise (perf-watch.ts): the first wait for one says that it
  * can be read, whether or not.
@@ -26,9 +27,10 @@ export async function waitForFds(
   ffi: Ffi,
   memory: Memory,
   fds: readonly Fd[],
-  { timeoutMs, signal }: WaitOptions,
+  { until, timeoutMs, signal }: WaitOptions,
 ): Promise<Fd[]> {
   signal?.throwIfAborted();
+  const wanted = until === 'writable' ? EPOLLOUT : EPOLLIN;
   const epfd = check(ffi, ffi.libc.epoll_create1(EPOLL_CLOEXEC), 'epoll_create1');
   let handle: PollHandle | undefined;
   let timer: NodeJS.Timeout | undefined;
@@ -37,7 +39,7 @@ export async function waitForFds(
   const events = new Map(fds.flatMap((fd) => perfWatches(ffi, fd)));
   const told = () => [...events].flatMap(([fd, watch]) => (watch.take() ? [fd] : []));
   try {
-    const always = fds.filter((fd) => !events.has(fd) && !add(ffi, memory, epfd, fd));
+    const always = fds.filter((fd) => !events.has(fd) && !add(ffi, memory, epfd, fd, wanted));
     const ready = [...told(), ...(always.length > 0 ? always : readyFds(ffi, memory, epfd, fds))];
     if (ready.length > 0 || (timeoutMs !== undefined && timeoutMs <= 0)) return ready;
     return await new Promise<Fd[]>((resolve, reject) => {
@@ -69,11 +71,11 @@ function perfWatches(ffi: Ffi, fd: Fd): [Fd, PerfWatch][] {
 }
 
 /** False if the fd cannot be waited for because it never blocks. */
-function add(ffi: Ffi, memory: Memory, epfd: number, fd: Fd): boolean {
+function add(ffi: Ffi, memory: Memory, epfd: number, fd: Fd, wanted: number): boolean {
   memory.reset(EVENT.size);
   const at = memory.take(EVENT.size);
   memory.bytes.fill(0, at, at + EVENT.size);
-  memory.view.setUint32(at, EPOLLIN, true);
+  memory.view.setUint32(at, wanted, true);
   memory.view.setInt32(at + EVENT.data, fd, true);
   const result = ffi.libc.epoll_ctl(epfd, EPOLL_CTL_ADD, fd, memory.address + at);
   if (result === -1) {
@@ -85,7 +87,7 @@ function add(ffi: Ffi, memory: Memory, epfd: number, fd: Fd): boolean {
   return true;
 }
 
-/** Those that can be read now. Errors and ends count, because read(2) will tell them. */
+/** Those that are ready now. Errors and ends count, because read(2) will tell them. */
 function readyFds(ffi: Ffi, memory: Memory, epfd: number, fds: readonly Fd[]): Fd[] {
   const max = Math.max(1, Math.min(fds.length, 1024));
   memory.reset(max * EVENT.size);
