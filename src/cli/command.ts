@@ -47,3 +47,10 @@ export type AnyCommand = Command<unknown>;
 export function command<T>(row: Command<T>): AnyCommand {
   return row as AnyCommand; // a command's text and json are only given what its own run returned
 }
+
+/** A command that yields one result after the other, each of which is printed as it comes. */
+export function stream<T>(
+  row: Omit<Command<AsyncIterable<T>>, 'text' | 'json'> & { text(item: T): string; json?(item: T): unknown },
+): AnyCommand {
+  return row as AnyCommand; // as above, with the items of what run returned
+}

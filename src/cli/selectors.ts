@@ -6,6 +6,9 @@ import { type BpfProgram, openProgram } from '../loader/program.ts';
 import type { Kernel } from '../sys/kernel.ts';
 import type { Words } from './words.ts';
 
+/** What {@link selectMaps} takes, in the notation of usages. */
+export const MAP = '{id N | name NAME | pinned FILE}';
+
 /** `id N | name NAME | pinned FILE`: the maps it names; several may have one name. */
 export function selectMaps(kernel: Kernel, words: Words, options: { readOnly?: boolean } = {}): BpfMap[] {
   switch (words.expect('id', 'name', 'pinned')) {

@@ -4,6 +4,7 @@ import { asm, disasm } from './asm.ts';
 import { btfDump, btfShow } from './btf.ts';
 import { cgroupAttach, cgroupDetach, cgroupShow, cgroupTreeShow } from './cgroup.ts';
 import { doctor } from './doctor.ts';
+import { mapEventPipe } from './event-pipe.ts';
 import { featureListBuiltins, featureProbe } from './feature.ts';
 import { fsLs, fsMkdir, fsMv, fsRm, fsTree } from './fs.ts';
 import { genMinCoreBtf, genSkeleton, genSubskeleton, genTypes } from './gen.ts';
@@ -51,6 +52,7 @@ export function commandTable(loadKernel: () => Promise<() => SharedKernel>): rea
     mapPin,
     mapCreate,
     mapFreeze,
+    mapEventPipe,
     linkShow,
     linkPin,
     linkDetach,

@@ -8,7 +8,7 @@ import type { Kernel } from '../../sys/kernel.ts';
 import { MAP_TYPES, mapTypeNumber } from '../../uapi/bpf.ts';
 import { command } from '../command.ts';
 import { hexRow } from '../format.ts';
-import { parseBytes, selectMap, selectMaps, selectProgram } from '../selectors.ts';
+import { MAP, parseBytes, selectMap, selectMaps, selectProgram } from '../selectors.ts';
 import type { Words } from '../words.ts';
 import {
   type DumpedMap,
@@ -20,8 +20,6 @@ import {
   missText,
   readEntry,
 } from './map-entry.ts';
-
-const MAP = '{id N | name NAME | pinned FILE}';
 
 export const mapShow = command<{ maps: MapInfo[]; single: boolean }>({
   path: ['map', 'show'],

@@ -1,8 +1,8 @@
 import { TraceLog } from '../../loader/trace.ts';
 import type { Kernel } from '../../sys/kernel.ts';
-import { command } from '../command.ts';
+import { stream } from '../command.ts';
 
-export const progTracelog = command<AsyncIterable<string>>({
+export const progTracelog = stream<string>({
   path: ['prog', 'tracelog'],
   usage: '[nowait]',
   about: 'prints what programs say with bpf_trace_printk, until interrupted; `nowait`: only what is there',
@@ -11,9 +11,7 @@ export const progTracelog = command<AsyncIterable<string>>({
     words.end();
     return traceLines(kernel, wait, signal);
   },
-  // Of a stream, each item is rendered by itself.
-  text: (line) => String(line),
-  json: (line) => line,
+  text: (line) => line,
 });
 
 async function* traceLines(kernel: Kernel, wait: boolean, signal: AbortSignal): AsyncGenerator<string> {
