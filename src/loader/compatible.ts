@@ -4,7 +4,7 @@ import type { MapSpec, ObjectSpec } from '../object/spec.ts';
 import type { MapType } from '../uapi/bpf.ts';
 import { BPF_F_RDONLY, BPF_F_RDONLY_PROG, BPF_F_WRONLY } from '../uapi/bpf.ts';
 import type { MapInfo } from './info.ts';
-import type { MapTypes } from './map.ts';
+import type { MapTypes } from './map-types.ts';
 
 /** What makes two maps the same to a program that was compiled for one of them. */
 export type MapShape = Pick<MapInfo, 'type' | 'keySize' | 'valueSize' | 'maxEntries' | 'flags' | 'mapExtra'>;

@@ -20,10 +20,29 @@ export interface GlobalVariable {
   readonly typeId: number;
 }
 
-/** Where the content of the sections is: in the spec before the load, in the kernel's maps after it. */
+/** Where the variables are: in the spec before the load, in the kernel's maps after it, or in memory shared with the kernel. */
+export interface VariableStore {
+  /** The `size` bytes of a variable, not to be changed. */
+  read(variable: GlobalVariable): Uint8Array;
+  write(variable: GlobalVariable, bytes: Uint8Array): void;
+}
+
+/** Whole sections, by {@link MapSpec.name}. */
 export interface SectionStore {
   read(map: string): Uint8Array;
   write(map: string, bytes: Uint8Array): void;
+}
+
+/** Variables in sections that can only be read and written as a whole. */
+export function inSections(sections: SectionStore): VariableStore {
+  return {
+    read: ({ map, offset, size }) => sections.read(map).subarray(offset, offset + size),
+    write({ map, offset }, bytes) {
+      const section = new Uint8Array(sections.read(map));
+      section.set(bytes, offset);
+      sections.write(map, section);
+    },
+  };
 }
 
 /** The variables of all internal maps that have BTF, in section order. */
@@ -47,7 +66,7 @@ function sectionVariables(btf: Btf, map: MapSpec): GlobalVariable[] {
  * Sets a part of a variable, named as C does: `mark`, `shape.color`, `shape.at[1].x`. The rest of the variable stays.
  * Throws UsageError as {@link createGlobals} does.
  */
-export function setGlobal(spec: ObjectSpec, store: SectionStore, path: string, value: BtfValue): void {
+export function setGlobal(spec: ObjectSpec, store: VariableStore, path: string, value: BtfValue): void {
   const [, name = '', rest = ''] = /^([^.[]*)(.*)$/s.exec(path) ?? [];
   const variable = findVariable(spec, variablesByName(spec), name);
   writeVariable(store, variable, (btf, bytes) => encodeAt(btf, variable.typeId, rest, value, bytes), joined);
@@ -73,21 +92,21 @@ function findVariable(spec: ObjectSpec, variables: ReadonlyMap<string, GlobalVar
   throw new UsageError(`${spec.file} has no global variable ${name}: ${why}`);
 }
 
-/** Changes a variable's bytes within its section. `encode` gets a copy of them, and its UsageError the variable's name. */
+/** Changes a variable's bytes. `encode` gets a copy of them, and its UsageError the variable's name. */
 function writeVariable(
-  store: SectionStore,
-  { name, map, offset, size, btf }: GlobalVariable,
+  store: VariableStore,
+  variable: GlobalVariable,
   encode: (btf: Btf, bytes: Uint8Array) => void,
   after: (message: string) => string = (message) => `: ${message}`,
 ): void {
-  const section = new Uint8Array(store.read(map));
+  const bytes = new Uint8Array(store.read(variable));
   try {
-    encode(btf, section.subarray(offset, offset + size));
+    encode(variable.btf, bytes);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
-    throw new UsageError(`global ${name}${after(error.message)}`, { cause: error });
+    throw new UsageError(`global ${variable.name}${after(error.message)}`, { cause: error });
   }
-  store.write(map, section);
+  store.write(variable, bytes);
 }
 
 /** Properties that JavaScript itself asks any object for; they are not misspelt variables. */
@@ -95,17 +114,17 @@ const NOT_VARIABLES = new Set<string | symbol>(['then', 'toJSON', 'constructor']
 
 /**
  * An object whose properties are the variables. Reading or writing one that is not there throws UsageError, and so does a value that does not
- * fit its type. A write replaces the variable's bytes within its section: on a live map that is a read and a write of the whole section, so a
- * program that writes to another variable of the section in between is overtaken.
+ * fit its type. A write of a live variable through system calls is a read and a write of its whole section, so a program that writes to another variable of
+ * the section in between is overtaken; through memory it is that of the variable alone.
  */
-export function createGlobals(spec: ObjectSpec, store: SectionStore): Globals {
+export function createGlobals(spec: ObjectSpec, store: VariableStore): Globals {
   const variables = variablesByName(spec);
   const find = (name: string | symbol): GlobalVariable => findVariable(spec, variables, String(name));
   return new Proxy<Globals>(Object.create(null), {
     get(_target, name) {
       if (typeof name === 'symbol' || (NOT_VARIABLES.has(name) && !variables.has(name))) return undefined;
-      const { map, offset, size, typeId, btf } = find(name);
-      return decodeValue(btf, typeId, store.read(map).subarray(offset, offset + size));
+      const variable = find(name);
+      return decodeValue(variable.btf, variable.typeId, store.read(variable));
     },
     set(_target, name, value: BtfValue) {
       const variable = find(name);

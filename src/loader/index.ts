@@ -56,6 +56,8 @@ export type { LinkInfo, LinkTarget, PerfTarget } from './link-info.ts';
 export { type LoadOptions, load } from './load.ts';
 export { LoadedObject } from './loaded.ts';
 export { BpfMap, type MapSource, openMap, type UpdateMode } from './map.ts';
+export { MappedArray } from './mapped-array.ts';
+export type { MappedGlobals } from './mapped-globals.ts';
 export { BpfObject, ObjectMap, openObject } from './object.ts';
 export { openPerfBuffer, PerfBuffer, type PerfBufferOptions, type PerfLoss, type PerfSample } from './perf-buffer.ts';
 export type { Wakeup } from './perf-ring.ts';

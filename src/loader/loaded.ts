@@ -1,12 +1,14 @@
+import { u32Bytes } from '../bytes/plain.ts';
 import { UsageError } from '../errors.ts';
 import type { ObjectSpec, ProgramSpec } from '../object/spec.ts';
 import { BPF_F_LINK } from '../uapi/bpf.ts';
 import { attachBySection, attachesBySection } from './attach/auto.ts';
 import { attachStructOps } from './attach/struct-ops.ts';
 import { own } from './calls.ts';
-import { createGlobals } from './globals.ts';
+import { createGlobals, inSections } from './globals.ts';
 import type { Attachment, BpfLink } from './link.ts';
 import type { BpfMap } from './map.ts';
+import { type MappedGlobals, mmapGlobals } from './mapped-globals.ts';
 import type { BpfProgram } from './program.ts';
 import type { AnyShape, KeyOf, ObjectShape, ValueOf } from './shape.ts';
 import { list } from './share.ts';
@@ -24,6 +26,10 @@ export class LoadedObject<S extends AnyShape = ObjectShape> implements Disposabl
   readonly warnings: readonly string[];
   readonly #bySpec: ReadonlyMap<ProgramSpec, BpfProgram>;
   readonly #structValues: ReadonlyMap<string, Uint8Array>;
+  readonly #store = inSections({
+    read: (name) => this.map(name).getBytes(u32Bytes(0)) ?? new Uint8Array(0),
+    write: (name, bytes) => this.map(name).setBytes(u32Bytes(0), bytes),
+  });
 
   constructor(
     spec: ObjectSpec,
@@ -41,11 +47,7 @@ export class LoadedObject<S extends AnyShape = ObjectShape> implements Disposabl
     ) as unknown as typeof this.programs;
     this.#bySpec = programs;
     this.#structValues = structValues;
-    const zero = new Uint8Array(4);
-    this.globals = createGlobals(spec, {
-      read: (name) => this.map(name).getBytes(zero) ?? new Uint8Array(0),
-      write: (name, bytes) => this.map(name).setBytes(zero, bytes),
-    }) as S['globals'];
+    this.globals = createGlobals(spec, this.#store) as S['globals'];
   }
 
   /** By whatever names there are. */
@@ -71,6 +73,21 @@ export class LoadedObject<S extends AnyShape = ObjectShape> implements Disposabl
     throw new UsageError(
       `${this.spec.file} has no program ${name} loaded; there is ${list(Object.keys(this.#programs))}`,
     );
+  }
+
+  /**
+   * The variables as memory shared with the programs: reading and writing them takes no system call, and touches nothing beside them. Variables of sections
+   * in which all are `static`, which libbpf makes without BPF_F_MMAPABLE, are read and written as {@link LoadedObject.globals}. Writing to `.rodata` throws SysError
+   * EPERM.
+   *
+   * Throws SysError ENODEV through a kernel in another process, with which no memory is shared.
+   *
+   * @example
+   * using mapped = loaded.mmapGlobals();
+   * mapped.globals.limit = 5n;
+   */
+  mmapGlobals(): MappedGlobals<S['globals']> {
+    return mmapGlobals(this.spec, (name) => this.map(name), this.#store) as MappedGlobals<S['globals']>; // S, as above
   }
 
   /**

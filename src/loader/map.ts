@@ -1,8 +1,6 @@
-import type { Btf } from '../btf/btf.ts';
-import { parseBtf } from '../btf/btf.ts';
 import { roundUp } from '../bytes/round.ts';
-import { BpfError, UsageError } from '../errors.ts';
-import type { Kernel } from '../sys/kernel.ts';
+import { UsageError } from '../errors.ts';
+import type { Kernel, MappingAccess } from '../sys/kernel.ts';
 import { BPF_ANY, BPF_EXIST, BPF_F_RDONLY, BPF_NOEXIST, isPerCpuMap } from '../uapi/bpf.ts';
 import type { Fd, MapId } from '../uapi/fd.ts';
 import { lookupBatches } from './batch.ts';
@@ -10,8 +8,10 @@ import { pinFd } from './bpffs.ts';
 import { adopt, orUndefined, possibleCpus, saying } from './calls.ts';
 import { ValueCodec } from './codec.ts';
 import { checkFd, checkPath, closedHandle } from './handle.ts';
-import { btfBytes, type MapInfo, mapInfo } from './info.ts';
+import { type MapInfo, mapInfo } from './info.ts';
 import type { Attachment } from './link.ts';
+import { kernelTypes, type MapTypes } from './map-types.ts';
+import { type MappedArray, mmapArray } from './mapped-array.ts';
 import { expectKind } from './pinned.ts';
 
 /** Ways to name a map that a kernel already has. */
@@ -226,6 +226,20 @@ export class BpfMap<K = unknown, V = unknown> implements Disposable, Iterable<[K
     pinFd(this.kernel, this.fd, path);
   }
 
+  /**
+   * The values as memory shared with the kernel and its programs (Linux >= 5.5): of an array made with BPF_F_MMAPABLE. To map for `read and write` one needs the
+   * right to both; while it is mapped so, the map cannot be frozen (EBUSY).
+   *
+   * Throws UsageError for other maps, SysError EPERM if the map is frozen, EACCES if programs only read it, ENODEV through a kernel in another process.
+   *
+   * @example
+   * using values = map.mmap();
+   * values.set(3, values.get(3) + 1n);
+   */
+  mmap(access: MappingAccess = 'read and write'): MappedArray<V> {
+    return mmapArray(this, access);
+  }
+
   /** No system call may change the map from now on (EPERM). Linux >= 5.2. */
   freeze(): void {
     this.kernel.bpf('BPF_MAP_FREEZE', { map_fd: this.fd });
@@ -265,27 +279,4 @@ export function openMapFd(kernel: Kernel, source: MapSource, flags = 0): Fd {
   }
   const pathname = checkPath(source.pinned);
   return saying(pathname, () => kernel.bpf('BPF_OBJ_GET', { pathname, file_flags: flags }));
-}
-
-/** The types of a map's keys and values; id 0: not known. */
-export interface MapTypes {
-  readonly btf: Btf;
-  readonly keyTypeId: number;
-  readonly valueTypeId: number;
-}
-
-/** The types that the kernel keeps for a map, or `undefined` if it has none or does not show them. */
-export function kernelTypes(kernel: Kernel, info: MapInfo): MapTypes | undefined {
-  const { btfId, keyTypeId, valueTypeId } = info;
-  if (btfId === undefined || valueTypeId === 0) return undefined;
-  const fd = orUndefined(['ENOENT', 'EPERM'], () => kernel.bpf('BPF_BTF_GET_FD_BY_ID', { btf_id: btfId }));
-  if (fd === undefined) return undefined;
-  try {
-    return { btf: parseBtf(btfBytes(kernel, fd)), keyTypeId, valueTypeId };
-  } catch (error) {
-    if (error instanceof BpfError) return undefined; // without types values are bytes, which is still right
-    throw error;
-  } finally {
-    kernel.close(fd);
-  }
 }

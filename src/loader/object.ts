@@ -3,7 +3,7 @@ import { UsageError } from '../errors.ts';
 import { KCONFIG } from '../object/externs.ts';
 import { parseObject } from '../object/parse.ts';
 import type { MapSpec, ObjectSpec } from '../object/spec.ts';
-import { createGlobals, type SectionStore, setGlobal } from './globals.ts';
+import { createGlobals, inSections, setGlobal } from './globals.ts';
 import type { AnyShape, ObjectShape } from './shape.ts';
 import { list, type ReuseSource, type ShareOptions } from './share.ts';
 
@@ -23,10 +23,10 @@ export class BpfObject<S extends AnyShape = ObjectShape> {
   readonly globals: S['globals'];
   readonly maps: { readonly [M in keyof S['maps']]: ObjectMap };
   readonly #contents = new Map<string, Uint8Array>();
-  readonly #store: SectionStore = {
+  readonly #store = inSections({
     read: (name) => this.#contents.get(name) ?? this.#initial(name),
     write: (name, bytes) => this.#contents.set(name, bytes),
-  };
+  });
 
   constructor(spec: ObjectSpec) {
     this.spec = spec;

@@ -8,7 +8,8 @@ import { orUndefined, own } from './calls.ts';
 import { compareMaps } from './compatible.ts';
 import { checkFd, checkKernel } from './handle.ts';
 import { type MapInfo, mapInfo } from './info.ts';
-import { BpfMap, kernelTypes, type MapSource, openMapFd } from './map.ts';
+import { BpfMap, type MapSource, openMapFd } from './map.ts';
+import { kernelTypes } from './map-types.ts';
 import { type CustomPins, PIN_RULES, type PinRules, pinPath } from './pin-path.ts';
 import { expectKind } from './pinned.ts';
 

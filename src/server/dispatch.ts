@@ -64,6 +64,9 @@ export function waitArguments(
   const [fds, timeoutMs, until] = args;
   if (!Array.isArray(fds) || fds.length > 1024 || !fds.every((fd) => Number.isSafeInteger(fd))) return undefined;
   if (timeoutMs !== undefined && timeoutMs !== null && typeof timeoutMs !== 'number') return undefined;
-  const options = { timeoutMs: timeoutMs ?? undefined, until: until === 'writable' ? ('writable' as const) : undefined };
+  const options = {
+    timeoutMs: timeoutMs ?? undefined,
+    until: until === 'writable' ? ('writable' as const) : undefined,
+  };
   return { fds: fds as Fd[], options }; // integers, just checked; the kernel knows which are open
 }

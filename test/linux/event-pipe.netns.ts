@@ -47,9 +47,14 @@ async function printed(
   }
   if (lose > 0) {
     child.kill('SIGSTOP');
+    await pause(50);
     say(lose, 60);
     child.kill('SIGCONT');
-    await pause(500);
+    // The kernel tells of the loss when there is room again.
+    for (let i = 0; i < 1000 && !/lost/.test(text); i++) {
+      await pause();
+      say(1, 60);
+    }
   }
   say(1, 60);
   await pause(500);
