@@ -26,6 +26,9 @@ export const METHODS = {
   rename:   ['string', 'string'],
   symlink:  ['string', 'string'],
   mount:    ['string', 'string', 'string', 'number', 'string'],
+  bindFds:  ['string'],
+  sendFds:  ['string', 'bytes', 'numbers'],
+  receiveFds: ['number'],
 } as const satisfies { readonly [M in Exclude<keyof Kernel, 'name' | 'wait' | 'mmap' | typeof Symbol.dispose>]: readonly ArgumentKind[] };
 
 export const LAB_METHODS = {
@@ -35,12 +38,16 @@ export const LAB_METHODS = {
 /** Characters of a string. No path, name or option is longer. */
 export const MAX_STRING = 65536;
 
-export type ArgumentKind = 'string' | 'number' | 'number?' | 'bytes' | 'buffer' | 'attr';
+/** Numbers in a list. */
+const MAX_NUMBERS = 1024;
+
+export type ArgumentKind = 'string' | 'number' | 'number?' | 'numbers' | 'bytes' | 'buffer' | 'attr';
 
 const CHECKS: Record<ArgumentKind, (value: unknown) => boolean> = {
   string: (value) => typeof value === 'string' && value.length <= MAX_STRING,
   number: (value) => Number.isSafeInteger(value),
   'number?': (value) => value === undefined || value === null || Number.isSafeInteger(value),
+  numbers: (value) => Array.isArray(value) && value.length <= MAX_NUMBERS && value.every(Number.isSafeInteger),
   bytes: (value) => value instanceof Uint8Array,
   buffer: (value) => value instanceof Uint8Array,
   attr: (value) => typeof value === 'object' && value !== null && !Array.isArray(value),

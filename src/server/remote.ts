@@ -1,5 +1,5 @@
 import { BpfError, SysError } from '../errors.ts';
-import type { Kernel, Mapping, MappingAccess, Stat, WaitOptions } from '../sys/kernel.ts';
+import type { FdMessage, Kernel, Mapping, MappingAccess, Stat, WaitOptions } from '../sys/kernel.ts';
 import type { Direction, PacketLab } from '../sys/lab.ts';
 import type { BpfAttr, BpfCmd, BpfResult } from '../uapi/attr.ts';
 import { errno } from '../uapi/errno.ts';
@@ -81,6 +81,15 @@ export class RemoteKernel implements Kernel, PacketLab {
   }
   mount(source: string, target: string, fstype: string, flags: number, data: string): void {
     this.#call('mount', [source, target, fstype, flags, data]);
+  }
+  bindFds(path: string): Fd {
+    return this.#call('bindFds', [path]);
+  }
+  sendFds(path: string, data: Uint8Array, fds: readonly Fd[]): void {
+    this.#call('sendFds', [path, data, fds]);
+  }
+  receiveFds(fd: Fd): FdMessage {
+    return this.#call('receiveFds', [fd]);
   }
   send(device: string, direction: Direction, frame: Uint8Array): void {
     this.#call('send', [device, direction, frame]);

@@ -65,6 +65,19 @@ export interface Kernel extends Disposable {
   mount(source: string, target: string, fstype: string, flags: number, data: string): void;
 
   /**
+   * socket(2) and bind(2): a datagram socket at `path` (AF_UNIX) that takes fds. Does not wait when it is read from. Throws SysError: EADDRINUSE where there is
+   * something, ENAMETOOLONG for more than {@link UNIX_PATH_MAX} - 1 bytes, ENOENT, EACCES. The path stays when the fd is closed: unlink it.
+   */
+  bindFds(path: string): Fd;
+  /**
+   * sendmsg(2) with SCM_RIGHTS: one datagram with up to {@link SCM_MAX_FD} fds to the socket at `path`. They stay open here; the receiver gets fds of its own. Does
+   * not wait. Throws SysError: ECONNREFUSED, ENOENT, EPROTOTYPE if nothing there takes datagrams, EAGAIN if it is full, EBADF, EINVAL for too many fds, EMSGSIZE.
+   */
+  sendFds(path: string, data: Uint8Array, fds: readonly Fd[]): void;
+  /** recvmsg(2): the next datagram at a socket of {@link Kernel.bindFds}; its fds are the caller's to close. Throws SysError EAGAIN where there is none yet. */
+  receiveFds(fd: Fd): FdMessage;
+
+  /**
    * Resolves with those of `fds` that can be read (or written to, `until`), as soon as one can; with none after `timeoutMs`. Rejects with the signal's reason
    * when aborted.
    */
@@ -80,6 +93,17 @@ export interface Mapping extends Disposable {
    * for reading ends a process on Linux.
    */
   readonly bytes: Uint8Array;
+}
+
+/** A datagram with fds. */
+export interface FdMessage {
+  /** {@link MAX_FD_MESSAGE} bytes at most. */
+  readonly data: Uint8Array;
+  readonly fds: readonly Fd[];
+  /** MSG_TRUNC, MSG_CTRUNC: there was more data, or there were more fds. What is missing is lost. */
+  readonly truncated: boolean;
+  /** The sender, as the kernel vouches for it, in the receiver's user namespace. `undefined`: the kernel did not say. */
+  readonly sender: { readonly pid: number; readonly uid: number; readonly gid: number } | undefined;
 }
 
 export interface WaitOptions {
@@ -104,6 +128,14 @@ export const S_IFMT = 0o170000;
 export const S_IFDIR = 0o040000;
 export const S_IFREG = 0o100000;
 export const S_IFLNK = 0o120000;
+export const S_IFSOCK = 0o140000;
+
+/** Bytes of the path of a Unix socket with its NUL, at most. */
+export const UNIX_PATH_MAX = 108;
+/** fds that one message carries, at most. */
+export const SCM_MAX_FD = 253;
+/** Bytes that one message with fds carries, at most, for this seam. */
+export const MAX_FD_MESSAGE = 1 << 16;
 
 export const O_RDONLY = 0;
 /** Bytes of a path with its NUL, at most. */

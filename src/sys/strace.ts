@@ -6,6 +6,7 @@ import { errnoCode, strerror } from '../uapi/errno.ts';
 import type { Fd } from '../uapi/fd.ts';
 import type { Ioctl, PerfEventAttr } from '../uapi/perf.ts';
 import {
+  type FdMessage,
   type Kernel,
   type Mapping,
   type MappingAccess,
@@ -23,6 +24,7 @@ import {
   S_IFLNK,
   S_IFMT,
   S_IFREG,
+  S_IFSOCK,
   type Stat,
   type WaitOptions,
 } from './kernel.ts';
@@ -190,6 +192,26 @@ class Traced implements Kernel {
       () => `mount(${quote(source)}, ${quote(target)}, ${quote(fstype)}, ${how}, ${quote(data)})`,
     );
   }
+  bindFds(path: string): Fd {
+    return this.#trace(
+      () => this.#kernel.bindFds(path),
+      () => `bind({sun_path=${quote(path)}})`,
+      String,
+    );
+  }
+  sendFds(path: string, data: Uint8Array, fds: readonly Fd[]): void {
+    this.#plain(
+      () => this.#kernel.sendFds(path, data, fds),
+      () => `sendmsg({sun_path=${quote(path)}}, ${bytesText(data)}, SCM_RIGHTS ${listText(fds.map(String))})`,
+    );
+  }
+  receiveFds(fd: Fd): FdMessage {
+    return this.#trace(
+      () => this.#kernel.receiveFds(fd),
+      (message) => `recvmsg(${fd}${message === undefined ? '' : `, ${fdMessageText(message)}`})`,
+      ({ data }) => String(data.length),
+    );
+  }
 
   async wait(fds: readonly Fd[], options: WaitOptions = {}): Promise<Fd[]> {
     const call = `poll(${listText(fds.map(String))}, ${options.timeoutMs ?? -1})`;
@@ -254,11 +276,18 @@ function openFlags(flags: number): string {
   return rest === 0 ? word : `${word}|${flagsText(rest, { O_CREAT, O_NONBLOCK, O_DIRECTORY, O_CLOEXEC })}`;
 }
 
+function fdMessageText({ data, fds, truncated, sender }: FdMessage): string {
+  const from =
+    sender === undefined ? '' : `, SCM_CREDENTIALS {pid=${sender.pid}, uid=${sender.uid}, gid=${sender.gid}}`;
+  return `${bytesText(data)}, SCM_RIGHTS ${listText(fds.map(String))}${from}${truncated ? ', MSG_CTRUNC' : ''}`;
+}
+
 function statText(stat: Stat | undefined): string {
   if (stat === undefined) return '';
   const types = new Map([
     [S_IFDIR, 'S_IFDIR'],
     [S_IFREG, 'S_IFREG'],
+    [S_IFSOCK, 'S_IFSOCK'],
     [S_IFLNK, 'S_IFLNK'],
   ]);
   const type = types.get(stat.mode & S_IFMT) ?? octal(stat.mode & S_IFMT);

@@ -4,6 +4,7 @@ import { batchRows } from './batch.ts';
 import { bpffsRows } from './bpffs.ts';
 import { createRows } from './create.ts';
 import { elementRows } from './elements.ts';
+import { fdMessageRows } from './fd-messages.ts';
 import { infoRows } from './info.ts';
 import { ioctlRows } from './ioctl.ts';
 import { lifetimeRows } from './lifetime.ts';
@@ -26,6 +27,7 @@ const GROUPS: Readonly<Record<string, readonly Row[]>> = {
   'other types of maps': moreMapRows,
   mmap: mappingRows,
   ioctl: ioctlRows,
+  'fds in messages': fdMessageRows,
 };
 
 /**

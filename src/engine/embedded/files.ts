@@ -1,5 +1,6 @@
 import { errno } from '../../uapi/errno.ts';
 import type { BtfObject } from './btf-object.ts';
+import type { FdSocket } from './fd-socket.ts';
 import type { Directory } from './fs/inode.ts';
 import type { Place } from './fs/walk.ts';
 import type { Link } from './links/link.ts';
@@ -23,6 +24,7 @@ export type OpenFile =
   | { readonly kind: 'stats'; readonly machine: Machine }
   | { readonly kind: 'directory'; readonly path: string; readonly place: Place<Directory> }
   | { readonly kind: 'text'; readonly path: string; readonly bytes: Uint8Array; offset: number }
+  | { readonly kind: 'socket'; readonly path: string; readonly socket: FdSocket }
   /** `rest`: of a line of which a reader's buffer had no room for the end. */
   | { readonly kind: 'trace_pipe'; readonly path: string; rest: Uint8Array };
 
@@ -70,7 +72,31 @@ export class FileTable {
   }
 }
 
-function release(file: OpenFile): void {
+/** Takes another reference on what a file leads to, for another fd. */
+export function hold(file: OpenFile): void {
+  switch (file.kind) {
+    case 'map':
+      file.map.getUser();
+      return;
+    case 'prog':
+      file.prog.get();
+      return;
+    case 'btf':
+      file.btf.get();
+      return;
+    case 'link':
+      file.link.get();
+      return;
+    case 'stats':
+      file.machine.statsUsers++;
+      return;
+    default:
+      return;
+  }
+}
+
+/** Gives back the reference of one fd. */
+export function release(file: OpenFile): void {
   switch (file.kind) {
     case 'map':
       file.map.putUser();
@@ -86,6 +112,9 @@ function release(file: OpenFile): void {
       return;
     case 'stats':
       file.machine.statsUsers--;
+      return;
+    case 'socket':
+      file.socket.end();
       return;
     default:
       return;

@@ -1,10 +1,11 @@
 import { SysError } from '../../errors.ts';
-import type { Kernel, Mapping, MappingAccess, Stat, WaitOptions } from '../../sys/kernel.ts';
+import type { FdMessage, Kernel, Mapping, MappingAccess, Stat, WaitOptions } from '../../sys/kernel.ts';
 import { BPF_COMMANDS, type BpfAttr, type BpfCmd, type BpfResult } from '../../uapi/attr.ts';
 import { errno } from '../../uapi/errno.ts';
 import type { Fd } from '../../uapi/fd.ts';
 import { IOCTLS, type Ioctl, type PerfEventAttr } from '../../uapi/perf.ts';
 import type { BtfObject } from './btf-object.ts';
+import { bindFds, receiveFds, sendFds } from './fd-socket.ts';
 import { FileTable, type OpenFile } from './files.ts';
 import { mount } from './fs/mount.ts';
 import { open, read } from './fs/open.ts';
@@ -111,6 +112,18 @@ export class Process implements Kernel, Descriptors {
   mount(source: string, target: string, fstype: string, flags: number, data: string): void {
     checkText('mount', source, target, fstype, data);
     this.#call('mount', `${fstype} ${target}`, () => mount(this, source, target, fstype, flags, data));
+  }
+
+  bindFds(path: string): Fd {
+    return this.#path('bind', path, () => bindFds(this, path)) as Fd; // the brand's origin
+  }
+  sendFds(path: string, data: Uint8Array, fds: readonly Fd[]): void {
+    if (!(data instanceof Uint8Array))
+      throw new SysError(errno.EFAULT, 'sendmsg', { detail: 'the data are no Uint8Array' });
+    this.#path('sendmsg', path, () => sendFds(this, path, data, fds));
+  }
+  receiveFds(fd: Fd): FdMessage {
+    return this.#call('recvmsg', `fd ${fd}`, () => receiveFds(this, fd));
   }
 
   wait(fds: readonly Fd[], options: WaitOptions = {}): Promise<Fd[]> {

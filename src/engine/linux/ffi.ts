@@ -20,6 +20,10 @@ export interface Libc {
   setsockopt(fd: number, level: number, name: number, value: number, size: number): number;
   sendto(fd: number, buffer: number, size: number, flags: number, address: number, addressSize: number): number;
   recv(fd: number, buffer: number, size: number, flags: number): number;
+  bind(fd: number, address: number, size: number): number;
+  /** Addresses of a struct msghdr. */
+  sendmsg(fd: number, message: number, flags: number): number;
+  recvmsg(fd: number, message: number, flags: number): number;
   epoll_create1(flags: number): number;
   epoll_ctl(epfd: number, op: number, fd: number, event: number): number;
   epoll_wait(epfd: number, events: number, max: number, timeout: number): number;
@@ -61,6 +65,9 @@ const PROTOTYPES = {
   setsockopt:    ['setsockopt',    'int',     ['int', 'int', 'int', 'uintptr_t', 'uint']],
   sendto:        ['sendto',        'ssize_t', ['int', 'uintptr_t', 'size_t', 'int', 'uintptr_t', 'uint']],
   recv:          ['recv',          'ssize_t', ['int', 'uintptr_t', 'size_t', 'int']],
+  bind:          ['bind',          'int',     ['int', 'uintptr_t', 'uint']],
+  sendmsg:       ['sendmsg',       'ssize_t', ['int', 'uintptr_t', 'int']],
+  recvmsg:       ['recvmsg',       'ssize_t', ['int', 'uintptr_t', 'int']],
   epoll_create1: ['epoll_create1', 'int',     ['int']],
   epoll_ctl:     ['epoll_ctl',     'int',     ['int', 'int', 'int', 'uintptr_t']],
   epoll_wait:    ['epoll_wait',    'int',     ['int', 'uintptr_t', 'int', 'int']],

@@ -12,7 +12,7 @@ import {
   unlinkSync,
 } from 'node:fs';
 import { SysError } from '../../errors.ts';
-import type { Kernel, Mapping, MappingAccess, Stat, WaitOptions } from '../../sys/kernel.ts';
+import type { FdMessage, Kernel, Mapping, MappingAccess, Stat, WaitOptions } from '../../sys/kernel.ts';
 import { O_CLOEXEC } from '../../sys/kernel.ts';
 import { BPF_COMMANDS, type BpfAttr, type BpfCmd, type BpfResult } from '../../uapi/attr.ts';
 import { errno } from '../../uapi/errno.ts';
@@ -20,6 +20,7 @@ import type { Fd } from '../../uapi/fd.ts';
 import { IOCTLS, type Ioctl, PERF_FLAG_FD_CLOEXEC, type PerfEventAttr } from '../../uapi/perf.ts';
 import { cStringBytes, type LaidOut, layOut } from './attr.ts';
 import { ElementCall, isElementCmd } from './element.ts';
+import { bindFds, receiveFds, sendFds } from './fd-message.ts';
 import { type Ffi, loadFfi } from './ffi.ts';
 import { planInfo } from './info.ts';
 import { forgetFd, mapSizes } from './map-sizes.ts';
@@ -99,9 +100,8 @@ class RunningKernel implements Kernel {
     const at = layOutPerfEvent(this.#memory, attr) + this.#memory.address;
     const how = flags | PERF_FLAG_FD_CLOEXEC;
     const fd = this.#ffi.libc.perfEventOpen(this.#nr.perfEventOpen, at, pid, cpu, groupFd, how);
-    forgetFd(check(this.#ffi, fd, 'perf_event_open'));
-    perfOpened(fd);
-    return fd as Fd; // the brand's origin
+    perfOpened(check(this.#ffi, fd, 'perf_event_open'));
+    return opened(fd);
   }
 
   ioctl(fd: Fd, request: Ioctl, argument: number): void {
@@ -116,8 +116,7 @@ class RunningKernel implements Kernel {
   open(path: string, flags: number, mode = 0): Fd {
     const [address] = this.#cStrings('open', [path]);
     const fd = check(this.#ffi, this.#ffi.libc.open(address, flags | O_CLOEXEC, mode), 'open', path);
-    forgetFd(fd);
-    return fd as Fd; // the brand's origin
+    return opened(fd);
   }
 
   read(fd: Fd, buffer: Uint8Array): number {
@@ -173,6 +172,17 @@ class RunningKernel implements Kernel {
   mount(source: string, target: string, fstype: string, flags: number, data: string): void {
     const [from, to, type, options] = this.#cStrings('mount', [source, target, fstype, data]);
     check(this.#ffi, this.#ffi.libc.mount(from, to, type, flags, options), 'mount', `${fstype} ${target}`);
+  }
+
+  bindFds(path: string): Fd {
+    return opened(bindFds(this.#ffi, this.#memory, path));
+  }
+  sendFds(path: string, data: Uint8Array, fds: readonly Fd[]): void {
+    sendFds(this.#ffi, this.#memory, path, data, fds.map(checkFd));
+  }
+  receiveFds(fd: Fd): FdMessage {
+    const { fds, ...message } = receiveFds(this.#ffi, this.#memory, checkFd(fd));
+    return { ...message, fds: fds.map(opened) };
   }
 
   wait(fds: readonly Fd[], options: WaitOptions = {}): Promise<Fd[]> {
@@ -233,6 +243,12 @@ class RunningKernel implements Kernel {
     // As many as there are texts; map() on a tuple loses its length.
     return addresses.map((at) => this.#memory.address + at) as { readonly [I in keyof T]: number };
   }
+}
+
+/** A number that begins to be an fd. */
+function opened(fd: number): Fd {
+  forgetFd(fd);
+  return fd as Fd; // the brand's origin
 }
 
 function checkFd(fd: Fd): number {

@@ -1,4 +1,5 @@
 import { errno } from '../../../uapi/errno.ts';
+import type { FdSocket } from '../fd-socket.ts';
 import type { Link } from '../links/link.ts';
 import type { BpfMap } from '../maps/map.ts';
 import type { Process } from '../process.ts';
@@ -41,12 +42,17 @@ export interface TextFile extends Common {
 export interface TracePipe extends Common {
   readonly kind: 'trace_pipe';
 }
+/** A datagram socket, which takes fds. */
+export interface SocketFile extends Common {
+  readonly kind: 'socket';
+  readonly socket: FdSocket;
+}
 /** A file of bpffs. */
 export interface Pin extends Common {
   readonly kind: 'pin';
   readonly object: Pinned;
 }
-export type Inode = Directory | Symlink | TextFile | TracePipe | Pin;
+export type Inode = Directory | Symlink | TextFile | TracePipe | SocketFile | Pin;
 
 /** A directory. What changes it answers 0 or -errno, and by default that this file system is not for writing. */
 export abstract class Directory implements Common {
@@ -76,6 +82,9 @@ export abstract class Directory implements Common {
     return -errno.EPERM;
   }
   pin(_name: string, _object: Pinned): number {
+    return -errno.EPERM;
+  }
+  bind(_name: string, _socket: FdSocket): number {
     return -errno.EPERM;
   }
   /** Takes away a name that is there, which for a directory has to be empty. */

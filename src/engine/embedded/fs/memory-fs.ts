@@ -1,6 +1,7 @@
-import { S_IFDIR, S_IFLNK, S_IFREG, TMPFS_MAGIC } from '../../../sys/kernel.ts';
+import { S_IFDIR, S_IFLNK, S_IFREG, S_IFSOCK, TMPFS_MAGIC } from '../../../sys/kernel.ts';
 import { BPF_FS_MAGIC } from '../../../uapi/bpf.ts';
 import { errno } from '../../../uapi/errno.ts';
+import type { FdSocket } from '../fd-socket.ts';
 import { Directory, type FileSystem, type Inode, type Pinned } from './inode.ts';
 
 /** Nobody changes the umask of a process here. */
@@ -106,6 +107,13 @@ class MemoryDirectory extends Directory {
     hold(object);
     const mode = S_IFREG | (0o600 & ~UMASK);
     return this.#add(name, { kind: 'pin', fs: this.fs, ino: this.fs.newIno(), mode, object });
+  }
+
+  override bind(name: string, socket: FdSocket): number {
+    if (this.#rules.pins) return -errno.EPERM;
+    if (this.#store.full) return -errno.ENOSPC;
+    const mode = S_IFSOCK | (0o777 & ~UMASK);
+    return this.#add(name, { kind: 'socket', fs: this.fs, ino: this.fs.newIno(), mode, socket });
   }
 
   override remove(name: string): number {

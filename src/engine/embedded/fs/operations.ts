@@ -1,5 +1,6 @@
 import { S_IFMT, type Stat } from '../../../sys/kernel.ts';
 import { errno } from '../../../uapi/errno.ts';
+import type { FdSocket } from '../fd-socket.ts';
 import type { Process } from '../process.ts';
 import type { Directory, Pinned } from './inode.ts';
 import { child, type Place, walk, walkToEntry } from './walk.ts';
@@ -54,6 +55,12 @@ export function symlink(process: Process, target: string, path: string): number 
 export function pin(process: Process, path: string, object: Pinned): number {
   const free = freeName(process, path, false);
   return typeof free === 'number' ? free : free.directory.pin(free.name, object);
+}
+
+/** What bind(2) of a Unix socket does with its path. */
+export function bind(process: Process, path: string, socket: FdSocket): number {
+  const free = freeName(process, path, false);
+  return typeof free === 'number' ? free : free.directory.bind(free.name, socket);
 }
 
 export function rmdir(process: Process, path: string): number {

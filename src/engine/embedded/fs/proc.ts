@@ -44,6 +44,8 @@ function linkText(file: OpenFile): string {
       return 'anon_inode:btf';
     case 'link':
       return 'anon_inode:bpf_link';
+    case 'socket':
+      return `socket:[${file.path}]`;
     case 'stats':
       return 'anon_inode:bpf-stats';
     default:
