@@ -130,7 +130,7 @@ export class PerfBuffer implements Disposable {
     );
   }
 
-  /** Takes the slots back and ends the events; the map stays open. Views that `consume` gave read zeros from then on. */
+  /** Takes the slots back and ends the events; the map stays open. Views that `consume` gave are of no use from then on: zeros, or of an embedded kernel what it puts there. */
   close(): void {
     if (this.#end.signal.aborted) return;
     this.#end.abort();

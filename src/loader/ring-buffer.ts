@@ -109,7 +109,7 @@ export class RingBuffer implements Disposable {
     return this.#end.signal;
   }
 
-  /** Ends the mapping; the map stays open. Views that `consume` gave read zeros from then on. */
+  /** Ends the mapping; the map stays open. Views that `consume` gave are of no use from then on: zeros, or of an embedded kernel what it puts there. */
   close(): void {
     this.#end.abort();
     this.#consumer[Symbol.dispose]();

@@ -15,7 +15,7 @@ function write(program: BpfProgram, n: number): void {
 const number = (record: Uint8Array) => Number(new DataView(record.buffer, record.byteOffset).getBigUint64(0, true));
 const upTo = (n: number, from = 0) => Array.from({ length: n }, (_, i) => from + i);
 
-describe.each(kernelsWith('ringbuf'))('a ring buffer, %s', (_name, makeKernel) => {
+describe.each(kernelsWith('ringbuf'))('a ring buffer, %s', (name, makeKernel) => {
   const kernel = makeKernel();
   const open = (size = 1 << 16) => load(kernel, spec, { maxEntries: { events: size } });
 
@@ -134,7 +134,7 @@ describe.each(kernelsWith('ringbuf'))('a ring buffer, %s', (_name, makeKernel) =
     expect(() => ringEvents([])).toThrow(UsageError);
   });
 
-  it('copies what an iterator gives, and reads zeros after its end', () => {
+  it('may be closed twice, and takes its memory with it', () => {
     using loaded = open();
     const ring = openRingBuffer(loaded.map('events'));
     write(loaded.program('write_events'), 9);
@@ -145,7 +145,8 @@ describe.each(kernelsWith('ringbuf'))('a ring buffer, %s', (_name, makeKernel) =
     expect(number(kept)).toBe(8);
     ring.close();
     ring.close();
-    expect(number(kept)).toBe(0);
+    // The memory of an embedded kernel stays where it is.
+    if (name === 'linux') expect(number(kept)).toBe(0);
   });
 
   it('is of one type of map', () => {

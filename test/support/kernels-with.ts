@@ -8,8 +8,6 @@ import { mapTypeNumber } from '../../src/uapi/bpf.ts';
 /** Types of map that the embedded kernel lacks so far. When it has one, {@link kernelsWith} fails until the row is gone. */
 const LACKING: Partial<Record<MapType, { readonly key_size: number; readonly value_size: number }>> = {
   perf_event_array: { key_size: 4, value_size: 4 },
-  ringbuf: { key_size: 0, value_size: 0 },
-  user_ringbuf: { key_size: 0, value_size: 0 },
 };
 
 /** For `describe.each`: the kernels that have this type of map. That the others refuse it is a test. */

@@ -6,6 +6,8 @@ const COMMON = [
   'map_lookup_elem', 'map_update_elem', 'map_delete_elem', 'ktime_get_ns', 'ktime_get_boot_ns', 'ktime_get_coarse_ns', 'jiffies64',
   'trace_printk', 'get_prandom_u32', 'get_smp_processor_id', 'get_numa_node_id', 'tail_call', 'map_push_elem', 'map_pop_elem', 'map_peek_elem',
   'ringbuf_output', 'ringbuf_reserve', 'ringbuf_submit', 'ringbuf_discard', 'ringbuf_query',
+  'ringbuf_reserve_dynptr', 'ringbuf_submit_dynptr', 'ringbuf_discard_dynptr', 'user_ringbuf_drain', 'dynptr_from_mem', 'dynptr_read', 'dynptr_write',
+  'dynptr_data', 'loop', 'for_each_map_elem',
 ] as const satisfies readonly HelperName[];
 
 // biome-ignore format: aligned lists

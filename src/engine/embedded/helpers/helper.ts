@@ -26,12 +26,24 @@ export interface ArgKinds {
   mem_or_null: number;
   /** Bytes, not negative. */
   mem_size: number;
+  /** A function of the program: its slot. */
+  func: number;
+  /** What a callback gets from whom it is set up by, whatever it is. */
+  callback_ctx: Wide;
+  /** Address of a struct bpf_dynptr. */
+  dynptr: number;
   /** An unsigned 64-bit number. Exact up to 2^53, which is far beyond any flag. */
   u64: number;
   /** The low 32 bits, signed. The high ones are `env.high[n]` for the n-th argument. */
   anything: number;
 }
 export type ArgKind = keyof ArgKinds;
+
+/** A register as it is: two signed words. */
+export interface Wide {
+  readonly low: number;
+  readonly high: number;
+}
 
 /** What `call` answers with, and what becomes of it in r0. */
 export type ReturnKind =
@@ -45,6 +57,9 @@ export type ReturnKind =
   | 'map_value_or_null'
   /** r0 is 0. */
   | 'void';
+
+/** Bytes of a struct bpf_dynptr. */
+const DYNPTR_SIZE = 16;
 
 /** What a helper can see and touch. */
 export interface HelperEnv {
@@ -61,6 +76,10 @@ export interface HelperEnv {
   /** The map that r1 names. */
   map: BpfMap | undefined;
   readonly fault: unknown;
+  /** Address of 16 bytes for what a callback is given a pointer to; each function that is active has its own. */
+  readonly scratch: number;
+  /** Calls a function of the program: `args` in r1 and so on, each an unsigned 32-bit number, and behind them `context`. Returns 0 if r0 is 0. */
+  callback(func: number, context: Wide, ...args: readonly number[]): number;
   /** Ends the run: the call broke a rule that a verifier would have proved. */
   fail(reason: string): 0;
 }
@@ -151,7 +170,7 @@ function argument(
   n: number,
   low: Int32Array,
   high: Int32Array,
-): number | BpfMap | Packet {
+): number | BpfMap | Packet | Wide {
   const value = low[n] ?? 0;
   const top = high[n] ?? 0;
   switch (kind) {
@@ -175,6 +194,12 @@ function argument(
       return value === 0 && top === 0 && low[n + 1] === 0 ? 0 : memory(env, n, value, top, low[n + 1] ?? 0);
     case 'mem_size':
       return top === 0 && value >= 0 ? value : env.fail(`R${n} of the call is no size: it is negative or too large`);
+    case 'func':
+      return top === 0 && value >= 0 ? value : env.fail(`R${n} of the call is no function of the program`);
+    case 'callback_ctx':
+      return { low: value, high: top };
+    case 'dynptr':
+      return memory(env, n, value, top, DYNPTR_SIZE);
     case 'ctx':
       return isContext(env, value, top) ? value : env.fail(`R${n} of the call is not the context`);
     case 'skb':

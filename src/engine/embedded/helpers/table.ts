@@ -1,5 +1,7 @@
 import * as csum from './csum.ts';
+import * as dynptr from './dynptr.ts';
 import type { Helper } from './helper.ts';
+import * as loops from './loop.ts';
 import * as map from './map.ts';
 import * as redirect from './redirect.ts';
 import * as ringbuf from './ringbuf.ts';
@@ -11,9 +13,20 @@ import * as trace from './trace.ts';
 import * as xdp from './xdp.ts';
 
 /** Every helper of the embedded kernel. To add one is to add its row to a family's file and its name to the lists that allow it. */
-const ALL: readonly Helper[] = [map, time, trace, system, tail, skb, csum, redirect, xdp, ringbuf].flatMap((family) =>
-  Object.values(family).filter((value): value is Helper => typeof value === 'object'),
-);
+const ALL: readonly Helper[] = [
+  map,
+  time,
+  trace,
+  system,
+  tail,
+  skb,
+  csum,
+  redirect,
+  xdp,
+  ringbuf,
+  dynptr,
+  loops,
+].flatMap((family) => Object.values(family).filter((value): value is Helper => typeof value === 'object'));
 
 /** By id; `undefined` where there is none. */
 export const HELPER_BY_ID: readonly (Helper | undefined)[] = (() => {

@@ -5,7 +5,7 @@ import type { Packet } from '../progs/packet.ts';
 import type { BpfProg } from '../progs/prog.ts';
 import type { Code } from './code.ts';
 import { type Fault, formatFault } from './fault.ts';
-import { MAX_FRAMES, Run, STACK_SIZE } from './run.ts';
+import { MAX_FRAMES, Run, SCRATCH_SIZE, STACK_SIZE } from './run.ts';
 
 /** Instructions after which a run is given up, unless the interpreter is told otherwise. */
 export const DEFAULT_BUDGET = 64 * 1024 * 1024;
@@ -69,7 +69,7 @@ export class Interpreter {
 
   #newRun(): Run | undefined {
     if (this.#runs.length >= MAX_NESTING) return undefined;
-    const stack = this.#machine.memory.alloc(MAX_FRAMES * STACK_SIZE);
+    const stack = this.#machine.memory.alloc(MAX_FRAMES * (STACK_SIZE + SCRATCH_SIZE));
     if (stack === 0) return undefined;
     const run = new Run(this.#machine, this.#helpers, stack);
     this.#runs.push(run);

@@ -1,4 +1,4 @@
-import type { Helper, HelperEnv } from '../helpers/helper.ts';
+import type { Helper, HelperEnv, Wide } from '../helpers/helper.ts';
 import type { Machine } from '../machine.ts';
 import type { BpfMap } from '../maps/map.ts';
 import { ProgArray } from '../maps/prog-array.ts';
@@ -16,10 +16,14 @@ import type { Fault } from './fault.ts';
 export const STACK_SIZE = 512;
 /** Functions of one program that may be active at once. */
 export const MAX_FRAMES = 8;
+/** Bytes that helpers have for each function, for what they hand to callbacks. */
+export const SCRATCH_SIZE = 16;
 /** Tail calls that one run may make. */
 export const MAX_TAIL_CALLS = 33;
 /** Times that a `may_goto` lets a function go on. */
 const MAX_LOOPS = 8 * 1024 * 1024;
+
+const TOO_DEEP = `more than ${MAX_FRAMES} functions are active`;
 
 /** What one run works on. */
 export interface RunInput {
@@ -56,6 +60,11 @@ export class Run implements HelperEnv {
   readonly #stack: number;
   #program: BpfProg | undefined;
   #pc = 0;
+  // Where a callback that a helper makes goes on from.
+  #code: Code | undefined;
+  #frame = 0;
+  #budget = 0;
+  #tailCalls = 0;
 
   // What a call within the program saves: r6 to r9 as eight words, where to go on, in which program, and what is left of its may_goto.
   readonly #saved = new Int32Array(8 * MAX_FRAMES);
@@ -63,12 +72,16 @@ export class Run implements HelperEnv {
   readonly #loops = new Int32Array(MAX_FRAMES);
   readonly #callers: ({ readonly code: Code; readonly program: BpfProg | undefined } | undefined)[] = [];
 
-  /** `stack`: address of MAX_FRAMES * STACK_SIZE bytes. */
+  /** `stack`: address of MAX_FRAMES * (STACK_SIZE + SCRATCH_SIZE) bytes. */
   constructor(machine: Machine, helpers: readonly (Helper | undefined)[], stack: number) {
     this.machine = machine;
     this.memory = machine.memory;
     this.#helpers = helpers;
     this.#stack = stack;
+  }
+
+  get scratch(): number {
+    return this.#stack + STACK_SIZE * MAX_FRAMES + SCRATCH_SIZE * this.#frame;
   }
 
   fail(reason: string): 0 {
@@ -78,26 +91,49 @@ export class Run implements HelperEnv {
   }
 
   /** The low word of r0 at `exit`, signed; the high one is `high[0]`. 0 after a fault, which is in `fault`. */
-  execute(input: RunInput): number {
+  execute({ code, context, packet, program, budget }: RunInput): number {
+    this.#program = program;
+    this.context = context;
+    this.packet = packet;
+    this.fault = undefined;
+    this.low.fill(0);
+    this.high.fill(0);
+    this.low[1] = context;
+    this.low[10] = this.#enter(0);
+    this.#budget = budget;
+    this.#tailCalls = 0;
+    return this.#run(code, 0, 0);
+  }
+
+  callback(func: number, context: Wide, ...args: readonly number[]): number {
+    const [frame, code, pc] = [this.#frame, this.#code, this.#pc];
+    if (code === undefined || this.fault !== undefined) return 0;
+    if (frame + 1 >= MAX_FRAMES) return this.fail(TOO_DEEP);
+    this.#save(frame, pc, code);
+    args.forEach((value, i) => {
+      this.low[i + 1] = value;
+      this.high[i + 1] = 0;
+    });
+    this.low[args.length + 1] = context.low;
+    this.high[args.length + 1] = context.high;
+    this.low[10] = this.#enter(frame + 1);
+    const result = this.#run(code, func, frame + 1);
+    if (this.fault === undefined) this.#restore(frame);
+    [this.#frame, this.#code, this.#pc] = [frame, code, pc];
+    return result | (this.high[0] ?? 0);
+  }
+
+  /** Runs the function at slot `start` as function number `base`, until it returns. */
+  #run(start: Code, startPc: number, base: number): number {
     const { low, high, memory } = this;
     const divider = this.#divider;
-    let { budget } = input;
-    let program = input.code;
+    let budget = this.#budget;
+    let program = start;
     let { code, dst, src, off, imm } = program;
     let view = memory.dv;
     let limit = view.byteLength;
-    let frame = 0;
-    let tailCalls = 0;
-    let pc = 0;
-
-    this.#program = input.program;
-    this.context = input.context;
-    this.packet = input.packet;
-    this.fault = undefined;
-    low.fill(0);
-    high.fill(0);
-    low[1] = input.context;
-    low[10] = this.#enter(0);
+    let frame = base;
+    let pc = startPc;
 
     for (;;) {
       const d = dst[pc] ?? 0;
@@ -113,7 +149,7 @@ export class Run implements HelperEnv {
       const b = low[s] ?? 0;
       const bh = high[s] ?? 0;
       this.#pc = pc;
-      if (--budget < 0) return this.fail(`still running after ${input.budget} instructions`);
+      if (--budget < 0) return this.fail('still running after as many instructions as it may take');
 
       switch (code[pc++]) {
         case 0x0f: // add64
@@ -492,9 +528,13 @@ export class Run implements HelperEnv {
           const id = imm[pc - 1] ?? 0;
           const helper = this.#helpers[id];
           if (helper === undefined) return this.fail(`there is no helper ${id}`);
+          this.#code = program;
+          this.#frame = frame;
+          this.#budget = budget;
           const result = helper.invoke(this, low, high);
           if (this.fault !== undefined) return 0;
-          // A helper may have made the memory grow.
+          // A helper may have made the memory grow, or called a function of the program.
+          budget = this.#budget;
           view = memory.dv;
           limit = view.byteLength;
           low[0] = result;
@@ -503,10 +543,10 @@ export class Run implements HelperEnv {
         }
         case 0x131: {
           // bpf_tail_call: on success nothing comes back here
-          const target = tailCalls < MAX_TAIL_CALLS ? this.#tailCallTarget() : undefined;
+          const target = this.#tailCalls < MAX_TAIL_CALLS ? this.#tailCallTarget() : undefined;
           if (this.fault !== undefined) return 0;
           if (target === undefined) continue;
-          tailCalls++;
+          this.#tailCalls++;
           this.#program = target;
           program = target.code;
           ({ code, dst, src, off, imm } = program);
@@ -516,7 +556,7 @@ export class Run implements HelperEnv {
         }
         case 0x130: {
           // call of a function of this program
-          if (frame + 1 >= MAX_FRAMES) return this.fail(`more than ${MAX_FRAMES} functions are active`);
+          if (frame + 1 >= MAX_FRAMES) return this.fail(TOO_DEEP);
           this.#save(frame, pc, program);
           frame++;
           low[10] = this.#enter(frame);
@@ -525,7 +565,10 @@ export class Run implements HelperEnv {
         }
         case 0x95: {
           // exit
-          if (frame === 0) return low[0] ?? 0;
+          if (frame === base) {
+            this.#budget = budget;
+            return low[0] ?? 0;
+          }
           frame--;
           program = this.#restore(frame);
           ({ code, dst, src, off, imm } = program);
@@ -544,7 +587,10 @@ export class Run implements HelperEnv {
           // Outside of the packet: the function exits with 0, and that is no fault.
           low[0] = 0;
           high[0] = 0;
-          if (frame === 0) return 0;
+          if (frame === base) {
+            this.#budget = budget;
+            return 0;
+          }
           frame--;
           program = this.#restore(frame);
           ({ code, dst, src, off, imm } = program);

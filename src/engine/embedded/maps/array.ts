@@ -69,6 +69,14 @@ export abstract class ValueArray extends BpfMap {
   nextKey(key: number, next: number): number {
     return nextIndex(this, key, next);
   }
+
+  override forEach(room: number, visit: (key: number, value: number) => boolean): 'visited' {
+    for (let index = 0; index < this.attr.maxEntries; index++) {
+      this.machine.memory.dv.setUint32(room, index, true);
+      if (!visit(room, this.lookup(room))) break;
+    }
+    return 'visited';
+  }
 }
 
 /**

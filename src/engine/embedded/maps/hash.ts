@@ -211,6 +211,17 @@ export class HashMap extends BpfMap {
     return elements;
   }
 
+  /** Elements that go while the map is walked are not visited. */
+  override forEach(_room: number, visit: (key: number, value: number) => boolean): 'visited' {
+    for (let bucket = 0; bucket < this.bucketCount; bucket++) {
+      for (const { key } of this.elementsOf(bucket)) {
+        const element = key - KEY;
+        if (this.find(key) === element && !visit(key, this.#valueHere(element))) return 'visited';
+      }
+    }
+    return 'visited';
+  }
+
   memoryUsage(): number {
     return hashMemory(
       this.attr,

@@ -119,6 +119,12 @@ export abstract class BpfMap extends RefCounted {
   pop?(out: number): number;
   peek?(out: number): number;
 
+  /**
+   * Calls `visit` with the addresses of each element's key and of its value for the running CPU, until that is false: bpf_for_each_map_elem. `room`: address
+   * of 8 bytes for keys that are not in the map's memory.
+   */
+  forEach?(room: number, visit: (key: number, value: number) => boolean): 'visited';
+
   readonly batch: readonly BatchOp[] = [];
 
   /** For BPF_PSEUDO_MAP_VALUE: address of the value area, or -errno where the type has no direct access or `offset` is outside. */

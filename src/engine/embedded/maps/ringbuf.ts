@@ -213,8 +213,41 @@ export class RingBuffer extends PagedRing {
   }
 }
 
+/** A record that user space has written. */
+export interface UserRecord {
+  /** Address of its bytes. */
+  readonly at: number;
+  readonly size: number;
+  /** Bytes with its header, on multiples of 8. */
+  readonly total: number;
+}
+
 /** Filled by user space; programs empty it with bpf_user_ringbuf_drain. */
 export class UserRingBuffer extends PagedRing {
+  /** The oldest record; steps over one that was given up. -errno if user space has written nonsense. */
+  oldest(): UserRecord | 'none' | 'discarded' | number {
+    const consumed = this.consumed;
+    const produced = this.produced;
+    if (produced % 8n !== 0n) return -errno.EINVAL;
+    if (consumed >= produced) return 'none';
+    const header = this.placeOf(consumed);
+    const word = this.machine.memory.dv.getUint32(header, true);
+    const size = word & ~(BUSY | DISCARDED);
+    const record = { at: header + RECORD_HEADER, size, total: (size + RECORD_HEADER + 7) & ~7 };
+    if (BigInt(record.total) > produced - consumed) return -errno.EINVAL;
+    if (record.total > this.attr.maxEntries) return -errno.E2BIG;
+    if ((word & DISCARDED) !== 0) {
+      this.release(record);
+      return 'discarded';
+    }
+    return (word & BUSY) !== 0 ? 'none' : record;
+  }
+
+  /** Gives the room of the oldest record back. */
+  release({ total }: UserRecord): void {
+    this.consumed += BigInt(total);
+  }
+
   protected override mayWrite(offset: number): boolean {
     return offset !== 0;
   }
