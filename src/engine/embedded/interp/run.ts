@@ -63,6 +63,7 @@ export class Run implements HelperEnv {
   // Where a callback that a helper makes goes on from.
   #code: Code | undefined;
   #frame = 0;
+  #allowed = 0;
   #budget = 0;
   #tailCalls = 0;
 
@@ -100,6 +101,7 @@ export class Run implements HelperEnv {
     this.high.fill(0);
     this.low[1] = context;
     this.low[10] = this.#enter(0);
+    this.#allowed = budget;
     this.#budget = budget;
     this.#tailCalls = 0;
     return this.#run(code, 0, 0);
@@ -149,7 +151,7 @@ export class Run implements HelperEnv {
       const b = low[s] ?? 0;
       const bh = high[s] ?? 0;
       this.#pc = pc;
-      if (--budget < 0) return this.fail('still running after as many instructions as it may take');
+      if (--budget < 0) return this.fail(`still running after ${this.#allowed} instructions`);
 
       switch (code[pc++]) {
         case 0x0f: // add64
