@@ -6,6 +6,7 @@ import type { Place } from './fs/walk.ts';
 import type { Link } from './links/link.ts';
 import type { Machine } from './machine.ts';
 import type { BpfMap } from './maps/map.ts';
+import type { PerfEvent } from './perf-event.ts';
 import type { BpfProg } from './progs/prog.ts';
 
 /** Standard input, output and error have the numbers below. */
@@ -15,11 +16,12 @@ const MAX_FILES = 65536;
 
 /** What an fd leads to. Objects are referenced once for each fd. */
 export type OpenFile =
-  /** `canRead` and `canWrite` are what the system call may do, and are of this fd alone. */
-  | { readonly kind: 'map'; readonly map: BpfMap; readonly canRead: boolean; readonly canWrite: boolean }
+  /** `canRead` and `canWrite` are what the system call may do through this file; `fds` is how many lead to it. */
+  | { readonly kind: 'map'; readonly map: BpfMap; readonly canRead: boolean; readonly canWrite: boolean; fds: number }
   | { readonly kind: 'prog'; readonly prog: BpfProg }
   | { readonly kind: 'btf'; readonly btf: BtfObject }
   | { readonly kind: 'link'; readonly link: Link }
+  | { readonly kind: 'perf_event'; readonly event: PerfEvent }
   /** What BPF_ENABLE_STATS returns. */
   | { readonly kind: 'stats'; readonly machine: Machine }
   | { readonly kind: 'directory'; readonly path: string; readonly place: Place<Directory> }
@@ -76,7 +78,11 @@ export class FileTable {
 export function hold(file: OpenFile): void {
   switch (file.kind) {
     case 'map':
+      file.fds++;
       file.map.getUser();
+      return;
+    case 'perf_event':
+      file.event.get();
       return;
     case 'prog':
       file.prog.get();
@@ -99,7 +105,12 @@ export function hold(file: OpenFile): void {
 export function release(file: OpenFile): void {
   switch (file.kind) {
     case 'map':
+      file.fds--;
+      if (file.fds === 0) file.map.closedThrough(file);
       file.map.putUser();
+      return;
+    case 'perf_event':
+      file.event.put();
       return;
     case 'prog':
       file.prog.put();

@@ -49,6 +49,8 @@ export class Machine {
   readonly progs = new IdTable<BpfProg>();
   readonly btfs = new IdTable<BtfObject>();
   readonly links = new IdTable<Link>();
+  /** How many perf events there were: the id of the next. */
+  perfEvents = 1;
   /** Records of ring buffers that programs are writing, by the address of their bytes. */
   readonly records = new Map<number, RingBuffer>();
   readonly fileSystems: FileSystemTypes;

@@ -14,6 +14,7 @@ import type { Link } from './links/link.ts';
 import type { Machine } from './machine.ts';
 import { mapMemory } from './mapping.ts';
 import type { BpfMap, Descriptors } from './maps/map.ts';
+import { openPerfEvent, type PerfEvent } from './perf-event.ts';
 import type { BpfProg } from './progs/prog.ts';
 import { callBpf } from './syscall/bpf.ts';
 import { waitForFds } from './wait.ts';
@@ -50,15 +51,12 @@ export class Process implements Kernel, Descriptors {
     return this.#call('netlink', undefined, () => this.machine.network.request(this, request));
   }
 
-  perfEventOpen(_attr: PerfEventAttr, _pid: number, _cpu: number, _groupFd: Fd | -1, _flags: number): Fd {
-    throw new SysError(errno.ENOTSUPP, 'perf_event_open', {
-      detail: 'the embedded kernel has no perf events, and so no tracepoints and probes; use the linux kernel for them',
-    });
+  perfEventOpen(attr: PerfEventAttr, pid: number, cpu: number, _groupFd: Fd | -1, _flags: number): Fd {
+    return this.#call('perf_event_open', undefined, () => openPerfEvent(this, attr, pid, cpu)) as Fd; // the brand's origin
   }
-  /** No file here knows any of the requests. */
   ioctl(fd: Fd, request: Ioctl, argument: number): void {
     if (!Object.hasOwn(IOCTLS, request) || argument >>> 0 !== argument) throw new SysError(errno.EINVAL, 'ioctl');
-    this.#call(request, `fd ${fd}`, () => (this.files.get(fd) === undefined ? -errno.EBADF : -errno.ENOTTY));
+    this.#call(request, `fd ${fd}`, () => this.#ioctl(fd, request));
   }
 
   open(path: string, flags: number, _mode?: number): Fd {
@@ -170,6 +168,11 @@ export class Process implements Kernel, Descriptors {
     return file === undefined ? -errno.EBADF : -errno.EINVAL;
   }
 
+  perfEvent(fd: number): PerfEvent | number {
+    const file = this.files.get(fd);
+    return file?.kind === 'perf_event' ? file.event : -errno.EBADF;
+  }
+
   /** A new fd for a program, which takes over the caller's reference. -EMFILE if there are too many. */
   install(prog: BpfProg): number {
     return this.files.add({ kind: 'prog', prog });
@@ -180,8 +183,23 @@ export class Process implements Kernel, Descriptors {
   }
   /** A new fd for a map. It has references of its own. */
   installMap(map: BpfMap, access: { readonly canRead: boolean; readonly canWrite: boolean }): number {
-    const file: OpenFile = { kind: 'map', map: map.getUser(), ...access };
+    const file: OpenFile = { kind: 'map', map: map.getUser(), ...access, fds: 1 };
     return this.files.add(file);
+  }
+
+  #ioctl(fd: Fd, request: Ioctl): number {
+    const file = this.files.get(fd);
+    if (file?.kind !== 'perf_event') return file === undefined ? -errno.EBADF : -errno.ENOTTY;
+    switch (request) {
+      case 'PERF_EVENT_IOC_ENABLE':
+      case 'PERF_EVENT_IOC_DISABLE':
+        file.event.enabled = request === 'PERF_EVENT_IOC_ENABLE';
+        return 0;
+      case 'PERF_EVENT_IOC_RESET':
+        return 0;
+      default:
+        return this.fail(errno.ENOTSUPP, 'no program runs on the perf events of the embedded kernel');
+    }
   }
 
   #path<T>(syscall: string, path: string, call: () => T | number): T {

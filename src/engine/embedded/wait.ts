@@ -51,7 +51,7 @@ export function waitForFds(
   });
 }
 
-/** Only the trace pipe, ring buffers and sockets can make a reader wait. */
+/** Only these files can make a reader wait. */
 function readable(process: Process, fds: readonly Fd[]): Fd[] {
   return fds.filter((fd) => {
     const file = process.files.get(fd);
@@ -61,6 +61,8 @@ function readable(process: Process, fds: readonly Fd[]): Fd[] {
         return file.rest.length > 0 || !process.machine.trace.empty;
       case 'socket':
         return !file.socket.empty;
+      case 'perf_event':
+        return file.event.takeWoken();
       case 'map':
         return !(file.map instanceof PagedRing) || file.map.readable;
       default:

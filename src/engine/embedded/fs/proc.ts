@@ -44,6 +44,8 @@ function linkText(file: OpenFile): string {
       return 'anon_inode:btf';
     case 'link':
       return 'anon_inode:bpf_link';
+    case 'perf_event':
+      return 'anon_inode:[perf_event]';
     case 'socket':
       return `socket:[${file.path}]`;
     case 'stats':

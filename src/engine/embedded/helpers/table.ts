@@ -3,6 +3,7 @@ import * as dynptr from './dynptr.ts';
 import type { Helper } from './helper.ts';
 import * as loops from './loop.ts';
 import * as map from './map.ts';
+import * as perf from './perf.ts';
 import * as redirect from './redirect.ts';
 import * as ringbuf from './ringbuf.ts';
 import * as skb from './skb.ts';
@@ -26,6 +27,7 @@ const ALL: readonly Helper[] = [
   ringbuf,
   dynptr,
   loops,
+  perf,
 ].flatMap((family) => Object.values(family).filter((value): value is Helper => typeof value === 'object'));
 
 /** By id; `undefined` where there is none. */

@@ -1,6 +1,9 @@
 import type { BtfType } from '../../../btf/types.ts';
 import type { BtfObject } from '../btf-object.ts';
+import type { OpenFile } from '../files.ts';
 import type { Machine } from '../machine.ts';
+import type { Mappable } from '../mapping.ts';
+import type { PerfEvent } from '../perf-event.ts';
 import type { BpfProg } from '../progs/prog.ts';
 import { RefCounted } from '../refs.ts';
 
@@ -45,6 +48,7 @@ export interface Descriptors {
   /** The program, or -EBADF, or -EINVAL if the fd is something else. */
   prog(fd: number): BpfProg | number;
   map(fd: number): BpfMap | number;
+  perfEvent(fd: number): PerfEvent | number;
 }
 
 /** The batch commands that a type has; the others answer ENOTSUPP. */
@@ -64,7 +68,7 @@ export const MAP_HEADER_SIZE = 64;
  * A map of the embedded kernel. Keys and values are addresses in the machine's linear memory, and results are `-errno` or 0, so that one
  * function serves the helper that a program calls and the system call. One subclass per map type.
  */
-export abstract class BpfMap extends RefCounted {
+export abstract class BpfMap extends RefCounted implements Mappable {
   readonly machine: Machine;
   readonly attr: MapAttr;
   readonly id: number;
@@ -105,10 +109,12 @@ export abstract class BpfMap extends RefCounted {
   readonly asksByValue: boolean = false;
   /** BPF_MAP_LOOKUP_ELEM: copies the value to `out` (`userValueSize` bytes). */
   abstract copyOut(key: number, out: number): number;
-  /** BPF_MAP_UPDATE_ELEM with a value as user space gives it (`userValueSize` bytes). */
-  copyIn(key: number, value: number, flags: number, _from: Descriptors): number {
+  /** BPF_MAP_UPDATE_ELEM with a value as user space gives it (`userValueSize` bytes), through this file of the map. */
+  copyIn(key: number, value: number, flags: number, _from: Descriptors, _through: OpenFile | undefined): number {
     return this.update(key, value, flags);
   }
+  /** No fd leads to this file of the map any more. */
+  closedThrough(_file: OpenFile): void {}
   /** BPF_MAP_LOOKUP_AND_DELETE_ELEM. */
   takeOut(_key: number, _out: number): number {
     return -524; // ENOTSUPP
@@ -135,6 +141,15 @@ export abstract class BpfMap extends RefCounted {
   /** mmap(2): address of `length` bytes from `offset` on, both of whole pages; -errno. */
   mmap(_offset: number, _length: number, _writable: boolean): number {
     return -524; // ENOTSUPP
+  }
+
+  mapped(writable: boolean): void {
+    this.get();
+    if (writable) this.writableMappings++;
+  }
+  unmapped(writable: boolean): void {
+    if (writable) this.writableMappings--;
+    this.put();
   }
 
   /** The figure that Linux shows as `memlock` in the fdinfo of the map. Bytes. */

@@ -7,13 +7,14 @@ import { lpmTrie } from './lpm-trie.ts';
 import { lruHash, lruPercpuHash } from './lru-hash.ts';
 import type { MapType } from './map.ts';
 import { percpuArray } from './percpu-array.ts';
+import { perfEventArray } from './perf-event-array.ts';
 import { progArray } from './prog-array.ts';
 import { queue, stack } from './queue.ts';
 import { ringbuf, userRingbuf } from './ringbuf.ts';
 
 // biome-ignore format: by number
 const MAP_TYPES_HERE: readonly MapType[] = [
-  hash, array, progArray, percpuHash, percpuArray, lruHash, lruPercpuHash, lpmTrie, arrayOfMaps, hashOfMaps, queue, stack, ringbuf, bloomFilter,
+  hash, array, progArray, perfEventArray, percpuHash, percpuArray, lruHash, lruPercpuHash, lpmTrie, arrayOfMaps, hashOfMaps, queue, stack, ringbuf, bloomFilter,
   userRingbuf,
 ];
 

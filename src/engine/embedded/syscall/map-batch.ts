@@ -47,8 +47,9 @@ export function updateBatch(process: Process, attr: UpdateAttr): number {
   if (keys < 0) return keys;
   const values = copyFrom(process, 'values', attr.values, max * map.userValueSize);
   if (values < 0) return values;
+  const through = process.files.get(attr.map_fd);
   for (let i = 0; i < max; i++) {
-    const result = map.copyIn(keys + i * keySize, values + i * map.userValueSize, BPF_ANY, process);
+    const result = map.copyIn(keys + i * keySize, values + i * map.userValueSize, BPF_ANY, process, through);
     if (result !== 0) return result;
     attr.count++;
   }

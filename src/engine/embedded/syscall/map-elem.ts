@@ -29,7 +29,7 @@ export function mapUpdate(process: Process, attr: CheckedAttr<'BPF_MAP_UPDATE_EL
   const key = copyKey(process, map, attr.key);
   if (key < 0) return key;
   const value = copyFrom(process, 'value', attr.value, map.userValueSize);
-  return value < 0 ? value : map.copyIn(key, value, Number(attr.flags), process);
+  return value < 0 ? value : map.copyIn(key, value, Number(attr.flags), process, process.files.get(attr.map_fd));
 }
 
 /** BPF_MAP_DELETE_ELEM. */
