@@ -1,5 +1,15 @@
 import { concatBytes } from '../bytes/plain.ts';
-import { TCA_ACT, TCA_ACT_BPF, TCA_ROOT, tcActBpf, tcamsg } from '../uapi/netlink.ts';
+import { TCA_ACT, TCA_ROOT, tcamsg } from '../uapi/netlink.ts';
+import {
+  type ActionParms,
+  type BpfAction,
+  decodeBpfAction,
+  decodeGactAction,
+  encodeBpfAction,
+  encodeGactAction,
+  type GactAction,
+} from './action-options.ts';
+import { type ActionStats, decodeActionStats, encodeActionStats } from './action-stats.ts';
 import { decodeAttributes, encodeAttribute, encodeAttributes, listAttributes } from './attributes.ts';
 import { checkedHeader } from './tcmsg.ts';
 
@@ -7,115 +17,110 @@ import { checkedHeader } from './tcmsg.ts';
 export interface Action {
   /** `bpf`, `gact`, …; `undefined` where a request leaves it out. */
   readonly kind: string | undefined;
-  /** Which action of this kind is meant, in a request that gets or deletes; see {@link BpfAction.index} for the others. */
+  /** Which action of this kind is meant, in a request that gets or deletes; see {@link ActionParms.index} for the others. */
   readonly index?: number | undefined;
   /** Of kind `bpf` that has options. */
   readonly bpf?: BpfAction | undefined;
+  /** Of kind `gact` that has options. */
+  readonly gact?: GactAction | undefined;
   /** TCA_ACT_OPTIONS of another kind, raw. */
   readonly options?: Uint8Array | undefined;
   /** At most 16 bytes that the kernel keeps and shows. */
   readonly cookie?: Uint8Array | undefined;
+  /** TCA_ACT_FLAGS_*. */
+  readonly flags?: number | undefined;
+  /** TCA_ACT_HW_STATS_*; `undefined`: any, 0: none. */
+  readonly hwStats?: number | undefined;
+  /** Devices that run it in hardware; only in dumps, Linux >= 5.17. */
+  readonly inHwCount?: number | undefined;
+  /** Only in dumps. */
+  readonly stats?: ActionStats | undefined;
 }
 
-/** Options of an action of kind `bpf` (act_bpf). Without `fd` and `ops` it stands for the existing action of that index. */
-export interface BpfAction {
-  /** 0 in a request: the kernel chooses. */
-  readonly index: number;
-  /** TC_ACT_*: what happens where the program answers TC_ACT_UNSPEC. */
-  readonly control: number;
-  /** References and bindings to filters; 0 in requests. */
-  readonly refs: number;
-  readonly bindings: number;
-  /** An eBPF program of type sched_act, in the process that sends the request; not in dumps. */
-  readonly fd?: number | undefined;
-  /** Classic BPF: `struct sock_filter`, 8 bytes each. */
-  readonly ops?: Uint8Array | undefined;
-  /** Instructions in `ops`; when encoding, `undefined` means what `ops` has. */
-  readonly opsLen?: number | undefined;
-  readonly name?: string | undefined;
-  /** 8 bytes; only in dumps. */
-  readonly tag?: Uint8Array | undefined;
-  /** Id of the program; only in dumps. */
-  readonly id?: number | undefined;
+/** An RTM_*ACTION. */
+export interface ActionMessage {
+  readonly actions: readonly Action[];
+  /** TCA_ACT_FLAG_*, in a request for a dump. */
+  readonly flags?: number | undefined;
+  /** In a request for a dump: only actions that ran within so many milliseconds. */
+  readonly sinceMs?: number | undefined;
+  /** How many actions the message has; only in dumps that were asked for with TCA_ACT_FLAG_LARGE_DUMP_ON. */
+  readonly count?: number | undefined;
 }
 
-/** The payload of an RTM_*ACTION. */
-export function encodeActionMessage(actions: readonly Action[]): Uint8Array {
-  return concatBytes([tcamsg.encode({}), encodeAttributes(TCA_ROOT, { TCA_ACT_TAB: encodeActions(actions) })]);
+/** What all kinds of action have in their options; `undefined` if the message has none, or the kind is not known here. */
+export function actionParms({ bpf, gact }: Action): ActionParms | undefined {
+  return bpf ?? gact;
+}
+
+/** The payload of an RTM_*ACTION. `first`: see {@link encodeActions}. */
+export function encodeActionMessage({ actions, flags, sinceMs, count }: ActionMessage, first?: 0 | 1): Uint8Array {
+  return concatBytes([
+    tcamsg.encode({}),
+    encodeAttributes(TCA_ROOT, {
+      TCA_ACT_TAB: encodeActions(actions, first),
+      TCA_ROOT_FLAGS: flags,
+      TCA_ROOT_COUNT: count,
+      TCA_ROOT_TIME_DELTA: sinceMs,
+    }),
+  ]);
 }
 
 /** Throws SysError: EINVAL, ERANGE. */
-export function decodeActionMessage(payload: Uint8Array): Action[] {
+export function decodeActionMessage(payload: Uint8Array): ActionMessage {
   checkedHeader(payload, tcamsg.size, 'struct tcamsg');
-  const { TCA_ACT_TAB } = decodeAttributes(TCA_ROOT, payload.subarray(tcamsg.size));
-  return TCA_ACT_TAB === undefined ? [] : decodeActions(TCA_ACT_TAB);
+  const attributes = decodeAttributes(TCA_ROOT, payload.subarray(tcamsg.size));
+  const { TCA_ACT_TAB: actions } = attributes;
+  return {
+    actions: actions === undefined ? [] : decodeActions(actions),
+    flags: attributes.TCA_ROOT_FLAGS,
+    sinceMs: attributes.TCA_ROOT_TIME_DELTA,
+    count: attributes.TCA_ROOT_COUNT,
+  };
 }
 
-/** A list of actions as it stands in TCA_ACT_TAB, and in TCA_BPF_ACT of a filter: each under its place in the order, from 1. */
-export function encodeActions(actions: readonly Action[]): Uint8Array {
-  return concatBytes(
-    actions.map(({ kind, index, bpf, options, cookie }, i) =>
-      encodeAttribute(
-        i + 1,
-        encodeAttributes(TCA_ACT, {
-          TCA_ACT_KIND: kind,
-          TCA_ACT_OPTIONS: bpf === undefined ? options : encodeBpf(bpf),
-          TCA_ACT_INDEX: index,
-          TCA_ACT_COOKIE: cookie,
-        }),
-      ),
-    ),
-  );
+/**
+ * A list of actions as it stands in TCA_ACT_TAB, and in TCA_BPF_ACT of a filter: each under its place in the order, from 1, or in answers to dumps
+ * (`first`) from 0.
+ */
+export function encodeActions(actions: readonly Action[], first: 0 | 1 = 1): Uint8Array {
+  return concatBytes(actions.map((action, i) => encodeAttribute(i + first, encodeAction(action))));
 }
 
 /** Throws SysError: EINVAL, ERANGE. */
 export function decodeActions(bytes: Uint8Array): Action[] {
-  const nests = listAttributes(bytes).sort(([a], [b]) => a - b);
-  return nests.map(([, nest]) => {
-    const attributes = decodeAttributes(TCA_ACT, nest);
-    const { TCA_ACT_KIND: kind, TCA_ACT_OPTIONS: options } = attributes;
-    return {
-      kind,
-      index: attributes.TCA_ACT_INDEX,
-      bpf: kind === 'bpf' && options !== undefined ? decodeBpf(options) : undefined,
-      options: kind === 'bpf' ? undefined : options,
-      cookie: attributes.TCA_ACT_COOKIE,
-    };
+  return listAttributes(bytes)
+    .sort(([a], [b]) => a - b)
+    .map(([, nest]) => decodeAction(nest));
+}
+
+function encodeAction(action: Action): Uint8Array {
+  const { bpf, gact, options, stats } = action;
+  return encodeAttributes(TCA_ACT, {
+    TCA_ACT_KIND: action.kind,
+    TCA_ACT_OPTIONS: bpf ? encodeBpfAction(bpf) : gact ? encodeGactAction(gact) : options,
+    TCA_ACT_INDEX: action.index,
+    TCA_ACT_STATS: stats && encodeActionStats(stats),
+    TCA_ACT_COOKIE: action.cookie,
+    TCA_ACT_FLAGS: action.flags,
+    TCA_ACT_HW_STATS: action.hwStats,
+    TCA_ACT_IN_HW_COUNT: action.inHwCount,
   });
 }
 
-function encodeBpf(bpf: BpfAction): Uint8Array {
-  const { ops, opsLen = ops === undefined ? undefined : Math.floor(ops.length / 8) } = bpf;
-  return encodeAttributes(TCA_ACT_BPF, {
-    TCA_ACT_BPF_PARMS: tcActBpf.encode({
-      index: bpf.index,
-      action: bpf.control,
-      refcnt: bpf.refs,
-      bindcnt: bpf.bindings,
-    }),
-    TCA_ACT_BPF_OPS_LEN: opsLen,
-    TCA_ACT_BPF_OPS: ops,
-    TCA_ACT_BPF_FD: bpf.fd,
-    TCA_ACT_BPF_NAME: bpf.name,
-    TCA_ACT_BPF_TAG: bpf.tag,
-    TCA_ACT_BPF_ID: bpf.id,
-  });
-}
-
-function decodeBpf(options: Uint8Array): BpfAction {
-  const attributes = decodeAttributes(TCA_ACT_BPF, options);
-  const parms = checkedHeader(attributes.TCA_ACT_BPF_PARMS ?? new Uint8Array(0), tcActBpf.size, 'TCA_ACT_BPF_PARMS');
-  const { index, action, refcnt, bindcnt } = tcActBpf.decode(parms);
+function decodeAction(nest: Uint8Array): Action {
+  const attributes = decodeAttributes(TCA_ACT, nest);
+  const { TCA_ACT_KIND: kind, TCA_ACT_OPTIONS: options, TCA_ACT_STATS: stats } = attributes;
   return {
-    index,
-    control: action,
-    refs: refcnt,
-    bindings: bindcnt,
-    fd: attributes.TCA_ACT_BPF_FD,
-    ops: attributes.TCA_ACT_BPF_OPS,
-    opsLen: attributes.TCA_ACT_BPF_OPS_LEN,
-    name: attributes.TCA_ACT_BPF_NAME,
-    tag: attributes.TCA_ACT_BPF_TAG,
-    id: attributes.TCA_ACT_BPF_ID,
+    kind,
+    index: attributes.TCA_ACT_INDEX,
+    bpf: kind === 'bpf' && options !== undefined ? decodeBpfAction(options) : undefined,
+    gact: kind === 'gact' && options !== undefined ? decodeGactAction(options) : undefined,
+    options: kind === 'bpf' || kind === 'gact' ? undefined : options,
+    cookie: attributes.TCA_ACT_COOKIE,
+    flags: attributes.TCA_ACT_FLAGS,
+    hwStats: attributes.TCA_ACT_HW_STATS,
+    inHwCount: attributes.TCA_ACT_IN_HW_COUNT,
+    stats: stats && decodeActionStats(stats),
   };
 }

@@ -95,7 +95,7 @@ function rowsByType(table: AttributeTable): ReadonlyMap<number, Row> {
   return rows;
 }
 
-const KIND_SIZE = { u8: 1, u16: 2, u32: 4, string: 0, bytes: 0, nest: 0 } as const satisfies Record<
+const KIND_SIZE = { u8: 1, u16: 2, u32: 4, bits: 8, string: 0, bytes: 0, nest: 0 } as const satisfies Record<
   AttributeKind,
   number
 >;
@@ -114,6 +114,8 @@ function decodeValue(name: string, kind: AttributeKind, payload: Uint8Array): nu
       return view.getUint16(0, true);
     case 'u32':
       return view.getUint32(0, true);
+    case 'bits':
+      return (view.getUint32(0, true) & view.getUint32(4, true)) >>> 0;
     case 'string':
       return cString(payload);
     case 'bytes':
@@ -127,9 +129,10 @@ function encodeValue(kind: AttributeKind, value: number | string | Uint8Array): 
   if (kind === 'string') return latin1(`${value}\0`);
   const bytes = new Uint8Array(KIND_SIZE[kind]);
   const view = new DataView(bytes.buffer);
-  if (kind === 'u32') view.setUint32(0, Number(value), true);
+  if (kind === 'u32' || kind === 'bits') view.setUint32(0, Number(value), true);
   else if (kind === 'u16') view.setUint16(0, Number(value), true);
   else view.setUint8(0, Number(value));
+  if (kind === 'bits') view.setUint32(4, Number(value), true);
   return bytes;
 }
 

@@ -1,16 +1,10 @@
-import { TCA_BPF, TCM_IFINDEX_MAGIC_BLOCK } from '../uapi/netlink.ts';
+import { TCA_BPF } from '../uapi/netlink.ts';
 import { type Action, decodeActions, encodeActions } from './action.ts';
 import { type Attributes, decodeAttributes, encodeAttributes } from './attributes.ts';
-import { decodeTcMessage, encodeTcMessage } from './tcmsg.ts';
+import { decodeHook, decodeTcMessage, encodeHook, encodeTcMessage, type TcHook } from './tcmsg.ts';
 
 /** A classifier, in RTM_NEWTFILTER, RTM_DELTFILTER and RTM_GETTFILTER. */
-export interface Filter {
-  /** 0 if the filter is on a shared block. */
-  readonly ifindex: number;
-  /** TC_H_CLSACT_INGRESS, TC_H_CLSACT_EGRESS, or the qdisc's handle; 0 on a block. */
-  readonly parent: number;
-  /** Number of a shared block; `undefined`: on a device. */
-  readonly block?: number | undefined;
+export interface Filter extends TcHook {
   /** Of this filter among those of one priority; 0 in a request: the kernel chooses, or all of them. */
   readonly handle: number;
   /** 16 bits; 0 in a request: the kernel chooses. */
@@ -53,10 +47,9 @@ export interface BpfFilter {
 }
 
 export function encodeFilter(filter: Filter): Uint8Array {
-  const { block, bpf, kind } = filter;
+  const { bpf, kind } = filter;
   return encodeTcMessage({
-    ifindex: block === undefined ? filter.ifindex : TCM_IFINDEX_MAGIC_BLOCK,
-    parent: block ?? filter.parent,
+    ...encodeHook(filter),
     handle: filter.handle,
     info: filter.priority * 0x10000 + swap16(filter.protocol),
     attributes: {
@@ -69,13 +62,11 @@ export function encodeFilter(filter: Filter): Uint8Array {
 
 /** Throws SysError: EINVAL, ERANGE. */
 export function decodeFilter(payload: Uint8Array): Filter {
-  const { ifindex, parent, handle, info, attributes } = decodeTcMessage(payload);
-  const shared = ifindex === TCM_IFINDEX_MAGIC_BLOCK;
+  const message = decodeTcMessage(payload);
+  const { handle, info, attributes } = message;
   const { TCA_KIND: kind, TCA_OPTIONS: options } = attributes;
   return {
-    ifindex: shared ? 0 : ifindex,
-    parent: shared ? 0 : parent,
-    block: shared ? parent : undefined,
+    ...decodeHook(message),
     handle,
     priority: info >>> 16,
     protocol: swap16(info & 0xffff),

@@ -1,12 +1,15 @@
 export { type Ack, decodeAck, encodeAck, encodeDone } from './ack.ts';
 export {
   type Action,
-  type BpfAction,
+  type ActionMessage,
+  actionParms,
   decodeActionMessage,
   decodeActions,
   encodeActionMessage,
   encodeActions,
 } from './action.ts';
+export type { ActionAges, ActionParms, BpfAction, GactAction } from './action-options.ts';
+export type { ActionStats } from './action-stats.ts';
 export {
   type Attributes,
   decodeAttributes,
@@ -14,10 +17,11 @@ export {
   encodeAttributes,
   listAttributes,
 } from './attributes.ts';
+export { type Chain, decodeChain, encodeChain } from './chain.ts';
 export { formatClassid, parseClassid } from './classid.ts';
 export { type BpfFilter, decodeFilter, encodeFilter, type Filter } from './filter.ts';
 export { decodeLink, encodeLink, type Link, type LinkStats, type Xdp } from './link.ts';
 export { encodeMessage, type NetlinkMessage, splitMessages } from './message.ts';
 export { clsact, decodeQdisc, encodeQdisc, type Qdisc } from './qdisc.ts';
 export { request } from './request.ts';
-export { decodeTcMessage, encodeTcMessage, type TcMessage } from './tcmsg.ts';
+export { decodeTcMessage, encodeTcMessage, type TcHook, type TcMessage } from './tcmsg.ts';

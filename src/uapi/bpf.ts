@@ -118,3 +118,8 @@ export const TC_ACT_QUEUED = 5;
 export const TC_ACT_REPEAT = 6;
 export const TC_ACT_REDIRECT = 7;
 export const TC_ACT_TRAP = 8;
+
+// Verdicts of actions that have a number in them: the kind in the upper four bits, below it the number of a chain, or of actions to skip.
+export const TC_ACT_JUMP = 0x10000000;
+export const TC_ACT_GOTO_CHAIN = 0x20000000;
+export const TC_ACT_EXT_VAL_MASK = 0x0fffffff;

@@ -13,6 +13,7 @@ export const NLMSG_TYPES = {
   RTM_NEWQDISC: 36, RTM_DELQDISC: 37, RTM_GETQDISC: 38,
   RTM_NEWTFILTER: 44, RTM_DELTFILTER: 45, RTM_GETTFILTER: 46,
   RTM_NEWACTION: 48, RTM_DELACTION: 49, RTM_GETACTION: 50,
+  RTM_NEWCHAIN: 100, RTM_DELCHAIN: 101, RTM_GETCHAIN: 102,
 } as const satisfies Record<string, number>;
 export type NlmsgTypeName = keyof typeof NLMSG_TYPES;
 
@@ -21,6 +22,7 @@ export const { RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK, RTM_SETLINK } = NLMSG_TYPE
 export const { RTM_NEWQDISC, RTM_DELQDISC, RTM_GETQDISC } = NLMSG_TYPES;
 export const { RTM_NEWTFILTER, RTM_DELTFILTER, RTM_GETTFILTER } = NLMSG_TYPES;
 export const { RTM_NEWACTION, RTM_DELACTION, RTM_GETACTION } = NLMSG_TYPES;
+export const { RTM_NEWCHAIN, RTM_DELCHAIN, RTM_GETCHAIN } = NLMSG_TYPES;
 
 const typeNames = new Map(Object.entries(NLMSG_TYPES).map(([name, n]): [number, string] => [n, name]));
 
@@ -75,16 +77,34 @@ export const rtnlLinkStats64 = struct(200, {
   rx_errors: ['u64', 32], tx_errors: ['u64', 40], rx_dropped: ['u64', 48], tx_dropped: ['u64', 56],
 });
 
+/** What begins the parameters of every action: struct tc_act_bpf and struct tc_gact are nothing else. */
 // biome-ignore format: aligned table
-export const tcActBpf = struct(20, {
+export const tcGen = struct(20, {
   index: ['u32', 0], capab: ['u32', 4], action: ['i32', 8], refcnt: ['i32', 12], bindcnt: ['i32', 16],
+});
+
+/** Ages of an action, in hundredths of a second; 0 for what never happened. */
+// biome-ignore format: aligned table
+export const tcfT = struct(32, {
+  install: ['u64', 0], lastuse: ['u64', 8], expires: ['u64', 16], firstuse: ['u64', 24],
+});
+
+/** TCA_GACT_PROB: another verdict for some of the packets. */
+export const tcGactP = struct(8, { ptype: ['u16', 0], pval: ['u16', 2], paction: ['i32', 4] });
+
+export const gnetStatsBasic = struct(16, { bytes: ['u64', 0], packets: ['u32', 8] });
+
+// biome-ignore format: aligned table
+export const gnetStatsQueue = struct(20, {
+  qlen: ['u32', 0], backlog: ['u32', 4], drops: ['u32', 8], requeues: ['u32', 12], overlimits: ['u32', 16],
 });
 
 /**
  * How an attribute's payload is read; `string` ends with a NUL, `bytes` is kept raw: a nest, a struct, an address. `nest` is raw too, and sent with
- * NLA_F_NESTED, as the younger families want it.
+ * NLA_F_NESTED, as the younger families want it. `bits` is struct nla_bitfield32, bits and then which of them count: read as those that are set and
+ * count, and sent so that the set ones count.
  */
-export type AttributeKind = 'u8' | 'u16' | 'u32' | 'string' | 'bytes' | 'nest';
+export type AttributeKind = 'u8' | 'u16' | 'u32' | 'bits' | 'string' | 'bytes' | 'nest';
 export type AttributeTable = Readonly<Record<string, readonly [type: number, kind: AttributeKind]>>;
 
 // biome-ignore format: aligned table
@@ -94,7 +114,7 @@ export const NLMSGERR_ATTR = {
   NLMSGERR_ATTR_COOKIE: [3, 'bytes'],
 } as const satisfies AttributeTable;
 
-/** Of RTM_*QDISC and RTM_*TFILTER. */
+/** Of RTM_*QDISC, RTM_*TFILTER and RTM_*CHAIN. */
 // biome-ignore format: aligned table
 export const TCA = {
   TCA_KIND:          [1,  'string'],
@@ -125,20 +145,24 @@ export const TCA_BPF = {
 /** Of RTM_*ACTION. TCA_ACT_TAB is a nest of actions, each under its place in the order, from 1. */
 // biome-ignore format: aligned table
 export const TCA_ROOT = {
-  TCA_ACT_TAB:    [1, 'bytes'],
-  // struct nla_bitfield32: bits, then which of them count.
-  TCA_ROOT_FLAGS: [2, 'bytes'],
-  TCA_ROOT_COUNT: [3, 'u32'],
+  TCA_ACT_TAB:         [1, 'bytes'],
+  TCA_ROOT_FLAGS:      [2, 'bits'],
+  TCA_ROOT_COUNT:      [3, 'u32'],
+  TCA_ROOT_TIME_DELTA: [4, 'u32'],
 } as const satisfies AttributeTable;
 
 /** Of one action. */
 // biome-ignore format: aligned table
 export const TCA_ACT = {
-  TCA_ACT_KIND:    [1, 'string'],
-  TCA_ACT_OPTIONS: [2, 'nest'],
-  TCA_ACT_INDEX:   [3, 'u32'],
-  TCA_ACT_STATS:   [4, 'bytes'],
-  TCA_ACT_COOKIE:  [6, 'bytes'],
+  TCA_ACT_KIND:          [1,  'string'],
+  TCA_ACT_OPTIONS:       [2,  'nest'],
+  TCA_ACT_INDEX:         [3,  'u32'],
+  TCA_ACT_STATS:         [4,  'bytes'],
+  TCA_ACT_COOKIE:        [6,  'bytes'],
+  TCA_ACT_FLAGS:         [7,  'bits'],
+  TCA_ACT_HW_STATS:      [8,  'bits'],
+  TCA_ACT_USED_HW_STATS: [9,  'bits'],
+  TCA_ACT_IN_HW_COUNT:   [10, 'u32'],
 } as const satisfies AttributeTable;
 
 /** In TCA_ACT_OPTIONS of an action of kind `bpf`. */
@@ -152,6 +176,23 @@ export const TCA_ACT_BPF = {
   TCA_ACT_BPF_NAME:    [6, 'string'],
   TCA_ACT_BPF_TAG:     [8, 'bytes'],
   TCA_ACT_BPF_ID:      [9, 'u32'],
+} as const satisfies AttributeTable;
+
+/** In TCA_ACT_OPTIONS of an action of kind `gact`. */
+// biome-ignore format: aligned table
+export const TCA_GACT = {
+  TCA_GACT_TM:    [1, 'bytes'],
+  TCA_GACT_PARMS: [2, 'bytes'],
+  TCA_GACT_PROB:  [3, 'bytes'],
+} as const satisfies AttributeTable;
+
+/** In TCA_ACT_STATS. */
+// biome-ignore format: aligned table
+export const TCA_STATS = {
+  TCA_STATS_BASIC: [1, 'bytes'],
+  TCA_STATS_QUEUE: [3, 'bytes'],
+  // u64: all packets, where they are too many for TCA_STATS_BASIC.
+  TCA_STATS_PKT64: [8, 'bytes'],
 } as const satisfies AttributeTable;
 
 // biome-ignore format: aligned table
@@ -228,6 +269,20 @@ export const TCA_CLS_FLAGS_SKIP_SW = 2;
 export const TCA_CLS_FLAGS_IN_HW = 4;
 export const TCA_CLS_FLAGS_NOT_IN_HW = 8;
 export const TCA_CLS_FLAGS_VERBOSE = 16;
+
+/** In TCA_ROOT_FLAGS of a dump: more than 32 actions a message, and their number in it. */
+export const TCA_ACT_FLAG_LARGE_DUMP_ON = 1;
+/** Actions that a request or a filter may name. */
+export const TCA_ACT_MAX_PRIO = 32;
+/** Bytes of TCA_ACT_COOKIE. */
+export const TC_COOKIE_MAX_SIZE = 16;
+
+// TCA_ACT_FLAGS, and TCA_ACT_HW_STATS.
+export const TCA_ACT_FLAGS_NO_PERCPU_STATS = 1;
+export const TCA_ACT_FLAGS_SKIP_HW = 2;
+export const TCA_ACT_FLAGS_SKIP_SW = 4;
+export const TCA_ACT_HW_STATS_IMMEDIATE = 1;
+export const TCA_ACT_HW_STATS_DELAYED = 2;
 
 // Ethernet protocols, in host order.
 export const ETH_P_ALL = 0x0003;

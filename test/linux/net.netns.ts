@@ -236,15 +236,23 @@ describe('a bpf action', () => {
     bpf: { index: 42, control: TC_ACT_PIPE, refs: 0, bindings: 0, ...bpf },
   });
   const get = () => {
-    const payload = encodeActionMessage([{ kind: 'bpf', index: 42 }]);
-    return request(kernel, 'action 42', RTM_GETACTION, 0, payload).flatMap(decodeActionMessage);
+    const payload = encodeActionMessage({ actions: [{ kind: 'bpf', index: 42 }] });
+    return request(kernel, 'action 42', RTM_GETACTION, 0, payload).flatMap(
+      (answer) => decodeActionMessage(answer).actions,
+    );
   };
 
   it('is added, bound to later by a filter, run, and let go', async ({ skip }) => {
     const counter = makeCounter();
     const program = loadCounter(counter, TC_ACT_OK, 'sched_act');
     try {
-      request(kernel, 'action 42', RTM_NEWACTION, ADD, encodeActionMessage([action({ fd: program, name: 'counter' })]));
+      request(
+        kernel,
+        'action 42',
+        RTM_NEWACTION,
+        ADD,
+        encodeActionMessage({ actions: [action({ fd: program, name: 'counter' })] }),
+      );
     } catch (error) {
       kernel.close(program);
       kernel.close(counter);
@@ -273,7 +281,7 @@ describe('a bpf action', () => {
     request(kernel, 'filter', RTM_DELTFILTER, 0, encodeFilter({ ...filter, bpf: undefined }));
     await eventually(() =>
       // EPERM while it is bound: the kernel takes the filter apart some time after it has answered.
-      request(kernel, 'action 42', RTM_DELACTION, 0, encodeActionMessage([{ kind: 'bpf', index: 42 }])),
+      request(kernel, 'action 42', RTM_DELACTION, 0, encodeActionMessage({ actions: [{ kind: 'bpf', index: 42 }] })),
     );
     expect(get).toThrow(expect.objectContaining({ code: 'ENOENT' }));
     for (const fd of [program, counter]) kernel.close(fd);
