@@ -1,12 +1,19 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { createLinuxKernel, createLinuxPacketLab } from '../../src/engine/linux/index.ts';
-import { PacketBench, scenarios } from './packets.ts';
+import { actionsMissing } from '../support/actions.ts';
+import { actionScenarios, PacketBench, scenarios } from './packets.ts';
 
 describe('packets on linux', () => {
   const kernel = createLinuxKernel();
   afterAll(() => kernel[Symbol.dispose]());
   const bench = new PacketBench(kernel, createLinuxPacketLab(kernel));
   it.each(scenarios)('%s (%s)', (_name, direction, filters, want) => {
+    expect(bench.run(direction, filters)).toBe(want);
+  });
+
+  const missing = actionsMissing(kernel);
+  it.for(actionScenarios)('%s (%s)', ([_name, direction, filters, want], { skip }) => {
+    if (missing !== undefined) skip(missing);
     expect(bench.run(direction, filters)).toBe(want);
   });
 });

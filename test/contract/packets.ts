@@ -1,7 +1,15 @@
-import { clsact, encodeFilter, encodeLink, encodeQdisc, type Filter, request } from '../../src/net/index.ts';
+import {
+  type Action,
+  clsact,
+  encodeFilter,
+  encodeLink,
+  encodeQdisc,
+  type Filter,
+  request,
+} from '../../src/net/index.ts';
 import type { Kernel } from '../../src/sys/kernel.ts';
 import type { Direction, PacketLab } from '../../src/sys/lab.ts';
-import { mapTypeNumber, progTypeNumber } from '../../src/uapi/bpf.ts';
+import { mapTypeNumber, progTypeNumber, TC_ACT_GOTO_CHAIN, TC_ACT_JUMP } from '../../src/uapi/bpf.ts';
 import type { Fd } from '../../src/uapi/fd.ts';
 import * as N from '../../src/uapi/netlink.ts';
 import { bytecode, I } from '../support/bytecode.ts';
@@ -19,6 +27,15 @@ export interface Step {
   readonly classid?: number;
   /** Classic instead: it notes nothing. */
   readonly classic?: Uint8Array;
+  readonly chain?: number;
+  readonly actions?: readonly StepAction[];
+}
+
+/** An action of a filter: its program notes its letter and returns `returns`; without a letter it is of kind gact. */
+export interface StepAction {
+  readonly letter?: string;
+  readonly returns?: number;
+  readonly control?: number;
 }
 
 /** Ethernet type 0x88b5, which nobody speaks, to everybody. */
@@ -127,6 +144,55 @@ export const scenarios: readonly (readonly [name: string, direction: Direction, 
   ['redirect to a device that is not there drops', 'egress', [{ letter: '1', priority: 1, returns: 7, da: true }], '1'],
 ];
 
+const goto = (chain: number) => TC_ACT_GOTO_CHAIN | chain;
+const jump = (skipped: number) => TC_ACT_JUMP | skipped;
+/** Filters of one action each match everything. */
+const all = (priority: number, actions: readonly StepAction[], chain?: number): Step => ({
+  letter: '0',
+  priority,
+  classic: returning(-1),
+  actions,
+  ...(chain !== undefined && { chain }),
+});
+const LAST: Step = { letter: '9', priority: 9, returns: 2, da: true };
+
+/** As {@link scenarios}, with actions. */
+// biome-ignore format: one scenario a row
+export const actionScenarios: typeof scenarios = [
+  ['an action of a filter runs after it', 'egress', [{ letter: '1', priority: 1, returns: -1, actions: [{ letter: 'a', returns: 0 }] }], '1af'],
+  ['not if the filter does not match', 'egress', [{ letter: '1', priority: 1, returns: 0, actions: [{ letter: 'a', returns: 0 }] }, LAST], '19'],
+  ['not with direct action', 'egress', [{ letter: '1', priority: 1, returns: 0, da: true, actions: [{ letter: 'a', returns: 2 }] }], '1f'],
+  ['OK passes', 'egress', [all(1, [{ letter: 'a', returns: 0 }, { letter: 'b', returns: 2 }]), LAST], 'af'],
+  ['SHOT drops', 'egress', [all(1, [{ letter: 'a', returns: 2 }, { letter: 'b', returns: 0 }]), LAST], 'a'],
+  ['PIPE goes on to the next', 'egress', [all(1, [{ letter: 'a', returns: 3 }, { letter: 'b', returns: 2 }]), LAST], 'ab'],
+  ['PIPE at the end passes', 'egress', [all(1, [{ letter: 'a', returns: 3 }, { letter: 'b', returns: 3 }]), LAST], 'abf'],
+  ['UNSPEC leaves it to the control: pipe', 'egress', [all(1, [{ letter: 'a', returns: -1 }, { letter: 'b', returns: 2 }]), LAST], 'ab'],
+  ['UNSPEC leaves it to the control: drop', 'egress', [all(1, [{ letter: 'a', returns: -1, control: 2 }, { letter: 'b', returns: 0 }]), LAST], 'a'],
+  ['UNSPEC leaves it to the control: continue', 'egress', [all(1, [{ letter: 'a', returns: -1, control: -1 }, { letter: 'b', returns: 0 }]), LAST], 'a9'],
+  ['STOLEN counts as continue', 'egress', [all(1, [{ letter: 'a', returns: 4 }, { letter: 'b', returns: 0 }]), LAST], 'a9'],
+  ['TRAP counts as continue', 'egress', [all(1, [{ letter: 'a', returns: 8 }]), LAST], 'a9'],
+  ['any other number counts as continue', 'egress', [all(1, [{ letter: 'a', returns: 77 }]), LAST], 'a9'],
+  ['a chain cannot be returned', 'egress', [all(1, [{ letter: 'a', returns: goto(5) }]), LAST], 'a9'],
+  ['continue goes on to the next filter of the priority', 'egress', [{ letter: '2', priority: 1, returns: 0, da: true }, all(1, [{ letter: 'a', returns: 77 }])], 'a2f'],
+  ['TRAP as control consumes', 'egress', [all(1, [{ letter: 'a', returns: -1, control: 8 }]), LAST], 'a'],
+  ['gact drops', 'egress', [all(1, [{ letter: 'a', returns: 3 }, { control: 2 }, { letter: 'b', returns: 0 }]), LAST], 'a'],
+  ['gact pipes', 'egress', [all(1, [{ control: 3 }, { letter: 'b', returns: 0 }]), LAST], 'bf'],
+  ['goto chain', 'egress', [all(1, [{ control: goto(5) }]), { letter: '5', priority: 1, chain: 5, returns: 0, da: true }, LAST], '5f'],
+  ['goto chain by a program that leaves it to its control', 'egress', [all(1, [{ letter: 'a', returns: -1, control: goto(5) }]), { letter: '5', priority: 1, chain: 5, returns: 2, da: true }], 'a5'],
+  ['goto an empty chain passes', 'egress', [all(1, [{ control: goto(5) }]), LAST], 'f'],
+  ['a chain that does not decide does not go back', 'egress', [all(1, [{ control: goto(5) }]), { letter: '5', priority: 1, chain: 5, returns: -1, da: true }, LAST], '5f'],
+  ['a chain that goes to itself ends in a drop', 'egress', [{ letter: '1', priority: 1, returns: -1, actions: [{ control: goto(0) }] }], '1'.repeat(16)],
+  ['RECLASSIFY starts again, and ends in a drop', 'egress', [{ letter: '1', priority: 1, returns: -1, actions: [{ letter: 'a', returns: 1 }] }], '1a'.repeat(8)],
+  ['jump skips', 'egress', [all(1, [{ control: jump(2) }, { letter: 'b', returns: 0 }, { letter: 'c', returns: 0 }]), LAST], 'cf'],
+  ['jump over all passes', 'egress', [all(1, [{ control: jump(2) }, { letter: 'b', returns: 2 }]), LAST], 'f'],
+  ['jump too far passes', 'egress', [all(1, [{ control: jump(5) }, { letter: 'b', returns: 2 }]), LAST], 'f'],
+  ['jump nowhere passes', 'egress', [all(1, [{ control: jump(0) }, { letter: 'b', returns: 2 }]), LAST], 'f'],
+  ['jumps that do not end pass', 'egress', [all(1, [{ letter: 'a', returns: 3 }, { control: jump(1) }]), LAST], 'af'],
+  ['REPEAT ends', 'egress', [all(1, [{ letter: 'a', returns: -1, control: 6 }]), LAST], `${'a'.repeat(15)}f`],
+  ['at ingress, after a match', 'ingress', [all(1, [{ letter: 'a', returns: 2 }])], 'a'],
+  ['redirect', 'ingress', [all(1, [{ letter: 'a', returns: 7 }])], 'a'],
+];
+
 /** Runs scenarios on the pair `v0`, `v1` of a kernel, which it makes. */
 export class PacketBench {
   readonly #kernel: Kernel;
@@ -168,14 +234,17 @@ export class PacketBench {
     this.#lab.send('v0', direction, FRAME);
     const value = new Uint8Array(8);
     this.#kernel.bpf('BPF_MAP_LOOKUP_ELEM', { map_fd: this.#log, key: new Uint8Array(4), value });
-    const none: Filter = { ifindex: this.#ifindex.v0, parent, handle: 0, priority: 0, protocol: 0, kind: undefined };
-    request(this.#kernel, 'the test', N.RTM_DELTFILTER, 0, encodeFilter(none));
+    for (const chain of new Set(filters.map((filter) => filter.chain ?? 0).concat(0))) {
+      const none = { ifindex: this.#ifindex.v0, parent, handle: 0, priority: 0, protocol: 0, kind: undefined, chain };
+      request(this.#kernel, 'the test', N.RTM_DELTFILTER, 0, encodeFilter(none));
+    }
     const letters = new DataView(value.buffer).getBigUint64(0, true);
     return letters === 0n ? '' : letters.toString(16);
   }
 
   #add(device: 'v0' | 'v1', parent: number, step: Step): void {
     const options = step.classic === undefined ? { fd: this.#program(step), name: step.letter } : { ops: step.classic };
+    const actions = step.actions?.map((action) => this.#action(action));
     const filter: Filter = {
       ifindex: this.#ifindex[device],
       parent,
@@ -183,13 +252,25 @@ export class PacketBench {
       priority: step.priority,
       protocol: step.protocol ?? N.ETH_P_ALL,
       kind: 'bpf',
-      bpf: { ...options, flags: step.da ? 1 : undefined, classid: step.classid },
+      chain: step.chain,
+      bpf: { ...options, flags: step.da ? 1 : undefined, classid: step.classid, actions },
     };
     request(this.#kernel, 'the test', N.RTM_NEWTFILTER, N.NLM_F_CREATE | N.NLM_F_EXCL, encodeFilter(filter));
-    if (options.fd !== undefined) this.#kernel.close(options.fd); // the filter holds the program
+    // The filter holds the programs.
+    for (const fd of [options.fd, ...(actions ?? []).map(({ bpf }) => bpf?.fd)])
+      if (fd !== undefined) this.#kernel.close(fd);
   }
 
-  #program({ letter, returns = 0, redirect }: Step): Fd {
+  #action({ letter, returns = 0, control = 3 }: StepAction): Action & { readonly bpf?: { readonly fd: Fd } } {
+    const parms = { index: 0, control, refs: 0, bindings: 0 };
+    if (letter === undefined) return { kind: 'gact', gact: parms };
+    return { kind: 'bpf', bpf: { ...parms, fd: this.#program({ letter, returns }, 'sched_act'), name: letter } };
+  }
+
+  #program(
+    { letter, returns = 0, redirect }: Omit<Step, 'priority'>,
+    type: 'sched_cls' | 'sched_act' = 'sched_cls',
+  ): Fd {
     const verdict =
       redirect === undefined
         ? [I.mov(0, returns)]
@@ -204,7 +285,7 @@ export class PacketBench {
       I.exit,
     );
     return this.#kernel.bpf('BPF_PROG_LOAD', {
-      prog_type: progTypeNumber.sched_cls,
+      prog_type: progTypeNumber[type],
       insns,
       insn_cnt: insns.length / 8,
       license: 'GPL',

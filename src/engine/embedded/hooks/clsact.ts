@@ -1,15 +1,25 @@
 import type { Direction } from '../../../sys/lab.ts';
 import { TC_H_CLSACT_EGRESS, TC_H_CLSACT_INGRESS } from '../../../uapi/netlink.ts';
-import { FilterBlock } from './filter-block.ts';
+import type { FilterBlock } from './filter-block.ts';
+import type { SharedBlocks } from './shared-blocks.ts';
 
 /** The qdisc `clsact`, or the older `ingress`, which has only the one direction. It queues nothing: it holds a device's filters. */
 export class Clsact {
   readonly kind: 'clsact' | 'ingress';
-  readonly ingress = new FilterBlock();
-  readonly egress = new FilterBlock();
+  readonly ingress: FilterBlock;
+  readonly egress: FilterBlock;
+  readonly #shared: SharedBlocks;
 
-  constructor(kind: 'clsact' | 'ingress') {
+  /** `blocks`: numbers of shared blocks, 0 for one of its own. */
+  constructor(
+    kind: 'clsact' | 'ingress',
+    shared: SharedBlocks,
+    blocks: Readonly<Record<Direction, number>> = { ingress: 0, egress: 0 },
+  ) {
     this.kind = kind;
+    this.#shared = shared;
+    this.ingress = shared.hold(blocks.ingress);
+    this.egress = shared.hold(blocks.egress);
   }
 
   block(direction: Direction): FilterBlock {
@@ -24,7 +34,7 @@ export class Clsact {
   }
 
   destroy(): void {
-    this.ingress.clear();
-    this.egress.clear();
+    this.#shared.release(this.ingress);
+    this.#shared.release(this.egress);
   }
 }

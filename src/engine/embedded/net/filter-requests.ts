@@ -1,6 +1,4 @@
-import { SysError } from '../../../errors.ts';
-import { type BpfFilter, decodeFilter, encodeFilter, type Filter } from '../../../net/index.ts';
-import { progTypeNumber } from '../../../uapi/bpf.ts';
+import { type BpfFilter, decodeFilter, encodeFilter, type Filter, type TcHook } from '../../../net/index.ts';
 import {
   NLM_F_CREATE,
   NLM_F_ECHO,
@@ -12,17 +10,18 @@ import {
   TCA_CLS_FLAGS_SKIP_SW,
   TCA_CLS_FLAGS_VERBOSE,
 } from '../../../uapi/netlink.ts';
-import { decodeClassic } from '../hooks/classic.ts';
-import { type Classifier, type ClsBpf, holdClassifier } from '../hooks/cls-bpf.ts';
-import type { FilterBlock, FilterPriority } from '../hooks/filter-block.ts';
+import type { FilterPriority } from '../hooks/chain.ts';
+import type { ClsBpf } from '../hooks/cls-bpf.ts';
+import type { FilterBlock } from '../hooks/filter-block.ts';
+import { holdTcProgram } from '../hooks/tc-program.ts';
 import type { Process } from '../process.ts';
+import { describeAction } from './action-requests.ts';
 import { fail } from './fail.ts';
+import { checkedChain, findBlock, findBlockToDump, hookOf } from './find-block.ts';
+import { initActions } from './init-actions.ts';
 import type { Network } from './network.ts';
+import { checkName, describeProgram, namesProgram, readTcProgram } from './read-program.ts';
 import type { Reply, Request } from './rtnetlink.ts';
-
-/** Bytes of a filter's name with its NUL. */
-const MAX_NAME = 256;
-const MAX_CHAIN = 0x0fff_ffff;
 
 /** RTM_NEWTFILTER: adds a filter, or puts one into the place of another. */
 export function newFilter({ network, process, flags, payload }: Request): Reply[] {
@@ -30,7 +29,7 @@ export function newFilter({ network, process, flags, payload }: Request): Reply[
   const create = (flags & NLM_F_CREATE) !== 0;
   if (asked.priority === 0 && !create) fail('ENOENT', 'Invalid filter command with priority of zero');
   const block = findBlock(network, asked);
-  const chain = chainOf(asked);
+  const chain = checkedChain(asked.chain);
   let entry = asked.priority === 0 ? undefined : findPriority(block, chain, asked);
   if (entry === undefined) {
     if (asked.kind === undefined || asked.protocol === 0) fail('EINVAL', 'Filter kind and protocol must be specified');
@@ -44,12 +43,15 @@ export function newFilter({ network, process, flags, payload }: Request): Reply[
   if (old !== undefined && flags & NLM_F_EXCL) fail('EEXIST', 'Filter already exists');
 
   const options = asked.bpf ?? fail('EINVAL');
-  const made = makeFilter(process, options, asked.handle || freeHandle(entry));
-  // Nothing can fail from here on, so a refused filter leaves no empty priority behind.
-  holdClassifier(made.classifier);
-  entry ??= block.addPriority(chain, asked.priority || block.autoPriority(chain), asked.protocol);
-  block.put(entry, made);
-  return flags & NLM_F_ECHO ? [describe(asked, chain, entry, made)] : [];
+  // The filter's chain is made before those that its actions go to.
+  return block.within(chain, () => {
+    const made = makeFilter(network, process, block, options, asked.handle || freeHandle(entry));
+    // Nothing can fail from here on, so a refused filter leaves no empty priority behind.
+    holdTcProgram(made.program);
+    entry ??= block.addPriority(chain, asked.priority || block.autoPriority(chain), asked.protocol);
+    block.put(entry, made);
+    return flags & NLM_F_ECHO ? [describe(network, hookOf(block, asked), chain, entry, made)] : [];
+  });
 }
 
 /** RTM_DELTFILTER: one filter, all of a priority, or all of a chain. */
@@ -58,12 +60,12 @@ export function deleteFilter({ network, payload }: Request): Reply[] {
   if (asked.priority === 0 && (asked.protocol !== 0 || asked.handle !== 0 || asked.kind !== undefined))
     fail('ENOENT', 'Cannot flush filters with protocol, handle or kind set');
   const block = findBlock(network, asked);
-  const chain = chainOf(asked);
+  const chain = checkedChain(asked.chain);
   if (asked.priority === 0) {
     block.flush(chain);
     return [];
   }
-  if (block.priorities(chain).length === 0) fail('ENOENT', 'Cannot find specified filter chain');
+  if (block.chain(chain) === undefined) fail('ENOENT', 'Cannot find specified filter chain');
   const entry = findExisting(block, chain, asked);
   if (asked.handle === 0) block.removePriority(chain, entry);
   else block.remove(chain, entry, findHandle(entry, asked.handle));
@@ -74,43 +76,28 @@ export function getFilter({ network, payload }: Request): Reply[] {
   const asked = decodeFilter(payload);
   if (asked.priority === 0) fail('ENOENT', 'Invalid filter command with priority of zero');
   const block = findBlock(network, asked);
-  const chain = chainOf(asked);
-  if (block.priorities(chain).length === 0) fail('EINVAL', 'Cannot find specified filter chain');
+  const chain = checkedChain(asked.chain);
+  if (block.chain(chain) === undefined) fail('EINVAL', 'Cannot find specified filter chain');
   const entry = findExisting(block, chain, asked);
-  return [describe(asked, chain, entry, findHandle(entry, asked.handle))];
+  return [describe(network, hookOf(block, asked), chain, entry, findHandle(entry, asked.handle))];
 }
 
 /** Each priority first without options, then its filters, newest first. A device or a class that is not there has no filters. */
 export function dumpFilters({ network, payload }: Request): Reply[] {
   const asked = decodeFilter(payload);
-  const block = network.device(asked.ifindex)?.qdisc?.blockOf(asked.parent);
-  if (block === undefined || asked.parent === 0) return [];
-  const chains = asked.chain === undefined ? block.chains : [asked.chain];
-  return chains.flatMap((chain) =>
-    block
-      .priorities(chain)
-      .filter(({ priority }) => asked.priority === 0 || priority === asked.priority)
-      .filter(({ protocol }) => asked.protocol === 0 || protocol === asked.protocol)
-      .flatMap((entry) => [
-        describe(asked, chain, entry, undefined),
-        ...entry.filters.map((filter) => describe(asked, chain, entry, filter)),
-      ]),
-  );
-}
-
-function findBlock(network: Network, { ifindex, parent, block }: Filter): FilterBlock {
-  if (block !== undefined) fail('EINVAL', 'Block of given index was not found');
-  const device = network.device(ifindex) ?? fail('ENODEV');
-  const isClsact = parent >>> 16 === 0xffff;
-  if (!isClsact || !device.qdisc) fail('EINVAL', "Parent Qdisc doesn't exists");
-  return (
-    device.qdisc.blockOf(parent) ??
-    ((parent & 0xffff) === 0 ? fail('EINVAL') : fail('ENOENT', "Specified class doesn't exist"))
-  );
-}
-
-function chainOf({ chain = 0 }: Filter): number {
-  return chain > MAX_CHAIN ? fail('EINVAL', 'Specified chain index exceeds upper limit') : chain;
+  const block = findBlockToDump(network, asked);
+  if (block === undefined) return [];
+  const hook = hookOf(block, asked);
+  return block.chains
+    .filter(({ index }) => asked.chain === undefined || index === asked.chain)
+    .flatMap(({ index, priorities }) =>
+      priorities
+        .filter(({ priority }) => asked.priority === 0 || priority === asked.priority)
+        .filter(({ protocol }) => asked.protocol === 0 || protocol === asked.protocol)
+        .flatMap((entry) =>
+          [undefined, ...entry.filters].map((filter) => describe(network, hook, index, entry, filter)),
+        ),
+    );
 }
 
 function findPriority(block: FilterBlock, chain: number, { priority, protocol }: Filter): FilterPriority | undefined {
@@ -142,59 +129,66 @@ function freeHandle(entry: FilterPriority | undefined): number {
   return handle;
 }
 
-function makeFilter(process: Process, options: BpfFilter, handle: number): ClsBpf {
-  const { flags = 0, flagsGen = 0, name } = options;
-  if (options.actions !== undefined || options.police !== undefined) fail('ENOENT', 'Failed to load TC action module');
-  const classic = options.ops !== undefined && options.opsLen !== undefined;
-  if (classic === (options.fd !== undefined)) fail('EINVAL');
-  if (flags & ~TCA_BPF_FLAG_ACT_DIRECT) fail('EINVAL');
-  const skips = TCA_CLS_FLAGS_SKIP_HW | TCA_CLS_FLAGS_SKIP_SW;
-  if (flagsGen & ~(skips | TCA_CLS_FLAGS_VERBOSE) || (flagsGen & skips) === skips) fail('EINVAL');
-  if (flagsGen & TCA_CLS_FLAGS_SKIP_SW) fail('EOPNOTSUPP'); // no device here takes filters into its hardware
-  if (name !== undefined && name.length >= MAX_NAME) fail('ERANGE', 'Attribute failed policy validation');
-  if (handle > 0x7fff_ffff) fail('ENOSPC');
-  return {
-    handle,
-    classifier: options.fd === undefined ? classicClassifier(options) : ebpfClassifier(process, options.fd),
-    name: options.fd === undefined ? undefined : name,
-    classid: options.classid,
-    directAction: (flags & TCA_BPF_FLAG_ACT_DIRECT) !== 0,
-    flagsGen: (flagsGen & ~TCA_CLS_FLAGS_VERBOSE) | TCA_CLS_FLAGS_NOT_IN_HW,
-  };
+function makeFilter(
+  network: Network,
+  process: Process,
+  block: FilterBlock,
+  options: BpfFilter,
+  handle: number,
+): ClsBpf {
+  checkName(options);
+  if (options.police !== undefined) fail('ENOENT', 'Failed to load TC action module');
+  if (!namesProgram(options)) fail('EINVAL');
+  const { flags = 0, flagsGen = 0, classid } = options;
+  const { actions } = initActions({ network, process, block }, options.actions ?? []);
+  try {
+    if (flags & ~TCA_BPF_FLAG_ACT_DIRECT) fail('EINVAL');
+    const skips = TCA_CLS_FLAGS_SKIP_HW | TCA_CLS_FLAGS_SKIP_SW;
+    if (flagsGen & ~(skips | TCA_CLS_FLAGS_VERBOSE) || (flagsGen & skips) === skips) fail('EINVAL');
+    if (flagsGen & TCA_CLS_FLAGS_SKIP_SW) fail('EOPNOTSUPP'); // no device here takes filters into its hardware
+    if (handle > 0x7fff_ffff) fail('ENOSPC');
+    return {
+      handle,
+      program: readTcProgram(process, options, 'sched_cls'),
+      classid,
+      directAction: (flags & TCA_BPF_FLAG_ACT_DIRECT) !== 0,
+      flagsGen: (flagsGen & ~TCA_CLS_FLAGS_VERBOSE) | TCA_CLS_FLAGS_NOT_IN_HW,
+      actions,
+    };
+  } catch (error) {
+    for (const action of actions) action.unbind();
+    throw error;
+  }
 }
 
-function ebpfClassifier(process: Process, fd: number): Classifier {
-  const prog = process.prog(fd | 0);
-  if (typeof prog === 'number') throw new SysError(-prog, 'netlink');
-  if (prog.attr.type !== progTypeNumber.sched_cls) fail('EINVAL');
-  return { kind: 'ebpf', prog };
-}
-
-function classicClassifier({ ops = new Uint8Array(0), opsLen = 0 }: BpfFilter): Classifier {
-  const insns = ops.length === 8 * opsLen ? decodeClassic(ops) : undefined;
-  return { kind: 'classic', insns: insns ?? fail('EINVAL'), bytes: ops.slice() };
-}
-
-function describe(asked: Filter, chain: number, entry: FilterPriority, filter: ClsBpf | undefined): Reply {
+function describe(
+  network: Network,
+  hook: TcHook,
+  chain: number,
+  entry: FilterPriority,
+  filter: ClsBpf | undefined,
+): Reply {
   return {
     type: RTM_NEWTFILTER,
     payload: encodeFilter({
-      ifindex: asked.ifindex,
-      parent: asked.parent,
+      ...hook,
       handle: filter?.handle ?? 0,
       priority: entry.priority,
       protocol: entry.protocol,
       chain,
       kind: 'bpf',
-      bpf: filter && describeOptions(filter),
+      bpf: filter && describeOptions(network, filter),
     }),
   };
 }
 
-function describeOptions({ classifier, name, classid, directAction, flagsGen }: ClsBpf): BpfFilter {
-  const what: BpfFilter =
-    classifier.kind === 'classic'
-      ? { ops: classifier.bytes }
-      : { name, id: classifier.prog.id, tag: classifier.prog.attr.tag };
-  return { ...what, classid, flags: directAction ? TCA_BPF_FLAG_ACT_DIRECT : undefined, flagsGen };
+function describeOptions(network: Network, filter: ClsBpf): BpfFilter {
+  const { program, classid, directAction, flagsGen, actions } = filter;
+  return {
+    ...describeProgram(program),
+    classid,
+    flags: directAction ? TCA_BPF_FLAG_ACT_DIRECT : undefined,
+    flagsGen,
+    actions: actions.length === 0 ? undefined : actions.map((action) => describeAction(action, network)),
+  };
 }

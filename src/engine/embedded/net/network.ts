@@ -1,8 +1,17 @@
 import { SysError } from '../../../errors.ts';
 import type { Direction } from '../../../sys/lab.ts';
-import { TC_ACT_OK, TC_ACT_RECLASSIFY, TC_ACT_REDIRECT, TC_ACT_UNSPEC } from '../../../uapi/bpf.ts';
+import {
+  TC_ACT_QUEUED,
+  TC_ACT_REDIRECT,
+  TC_ACT_SHOT,
+  TC_ACT_STOLEN,
+  TC_ACT_TRAP,
+  TC_ACT_UNSPEC,
+} from '../../../uapi/bpf.ts';
 import { errno } from '../../../uapi/errno.ts';
+import { createActionTables } from '../hooks/action-table.ts';
 import type { Classification } from '../hooks/cls-bpf.ts';
+import { SharedBlocks } from '../hooks/shared-blocks.ts';
 import { runTcx } from '../hooks/tcx.ts';
 import type { Machine } from '../machine.ts';
 import type { Process } from '../process.ts';
@@ -39,6 +48,8 @@ interface Frame {
 /** The devices of a machine, the hooks on them, and the ways of frames between them. There is no IP stack behind it. */
 export class Network {
   readonly machine: Machine;
+  readonly actions = createActionTables();
+  readonly blocks = new SharedBlocks();
   readonly #devices = new Map<number, Device>();
   #lastIfindex = 0;
   #depth = 0;
@@ -178,6 +189,7 @@ export class Network {
     });
     if (skb === undefined) return undefined;
     skb.set('mark', frame.mark);
+    skb.pktLen = frame.bytes.length - (direction === 'ingress' ? ETH_HLEN : 0);
     let result: Classification;
     let left: Frame;
     let redirect: Redirect | undefined;
@@ -189,10 +201,10 @@ export class Network {
       skb.free();
     }
     switch (result.action) {
-      case TC_ACT_UNSPEC:
-      case TC_ACT_OK:
-      case TC_ACT_RECLASSIFY:
-        pass(left);
+      case TC_ACT_SHOT: // dropped
+      case TC_ACT_STOLEN: // or consumed
+      case TC_ACT_QUEUED:
+      case TC_ACT_TRAP:
         break;
       case TC_ACT_REDIRECT: {
         const target = redirect && this.device(redirect.ifindex);
@@ -200,7 +212,7 @@ export class Network {
         break;
       }
       default:
-        break; // dropped (SHOT) or consumed
+        pass(left);
     }
     return { verdict: result.action, classid: result.classid, frame: left.bytes, fault: result.fault };
   }

@@ -1,4 +1,5 @@
 import { clsact, decodeQdisc, encodeQdisc, type Qdisc } from '../../../net/index.ts';
+import type { Direction } from '../../../sys/lab.ts';
 import {
   NLM_F_CREATE,
   NLM_F_ECHO,
@@ -19,8 +20,6 @@ import type { Reply, Request } from './rtnetlink.ts';
 export function newQdisc({ network, flags, payload }: Request): Reply[] {
   const asked = decodeQdisc(payload);
   const device = network.device(asked.ifindex) ?? fail('ENODEV');
-  if (asked.ingressBlock !== undefined || asked.egressBlock !== undefined)
-    fail('EOPNOTSUPP', 'the embedded kernel has no shared filter blocks yet');
   if (asked.parent !== TC_H_CLSACT) {
     // Queues are not simulated: there is nothing to put one into.
     fail(
@@ -42,9 +41,17 @@ export function newQdisc({ network, flags, payload }: Request): Reply[] {
   if (asked.handle & 0xffff) fail('EINVAL', 'Invalid minor handle');
   if ((flags & NLM_F_CREATE) === 0) fail('ENOENT', 'Qdisc not found. To create specify NLM_F_CREATE flag');
   if (asked.kind !== 'clsact' && asked.kind !== 'ingress') fail('ENOENT', 'Specified qdisc kind is unknown');
-  const created = new Clsact(asked.kind);
+  const created = new Clsact(asked.kind, network.blocks, blocksOf(asked));
   device.qdisc = created;
   return echo(flags, device, created);
+}
+
+/** Numbers of the shared blocks that a new qdisc is to hold; 0: one of its own. */
+function blocksOf({ kind, ingressBlock, egressBlock }: Qdisc): Record<Direction, number> {
+  if (ingressBlock === 0) fail('EINVAL', 'Ingress block index cannot be 0');
+  if (egressBlock === 0) fail('EINVAL', 'Egress block index cannot be 0');
+  if (egressBlock !== undefined && kind === 'ingress') fail('EOPNOTSUPP', 'Egress block sharing is not supported');
+  return { ingress: ingressBlock ?? 0, egress: egressBlock ?? 0 };
 }
 
 /** RTM_DELQDISC: its filters go with it. */
@@ -100,7 +107,12 @@ function echo(flags: number, device: Device, qdisc: Clsact): Reply[] {
 }
 
 function describe(device: Device, qdisc: Clsact): Reply {
-  return reply(clsact(device.ifindex, qdisc.kind));
+  const { kind, ingress, egress } = qdisc;
+  return reply({
+    ...clsact(device.ifindex, kind),
+    ingressBlock: ingress.index || undefined,
+    egressBlock: egress.index || undefined,
+  });
 }
 
 function reply(qdisc: Qdisc): Reply {

@@ -6,18 +6,26 @@ import {
   NLM_F_MULTI,
   NLMSG_DONE,
   nlmsgTypeName,
+  RTM_DELACTION,
+  RTM_DELCHAIN,
   RTM_DELLINK,
   RTM_DELQDISC,
   RTM_DELTFILTER,
+  RTM_GETACTION,
+  RTM_GETCHAIN,
   RTM_GETLINK,
   RTM_GETQDISC,
   RTM_GETTFILTER,
+  RTM_NEWACTION,
+  RTM_NEWCHAIN,
   RTM_NEWLINK,
   RTM_NEWQDISC,
   RTM_NEWTFILTER,
   RTM_SETLINK,
 } from '../../../uapi/netlink.ts';
 import type { Process } from '../process.ts';
+import { deleteAction, dumpActions, getAction, newAction } from './action-requests.ts';
+import { deleteChain, dumpChains, getChain, newChain } from './chain-requests.ts';
 import { deleteFilter, dumpFilters, getFilter, newFilter } from './filter-requests.ts';
 import { deleteLink, dumpLinks, getLink, newLink } from './link-requests.ts';
 import type { Network } from './network.ts';
@@ -53,6 +61,12 @@ const HANDLERS: ReadonlyMap<number, { readonly do?: Handler; readonly dump?: Han
   [RTM_NEWTFILTER, { do: newFilter }],
   [RTM_DELTFILTER, { do: deleteFilter }],
   [RTM_GETTFILTER, { do: getFilter, dump: dumpFilters }],
+  [RTM_NEWCHAIN,   { do: newChain }],
+  [RTM_DELCHAIN,   { do: deleteChain }],
+  [RTM_GETCHAIN,   { do: getChain, dump: dumpChains }],
+  [RTM_NEWACTION,  { do: newAction }],
+  [RTM_DELACTION,  { do: deleteAction }],
+  [RTM_GETACTION,  { do: getAction, dump: dumpActions }],
 ]);
 
 /** The answers to all messages in `bytes`, each up to its acknowledgement. Throws SysError EINVAL if they are no netlink messages. */

@@ -71,6 +71,8 @@ export class Skb {
   protocol: number;
   /** 0: not computed yet. */
   hash = 0;
+  /** Bytes as hooks and queues count them: on the way in without the link header. */
+  pktLen = 0;
   redirect: Redirect | undefined;
 
   private constructor(memory: LinearMemory, context: number, input: SkbInput) {
