@@ -155,7 +155,10 @@ export function xlatedInsns(kernel: Kernel, fd: Fd): Uint8Array {
 export function btfInfo(kernel: Kernel, fd: Fd): BtfInfo {
   const name = new Uint8Array(BTF_NAME_SIZE);
   const bytes = bpfBtfInfo.encode({ name_len: BTF_NAME_SIZE });
-  kernel.bpf('BPF_OBJ_GET_INFO_BY_FD', { bpf_fd: fd, info_len: bytes.length, info: bytes, arrays: { name } });
+  const ask = { bpf_fd: fd, info_len: bytes.length, info: bytes };
+  const answer = orUndefined('E2BIG', () => [kernel.bpf('BPF_OBJ_GET_INFO_BY_FD', { ...ask, arrays: { name } })]);
+  // Linux < 5.11 knows no names, and refuses a struct that asks for one.
+  if (answer === undefined) kernel.bpf('BPF_OBJ_GET_INFO_BY_FD', { ...ask, info: bytes.fill(0) });
   const info = bpfBtfInfo.decode(bytes);
   return { id: info.id, name: cString(name), size: info.btf_size, kernel: info.kernel_btf !== 0 };
 }

@@ -1,9 +1,10 @@
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
+import { machine } from '../../test/support/machine.ts';
 import { createEmbeddedKernel } from '../engine/embedded/index.ts';
 import { NotSupportedError, ObjectError, UsageError } from '../errors.ts';
 import type { KconfigExtern } from '../object/spec.ts';
-import { configText, kconfigContent } from './kconfig.ts';
+import { configText, kconfigContent, versionCode } from './kconfig.ts';
 
 const { kernel } = createEmbeddedKernel();
 
@@ -98,5 +99,26 @@ describe('configText', () => {
     packed[20] = 255 - (packed[20] ?? 0);
     expect(() => configText(packed)).toThrow(ObjectError);
     expect(() => configText(gzipSync(new Uint8Array(1 << 25)))).toThrow(/more than 16777216 bytes/);
+  });
+});
+
+describe('versionCode', () => {
+  const DEBIAN =
+    'Linux version 5.10.0-32-cloud-amd64 (debian-kernel@lists.debian.org) (gcc-10 (Debian 10.2.1-6) 10.2.1 20210110, GNU ld 2.35.2) #1 SMP Debian 5.10.223-1 (2024-08-10)';
+  it.each<[string, Readonly<Record<string, string>>, number | undefined]>([
+    ['the release', { '/proc/sys/kernel/osrelease': '6.1.9-x\n' }, 0x060109],
+    [
+      'Debian, made with another Debian',
+      { '/proc/sys/kernel/osrelease': '5.10.0-32\n', '/proc/version': DEBIAN },
+      0x050adf,
+    ],
+    [
+      'Ubuntu',
+      { '/proc/sys/kernel/osrelease': '5.15.0\n', '/proc/version_signature': 'Ubuntu 5.15.0-1 5.15.60\n' },
+      0x050f3c,
+    ],
+    ['nothing', {}, undefined],
+  ])('%s', (_name, files, want) => {
+    expect(versionCode(machine({ files, mounts: {}, bpf: 0 }))).toBe(want);
   });
 });

@@ -124,13 +124,13 @@ function virtualValue(kernel: Kernel, name: string): number | undefined {
 
 /**
  * KERNEL_VERSION(a, b, c) of the kernel in use; `undefined` where it does not say it. Ubuntu and Debian say the version that theirs is made from elsewhere
- * than in the release.
+ * than in the release; before the `#` of a Debian is also the version of its compiler.
  */
 export function versionCode(kernel: Kernel): number | undefined {
   const text = (path: string) => orUndefined(['ENOENT', 'ENOTDIR'], () => readText(kernel, path));
   const sources = [
     /(\d+)\.(\d+)\.(\d+)\s*$/.exec(text('/proc/version_signature') ?? ''),
-    /Debian (\d+)\.(\d+)\.(\d+)/.exec(text('/proc/version') ?? ''),
+    / #\d.* Debian (\d+)\.(\d+)\.(\d+)/.exec(text('/proc/version') ?? ''),
     /^(\d+)\.(\d+)(?:\.(\d+))?/.exec(kernelRelease(kernel) ?? ''),
   ];
   const [, a, b, c] = sources.find((match) => match !== null) ?? [];

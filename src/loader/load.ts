@@ -1,7 +1,6 @@
 import type { Btf } from '../btf/index.ts';
 import { NotSupportedError, UsageError } from '../errors.ts';
 import { KCONFIG } from '../object/externs.ts';
-import { loadableBtf } from '../object/loadable-btf.ts';
 import type { MapSpec, ObjectSpec, ProgramSpec } from '../object/spec.ts';
 import { tailCallSection } from '../object/tail-calls.ts';
 import type { Kernel } from '../sys/kernel.ts';
@@ -19,6 +18,7 @@ import { LoadedObject } from './loaded.ts';
 import { MapMaker, setSlot } from './make-maps.ts';
 import type { BpfMap } from './map.ts';
 import { BpfObject } from './object.ts';
+import { loadObjectBtf } from './object-btf.ts';
 import { BpfProgram } from './program.ts';
 import type { AnyShape, ObjectShape } from './shape.ts';
 import { checkShareOptions, type ShareOptions } from './share.ts';
@@ -79,7 +79,7 @@ function loadSpec<S extends AnyShape>(
   const spec = withKconfig(kernel, withEntries(kernel, asWritten, options), options, warnings);
   checkPrograms(spec, options.programs ?? []);
   return Transaction.run((transaction) => {
-    const btfFd = loadBtf(kernel, spec);
+    const btfFd = loadObjectBtf(kernel, spec);
     try {
       using kernelTypes = new KernelTypes(kernel);
       const ksyms = new Ksyms(kernel, spec, kernelTypes);
@@ -146,13 +146,6 @@ function programType(spec: ObjectSpec, program: ProgramSpec, asked: ProgType | u
   throw new UsageError(
     `program ${program.name} of ${spec.file}: its section ${program.section} names no program type; say which with \`type\`, e.g. type sched_cls`,
   );
-}
-
-/** BTF is worth having, not worth failing for: a kernel that refuses it gets the object without. */
-function loadBtf(kernel: Kernel, spec: ObjectSpec): Fd | undefined {
-  if (spec.btf === undefined) return undefined;
-  const btf = loadableBtf(spec.btf);
-  return orUndefined(['EINVAL', 'EPERM', 'E2BIG'], () => kernel.bpf('BPF_BTF_LOAD', { btf, btf_size: btf.length }));
 }
 
 /** The spec with the values that its `__kconfig` variables have on this kernel. */

@@ -1,11 +1,12 @@
 import { type Btf, type BtfComposite, type BtfMember, essentialName } from '../btf/index.ts';
 import { NotSupportedError, ObjectError, UsageError } from '../errors.ts';
+import { encodeInsns, parseAssembly } from '../isa/index.ts';
 import type { MapSpec, ObjectSpec, ProgramSpec, StructOpsSpec } from '../object/spec.ts';
 import type { Kernel } from '../sys/kernel.ts';
-import { BPF_F_VTYPE_BTF_OBJ_FD, mapTypeNumber } from '../uapi/bpf.ts';
+import { BPF_F_LINK, BPF_F_VTYPE_BTF_OBJ_FD, mapTypeNumber, progTypeNumber } from '../uapi/bpf.ts';
 import type { Fd } from '../uapi/fd.ts';
 import type { TargetAttr } from './attach-target.ts';
-import { saying } from './calls.ts';
+import { orUndefined, saying } from './calls.ts';
 import type { KernelType, KernelTypes } from './kernel-btf.ts';
 
 /** A struct of functions as the kernel in use has it. */
@@ -117,18 +118,35 @@ class Field {
 /** BPF_MAP_CREATE. What it holds is written once its programs are loaded, see {@link structOpsValue}. */
 export function createStructOps(kernel: Kernel, { map, valueType, value }: KernelStructOps, btfFd: Fd | undefined): Fd {
   const ofModule = valueType.fd !== undefined;
-  return saying(`of ${map.name} (struct_ops)`, () =>
+  const create = (flags: number) =>
     kernel.bpf('BPF_MAP_CREATE', {
       map_type: mapTypeNumber.struct_ops,
       key_size: map.keySize,
       value_size: value.length,
       max_entries: 1,
-      map_flags: map.flags | (ofModule ? BPF_F_VTYPE_BTF_OBJ_FD : 0),
+      map_flags: flags | (ofModule ? BPF_F_VTYPE_BTF_OBJ_FD : 0),
       map_name: map.kernelName,
       btf_fd: btfFd,
       btf_vmlinux_value_type_id: valueType.id,
       value_type_btf_obj_fd: valueType.fd,
-    }),
+    });
+  return saying(`of ${map.name} (struct_ops)`, () => {
+    readOwnTypes(kernel);
+    const fd = orUndefined(map.flags === BPF_F_LINK ? 'EINVAL' : [], () => create(map.flags));
+    if (fd !== undefined) return fd;
+    kernel.close(create(0)); // says if it is something else
+    throw new NotSupportedError(`map ${map.name} of a section .struct_ops.link`, {
+      since: '6.4',
+      instead: 'put it into a section .struct_ops',
+    });
+  });
+}
+
+/** Linux 5.10 learns of its own structs when the first program since its start is loaded. */
+function readOwnTypes(kernel: Kernel): void {
+  const insns = encodeInsns(parseAssembly('r0 = 0\nexit'));
+  kernel.close(
+    kernel.bpf('BPF_PROG_LOAD', { prog_type: progTypeNumber.socket_filter, insns, insn_cnt: 2, license: 'GPL' }),
   );
 }
 

@@ -1,10 +1,9 @@
 import type { Btf } from '../btf/index.ts';
-import { concatBytes } from '../bytes/plain.ts';
+import { appendTypes } from './append-types.ts';
 import { KSYMS } from './externs.ts';
 
 const GLOBAL = 1;
-/** Bytes of the header, of a record before what its kind adds, and of an entry in the list of a DATASEC. */
-const HEADER = 24;
+/** Bytes of a record before what its kind adds, and of an entry in the list of a DATASEC. */
 const RECORD = 12;
 const ENTRY = 12;
 const INT_SIZE = 4;
@@ -55,7 +54,7 @@ export function loadableBtf(btf: Btf): Uint8Array {
     ...[btf.stringsLength + INT_NAME, KIND_INT, INT_SIZE, SIGNED_32],
     ...[dummyName, KIND_VAR, int, GLOBAL],
   ];
-  return withAppended(bytes, words, btf.littleEndian);
+  return appendTypes(bytes, words, NAMES, btf.littleEndian);
 }
 
 function nameParameters(
@@ -70,27 +69,4 @@ function nameParameters(
     // Without type too it stands for `...`.
     if (u32(at) === 0 && u32(at + 4) !== 0) set(at, name);
   }
-}
-
-/** The same BTF with more types and {@link NAMES} behind its own. */
-function withAppended(bytes: Uint8Array, words: readonly number[], littleEndian: boolean): Uint8Array {
-  const old = new DataView(bytes.buffer);
-  const [header, typesAt, typesLength, stringsAt, stringsLength] = [4, 8, 12, 16, 20].map((at) =>
-    old.getUint32(at, littleEndian),
-  ) as [number, number, number, number, number]; // as many as there are offsets
-  const part = (start: number, length: number) => bytes.subarray(header + start, header + start + length);
-  const types = new Uint8Array(4 * words.length);
-  for (const [i, word] of words.entries()) new DataView(types.buffer).setUint32(4 * i, word, littleEndian);
-  const names = new TextEncoder().encode(NAMES);
-  const result = concatBytes([
-    bytes.subarray(0, HEADER),
-    part(typesAt, typesLength),
-    types,
-    part(stringsAt, stringsLength),
-    names,
-  ]);
-  const view = new DataView(result.buffer);
-  const fields = [HEADER, 0, typesLength + types.length, typesLength + types.length, stringsLength + names.length];
-  for (const [i, field] of fields.entries()) view.setUint32(4 + 4 * i, field, littleEndian);
-  return result;
 }

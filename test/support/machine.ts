@@ -46,6 +46,11 @@ export function machine({ files, mounts, bpf }: Shown): Kernel {
     fsType: (path) => (Object.hasOwn(mounts, path) ? (mounts[path] ?? 0) : refuse(errno.ENOENT, 'statfs')),
     bpf: (cmd, attr) => (bpf === 0 ? kernel.bpf(cmd, attr) : refuse(bpf, cmd)),
   };
+  return answering(kernel, answers);
+}
+
+/** The kernel, with other answers to some calls. */
+export function answering(kernel: Kernel, answers: Partial<Kernel>): Kernel {
   return new Proxy(kernel, {
     get(target, key) {
       const answer = Reflect.get(answers, key) ?? Reflect.get(target, key);
