@@ -17,40 +17,32 @@ export interface BatchSource {
   readonly maxEntries: number;
 }
 
-/**
- * Pairs as bytes, many with one system call. Ends after `maxEntries` of them, however much the map changes meanwhile. `undefined` if the kernel has no
- * batches (Linux < 5.6) or none for this type of map.
- */
-export function lookupBatches(source: BatchSource): Generator<[Uint8Array, Uint8Array]> | undefined {
+/** Begins a walk; `undefined` if the kernel has no batches (Linux < 5.6) or none for this type of map. */
+export function startBatches(source: BatchSource): BatchReader | undefined {
   const reader = new BatchReader(source);
   try {
     reader.read();
+    return reader;
   } catch (error) {
     if (error instanceof SysError && (error.code === 'EINVAL' || error.code === 'ENOTSUPP')) return undefined;
     throw error;
   }
-  return pairs(reader, source.maxEntries);
 }
 
-function* pairs(reader: BatchReader, max: number): Generator<[Uint8Array, Uint8Array]> {
-  for (let left = max; ; reader.read()) {
-    for (const pair of reader.pairs()) {
-      if (left-- === 0) return;
-      yield pair;
-    }
-    if (reader.ended) return;
-  }
-}
-
-/** One walk through a map. */
-class BatchReader {
+/**
+ * One walk through a map, many pairs with one system call. Whoever walks counts: a map that changes meanwhile may have no end. There is no generator in
+ * here: one within another costs as much as the call that a pair takes.
+ */
+export class BatchReader {
   readonly #source: BatchSource;
   #size: number;
   #keys = new Uint8Array(0);
   #values = new Uint8Array(0);
-  #count = 0;
   /** Where the next call goes on: the number of a bucket, or a key. */
   #place: Uint8Array | undefined;
+  /** Pairs that the last {@link BatchReader.read} gave. */
+  count = 0;
+  /** There are no more. */
   ended = false;
 
   constructor(source: BatchSource) {
@@ -63,8 +55,10 @@ class BatchReader {
   read(): void {
     const { kernel, fd, keySize, valueBytes, maxEntries } = this.#source;
     for (let interrupted = 0; ; ) {
-      this.#keys = new Uint8Array(this.#size * keySize);
-      this.#values = new Uint8Array(this.#size * valueBytes);
+      if (this.#values.length !== this.#size * valueBytes) {
+        this.#keys = new Uint8Array(this.#size * keySize);
+        this.#values = new Uint8Array(this.#size * valueBytes);
+      }
       const out_batch = new Uint8Array(Math.max(4, keySize));
       const in_batch = this.#place === undefined ? {} : { in_batch: this.#place };
       const buffers = { keys: this.#keys, values: this.#values, out_batch, ...in_batch };
@@ -82,17 +76,16 @@ class BatchReader {
         if (error.code !== 'ENOENT') throw error;
         this.ended = true;
       }
-      this.#count = attr.count;
+      this.count = attr.count;
       this.#place = out_batch;
       return;
     }
   }
 
-  *pairs(): Generator<[Uint8Array, Uint8Array]> {
+  /** The key and the value of one pair, below `count`. */
+  pair(i: number): [Uint8Array, Uint8Array] {
     const { keySize, valueBytes } = this.#source;
-    for (let i = 0; i < this.#count; i++) {
-      const key = this.#keys.slice(i * keySize, (i + 1) * keySize);
-      yield [key, this.#values.slice(i * valueBytes, (i + 1) * valueBytes)];
-    }
+    const key = this.#keys.slice(i * keySize, (i + 1) * keySize);
+    return [key, this.#values.slice(i * valueBytes, (i + 1) * valueBytes)];
   }
 }

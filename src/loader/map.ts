@@ -3,7 +3,7 @@ import { UsageError } from '../errors.ts';
 import type { Kernel, MappingAccess } from '../sys/kernel.ts';
 import { BPF_ANY, BPF_EXIST, BPF_F_RDONLY, BPF_NOEXIST, isPerCpuMap } from '../uapi/bpf.ts';
 import type { Fd, MapId } from '../uapi/fd.ts';
-import { lookupBatches } from './batch.ts';
+import { startBatches } from './batch.ts';
 import { pinFd } from './bpffs.ts';
 import { adopt, orUndefined, possibleCpus, saying } from './calls.ts';
 import { ValueCodec } from './codec.ts';
@@ -165,8 +165,13 @@ export class BpfMap<K = unknown, V = unknown> implements Disposable, Iterable<[K
   *entriesBytes(): Generator<[Uint8Array, Uint8Array]> {
     const { kernel, fd, valueBytes } = this;
     const { keySize, maxEntries } = this.info;
-    const batches = lookupBatches({ kernel, fd, keySize, valueBytes, maxEntries });
-    if (batches !== undefined) return yield* batches;
+    const batches = startBatches({ kernel, fd, keySize, valueBytes, maxEntries });
+    if (batches !== undefined) {
+      for (let left = maxEntries; ; batches.read()) {
+        for (let i = 0; i < batches.count && left > 0; i++, left--) yield batches.pair(i);
+        if (batches.ended || left === 0) return;
+      }
+    }
     for (const key of this.keysBytes()) {
       const value = this.getBytes(key);
       if (value !== undefined) yield [key, value];
