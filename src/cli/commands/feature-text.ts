@@ -1,6 +1,6 @@
 import type { Features } from '../../loader/features.ts';
 import type { MiscFeature } from '../../loader/probes/misc.ts';
-import type { Sysctl, SystemConfig } from '../../loader/probes/system.ts';
+import { CONFIG_OPTIONS, type Sysctl, type SystemConfig } from '../../loader/probes/system.ts';
 
 /** What the value of a setting means, in bpftool's words: what there is for -1, what for 0, 1, 2, and for all other values. */
 interface Meaning {
@@ -77,9 +77,10 @@ function systemLines({ sysctls, options }: SystemConfig): string[] {
       const { unknown, values, other } = SYSCTL_TEXTS[name];
       return value === -1 ? unknown : (values[value] ?? other(value));
     }),
-    ...(options === undefined ? [] : entries(options)).map(([name, value]) =>
-      value === undefined ? `${name} is not set` : `${name} is set to ${value}`,
-    ),
+    ...CONFIG_OPTIONS.map((name) => {
+      const value = options?.[name];
+      return value === undefined ? `${name} is not set` : `${name} is set to ${value}`;
+    }),
   ];
 }
 
@@ -104,12 +105,7 @@ export function featuresJson({ system, syscall, programTypes, mapTypes, helpers,
   return {
     system_config: system && {
       ...system.sysctls,
-      ...(options &&
-        renamed(
-          options,
-          (name) => name,
-          (value) => value ?? null,
-        )),
+      ...Object.fromEntries(CONFIG_OPTIONS.map((name) => [name, options?.[name] ?? null])),
     },
     syscall_config: { have_bpf_syscall: syscall },
     ...(syscall && {
