@@ -1,12 +1,13 @@
 import { defineConfig } from 'vitest/config';
+import { SLOW } from './test/support/slow.ts';
 
 export default defineConfig({
   test: {
     include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
     globalSetup: 'test/support/global-setup.ts',
     reporters: ['default', './test/support/summary-reporter.ts'],
-    testTimeout: 180_000,
-    hookTimeout: 180_000,
+    testTimeout: 180_000 * SLOW,
+    hookTimeout: 180_000 * SLOW,
     // Two files at once: the machines this runs on have two cores, and the Linux half needs the kernel's attention too.
     maxWorkers: 2,
     benchmark: { include: ['bench/**/*.bench.ts'] },

@@ -59,8 +59,8 @@ export const bpffsRows: readonly Row[] = [
     s.close(map);
     const before = s.mapLives(id);
     s.kernel.unlink(`${dir}/m`);
-    return [before, s.mapLives(id)];
-  }), [true, false]],
+    return [before, s.mapGoes(id)];
+  }), [true, true]],
   ['a pinned prog array keeps its programs', inside((s, dir) => {
     const array = s.map('prog_array');
     s.update(array, 0, u32(s.prog()));
@@ -181,8 +181,8 @@ export const bpffsRows: readonly Row[] = [
     s.pin(b, `${dir}/b`);
     s.close(b);
     s.kernel.rename(`${dir}/a`, `${dir}/b`);
-    return [s.kernel.readdir(dir), s.mapId(s.get(`${dir}/b`)) === s.mapId(a), s.mapLives(id)];
-  }), [['b'], true, false]],
+    return [s.kernel.readdir(dir), s.mapId(s.get(`${dir}/b`)) === s.mapId(a), s.mapGoes(id)];
+  }), [['b'], true, true]],
   ['rename: to itself',                   inside((s, dir) => { s.pin(s.map('hash'), `${dir}/a`); s.kernel.rename(`${dir}/a`, `${dir}/a`); return s.kernel.readdir(dir); }), ['a']],
   ['rename: nothing',                     inside((s, dir) => s.kernel.rename(`${dir}/a`, `${dir}/b`)),   'ENOENT'],
   ['rename: to a name with a dot',        inside((s, dir) => { s.pin(s.map('hash'), `${dir}/a`); s.kernel.rename(`${dir}/a`, `${dir}/b.c`); }), 'EPERM'],

@@ -13,6 +13,7 @@ import {
   SysError,
 } from '../../src/index.ts';
 import { objectBytes } from '../support/objects.ts';
+import { skipBefore } from '../support/since.ts';
 
 const kernel = createLinuxKernel();
 
@@ -43,6 +44,7 @@ describe.each(['attach', 'attach_probes'])('the programs of %s.o', (name) => {
   const programs = object.spec.programs.filter(({ section }) => section !== 'xdp');
 
   it.for(programs)('$section', async (program, context) => {
+    if (program.attachType === 'trace_kprobe_multi') skipBefore(context, '5.18', 'links of many kprobes');
     let loaded: LoadedObject | undefined;
     let link: Attachment | undefined;
     try {
@@ -85,6 +87,7 @@ describe('struct_ops', () => {
   const available = () => readFileSync('/proc/sys/net/ipv4/tcp_available_congestion_control', 'utf8').trim().split(' ');
 
   it('are in force as long as their link, which takes others in their place', (context) => {
+    skipBefore(context, '6.4', 'links of struct_ops');
     using one = load(kernel, open('struct_ops'));
     using other = load(kernel, open('struct_ops'));
     const [map, replacement] = [one.map('skep_link'), other.map('skep_link')];

@@ -3,18 +3,20 @@ import { mkdirSync, readFileSync, rmdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createLinuxKernel } from '../../src/engine/linux/index.ts';
 import { attachNetfilter, attachToNetns, BpfProgram, setXdp } from '../../src/index.ts';
+import { findCgroups } from '../../src/loader/cgroups.ts';
 import { addDevice } from '../../src/loader/devices.ts';
 import type { BpfAttr } from '../../src/uapi/attr.ts';
 import { attachTypeNumber, type ProgType, progTypeNumber } from '../../src/uapi/bpf.ts';
 import { returning } from '../support/programs.ts';
+import { SLOW } from '../support/slow.ts';
 
 const kernel = createLinuxKernel();
-const CGROUP = `/sys/fs/cgroup/unified/skep-bpftool-${process.pid}`;
+const CGROUP = `${findCgroups(kernel)}/skep-bpftool-${process.pid}`;
 const missing = spawnSync('bpftool', ['version']).error === undefined ? undefined : 'bpftool is not installed';
 if (missing !== undefined) console.log(`skipped beside bpftool: ${missing}`);
 
 function run(command: string, args: readonly string[]): { status: number | null; stdout: string; stderr: string } {
-  const { status, stdout, stderr } = spawnSync(command, args, { encoding: 'utf8', timeout: 60_000 });
+  const { status, stdout, stderr } = spawnSync(command, args, { encoding: 'utf8', timeout: 60_000 * SLOW });
   return { status, stdout, stderr };
 }
 const skep = (...words: readonly string[]) => run(process.execPath, ['bin/skep', '--kernel', 'linux', ...words]);
@@ -47,9 +49,9 @@ beforeAll(() => {
 afterAll(() => rmdirSync(CGROUP));
 
 /** Each command is a process of its own. */
-const SLOW = { timeout: 120_000 };
+const LONG = { timeout: 120_000 * SLOW };
 
-describe.skipIf(missing !== undefined)('says what bpftool says', SLOW, () => {
+describe.skipIf(missing !== undefined)('says what bpftool says', LONG, () => {
   /** Plain, JSON and indented. */
   const same = (...words: readonly string[]) => {
     for (const option of [[], ['-j'], ['-p']]) {
@@ -118,7 +120,7 @@ describe.skipIf(missing !== undefined)('says what bpftool says', SLOW, () => {
   });
 });
 
-describe('beyond bpftool', SLOW, () => {
+describe('beyond bpftool', LONG, () => {
   it('netfilter has a section of its own', () => {
     const program = load('netfilter', 1, { expected_attach_type: attachTypeNumber.netfilter });
     using link = attachNetfilter(program, 'ip', 'forward', { priority: 7 });
@@ -129,7 +131,7 @@ describe('beyond bpftool', SLOW, () => {
   });
 });
 
-describe('programs that say where', SLOW, () => {
+describe('programs that say where', LONG, () => {
   const OBJECT = 'test/objects/attach.o';
 
   it('are attached and their links pinned', () => {

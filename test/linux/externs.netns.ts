@@ -6,6 +6,7 @@ import { createLinuxKernel } from '../../src/engine/linux/index.ts';
 import { type LoadOptions, load, NotSupportedError, openObject, SysError, UsageError } from '../../src/index.ts';
 import { unregisterStructOps } from '../../src/loader/attach/struct-ops.ts';
 import { objectBytes } from '../support/objects.ts';
+import { skipBefore } from '../support/since.ts';
 
 const kernel = createLinuxKernel();
 const bpftool = spawnSync('bpftool', ['version']).error === undefined;
@@ -162,6 +163,7 @@ describe('struct_ops', () => {
 
   it('gives the kernel a congestion control, and takes it back', (context) => {
     if (available().length === 0) context.skip('this kernel has no TCP');
+    skipBefore(context, '6.4', 'links of struct_ops');
     const before = available();
     {
       using loaded = load(kernel, open('struct_ops'));
@@ -185,7 +187,8 @@ describe('struct_ops', () => {
     expect(available()).toEqual(before);
   });
 
-  it('is registered, shown and unregistered by commands', () => {
+  it('is registered, shown and unregistered by commands', (context) => {
+    skipBefore(context, '6.4', 'links of struct_ops');
     const skep = (...words: string[]) => {
       const ran = spawnSync(process.execPath, ['bin/skep', '--kernel', 'linux', ...words], { encoding: 'utf8' });
       return `${ran.status} ${ran.stdout}${ran.stderr}`;

@@ -4,13 +4,15 @@ import { featuresJson, featuresText } from '../../src/cli/commands/feature-text.
 import { createLinuxKernel } from '../../src/engine/linux/index.ts';
 import { addDevice } from '../../src/loader/devices.ts';
 import { type Features, probeFeatures } from '../../src/loader/features.ts';
+import { sinceByName, skipBefore } from '../support/since.ts';
+import { SLOW } from '../support/slow.ts';
 
 const kernel = createLinuxKernel();
 const missing = spawnSync('bpftool', ['version']).error === undefined ? undefined : 'bpftool is not installed';
 if (missing !== undefined) console.log(`skipped beside bpftool: ${missing}`);
 
 function bpftool(...words: readonly string[]): string {
-  const { stdout, status, stderr } = spawnSync('bpftool', words, { encoding: 'utf8', timeout: 60_000 });
+  const { stdout, status, stderr } = spawnSync('bpftool', words, { encoding: 'utf8', timeout: 60_000 * SLOW });
   expect(`${status} ${stderr}`).toMatch(/^0 /);
   return stdout;
 }
@@ -29,7 +31,7 @@ function common(ours: Json, theirs: Json, section: string): [ours: object, their
 let features: Features;
 beforeAll(() => {
   features = probeFeatures(kernel, { full: true });
-}, 120_000);
+}, 120_000 * SLOW);
 
 describe.skipIf(missing !== undefined)('what bpftool says of the running kernel', () => {
   let ours: Json;
@@ -37,7 +39,7 @@ describe.skipIf(missing !== undefined)('what bpftool says of the running kernel'
   beforeAll(() => {
     ours = json(features);
     theirs = JSON.parse(bpftool('-j', 'feature', 'probe', 'kernel', 'full'));
-  }, 120_000);
+  }, 120_000 * SLOW);
 
   it.each(['syscall_config', 'program_types', 'map_types', 'misc'])('is what we say: %s', (section) => {
     const [mine, its] = common(ours, theirs, section);
@@ -90,7 +92,7 @@ describe.skipIf(missing !== undefined)('what bpftool says of the running kernel'
 
 describe('helpers of types that the embedded kernel lacks', () => {
   // Source: man 7 bpf-helpers.
-  it.each([
+  it.for([
     ['kprobe', 'get_stackid', 'skb_store_bytes'],
     ['tracepoint', 'perf_event_output', 'redirect'],
     ['sock_ops', 'sock_ops_cb_flags_set', 'xdp_adjust_head'],
@@ -98,7 +100,8 @@ describe('helpers of types that the embedded kernel lacks', () => {
     ['cgroup_sysctl', 'sysctl_get_name', 'redirect'],
     ['sk_lookup', 'sk_assign', 'redirect'],
     ['syscall', 'sys_close', 'redirect'],
-  ] as const)('%s calls %s, not %s', (type, yes, no) => {
+  ] as const)('%s calls %s, not %s', ([type, yes, no], context) => {
+    skipBefore(context, sinceByName('prog').get(type) ?? '3.18', `programs of type ${type}`);
     const { programTypes, helpers } = features;
     expect(programTypes[type]).toBe(true);
     expect([helpers[type]?.includes(yes), helpers[type]?.includes(no)]).toEqual([true, false]);

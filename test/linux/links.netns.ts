@@ -4,6 +4,7 @@ import { mkdirSync, readFileSync, rmdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseBtf } from '../../src/btf/index.ts';
 import { createLinuxKernel } from '../../src/engine/linux/index.ts';
+import { findCgroups } from '../../src/loader/cgroups.ts';
 import { addDevice, setDeviceUp } from '../../src/loader/devices.ts';
 import {
   attachIterator,
@@ -41,7 +42,7 @@ import { PERF_COUNT_SW_CPU_CLOCK, PERF_TYPE_SOFTWARE } from '../../src/uapi/perf
 import { counting, returning } from '../support/programs.ts';
 
 const kernel = createLinuxKernel();
-const CGROUP = `/sys/fs/cgroup/unified/skep-links-${process.pid}`;
+const CGROUP = `${findCgroups(kernel)}/skep-links-${process.pid}`;
 const code = (name: string) => expect.objectContaining({ name: 'SysError', code: name });
 
 /** A map of one counter. */

@@ -1,7 +1,8 @@
-import { describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { type BpfProgram, load, openObject, openRingBuffer, ringEvents, UsageError } from '../../src/index.ts';
 import { kernelsWith } from '../support/kernels-with.ts';
 import { objectBytes } from '../support/objects.ts';
+import { skipBefore } from '../support/since.ts';
 
 const spec = openObject(objectBytes('test/objects/events.o'), { file: 'events.o' });
 
@@ -18,6 +19,10 @@ const upTo = (n: number, from = 0) => Array.from({ length: n }, (_, i) => from +
 describe.each(kernelsWith('ringbuf'))('a ring buffer, %s', (name, makeKernel) => {
   const kernel = makeKernel();
   const open = (size = 1 << 16) => load(kernel, spec, { maxEntries: { events: size } });
+  // For the programs that write: bpf_loop.
+  beforeEach((context) => {
+    if (name === 'linux') skipBefore(context, '5.17', 'bpf_loop, with which events are written');
+  });
 
   it('gives what was submitted, in order, once', () => {
     using loaded = open();

@@ -130,6 +130,7 @@ function run(skip: (reason: string) => void, compiler: string, code: string): st
     skip(`${compiler} or libbpf-dev is not installed`);
   expect(made.stderr).toBe('');
   const ran = spawnSync('./program', { cwd: folder, encoding: 'utf8' });
+  if (ran.stderr.includes('failed to open system Kconfig')) skip('this kernel shows no configuration');
   expect({ status: ran.status, stderr: ran.stderr }).toEqual({ status: 0, stderr: '' });
   return ran.stdout;
 }

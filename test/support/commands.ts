@@ -5,11 +5,12 @@ import { runCommand } from '../../src/cli/run.ts';
 import { createEmbeddedKernel } from '../../src/engine/embedded/index.ts';
 import { type Ran, root } from './kernels.ts';
 import { machine, type Shown } from './machine.ts';
+import { SLOW } from './slow.ts';
 
 /** Runs a command as a user does, on the running kernel. For commands that change nothing of it. */
 export function skepOnLinux(...words: readonly string[]) {
   const line = [join(root, 'bin/skep'), '--kernel', 'linux', ...words];
-  const { status, stdout, stderr } = spawnSync(process.execPath, line, { encoding: 'utf8', timeout: 60_000 });
+  const { status, stdout, stderr } = spawnSync(process.execPath, line, { encoding: 'utf8', timeout: 60_000 * SLOW });
   return { status, stdout, stderr };
 }
 

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { SLOW } from './slow.ts';
 
 /** The repository. */
 export const root = resolve(import.meta.dirname, '../..');
@@ -110,7 +111,7 @@ function commandKernel(
     const { status, signal, stdout, stderr, error } = spawnSync(command, args, {
       cwd: root,
       encoding: 'utf8',
-      timeout: 60_000,
+      timeout: 60_000 * SLOW,
     });
     if (error !== undefined) throw error;
     if (status === null) throw new Error(`skep ${words.join(' ')} was ended by ${signal}`);

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { linuxMissing, type Ran, root } from './kernels.ts';
+import { SLOW } from './slow.ts';
 
 /**
  * A network and a mount namespace with their own bpffs and tracefs, without packets that nobody sent, until the command ends. Nothing done inside
@@ -15,7 +16,7 @@ const ENTER = [
 ].join(' && ');
 
 /** Runs a command in such namespaces, as a child. Where {@link linuxMissing} gives a reason it cannot work: ask first. */
-export function runInNamespace(command: string, args: readonly string[], timeoutMs = 180_000): Ran {
+export function runInNamespace(command: string, args: readonly string[], timeoutMs = 180_000 * SLOW): Ran {
   const words = ['--net', '--mount', '--propagation', 'private', 'sh', '-c', ENTER, 'sh', command, ...args];
   const { status, signal, stdout, stderr, error } = spawnSync('unshare', words, {
     cwd: root,

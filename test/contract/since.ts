@@ -1,0 +1,31 @@
+import { isAtLeast, running, type Version } from '../support/since.ts';
+
+type Change = readonly [names: RegExp, since: Version, what: string];
+
+/**
+ * What Linux answers as the rows say only from a version on, and what it has been since then. Older kernels skip these rows. Versions are those that first
+ * had it; stable series were given some of it later.
+ */
+// biome-ignore format: aligned table
+const CHANGES: readonly Change[] = [
+  [/^tcx programs and links: /,                              '6.6',  'tcx'],
+  [/^BPF_MAP_CREATE: array: more than there is memory$/,     '5.11', 'maps are charged to cgroups, not to a limit of locked memory'],
+  [/^BPF_MAP_CREATE: \w+: value of 32 KiB \+ 1$/,            '6.1',  'the size of per-CPU values is checked first'],
+  [/^elements: .*(hash: lookup and delete|lru_hash: take)/,  '5.14', 'hash maps have BPF_MAP_LOOKUP_AND_DELETE_ELEM'],
+  [/^elements: prog_array: programs for two attach types$/,  '6.1',  'a prog array is of one expected_attach_type'],
+  [/freeze: (twice|a read-only fd)$/,                        '6.4',  'freezing needs an fd that may write'],
+  [/^info: what the kernel has nothing to say about stays$/, '6.18', 'the info struct is only written where there is something to say'],
+  [/^info: a struct that is longer, and zero$/,              '6.18', 'the hash of a map is in its info struct'],
+  [/^info: its tags?$/,                                      '6.18', 'tags are made with SHA-256'],
+  [/^info: fdinfo of a hash$/,                               '5.16', 'map_extra is in fdinfo'],
+  [/^info: fdinfo of a program$/,                            '6.18', 'tags are made with SHA-256'],
+  [/^info: memlock of /,                                     '6.4',  'maps say what they use, not what they were charged'],
+  [/^bpffs: mount: a bpffs on a bpffs$/,                     '5.17', 'bpffs shows the source that it was mounted from'],
+  [/^rtnetlink: (ingress in its place|another protocol in one priority)$/, '6.18', 'the sentence of the kernel'],
+];
+
+/** Why the running kernel, or one of this version, is not asked; `undefined` if it is. */
+export function tooOld(name: string, version: Version = running): string | undefined {
+  const [, since, what] = CHANGES.find(([names, from]) => names.test(name) && !isAtLeast(version, from)) ?? [];
+  return since === undefined ? undefined : `Linux >= ${since}: ${what}`;
+}
