@@ -1,6 +1,7 @@
 import type { BpfAttr } from '../../src/uapi/attr.ts';
 import { mapTypeNumber } from '../../src/uapi/bpf.ts';
 import type { Fd } from '../../src/uapi/fd.ts';
+import { bpfMapInfo } from '../../src/uapi/info.ts';
 import { number, outcome, type Session, u32, u64 } from './session.ts';
 import type { Row } from './suite.ts';
 
@@ -14,6 +15,26 @@ const STACK: Attr = { ...QUEUE, map_type: T.stack };
 const BLOOM: Attr = { ...QUEUE, map_type: T.bloom_filter, max_entries: 100 };
 const LPM: Attr = { map_type: T.lpm_trie, key_size: 8, value_size: 8, max_entries: 8, map_flags: NO_PREALLOC };
 const RING: Attr = { map_type: T.ringbuf, key_size: 0, value_size: 0, max_entries: 4096 };
+
+const DEVMAP: Attr = { map_type: T.devmap, key_size: 4, value_size: 4, max_entries: 4 };
+const DEVHASH: Attr = { ...DEVMAP, map_type: T.devmap_hash };
+const CPUMAP: Attr = { ...DEVMAP, map_type: T.cpumap, max_entries: 2 };
+const PERF: Attr = { ...DEVMAP, map_type: T.perf_event_array };
+/** The loopback device of every network namespace. */
+const LO = 1;
+
+/** The output of programs on CPU 0. */
+const event = (s: Session): Fd =>
+  s.own(s.kernel.perfEventOpen({ type: 1, config: 10n, sample_type: 1n << 10n, sample_period: 1n }, -1, 0, -1, 0));
+
+/** Puts an event in through one file of a map, closes that, and takes the event out through another. */
+function slotAfterClose(s: Session, map_flags: number): unknown {
+  const map = s.create({ ...PERF, map_flags });
+  const other = s.own(s.kernel.bpf('BPF_MAP_GET_FD_BY_ID', { map_id: s.mapId(map) }));
+  s.update(map, 0, u32(event(s)));
+  s.close(map);
+  return outcome(() => s.delete(other, 0));
+}
 
 const makes = (attr: Attr) => (s: Session) => void s.create(attr);
 
@@ -336,4 +357,65 @@ export const moreMapRows: readonly Row[] = [
   ['ringbuf: more than there is',        (s) => s.kernel.mmap(s.create(RING), 8192 + 12288, 'read'),    'EINVAL'],
   ['user_ringbuf: the position of the reader is not ours to write', (s) => s.kernel.mmap(s.create({ ...RING, map_type: T.user_ringbuf }), 4096, 'read and write'), 'EPERM'],
   ['user_ringbuf: the rest is', (s) => s.kernel.mmap(s.create({ ...RING, map_type: T.user_ringbuf }), 4096 + 8192, 'read and write', 4096).bytes.length, 12288],
+
+  ['devmap',                             makes(DEVMAP),                                                 'ok'],
+  ['devmap: value of 8 bytes',           makes({ ...DEVMAP, value_size: 8 }),                           'ok'],
+  ['devmap: value of 12 bytes',          makes({ ...DEVMAP, value_size: 12 }),                          'EINVAL'],
+  ['devmap: RDONLY_PROG',                makes({ ...DEVMAP, map_flags: RDONLY_PROG }),                  'EINVAL'],
+  ['devmap: says that it is read-only for programs', (s) => s.info(s.create(DEVMAP), bpfMapInfo).map_flags, RDONLY_PROG],
+  ...(['devmap', 'devmap_hash'] as const).flatMap((type): Row[] => {
+    const attr = { ...DEVMAP, map_type: T[type] };
+    return [
+      [`${type}: a device`,              (s) => { const fd = s.create(attr); s.update(fd, 1, u32(LO)); return s.lookup(fd, 1, 0n, 4); }, LO],
+      [`${type}: nothing there`,         (s) => s.lookup(s.create(attr), 1, 0n, 4),                     'ENOENT'],
+      [`${type}: no device`,             (s) => s.update(s.create(attr), 1, u32(9999)),                 'EINVAL'],
+      [`${type}: an unknown flag`,       (s) => s.update(s.create(attr), 1, u32(LO), 8n),               'EINVAL'],
+      [`${type}: EXIST`,                 (s) => s.update(s.create(attr), 1, u32(LO), EXIST),            'ok'],
+      [`${type}: a program that is none`, (s) => s.update(s.create({ ...attr, value_size: 8 }), 1, Uint8Array.of(...u32(LO), ...u32(999))), 'EINVAL'],
+      [`${type}: a program of another kind`, (s) => s.update(s.create({ ...attr, value_size: 8 }), 1, Uint8Array.of(...u32(LO), ...u32(s.prog()))), 'EINVAL'],
+      [`${type}: take`, (s) => s.kernel.bpf('BPF_MAP_LOOKUP_AND_DELETE_ELEM', { map_fd: s.create(attr), key: u32(0), value: u32(0) }), 'ENOTSUPP'],
+    ];
+  }),
+  ['devmap: past the end',               (s) => s.update(s.create(DEVMAP), 4, u32(LO)),                 'E2BIG'],
+  ['devmap: NOEXIST',                    (s) => s.update(s.create(DEVMAP), 1, u32(LO), NOEXIST),        'EEXIST'],
+  ['devmap: device 0 takes away', (s) => {
+    const fd = s.create(DEVMAP);
+    s.update(fd, 1, u32(LO));
+    s.update(fd, 1, u32(0));
+    return s.lookup(fd, 1, 0n, 4);
+  }, 'ENOENT'],
+  ['devmap: delete what is not there',   (s) => s.delete(s.create(DEVMAP), 1),                          'ok'],
+  ['devmap: delete past the end',        (s) => s.delete(s.create(DEVMAP), 4),                          'EINVAL'],
+  ['devmap_hash: device 0',              (s) => s.update(s.create(DEVHASH), 1, u32(0)),                 'EINVAL'],
+  ['devmap_hash: any key',               (s) => { const fd = s.create(DEVHASH); s.update(fd, 77, u32(LO)); return [s.lookup(fd, 77, 0n, 4), s.next(fd), outcome(() => s.next(fd, 77))]; }, [LO, 77, 'ENOENT']],
+  ['devmap_hash: NOEXIST',               (s) => { const fd = s.create(DEVHASH); for (let n = 0; n < 2; n++) s.update(fd, 1, u32(LO), NOEXIST); }, 'EEXIST'],
+  ['devmap_hash: full',                  (s) => { const fd = s.create(DEVHASH); for (let n = 0; n < 5; n++) s.update(fd, n, u32(LO)); }, 'E2BIG'],
+  ['devmap_hash: delete what is not there', (s) => s.delete(s.create(DEVHASH), 1),                      'ENOENT'],
+
+  ['cpumap',                             makes(CPUMAP),                                                 'ok'],
+  ['cpumap: read-only',                  makes({ ...CPUMAP, map_flags: 8 }),                            'EINVAL'],
+  ['cpumap: a queue',                    (s) => { const fd = s.create(CPUMAP); s.update(fd, 0, u32(64)); return s.lookup(fd, 0, 0n, 4); }, 64],
+  ['cpumap: nothing there',              (s) => s.lookup(s.create(CPUMAP), 1, 0n, 4),                   'ENOENT'],
+  ['cpumap: no queue takes away',        (s) => { const fd = s.create(CPUMAP); s.update(fd, 0, u32(64)); s.update(fd, 0, u32(0)); return s.lookup(fd, 0, 0n, 4); }, 'ENOENT'],
+  ['cpumap: a queue that is too long',   (s) => s.update(s.create(CPUMAP), 0, u32(16385)),              'EOVERFLOW'],
+  ['cpumap: past the end',               (s) => s.update(s.create(CPUMAP), 2, u32(64)),                 'E2BIG'],
+  ['cpumap: NOEXIST',                    (s) => s.update(s.create(CPUMAP), 0, u32(64), NOEXIST),        'EEXIST'],
+  ['cpumap: a program that is none',     (s) => s.update(s.create({ ...CPUMAP, value_size: 8 }), 0, Uint8Array.of(...u32(64), ...u32(999))), 'ENOMEM'],
+  ['cpumap: a program of another kind',  (s) => s.update(s.create({ ...CPUMAP, value_size: 8 }), 0, Uint8Array.of(...u32(64), ...u32(s.prog()))), 'ENOMEM'],
+  ['cpumap: delete what is not there',   (s) => s.delete(s.create(CPUMAP), 1),                          'ok'],
+
+  ['perf_event_array: lookup',           (s) => s.lookup(s.create(PERF), 0, 0n, 4),                     'ENOTSUPP'],
+  ['perf_event_array: no event',         (s) => s.update(s.create(PERF), 0, u32(999)),                  'EBADF'],
+  ['perf_event_array: a map',            (s) => s.update(s.create(PERF), 0, u32(s.map('array'))),       'EBADF'],
+  ['perf_event_array: delete of an empty slot', (s) => s.delete(s.create(PERF), 0),                     'ENOENT'],
+  ['perf_event_array: an event', (s) => {
+    const fd = s.create(PERF);
+    s.update(fd, 0, u32(event(s)));
+    s.delete(fd, 0);
+    return outcome(() => s.delete(fd, 0));
+  }, 'ENOENT'],
+  ['perf_event_array: NOEXIST',          (s) => s.update(s.create(PERF), 0, u32(event(s)), NOEXIST),    'EINVAL'],
+  ['perf_event_array: past the end',     (s) => s.update(s.create(PERF), 4, u32(event(s))),             'E2BIG'],
+  ['perf_event_array: an event goes with the file of the map that it came through', (s) => slotAfterClose(s, 0), 'ENOENT'],
+  ['perf_event_array: PRESERVE_ELEMS: it does not', (s) => slotAfterClose(s, 2048),                     'ok'],
 ];

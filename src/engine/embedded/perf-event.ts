@@ -28,7 +28,7 @@ const MAX_RECORD = 0xffff;
 const MAX_PAGES = 1 << 15;
 
 /** perf_event_open(2), of the only event that is here: what programs put out on one CPU. The new fd, or -errno. */
-export function openPerfEvent(process: Process, attr: PerfEventAttr, pid: number, cpu: number): number {
+export function openPerfEvent(process: Process, attr: PerfEventAttr, cpu: number): number {
   const { type = 0, config = 0n, sample_type = 0n } = attr;
   if (type !== PERF_TYPE_SOFTWARE || config !== PERF_COUNT_SW_BPF_OUTPUT) {
     return process.fail(
@@ -40,7 +40,7 @@ export function openPerfEvent(process: Process, attr: PerfEventAttr, pid: number
     return process.fail(errno.ENOTSUPP, 'the embedded kernel samples PERF_SAMPLE_TIME and PERF_SAMPLE_RAW only');
   if (cpu < 0) return process.fail(errno.EINVAL, 'an event of the output of programs is for one CPU');
   if (cpu >= process.machine.cpus) return -errno.ENODEV;
-  return process.files.add({ kind: 'perf_event', event: new PerfEvent(process.machine, attr, cpu, pid) });
+  return process.files.add({ kind: 'perf_event', event: new PerfEvent(process.machine, attr, cpu) });
 }
 
 /** The records that programs put out on a CPU, in memory that a reader maps. */
@@ -57,7 +57,7 @@ export class PerfEvent extends RefCounted implements Mappable {
   #mappings = 0;
   #woken = false;
 
-  constructor(machine: Machine, attr: PerfEventAttr, cpu: number, _pid: number) {
+  constructor(machine: Machine, attr: PerfEventAttr, cpu: number) {
     super();
     const { sample_type = 0n, flags = 0n, wakeup_events = 0, wakeup_watermark = 0 } = attr;
     this.machine = machine;

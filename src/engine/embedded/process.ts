@@ -51,8 +51,8 @@ export class Process implements Kernel, Descriptors {
     return this.#call('netlink', undefined, () => this.machine.network.request(this, request));
   }
 
-  perfEventOpen(attr: PerfEventAttr, pid: number, cpu: number, _groupFd: Fd | -1, _flags: number): Fd {
-    return this.#call('perf_event_open', undefined, () => openPerfEvent(this, attr, pid, cpu)) as Fd; // the brand's origin
+  perfEventOpen(attr: PerfEventAttr, _pid: number, cpu: number, _groupFd: Fd | -1, _flags: number): Fd {
+    return this.#call('perf_event_open', undefined, () => openPerfEvent(this, attr, cpu)) as Fd; // the brand's origin
   }
   ioctl(fd: Fd, request: Ioctl, argument: number): void {
     if (!Object.hasOwn(IOCTLS, request) || argument >>> 0 !== argument) throw new SysError(errno.EINVAL, 'ioctl');

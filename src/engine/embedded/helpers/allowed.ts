@@ -28,6 +28,6 @@ export const TC_HELPERS = [
 
 // biome-ignore format: aligned lists
 export const XDP_HELPERS = [
-  ...COMMON, 'csum_diff', 'redirect', 'xdp_adjust_head', 'xdp_adjust_meta', 'xdp_adjust_tail', 'xdp_get_buff_len', 'xdp_load_bytes',
+  ...COMMON, 'csum_diff', 'redirect', 'redirect_map', 'xdp_adjust_head', 'xdp_adjust_meta', 'xdp_adjust_tail', 'xdp_get_buff_len', 'xdp_load_bytes',
   'xdp_store_bytes',
 ] as const satisfies readonly HelperName[];

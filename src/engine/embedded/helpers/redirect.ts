@@ -1,6 +1,7 @@
 import { TC_ACT_REDIRECT, TC_ACT_SHOT } from '../../../uapi/bpf.ts';
 import { errno } from '../../../uapi/errno.ts';
 import { XDP_ABORTED, XDP_REDIRECT } from '../../../uapi/xdp.ts';
+import { RedirectMap } from '../maps/redirect-map.ts';
 import { BPF_F_INGRESS } from '../progs/frame.ts';
 import { helper } from './helper.ts';
 
@@ -19,7 +20,7 @@ export const redirect = helper({
         return TC_ACT_REDIRECT;
       case 'xdp':
         if (flags !== 0) return XDP_ABORTED;
-        packet.redirect = { ifindex: ifindex >>> 0, flags };
+        packet.hops = [{ kind: 'device', ifindex: ifindex >>> 0, prog: undefined }];
         return XDP_REDIRECT;
       case undefined:
         return env.fail('this program has no packet to redirect');
@@ -36,5 +37,26 @@ export const clone_redirect = helper({
   call(env, skb, ifindex, flags) {
     if (flags > BPF_F_INGRESS) return -errno.EINVAL;
     return env.machine.network.forward(skb.frame(), ifindex >>> 0, flags === BPF_F_INGRESS ? 'ingress' : 'egress');
+  },
+});
+
+/** The low bits of the flags: what the program returns where the map has nothing. */
+const ON_MISS = 3;
+
+/** As `redirect`, to what a map says: a device, all devices, another CPU. */
+export const redirect_map = helper({
+  id: 51,
+  name: 'redirect_map',
+  args: ['const_map_ptr', 'u64', 'u64'],
+  returns: 'integer',
+  call(env, map, index, flags) {
+    const { packet } = env;
+    if (packet?.kind !== 'xdp') return env.fail('this program has no frame to redirect');
+    if (!(map instanceof RedirectMap)) return env.fail('R1 of the call is no map to redirect to');
+    if ((flags & ~(ON_MISS | map.redirectFlags)) !== 0) return XDP_ABORTED;
+    const hops = map.hops(index, flags, packet.ifindex);
+    if (hops === undefined) return flags & ON_MISS;
+    packet.hops = hops;
+    return XDP_REDIRECT;
   },
 });

@@ -45,6 +45,11 @@ const MEMLOCK: readonly (readonly [MapType, Partial<MapAttr>, number])[] = [
   ['hash_of_maps',    { valueSize: 4, flags: 1, inner },             960],
   ['ringbuf',         { keySize: 0, valueSize: 0, maxEntries: 4096 }, 16728],
   ['ringbuf',         { keySize: 0, valueSize: 0, maxEntries: 65536 }, 78408],
+  ['perf_event_array', { valueSize: 4 },                             344],
+  ['devmap',          { valueSize: 4 },                              376],
+  ['devmap',          { valueSize: 4, maxEntries: 100 },             1144],
+  ['devmap_hash',     { valueSize: 4 },                              376],
+  ['cpumap',          { valueSize: 4, maxEntries: 2 },               320],
   ['user_ringbuf',    { keySize: 0, valueSize: 0, maxEntries: 8192 }, 20840],
 ];
 

@@ -1,6 +1,8 @@
 import { array } from './array.ts';
 import { arrayOfMaps } from './array-of-maps.ts';
 import { bloomFilter } from './bloom-filter.ts';
+import { cpumap } from './cpumap.ts';
+import { devmap, devmapHash } from './devmap.ts';
 import { hash, percpuHash } from './hash.ts';
 import { hashOfMaps } from './hash-of-maps.ts';
 import { lpmTrie } from './lpm-trie.ts';
@@ -15,7 +17,7 @@ import { ringbuf, userRingbuf } from './ringbuf.ts';
 // biome-ignore format: by number
 const MAP_TYPES_HERE: readonly MapType[] = [
   hash, array, progArray, perfEventArray, percpuHash, percpuArray, lruHash, lruPercpuHash, lpmTrie, arrayOfMaps, hashOfMaps, queue, stack, ringbuf, bloomFilter,
-  userRingbuf,
+  userRingbuf, devmap, devmapHash, cpumap,
 ];
 
 const byNumber = new Map(MAP_TYPES_HERE.map((row) => [row.type, row]));

@@ -2,6 +2,7 @@ import type { LinkStats } from '../../../net/index.ts';
 import type { Direction } from '../../../sys/lab.ts';
 import type { Clsact } from '../hooks/clsact.ts';
 import { Mprog } from '../hooks/mprog.ts';
+import { XdpHook } from '../hooks/xdp.ts';
 import type { Link } from '../links/link.ts';
 
 export type DeviceKind = 'loopback' | 'veth' | 'dummy';
@@ -24,6 +25,8 @@ export class Device {
   /** Programs that run before the filters of the qdisc, and the links among them. */
   readonly tcx: Readonly<Record<Direction, Mprog>> = { ingress: new Mprog(), egress: new Mprog() };
   readonly tcxLinks = new Set<Link>();
+  /** The program that frames which come in meet first. */
+  readonly xdp: XdpHook;
   readonly stats: { -readonly [C in keyof LinkStats]: bigint } = {
     rxPackets: 0n,
     txPackets: 0n,
@@ -41,6 +44,7 @@ export class Device {
     this.name = name;
     this.address = address;
     this.mtu = kind === 'loopback' ? 65536 : 1500;
+    this.xdp = new XdpHook(kind === 'veth');
   }
 
   countReceived(bytes: number): void {
@@ -54,7 +58,8 @@ export class Device {
   }
 
   /** It goes, and takes its programs along; links stay, without a hook. */
-  detachTcx(): void {
+  detachPrograms(): void {
+    this.xdp.clear();
     for (const link of [...this.tcxLinks]) link.detach();
     this.tcx.ingress.clear();
     this.tcx.egress.clear();

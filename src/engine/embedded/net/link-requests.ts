@@ -16,6 +16,7 @@ import type { Device, DeviceKind } from './device.ts';
 import { fail } from './fail.ts';
 import type { Network } from './network.ts';
 import type { Reply, Request } from './rtnetlink.ts';
+import { describeXdp, setXdp } from './xdp-requests.ts';
 
 const ARPHRD_ETHER = 1;
 const ARPHRD_LOOPBACK = 772;
@@ -32,15 +33,15 @@ const MAX_MTU = 65535;
 const MAX_DEVICES = 4096;
 
 /** RTM_NEWLINK, RTM_SETLINK: creates a device, or changes one that is there. */
-export function newLink({ network, flags, payload }: Request): Reply[] {
+export function newLink({ network, process, flags, payload }: Request): Reply[] {
   const link = decodeLink(payload);
   if ([link, link.peer].some((end) => (end?.name?.length ?? 0) >= IFNAMSIZ))
     fail('ERANGE', 'Attribute failed policy validation');
-  if (link.xdp !== undefined) fail('ENOTSUPP', 'the embedded kernel does not run XDP programs on devices yet');
   const found = findDevice(network, link);
   if (found !== undefined) {
     if (flags & NLM_F_EXCL) fail('EEXIST');
     changeDevice(network, found, link);
+    if (link.xdp !== undefined) setXdp(process, found, link.xdp);
     return echo(flags, found);
   }
   if ((flags & NLM_F_CREATE) === 0 || link.ifindex !== 0) fail('ENODEV');
@@ -157,6 +158,7 @@ function describe(device: Device): Reply {
       operstate: operstate(device),
       kind: kind === 'loopback' ? undefined : kind,
       stats: device.stats,
+      xdp: describeXdp(device),
     }),
   };
 }

@@ -9,6 +9,7 @@ import {
   TC_ACT_UNSPEC,
 } from '../../../uapi/bpf.ts';
 import { errno } from '../../../uapi/errno.ts';
+import { XDP_PASS } from '../../../uapi/xdp.ts';
 import { createActionTables } from '../hooks/action-table.ts';
 import type { Classification } from '../hooks/cls-bpf.ts';
 import { SharedBlocks } from '../hooks/shared-blocks.ts';
@@ -18,6 +19,7 @@ import type { Process } from '../process.ts';
 import { BPF_F_INGRESS, ETH_HLEN, MAX_FRAME, PACKET_HOST, packetType, type Redirect } from '../progs/frame.ts';
 import { Skb } from '../progs/skb.ts';
 import { Device, type DeviceKind } from './device.ts';
+import { receiveXdp } from './receive-xdp.ts';
 import { answerRequest } from './rtnetlink.ts';
 
 /** Frames sent within the sending of a frame: a redirect to a device whose filter redirects again, and so on. */
@@ -29,6 +31,8 @@ const MAX_CAUSED = 1024;
 export interface Injected {
   /** TC_ACT_* after all filters; TC_ACT_UNSPEC (-1) where no filter had an opinion, which lets the frame pass. */
   readonly verdict: number;
+  /** XDP_*, where the device has an XDP program; if that is not XDP_PASS, no filter has seen the frame, and the verdict is TC_ACT_SHOT. */
+  readonly xdp?: number | undefined;
   /** The class that the filters gave it; 0 for none. */
   readonly classid: number;
   /** The frame as the filters left it, from its Ethernet header on. */
@@ -94,7 +98,7 @@ export class Network {
       gone.up = false;
       gone.qdisc?.destroy();
       gone.qdisc = undefined;
-      gone.detachTcx();
+      gone.detachPrograms();
       this.#devices.delete(gone.ifindex);
     }
   }
@@ -144,25 +148,36 @@ export class Network {
     }
     this.#depth++;
     try {
-      return this.#throughHook(device, 'egress', frame, (left) => {
-        device.countSent(left.bytes.length);
-        if (device.kind === 'loopback') this.#arrive(device, left);
-        else if (device.peer?.up) this.#arrive(device.peer, left);
-        else if (device.peer !== undefined) {
-          device.stats.txPackets--;
-          device.stats.txBytes -= BigInt(left.bytes.length);
-          device.stats.txDropped++;
-        }
-      });
+      return this.#throughHook(device, 'egress', frame, (left) => this.#emit(device, left));
     } finally {
       this.#depth--;
     }
   }
 
-  /** The way in: the ingress filters, and then there is nobody who would want the frame. */
+  /** Puts a frame on the medium, past the filters. */
+  #emit(device: Device, frame: Frame): void {
+    const { peer, kind, stats } = device;
+    if (kind === 'veth' && !peer?.up) {
+      stats.txDropped++;
+      return;
+    }
+    device.countSent(frame.bytes.length);
+    if (kind === 'loopback') this.#arrive(device, frame);
+    else if (peer !== undefined) this.#arrive(peer, frame);
+  }
+
+  /** The way in: the XDP program, the ingress filters, and then there is nobody who would want the frame. */
   #receive(device: Device, frame: Frame): Injected | undefined {
     device.countReceived(frame.bytes.length);
-    return this.#throughHook(device, 'ingress', { ...frame, ingressIfindex: device.ifindex }, () => undefined);
+    const met = receiveXdp(this.machine, device, frame.bytes, {
+      device: (ifindex) => this.device(ifindex),
+      emit: (to, bytes) => this.#emit(to, { bytes, mark: 0, ingressIfindex: 0 }),
+    });
+    if (met !== undefined && met.action !== XDP_PASS)
+      return { verdict: TC_ACT_SHOT, xdp: met.action, classid: 0, frame: met.bytes, fault: met.fault };
+    const passed = { ...frame, bytes: met?.bytes ?? frame.bytes, ingressIfindex: device.ifindex };
+    const injected = this.#throughHook(device, 'ingress', passed, () => undefined);
+    return injected && met ? { ...injected, xdp: met.action, fault: met.fault ?? injected.fault } : injected;
   }
 
   #arrive(device: Device, frame: Frame): void {

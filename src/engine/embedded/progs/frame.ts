@@ -1,3 +1,5 @@
+import type { BpfProg } from './prog.ts';
+
 /** Bytes of an Ethernet header: destination, source, protocol. */
 export const ETH_HLEN = 14;
 /** The longest frame that the embedded network carries. Bytes. */
@@ -11,6 +13,11 @@ export interface Redirect {
 }
 /** Into the device's ingress instead of out of it. */
 export const BPF_F_INGRESS = 1;
+
+/** One way that an XDP_REDIRECT goes: out of a device, or to the stack on another CPU. `prog` runs there first; XDP_PASS lets the frame go on. */
+export type XdpHop =
+  | { readonly kind: 'device'; readonly ifindex: number; readonly prog: BpfProg | undefined }
+  | { readonly kind: 'cpu'; readonly cpu: number; readonly prog: BpfProg | undefined };
 
 export const PACKET_HOST = 0;
 export const PACKET_BROADCAST = 1;

@@ -1,5 +1,5 @@
 import type { LinearMemory } from '../memory.ts';
-import { ETH_HLEN, type Redirect } from './frame.ts';
+import { ETH_HLEN, type XdpHop } from './frame.ts';
 
 /** `struct xdp_md`: offset of each field. `data`, `data_end` and `data_meta` are addresses. */
 // biome-ignore format: aligned table
@@ -29,7 +29,10 @@ export class XdpBuff {
   rxQueue = 0;
   /** Bytes of the frame beyond `end`, which programs cannot reach. */
   fragments = 0;
-  redirect: Redirect | undefined;
+  /** For programs that run where a frame leaves: the device. */
+  egressIfindex = 0;
+  /** Where it goes if the program returns XDP_REDIRECT: several ways for a broadcast. */
+  hops: readonly XdpHop[] = [];
 
   private constructor(memory: LinearMemory, context: number, frame: Uint8Array, metaLength: number) {
     this.memory = memory;
@@ -71,7 +74,7 @@ export class XdpBuff {
     view.setUint32(this.context + XDP_MD.data_meta, this.meta, true);
     view.setUint32(this.context + XDP_MD.ingress_ifindex, this.ifindex, true);
     view.setUint32(this.context + XDP_MD.rx_queue_index, this.rxQueue, true);
-    view.setUint32(this.context + XDP_MD.egress_ifindex, 0, true);
+    view.setUint32(this.context + XDP_MD.egress_ifindex, this.egressIfindex, true);
   }
 
   /** Moves the start of the data by `delta` bytes, metadata with it. False where there is no room, or no packet would be left. */

@@ -1,12 +1,31 @@
+import { attachTypeNumber, progTypeNumber } from '../../../uapi/bpf.ts';
 import { errno } from '../../../uapi/errno.ts';
 import { BPF_F_REPLACE } from '../../../uapi/link.ts';
 import { TcxLink } from '../links/tcx-link.ts';
+import { XdpLink } from '../links/xdp-link.ts';
 import type { Process } from '../process.ts';
 import type { CheckedAttr } from './attr.ts';
 import { relativeOf, tcProg, tcxDevice, tcxDirection } from './prog-attach.ts';
 
-/** BPF_LINK_CREATE, of which the embedded kernel has tcx: the new fd or -errno. */
+/** BPF_LINK_CREATE, of which the embedded kernel has tcx and XDP: the new fd or -errno. */
 export function linkCreate(process: Process, attr: CheckedAttr<'BPF_LINK_CREATE'>): number {
+  return attr.attach_type === attachTypeNumber.xdp ? createXdp(process, attr) : createTcx(process, attr);
+}
+
+function createXdp(process: Process, attr: CheckedAttr<'BPF_LINK_CREATE'>): number {
+  const prog = process.prog(attr.prog_fd);
+  if (typeof prog === 'number') return prog;
+  if (prog.attr.type !== progTypeNumber.xdp) return -errno.EINVAL;
+  const device = process.machine.network.device(attr.target_ifindex);
+  if (device === undefined) return -errno.EINVAL;
+  const link = new XdpLink(device, prog);
+  const refused = link.attach(attr.flags);
+  if (refused === undefined) return process.installLink(link);
+  link.put();
+  return process.fail(errno[refused.code], refused.text);
+}
+
+function createTcx(process: Process, attr: CheckedAttr<'BPF_LINK_CREATE'>): number {
   const direction = tcxDirection(process, attr.attach_type);
   if (typeof direction === 'number') return direction;
   const prog = tcProg(process, attr.prog_fd);
