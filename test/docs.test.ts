@@ -54,14 +54,10 @@ describe('the commands in docs/cli.md', () => {
     expect(lines.length).toBeGreaterThan(10);
     for (const line of lines) {
       const { id } = line.includes(' id ') ? JSON.parse(kernel.ok('-j', 'map', 'show', 'name', 'shared')) : { id: 0 };
-      kernel.ok(
-        ...line
-          .replace(/ id \d+/, ` id ${id}`)
-          .split(' ')
-          .slice(1),
-      );
+      const words = line.replace(/ id \d+/, ` id ${id}`).match(/'[^']*'|\S+/g) ?? [];
+      kernel.ok(...words.slice(1).map((word) => word.replace(/^'(.*)'$/, '$1')));
       // The prog section shares the map of this object, which a user of that section has loaded.
-      if (line.startsWith('skep tc filter del')) {
+      if (line.startsWith('skep tc qdisc del')) {
         kernel.ok(...'tc filter add dev veth0 egress bpf da obj examples/cgroup/tc_count.bpf.o'.split(' '));
       }
     }

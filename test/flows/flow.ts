@@ -17,7 +17,12 @@ export interface Flow {
  * Defines a test that does the same on every kernel, and one that compares what the kernels said. `steps` holds the expectations proper; the
  * comparison finds what nobody thought of.
  */
-export function flow(title: string, steps: (flow: Flow) => void | Promise<void>): void {
+export function flow(
+  title: string,
+  steps: (flow: Flow) => void | Promise<void>,
+  /** Why a kernel cannot do it, for those that are not ours to choose. */
+  lacking: (kernel: CommandKernel) => string | undefined = () => undefined,
+): void {
   describe(title, () => {
     const transcripts = new Map<string, Transcript>();
     for (const start of commandKernels()) {
@@ -29,7 +34,9 @@ export function flow(title: string, steps: (flow: Flow) => void | Promise<void>)
         afterAll(async () => {
           await kernel?.[Symbol.asyncDispose]();
         });
-        it('does it', async () => {
+        it('does it', async ({ skip }) => {
+          const reason = lacking(kernel);
+          if (reason !== undefined) skip(reason);
           const transcript = new Transcript();
           transcripts.set(kernel.name, transcript);
           await steps({

@@ -1,4 +1,4 @@
-import type { ACTION_KINDS, ActionKind, TcAction } from './action.ts';
+import type { ActionKind, TcAction } from './action.ts';
 
 /** Actions of one kind that a network may have: a caller in a loop must not fill the memory. */
 const MAX_ACTIONS = 1 << 16;
@@ -59,8 +59,5 @@ export class ActionTable {
 export type ActionTables = Readonly<Record<ActionKind, ActionTable>>;
 
 export function createActionTables(): ActionTables {
-  return { bpf: new ActionTable('bpf'), gact: new ActionTable('gact') } satisfies Record<
-    (typeof ACTION_KINDS)[number],
-    ActionTable
-  >;
+  return { bpf: new ActionTable('bpf'), gact: new ActionTable('gact') };
 }

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { bytecode, I } from '../../../../test/support/bytecode.ts';
-import { clsact, encodeFilter, encodeLink, encodeQdisc, request } from '../../../net/index.ts';
+import { type Action, clsact, encodeFilter, encodeLink, encodeQdisc, request } from '../../../net/index.ts';
 import type { Direction } from '../../../sys/lab.ts';
-import { progTypeNumber } from '../../../uapi/bpf.ts';
+import { progTypeNumber, TC_ACT_GOTO_CHAIN } from '../../../uapi/bpf.ts';
 import * as N from '../../../uapi/netlink.ts';
 import { createLab } from '../lab.ts';
 import { Machine } from '../machine.ts';
@@ -291,6 +291,43 @@ describe('what is given up is given back', () => {
     expect([machine.progs.size, machine.network.device(5)]).toEqual([0, undefined]);
   });
 
+  it('filters hold their actions, which hold their programs', () => {
+    const { machine, process, ask, ifindex } = setup();
+    const program = (type: 'sched_cls' | 'sched_act') => {
+      const insns = bytecode(I.mov(0, 0), I.exit);
+      return process.bpf('BPF_PROG_LOAD', { prog_type: progTypeNumber[type], insns, insn_cnt: 2, license: 'GPL' });
+    };
+    const parms = { index: 0, control: 0, refs: 0, bindings: 0 };
+    const add = (...actions: Action[]) => {
+      const bpf = { fd: program('sched_cls'), actions };
+      const parent = N.TC_H_CLSACT_EGRESS;
+      const where = { ifindex: ifindex('a0'), parent, handle: 1, priority: 1, protocol: N.ETH_P_ALL, kind: 'bpf' };
+      try {
+        ask(N.RTM_NEWTFILTER, N.NLM_F_CREATE, encodeFilter({ ...where, bpf }));
+      } finally {
+        process.close(bpf.fd);
+      }
+    };
+    const left = () => [machine.progs.size, machine.network.actions.bpf.actions.length];
+    const fd = program('sched_act');
+    add({ kind: 'bpf', bpf: { ...parms, fd } }, { kind: 'bpf', bpf: { ...parms, fd } });
+    process.close(fd);
+    expect(left()).toEqual([2, 2]);
+    // A refused filter leaves nothing behind, one in its place nothing of the old.
+    const refused = { kind: 'bpf', bpf: { ...parms, control: TC_ACT_GOTO_CHAIN | 7 } };
+    expect(() => add({ kind: 'gact', gact: { ...parms, control: TC_ACT_GOTO_CHAIN | 8 } }, refused)).toThrow(
+      expect.objectContaining({ code: 'EINVAL' }),
+    );
+    expect(machine.network.actions.gact.actions).toEqual([]);
+    add({ kind: 'gact', gact: { ...parms, control: TC_ACT_GOTO_CHAIN | 9 } });
+    expect(left()).toEqual([1, 0]);
+    const block = machine.network.deviceByName('a0')?.qdisc?.egress;
+    expect([7, 8, 9].map((chain) => block?.chain(chain)?.gotos)).toEqual([undefined, undefined, 1]);
+    ask(N.RTM_DELLINK, 0, encodeLink({ ifindex: ifindex('a0') }));
+    expect(left()).toEqual([0, 0]);
+    expect([machine.network.actions.gact.actions, block?.chain(9)]).toEqual([[], undefined]);
+  });
+
   it('many frames take no memory', () => {
     const { machine, lab, filter, ifindex } = setup();
     filter('a0', 'egress', clone(ifindex('b0'), 0, 0));
@@ -309,7 +346,7 @@ describe('what is given up is given back', () => {
       );
       const view = new DataView(bytes.buffer);
       view.setUint32(0, bytes.length, true);
-      view.setUint16(4, 16 + (machine.random() % 32), true);
+      view.setUint16(4, 16 + (machine.random() % 88), true);
       const answer = (() => {
         try {
           return process.netlink(bytes);
