@@ -1,6 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { bytecode, I } from '../../../../test/support/bytecode.ts';
-import { type Action, clsact, encodeFilter, encodeLink, encodeQdisc, request } from '../../../net/index.ts';
+import {
+  type Action,
+  clsact,
+  encodeActionMessage,
+  encodeChain,
+  encodeFilter,
+  encodeLink,
+  encodeQdisc,
+  request,
+} from '../../../net/index.ts';
 import type { Direction } from '../../../sys/lab.ts';
 import { progTypeNumber, TC_ACT_GOTO_CHAIN } from '../../../uapi/bpf.ts';
 import * as N from '../../../uapi/netlink.ts';
@@ -335,6 +344,50 @@ describe('what is given up is given back', () => {
     const before = machine.memory.size;
     for (let i = 0; i < 3000; i++) lab.send('a0', 'egress', FRAME);
     expect(machine.memory.size).toBe(before);
+  });
+
+  it('damaged requests leave nothing that cannot be taken away', () => {
+    const { machine, process, ask, ifindex } = setup();
+    const fds = (['sched_cls', 'sched_act'] as const).map((type) => {
+      const insns = bytecode(I.mov(0, 0), I.exit);
+      return process.bpf('BPF_PROG_LOAD', { prog_type: progTypeNumber[type], insns, insn_cnt: 2, license: 'GPL' });
+    });
+    const parms = { index: 1, control: TC_ACT_GOTO_CHAIN | 2, refs: 0, bindings: 0 };
+    const actions: Action[] = [
+      { kind: 'gact', gact: { ...parms, control: 3 }, cookie: new Uint8Array(4) },
+      { kind: 'bpf', bpf: { ...parms, control: 0, fd: fds[1] } },
+    ];
+    const hook = { ifindex: ifindex('a0'), parent: N.TC_H_CLSACT_EGRESS };
+    const filter = { ...hook, handle: 0, priority: 1, protocol: N.ETH_P_ALL, kind: 'bpf' };
+    const bpf = { fd: fds[0], actions: [{ kind: 'gact', gact: parms }, ...actions] };
+    const requests: [number, number, Uint8Array][] = [
+      [N.RTM_NEWACTION, N.NLM_F_CREATE, encodeActionMessage({ actions })],
+      [N.RTM_NEWACTION, N.NLM_F_CREATE | N.NLM_F_REPLACE, encodeActionMessage({ actions })],
+      [N.RTM_NEWTFILTER, N.NLM_F_CREATE, encodeFilter({ ...filter, bpf })],
+      [N.RTM_DELTFILTER, 0, encodeFilter(filter)],
+      [N.RTM_NEWCHAIN, N.NLM_F_CREATE, encodeChain({ ...hook, chain: 2 })],
+      [N.RTM_DELCHAIN, 0, encodeChain({ ...hook, chain: 2 })],
+      [N.RTM_DELACTION, 0, encodeActionMessage({ actions: [{ kind: 'bpf', index: 1 }] })],
+    ];
+    let done = 0;
+    for (let i = 0; i < 2000; i++) {
+      const [type, flags, whole] = requests[machine.random() % requests.length] ?? [0, 0, new Uint8Array(0)];
+      const payload = whole.slice();
+      if (i % 3 > 0) payload[machine.random() % payload.length] = machine.random() & (i % 2 ? 255 : 3);
+      try {
+        ask(type, flags, payload);
+        done++;
+      } catch (error) {
+        expect(error).toHaveProperty('name', 'SysError');
+      }
+    }
+    expect(done).toBeGreaterThan(200);
+    for (const name of ['a0', 'b0']) ask(N.RTM_DELLINK, 0, encodeLink({ ifindex: ifindex(name) }));
+    for (const kind of ['bpf', 'gact'])
+      ask(N.RTM_DELACTION, N.NLM_F_ROOT, encodeActionMessage({ actions: [{ kind }] }));
+    for (const fd of fds) process.close(fd);
+    const { bpf: bpfTable, gact } = machine.network.actions;
+    expect([bpfTable.actions, gact.actions, machine.progs.size]).toEqual([[], [], 0]);
   });
 
   it('any bytes are answered or refused as no message', () => {
