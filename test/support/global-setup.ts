@@ -11,16 +11,29 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+import { watchLeftovers } from './leftovers.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 const dist = join(root, 'dist');
 const stamp = join(root, 'node_modules/.cache/skep-dist-built');
 
+/** Before all tests and after them: dist/ is what the sources say, and nothing stays behind (see {@link watchLeftovers}). */
+export default function setup(): () => Promise<void> {
+  buildDist();
+  const leftovers = watchLeftovers();
+  return async () => {
+    const left = await leftovers();
+    if (left.length === 0) return;
+    process.exitCode = 1; // vitest only prints what is thrown here
+    throw new Error(`the tests left behind:\n${left.join('\n')}`);
+  };
+}
+
 /**
  * Builds dist/ before the tests if a source is newer than it: the tests that run commands, or processes in namespaces, run what users run. Types
  * are no matter here. Files are replaced one by one, and only those that differ, because other test runs may be reading them.
  */
-export default function setup(): void {
+function buildDist(): void {
   const started = Date.now();
   if (
     existsSync(join(dist, 'bundle/skep.js')) &&
