@@ -1,0 +1,96 @@
+import { createEmbeddedKernel } from '../../src/engine/embedded/index.ts';
+import { SysError } from '../../src/errors.ts';
+import { probeFeatures } from '../../src/loader/features.ts';
+import type { Kernel } from '../../src/sys/kernel.ts';
+import { BPF_COMMANDS, type BpfCmd } from '../../src/uapi/attr.ts';
+import { ATTACH_TYPES, attachTypeNumber } from '../../src/uapi/bpf.ts';
+import { type FeatureKind, sinceByName } from './since.ts';
+
+/**
+ * The tables of docs/support.md, in Markdown: since which Linux there is a thing, and whether the embedded kernel has it, as it says itself when
+ * it is asked.
+ */
+export function supportTables(): string {
+  const { kernel } = createEmbeddedKernel();
+  const { mapTypes, programTypes, helpers } = probeFeatures(kernel, { full: true });
+  const callers = (name: string) => Object.entries(helpers).filter(([, list]) => list.some((one) => one === name));
+  const has = (kind: Readonly<Record<string, boolean | undefined>>) => (name: string) => (kind[name] ? 'yes' : '');
+  return [
+    ...table('Map types', 'map', has(mapTypes)),
+    ...table('Program types', 'prog', has(programTypes)),
+    ...table('Attach types', 'attach', (name) => attaching(kernel, name)),
+    ...table('Links', 'link', (name) =>
+      attaching(kernel, LINK_ATTACH_TYPE[name] ?? name).includes('link') ? 'yes' : '',
+    ),
+    ...table('Commands of bpf(2)', 'command', (name) => (hasCommand(kernel, name) ? 'yes' : '')),
+    ...table('Helpers', 'helper', (name) =>
+      callers(name)
+        .map(([type]) => type)
+        .join(', '),
+    ),
+  ].join('\n');
+}
+
+/** Why the embedded kernel lacks a thing, for those that are not merely to come; the first that fits. */
+const WHY: readonly (readonly [RegExp, string])[] = [
+  [/lirc|^rc_/, 'it has no infrared receivers'],
+  [/^lwt_/, 'it has no routes'],
+  [/netfilter/, 'it has no netfilter'],
+  [/netkit/, 'it has no netkit devices'],
+  [/BPF_TOKEN_CREATE/, 'it has no users: every process may do everything'],
+  [
+    /^(kprobe|perf_event|raw_tracepoint|tracepoint|tracing|trace_|lsm|modify_return|uprobe|BPF_RAW_TRACEPOINT|BPF_TASK_FD)/,
+    'it has no kernel code to trace',
+  ],
+  [/xskmap|sock|^sk_|^skc_|^msg_|tcp|reuseport/, 'it has no sockets'],
+];
+
+/** One that makes links of the type, where it is not named as the link is. */
+const LINK_ATTACH_TYPE: Readonly<Record<string, string>> = {
+  tcx: 'tcx_ingress',
+  netkit: 'netkit_primary',
+  cgroup: 'cgroup_inet_ingress',
+  netns: 'sk_lookup',
+  iter: 'trace_iter',
+  tracing: 'trace_fentry',
+  raw_tracepoint: 'trace_raw_tp',
+  kprobe_multi: 'trace_kprobe_multi',
+  uprobe_multi: 'trace_uprobe_multi',
+  sockmap: 'sk_skb_verdict',
+};
+
+function table(title: string, kind: FeatureKind, embedded: (name: string) => string): string[] {
+  const rows = [...sinceByName(kind)].map(([name, since]) => {
+    const here = embedded(name);
+    const why = here === '' ? (WHY.find(([names]) => names.test(name))?.[1] ?? 'not yet') : '';
+    return `| ${name} | ${since} | ${here || 'no'} | ${why} |`;
+  });
+  return [`### ${title}`, '', '| | Linux since | embedded | why not |', '| --- | --- | --- | --- |', ...rows, ''];
+}
+
+/** How the kernel attaches programs to a hook, of which there is none at hand: whatever else it says, it knows it. */
+function attaching(kernel: Kernel, name: string): string {
+  const attach_type = ATTACH_TYPES.find((type) => type === name);
+  if (attach_type === undefined) return '';
+  const attr = { attach_type: attachTypeNumber[attach_type] };
+  const ways = [
+    knows(() => kernel.bpf('BPF_PROG_ATTACH', attr)) && 'attach',
+    knows(() => kernel.bpf('BPF_LINK_CREATE', attr)) && 'link',
+  ];
+  return ways.filter((way) => way !== false).join(', ');
+}
+
+function hasCommand(kernel: Kernel, name: string): boolean {
+  const cmd = Object.keys(BPF_COMMANDS).find((known) => known === name) as BpfCmd | undefined; // a key of the table
+  return cmd !== undefined && knows(() => kernel.bpf(cmd, {}));
+}
+
+function knows(call: () => unknown): boolean {
+  try {
+    call();
+    return true;
+  } catch (error) {
+    if (error instanceof SysError) return error.code !== 'ENOTSUPP';
+    throw error;
+  }
+}
