@@ -11,6 +11,13 @@ import type { Kernel } from '../../src/sys/kernel.ts';
 /** What may stay of a run, as `KIND ID`, with what else is known of it. */
 type Things = ReadonlyMap<string, string>;
 
+/**
+ * Linux never frees some of these: when the last user of a prog array that a program still holds goes, and then again the one who had opened it by id, before
+ * work that was put off has run, prog_array_map_clear has taken two references and gives back one. 125 of 300 stayed under 6.12 when each was opened by id and closed
+ * right after its first fd was; without that none did.
+ */
+const LOST_BY_LINUX = 'prog_array';
+
 /** In the environment of every process of this run, by which those that stay are known. */
 const MARK = 'SKEP_TEST_RUN';
 /** Longer than any other test run on the machine leaves its objects with nobody but the kernel: what they hold with an fd does not count anyway. */
@@ -43,12 +50,16 @@ export function watchLeftovers(): () => Promise<string[]> {
 function present(): Things {
   using kernel = createLinuxKernel();
   const things = new Map<string, string>();
-  for (const map of listMaps(kernel)) things.set(`map ${map.id}`, `${map.type} ${map.name}`);
+  const lost = new Set<number | undefined>();
+  for (const map of listMaps(kernel)) {
+    if (map.type === LOST_BY_LINUX) lost.add(map.btfId);
+    else things.set(`map ${map.id}`, `${map.type} ${map.name}`);
+  }
   for (const program of listPrograms(kernel)) things.set(`program ${program.id}`, `${program.type} ${program.name}`);
   for (const link of linksOf(kernel)) things.set(`link ${link.id}`, String(link.type));
   for (const id of ids(kernel, 'BPF_BTF_GET_NEXT_ID')) {
     const info = orUndefined('ENOENT', () => withBtf(kernel, id, (fd) => btfInfo(kernel, fd)));
-    if (info !== undefined && !info.kernel) things.set(`btf ${id}`, `${info.size} bytes`);
+    if (info !== undefined && !info.kernel && !lost.has(info.id)) things.set(`btf ${id}`, `${info.size} bytes`);
   }
   for (const path of names('/run/netns')) things.set(`namespace ${path}`, '');
   for (const path of names('/sys/fs/bpf', true)) things.set(`pin ${path}`, '');
