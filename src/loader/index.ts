@@ -72,15 +72,28 @@ export {
   deleteQdisc,
   type FilterOptions,
   type FilterPlace,
-  type FilterProgram,
   type FilterVerb,
   getFilter,
   listFilters,
   listQdiscs,
   type QdiscVerb,
+  type SharedBlocks,
   setFilter,
   setQdisc,
 } from './tc.ts';
+export {
+  type ActionId,
+  type ActionSpec,
+  type ActionVerb,
+  deleteActions,
+  flushActions,
+  getActions,
+  listActions,
+  setActions,
+} from './tc-action.ts';
+export { addChain, type ChainPlace, deleteChain, getChain, listChains } from './tc-chain.ts';
+export type { FilterHook } from './tc-hook.ts';
+export type { FilterProgram } from './tc-program.ts';
 export { TraceLog } from './trace.ts';
 export { openUserRingBuffer, type Reservation, UserRingBuffer } from './user-ring-buffer.ts';
 export { formatXlated, type XlatedLine } from './xlated.ts';
