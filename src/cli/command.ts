@@ -8,6 +8,8 @@ export interface Context {
   readonly kernel: Kernel;
   readonly lab: PacketLab;
   readonly details: boolean;
+  /** --stats: counters and ages beside what is listed. */
+  readonly stats: boolean;
   /** What --kernel or SKEP_KERNEL says: `embedded`, `linux`, `inprocess`, or the path of a socket. */
   readonly kernelName: string;
   /** --base-btf: the file with the BTF that split BTF goes on from. */

@@ -70,6 +70,7 @@ function makeContext(options: Options, make: () => Machine): { context: Context;
       return get().lab;
     },
     details: options.details,
+    stats: options.stats,
     kernelName: options.kernel,
     baseBtf: options.baseBtf,
     get signal() {

@@ -5,6 +5,7 @@ export interface Options {
   readonly json: boolean;
   readonly pretty: boolean;
   readonly details: boolean;
+  readonly stats: boolean;
   readonly strace: boolean;
   /** `embedded`, `linux`, `inprocess`, or the path of a socket. */
   readonly kernel: string;
@@ -22,6 +23,7 @@ export const OPTIONS = {
   json:    { type: 'boolean', short: 'j', about: 'JSON on standard output, errors too' },
   pretty:  { type: 'boolean', short: 'p', about: 'JSON, indented' },
   details: { type: 'boolean', short: 'd', about: 'more in lists; the verifier\'s log on load' },
+  stats:   { type: 'boolean', short: 's', about: 'counters and ages in what tc lists' },
   strace:  { type: 'boolean', short: undefined, about: 'every system call on standard error' },
   'base-btf': { type: 'string', short: 'B', about: 'the file with the types that split BTF (of a module) goes on from' },
   help:    { type: 'boolean', short: 'h', about: 'this text' },
@@ -56,6 +58,7 @@ export function parseOptions(argv: readonly string[], env: NodeJS.ProcessEnv): O
     json: found.json !== undefined || found.pretty !== undefined,
     pretty: found.pretty !== undefined,
     details: found.details !== undefined,
+    stats: found.stats !== undefined,
     strace: found.strace !== undefined,
     help: found.help !== undefined,
     version: found.version !== undefined,

@@ -1,8 +1,12 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import type { AnyCommand, Context } from '../../src/cli/command.ts';
+import { commandTable } from '../../src/cli/commands/index.ts';
+import { readUserFile } from '../../src/cli/read-file.ts';
 import { runCommand } from '../../src/cli/run.ts';
 import { createEmbeddedKernel } from '../../src/engine/embedded/index.ts';
+import type { Kernel } from '../../src/sys/kernel.ts';
+import type { PacketLab } from '../../src/sys/lab.ts';
 import { type Ran, root } from './kernels.ts';
 import { machine, type Shown } from './machine.ts';
 import { SLOW } from './slow.ts';
@@ -22,7 +26,15 @@ export async function skepInProcess(
 ): Promise<Ran> {
   const { kernel, lab } = createEmbeddedKernel();
   const parts = { kernel: shown === undefined ? kernel : machine(shown), lab, readFile: () => new Uint8Array(0) };
-  return run(commands, words, json, parts);
+  return run(commands, words, { json }, parts);
+}
+
+/** Runs one of all commands on a kernel of the caller's, in this process. Before the words may be `-j` and `-s`. */
+export async function skepOn(kernel: Kernel, lab: PacketLab, words: readonly string[]): Promise<Ran> {
+  const commands = commandTable(() => Promise.reject(new Error('no kernel is made here')));
+  const first = words.findIndex((word) => !word.startsWith('-'));
+  const [json, stats] = ['-j', '-s'].map((option) => words.slice(0, first).includes(option));
+  return run(commands, words.slice(first), { json, stats }, { kernel, lab, readFile: readUserFile });
 }
 
 /** Runs a command line (`-j` first for JSON) of commands that need no kernel. `readFile` stands for the file system. */
@@ -44,14 +56,14 @@ export async function skepWithoutKernel(
     readFile,
   };
   const json = words[0] === '-j';
-  const { status, stdout, stderr } = await run(commands, json ? words.slice(1) : words, json, parts);
+  const { status, stdout, stderr } = await run(commands, json ? words.slice(1) : words, { json }, parts);
   return { code: status, out: stdout, err: stderr };
 }
 
 async function run(
   commands: readonly AnyCommand[],
   words: readonly string[],
-  json: boolean,
+  { json = false, stats = false }: { readonly json?: boolean | undefined; readonly stats?: boolean | undefined },
   parts: Pick<Context, 'kernel' | 'lab' | 'readFile'>,
 ): Promise<Ran> {
   let [stdout, stderr] = ['', ''];
@@ -65,6 +77,7 @@ async function run(
     },
     kernelName: 'inprocess',
     details: false,
+    stats,
     signal: new AbortController().signal,
     readFile: parts.readFile,
     readOptionalText: () => undefined,

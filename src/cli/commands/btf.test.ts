@@ -30,6 +30,7 @@ async function run(kernel: Kernel | undefined, line: string, baseBtf?: string): 
       throw new Error('no packets here');
     },
     details: false,
+    stats: false,
     kernelName: 'inprocess',
     baseBtf,
     signal: new AbortController().signal,

@@ -22,7 +22,10 @@ import { progDumpXlated, progLoad, progLoadAll, progPin, progRun, progShow } fro
 import { progAttach, progDetach } from './prog-attach.ts';
 import { serveCommand } from './serve.ts';
 import { structOpsRegister, structOpsShow, structOpsUnregister } from './struct-ops.ts';
-import { filterCommands, filterDelete, filterGet, filterShow, qdiscCommands, qdiscShow } from './tc.ts';
+import { actionCommands, actionsDelete, actionsFlush, actionsGet, actionsShow } from './tc-actions.ts';
+import { chainCommands } from './tc-chain.ts';
+import { filterCommands, filterDelete, filterGet, filterShow } from './tc-filter.ts';
+import { qdiscCommands, qdiscShow } from './tc-qdisc.ts';
 import { progTracelog } from './tracelog.ts';
 
 /** All commands. The order decides what an abbreviation means: the first that matches. `loadKernel` brings what makes the kernel of `serve`. */
@@ -34,6 +37,12 @@ export function commandTable(loadKernel: () => Promise<() => SharedKernel>): rea
     filterDelete,
     filterGet,
     filterShow,
+    ...chainCommands,
+    ...actionCommands,
+    actionsDelete,
+    actionsGet,
+    actionsShow,
+    actionsFlush,
     progShow,
     progDumpXlated,
     progPin,

@@ -1,7 +1,4 @@
-import { toHex } from '../../bytes/hex.ts';
-import { orUndefined } from '../../loader/calls.ts';
 import type { ProgramInfo } from '../../loader/info.ts';
-import { openProgram } from '../../loader/program.ts';
 import type { FilterPlace } from '../../loader/tc.ts';
 import { type Filter, formatClassid } from '../../net/index.ts';
 import type { Kernel } from '../../sys/kernel.ts';
@@ -14,28 +11,23 @@ import {
   TCA_CLS_FLAGS_SKIP_HW,
   TCA_CLS_FLAGS_SKIP_SW,
 } from '../../uapi/netlink.ts';
-import { formatBytecode } from './bytecode.ts';
+import { actionJson, actionText, type DumpedAction, dumpAction } from './tc-action-text.ts';
+import { programJson, programOf, programText, type Shown } from './tc-program-text.ts';
 import { formatProtocol } from './tc-words.ts';
 
 /** A filter with what the kernel says of its program, and what the command that asked for it has said already. */
 export interface DumpedFilter {
   readonly filter: Filter;
   readonly program: ProgramInfo | undefined;
+  readonly actions: readonly DumpedAction[];
   /** Not repeated in the output. */
-  readonly place: FilterPlace;
-  readonly details: boolean;
+  readonly place: Partial<FilterPlace>;
+  readonly shown: Shown;
 }
 
-export function dumpFilter(kernel: Kernel, filter: Filter, place: FilterPlace, details: boolean): DumpedFilter {
-  const id = filter.bpf?.id;
-  const program =
-    id === undefined
-      ? undefined
-      : orUndefined(['ENOENT', 'EPERM'], () => {
-          using opened = openProgram(kernel, { id });
-          return opened.info;
-        });
-  return { filter, program, place, details };
+export function dumpFilter(kernel: Kernel, filter: Filter, place: Partial<FilterPlace>, shown: Shown): DumpedFilter {
+  const actions = (filter.bpf?.actions ?? []).map((action) => dumpAction(kernel, action, shown));
+  return { filter, program: programOf(kernel, filter.bpf), actions, place, shown };
 }
 
 /** The generic flags in tc's order. */
@@ -53,11 +45,13 @@ function parentWord(parent: number): string {
   return parent === TC_H_CLSACT_EGRESS ? 'egress' : `parent ${formatClassid(parent)}`;
 }
 
-/** One line as tc prints it, blank at the end included. */
-export function filterText({ filter, program, place, details }: DumpedFilter): string {
-  const { bpf, kind = '', protocol, priority, chain = 0, handle } = filter;
+/** As tc prints it: one line, blank at the end included, and a paragraph for each action. */
+export function filterText({ filter, program, actions, place, shown }: DumpedFilter): string {
+  const { bpf, kind = '', protocol, priority, chain = 0, handle, block } = filter;
   const words = ['filter'];
-  if (place.parent === 0) words.push(parentWord(filter.parent));
+  if (block !== undefined) {
+    if (place.block !== block) words.push(`block ${block}`);
+  } else if (!place.parent) words.push(parentWord(filter.parent));
   if (place.protocol === undefined) words.push(`protocol ${formatProtocol(protocol)}`);
   if (place.priority === undefined) words.push(`pref ${priority}`);
   words.push(kind);
@@ -68,28 +62,15 @@ export function filterText({ filter, program, place, details }: DumpedFilter): s
     if (bpf.name !== undefined) words.push(bpf.name);
     if (((bpf.flags ?? 0) & TCA_BPF_FLAG_ACT_DIRECT) !== 0) words.push('direct-action');
     words.push(...flagNames(filter));
-    if (bpf.ops !== undefined) words.push(`bytecode '${formatBytecode(bpf.ops)}'`);
-    if (program !== undefined) {
-      words.push(`id ${program.id}`, `name ${program.name}`, `tag ${program.tag}`);
-      if (program.jitedSize > 0) words.push('jited');
-      if (details)
-        words.push(
-          `load_time ${program.loadTime}`,
-          `created_by_uid ${program.uid}`,
-          ...(program.btfId === undefined ? [] : [`btf_id ${program.btfId}`]),
-        );
-    } else if (bpf.tag !== undefined) {
-      words.push(`tag ${toHex(bpf.tag)}`);
-    }
   }
-  return `${words.join(' ')} `;
+  const line = `${words.join(' ')} ${bpf === undefined ? '' : programText(bpf, program, shown)}`;
+  return [line, ...actions.map((action, i) => actionText(action, i + 1, true))].join('');
 }
 
-export function filterJson({ filter, program, place, details }: DumpedFilter): object {
-  const { bpf, kind, protocol, priority, chain = 0, handle, parent } = filter;
-  const hook = parentWord(parent);
+export function filterJson({ filter, program, actions, place, shown }: DumpedFilter): object {
+  const { bpf, kind, protocol, priority, chain = 0, handle } = filter;
   return {
-    ...(place.parent !== 0 ? {} : hook.startsWith('parent') ? { parent: formatClassid(parent) } : { [hook]: true }),
+    ...hookJson(filter, place),
     protocol: place.protocol === undefined ? formatProtocol(protocol) : undefined,
     pref: place.priority === undefined ? priority : undefined,
     kind,
@@ -100,24 +81,15 @@ export function filterJson({ filter, program, place, details }: DumpedFilter): o
       bpf_name: bpf.name,
       'direct-action': ((bpf.flags ?? 0) & TCA_BPF_FLAG_ACT_DIRECT) !== 0 ? true : undefined,
       ...Object.fromEntries(flagNames(filter).map((name) => [name, true])),
-      bytecode: bpf.ops && { length: bpf.ops.length / 8, insns: classicInsns(bpf.ops) },
-      prog: program && {
-        id: program.id,
-        name: program.name,
-        tag: program.tag,
-        jited: program.jitedSize > 0 ? 1 : 0,
-        ...(details && { load_time: program.loadTime, created_by_uid: program.uid, btf_id: program.btfId }),
-      },
+      ...programJson(bpf, program, shown),
+      actions: actions.length === 0 ? undefined : actions.map((action, i) => actionJson(action, i + 1, true)),
     },
   };
 }
 
-function classicInsns(ops: Uint8Array): object[] {
-  const view = new DataView(ops.buffer, ops.byteOffset, ops.byteLength);
-  return Array.from({ length: Math.floor(ops.length / 8) }, (_, i) => ({
-    code: view.getUint16(8 * i, true),
-    jt: view.getUint8(8 * i + 2),
-    jf: view.getUint8(8 * i + 3),
-    k: view.getUint32(8 * i + 4, true),
-  }));
+function hookJson({ block, parent }: Filter, place: Partial<FilterPlace>): object {
+  if (block !== undefined) return place.block === block ? {} : { block };
+  if (place.parent) return {};
+  const hook = parentWord(parent);
+  return hook.startsWith('parent') ? { parent: formatClassid(parent) } : { [hook]: true };
 }

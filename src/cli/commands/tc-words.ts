@@ -1,7 +1,13 @@
-import { UsageError } from '../../errors.ts';
-import type { FilterPlace } from '../../loader/tc.ts';
+import { SysError, UsageError } from '../../errors.ts';
+import { type FilterPlace, listQdiscs } from '../../loader/tc.ts';
 import { parseClassid } from '../../net/index.ts';
+import type { Kernel } from '../../sys/kernel.ts';
+import { errno } from '../../uapi/errno.ts';
+import { TC_H_ROOT } from '../../uapi/netlink.ts';
 import { parseNumber, type Words } from '../words.ts';
+
+/** Where filters and chains are, as {@link filterPlace} reads it. */
+export const HOOK_USAGE = '{dev NAME {ingress | egress | parent MAJ:MIN} | block N}';
 
 /** EtherTypes by the names that tc and `ip` give them. */
 const PROTOCOLS: ReadonlyMap<string, number> = new Map([
@@ -32,18 +38,20 @@ export function classid(word: string, what: string): number {
   return id;
 }
 
-/** The words that say where a filter is, up to the first that says something else: its kind. */
+/** The words that say where a filter is, up to the first that says something else: its kind. A parent that is not said is 0. */
 export function filterPlace(words: Words): FilterPlace {
   let device: string | undefined;
-  const place: { -readonly [K in keyof Omit<FilterPlace, 'device'>]?: FilterPlace[K] } = {};
+  let block: number | undefined;
+  let parent: 'ingress' | 'egress' | number | undefined;
+  const place: { priority?: number; handle?: number; protocol?: number; chain?: number } = {};
   for (;;) {
     if (words.exact('dev') !== undefined) device = once('dev', device, words.next('the name of the device'));
-    else if (words.exact('block') !== undefined) throw new UsageError('filters on shared blocks are not supported');
-    else if (words.exact('ingress') !== undefined) place.parent = once('parent', place.parent, 'ingress');
-    else if (words.exact('egress') !== undefined) place.parent = once('parent', place.parent, 'egress');
-    else if (words.exact('root') !== undefined) place.parent = once('parent', place.parent, 0xffffffff);
+    else if (words.keyword('block') !== undefined) block = once('block', block, words.number('block', 1));
+    else if (words.exact('ingress') !== undefined) parent = once('parent', parent, 'ingress');
+    else if (words.exact('egress') !== undefined) parent = once('parent', parent, 'egress');
+    else if (words.exact('root') !== undefined) parent = once('parent', parent, TC_H_ROOT);
     else if (words.exact('parent') !== undefined)
-      place.parent = once('parent', place.parent, classid(words.next('the parent'), 'parent'));
+      parent = once('parent', parent, classid(words.next('the parent'), 'parent'));
     else if (words.exact('handle') !== undefined)
       place.handle = once('handle', place.handle, words.number('handle', 1));
     else if (words.keyword('preference', 'priority') !== undefined)
@@ -53,8 +61,29 @@ export function filterPlace(words: Words): FilterPlace {
     else if (words.keyword('chain') !== undefined) place.chain = once('chain', place.chain, words.number('chain'));
     else break;
   }
-  if (device === undefined) throw new UsageError("'dev NAME' is missing");
-  return { ...place, device, parent: place.parent ?? 0 };
+  if (block === undefined) {
+    if (device === undefined) throw new UsageError("'dev NAME' or 'block N' is missing");
+    return { ...place, device, parent: parent ?? 0 };
+  }
+  if (device !== undefined) throw new UsageError("'dev' and 'block' exclude each other");
+  if (parent !== undefined) throw new UsageError('a block has no parent: it is that of the hooks that share it');
+  return { ...place, block };
+}
+
+/** Filters are made and removed on a hook, not on a device as a whole. */
+export function requireParent({ block, parent }: FilterPlace): void {
+  if (block === undefined && parent === 0) throw new UsageError("'ingress', 'egress' or 'parent MAJ:MIN' is missing");
+}
+
+/** A dump of a block that is not there is empty, as one of a block without filters. Throws SysError ENOENT. */
+export function requireBlock(kernel: Kernel, { block }: FilterPlace): void {
+  if (block === undefined) return;
+  const shared = listQdiscs(kernel).flatMap(({ ingressBlock, egressBlock }) => [ingressBlock, egressBlock]);
+  if (!shared.includes(block))
+    throw new SysError(errno.ENOENT, 'RTM_GETQDISC', {
+      what: `block ${block}`,
+      detail: 'no qdisc has a block of this number',
+    });
 }
 
 function once<T>(what: string, known: T | undefined, value: T): T {
