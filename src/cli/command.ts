@@ -14,6 +14,10 @@ export interface Context {
   readonly kernelName: string;
   /** --base-btf: the file with the BTF that split BTF goes on from. */
   readonly baseBtf?: string | undefined;
+  /** The environment. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Whether fds of the kernel are fds of this process, which programs that it starts can inherit. */
+  readonly inheritable: boolean;
   /** Aborted by SIGINT and SIGTERM, which end a command at once unless it has asked for this. */
   readonly signal: AbortSignal;
   /** Reads a file of the user; `-` is standard input. Throws UsageError with the path and the reason. */
@@ -38,6 +42,8 @@ export interface Command<T> {
   run(context: Context, words: Words): T | Promise<T>;
   text(result: T): string;
   json?(result: T): unknown;
+  /** The exit code, of a command that ran another program. */
+  status?(result: T): number;
   /** Whether the result is that what was asked for is not there, which the exit code then says. */
   missed?(result: T): boolean;
 }

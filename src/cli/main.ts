@@ -73,6 +73,8 @@ function makeContext(options: Options, make: () => Machine): { context: Context;
     stats: options.stats,
     kernelName: options.kernel,
     baseBtf: options.baseBtf,
+    env: process.env,
+    inheritable: options.kernel === 'linux',
     get signal() {
       return interruptSignal();
     },

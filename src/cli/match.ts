@@ -3,6 +3,7 @@ const SYNONYMS: ReadonlyMap<string, readonly string[]> = new Map([
   ['show', ['list', 'lst', 'ls']],
   ['delete', ['del']],
   ['prog', ['program']],
+  ['debug', ['dbg']],
 ]);
 
 /** Whether a word is (a prefix of) this part of a command's path, or of a synonym of it. */

@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { UsageError } from '../errors.ts';
 import { systemReason } from '../server/index.ts';
 
@@ -54,4 +54,10 @@ function readChunk(fd: number, chunk: Uint8Array): number {
       Atomics.wait(pause, 0, 0, 10);
     }
   }
+}
+
+/** What tells a file from all others; zeros where nothing does. */
+export function fileIdentity(path: string): { readonly dev: bigint; readonly ino: bigint } {
+  const stat = path === '-' ? undefined : statSync(path, { bigint: true, throwIfNoEntry: false });
+  return { dev: stat?.dev ?? 0n, ino: stat?.ino ?? 0n };
 }

@@ -30,6 +30,7 @@ export async function runCommand(
     } else {
       output.out(render(row, result, options));
       if (row.missed?.(result)) return EXIT.failed[0];
+      if (row.status !== undefined) return row.status(result);
     }
     return EXIT.ok[0];
   } catch (error) {

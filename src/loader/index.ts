@@ -1,3 +1,13 @@
+export {
+  type Exportable,
+  type ExportOptions,
+  exportFds,
+  type ImportedFd,
+  ImportedFds,
+  type ImportOptions,
+  importFds,
+} from './agent.ts';
+export type { ExportedObject } from './agent-message.ts';
 export { attachBySection, attachesBySection } from './attach/auto.ts';
 export {
   attachProgramToCgroup,

@@ -78,6 +78,8 @@ async function run(
     kernelName: 'inprocess',
     details: false,
     stats,
+    env: {},
+    inheritable: false,
     signal: new AbortController().signal,
     readFile: parts.readFile,
     readOptionalText: () => undefined,

@@ -33,6 +33,8 @@ async function run(kernel: Kernel | undefined, line: string, baseBtf?: string): 
     stats: false,
     kernelName: 'inprocess',
     baseBtf,
+    env: {},
+    inheritable: false,
     signal: new AbortController().signal,
     readFile: (path) => {
       if (path === 'nothing') throw new UsageError('cannot read nothing');

@@ -24,6 +24,7 @@ import { serveCommand } from './serve.ts';
 import { structOpsRegister, structOpsShow, structOpsUnregister } from './struct-ops.ts';
 import { actionCommands, actionsDelete, actionsFlush, actionsGet, actionsShow } from './tc-actions.ts';
 import { chainCommands } from './tc-chain.ts';
+import { execDebug, execGraft, execImport } from './tc-exec.ts';
 import { filterCommands, filterDelete, filterGet, filterShow } from './tc-filter.ts';
 import { qdiscCommands, qdiscShow } from './tc-qdisc.ts';
 import { progTracelog } from './tracelog.ts';
@@ -43,6 +44,9 @@ export function commandTable(loadKernel: () => Promise<() => SharedKernel>): rea
     actionsGet,
     actionsShow,
     actionsFlush,
+    execImport,
+    execDebug,
+    execGraft,
     progShow,
     progDumpXlated,
     progPin,

@@ -1,18 +1,16 @@
 import { UsageError } from '../../errors.ts';
 import { basename } from '../../loader/bpffs.ts';
-import { load } from '../../loader/load.ts';
 import { openProgram } from '../../loader/program.ts';
 import type { FilterProgram } from '../../loader/tc-program.ts';
-import { findProgram, tailCallSection } from '../../object/index.ts';
 import type { Context } from '../command.ts';
 import type { Words } from '../words.ts';
 import { parseBytecode } from './bytecode.ts';
-import { readObject, setGlobal } from './object-words.ts';
-import { SHARE_USAGE, ShareWords } from './share-words.ts';
+import { SHARE_USAGE } from './share-words.ts';
+import { TcObjectWords } from './tc-object.ts';
 
 export const PROGRAM_USAGE = [
   '{obj FILE [sec SECTION | program NAME] [set NAME=VALUE]... |',
-  `pinned PATH | bytecode TEXT | bytecode-file FILE} ${SHARE_USAGE} [verbose]`,
+  `pinned PATH | bytecode TEXT | bytecode-file FILE} ${SHARE_USAGE} [export UDS] [verbose]`,
 ].join(' ');
 
 /** What a filter's program is, or an action's; each with the section that tc looks for if none is named. */
@@ -23,28 +21,18 @@ export type TcProgramType = keyof typeof TYPES;
 export class ProgramWords {
   readonly #context: Context;
   readonly #type: TcProgramType;
-  readonly #share: ShareWords;
-  readonly #sets: string[] = [];
+  readonly #object: TcObjectWords;
   #mode: { kind: 'obj' | 'pinned' | 'bytecode' | 'bytecode-file'; word: string } | undefined;
-  #section: string | undefined;
-  #program: string | undefined;
-  #verbose = false;
 
   constructor(context: Context, type: TcProgramType) {
     this.#context = context;
     this.#type = type;
-    this.#share = new ShareWords(context, 'tc');
+    this.#object = new TcObjectWords(context);
   }
 
   /** Takes the next words if they say more of the program; false if not. */
   take(words: Words): boolean {
-    if (this.#share.take(words)) return true;
-    if (words.exact('set') !== undefined) this.#sets.push(words.next('NAME=VALUE'));
-    else if (words.exact('program') !== undefined) this.#program = words.next('the name of the program');
-    else if (words.keyword('section') !== undefined) this.#section = words.next('the name of the section');
-    else if (words.keyword('verbose') !== undefined) this.#verbose = true;
-    else return false;
-    return true;
+    return this.#object.take(words);
   }
 
   /** Takes the words that say which program is meant. Throws UsageError if they do not. */
@@ -73,30 +61,13 @@ export class ProgramWords {
         use(program, `${basename(this.#mode.word)}:[*fsobj]`);
         return;
       }
-      case 'obj':
-        this.#withObject(this.#mode.word, use);
+      case 'obj': {
+        const file = this.#mode.word;
+        this.#object.load(file, this.#type, TYPES[this.#type], (program, { section }) =>
+          use(program, `${basename(file)}:[${section}]`),
+        );
+      }
     }
-  }
-
-  #withObject(file: string, use: (program: FilterProgram, name: string) => void): void {
-    const object = readObject(this.#context, file);
-    for (const word of this.#sets) setGlobal(object, word);
-    const { spec } = object;
-    const section = this.#section ?? TYPES[this.#type];
-    const main = findProgram(spec, this.#program === undefined ? { section } : { name: this.#program });
-    const arrays = new Set(spec.maps.filter((map) => map.type === 'prog_array').map((map) => map.id));
-    const tails = spec.programs.filter((p) => p !== main && arrays.has(tailCallSection(p.section)?.id ?? -1));
-    const options = {
-      programs: [main, ...tails],
-      type: this.#type,
-      internalMaps: 'referenced' as const,
-      ...this.#share.options(),
-      logLevel: this.#verbose ? 2 : 0,
-    };
-    load(this.#context.kernel, object, options, (loaded) => {
-      for (const warning of loaded.warnings) this.#context.note(`warning: ${warning}`);
-      use(loaded.program(main), `${basename(file)}:[${main.section}]`);
-    }).close();
   }
 }
 
