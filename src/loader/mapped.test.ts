@@ -20,14 +20,14 @@ const failing = (code: string) => expect.objectContaining({ code });
 
 /** A kernel that shares no memory, as one in another process. */
 function elsewhere(): Kernel {
-  const { kernel } = createEmbeddedKernel();
-  return Object.assign(Object.create(kernel), {
-    bpf: kernel.bpf.bind(kernel),
-    open: kernel.open.bind(kernel),
-    read: kernel.read.bind(kernel),
-    close: kernel.close.bind(kernel),
-    mmap(): Mapping {
-      throw new SysError(errno.ENODEV, 'mmap', { detail: 'the kernel is in another process' });
+  const mmap = (): Mapping => {
+    throw new SysError(errno.ENODEV, 'mmap', { detail: 'the kernel is in another process' });
+  };
+  return new Proxy(createEmbeddedKernel().kernel, {
+    get(kernel, name) {
+      const value: unknown = Reflect.get(kernel, name, kernel);
+      if (name === 'mmap') return mmap;
+      return typeof value === 'function' ? value.bind(kernel) : value;
     },
   });
 }

@@ -57,9 +57,8 @@ export class PerfRing implements Disposable {
   readonly #tail: BigInt64Array;
   readonly #data: Uint8Array;
   readonly #view: DataView;
-  /** Where a record that goes round the end is put together. Records are below 64 KiB. */
-  readonly #whole = new Uint8Array(1 << 16);
-  readonly #wholeView = new DataView(this.#whole.buffer);
+  /** Where a record that goes round the end is put together; as long as the longest so far. */
+  #whole = new Uint8Array(0);
   #read: number;
   #open = true;
 
@@ -119,10 +118,10 @@ export class PerfRing implements Disposable {
 
   #give(sink: RecordSink, at: number, size: number): void {
     const type = this.#view.getUint32(at, true);
-    const [bytes, view, start] =
-      at + size <= this.#data.length
-        ? [this.#data, this.#view, at]
-        : [this.#whole, this.#wholeView, this.#join(at, size)];
+    const whole = at + size <= this.#data.length;
+    const bytes = whole ? this.#data : this.#join(at, size);
+    const view = whole ? this.#view : new DataView(bytes.buffer);
+    const start = whole ? at : 0;
     const raw = size >= 20 ? view.getUint32(start + 16, true) : 0;
     if (type === PERF_RECORD_SAMPLE && size >= 20 && 20 + raw <= size) {
       sink.sample(view.getBigUint64(start + 8, true), bytes.subarray(start + 20, start + 20 + raw));
@@ -131,12 +130,13 @@ export class PerfRing implements Disposable {
     } else sink.other(type, size);
   }
 
-  /** Puts the two pieces of a record side by side, at 0. */
-  #join(at: number, size: number): number {
+  /** The two pieces of a record side by side. */
+  #join(at: number, size: number): Uint8Array {
+    if (this.#whole.length < size) this.#whole = new Uint8Array(size);
     const first = this.#data.subarray(at);
     this.#whole.set(first);
     this.#whole.set(this.#data.subarray(0, size - first.length), first.length);
-    return 0;
+    return this.#whole;
   }
 }
 

@@ -240,6 +240,24 @@ describe('strace', () => {
       'mmap(4, 8, PROT_READ, 0) = 8 bytes',
     ],
     [{}, (k) => k.ioctl(fd(4), 'PERF_EVENT_IOC_SET_BPF', 3), 'ioctl(4, PERF_EVENT_IOC_SET_BPF, 3) = 0'],
+    [{ bindFds: () => fd(6) }, (k) => k.bindFds('/a'), 'bind({sun_path="/a"}) = 6'],
+    [
+      {},
+      (k) => k.sendFds('/a', Uint8Array.of(1), [fd(3), fd(4)]),
+      'sendmsg({sun_path="/a"}, 0x01/1, SCM_RIGHTS [3, 4]) = 0',
+    ],
+    [
+      {
+        receiveFds: () => ({
+          data: Uint8Array.of(1),
+          fds: [fd(9)],
+          truncated: true,
+          sender: { pid: 1, uid: 2, gid: 3 },
+        }),
+      },
+      (k) => k.receiveFds(fd(6)),
+      'recvmsg(6, 0x01/1, SCM_RIGHTS [9], SCM_CREDENTIALS {pid=1, uid=2, gid=3}, MSG_CTRUNC) = 1',
+    ],
     [{ wait: async () => [fd(3)] }, (k) => k.wait([fd(3), fd(4)], { timeoutMs: 9 }), 'poll([3, 4], 9) = 1 [3]'],
   ])('prints files: %#', async (calls, use, want) => {
     expect(await lines(calls, use)).toEqual([want]);

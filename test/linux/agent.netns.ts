@@ -39,6 +39,18 @@ describe('an agent', () => {
     expect(existsSync(path)).toBe(false);
   });
 
+  it('ends when it is interrupted, and leaves no socket', async () => {
+    const child = spawn(process.execPath, skep, { stdio: ['ignore', 'ignore', 'pipe'] });
+    const said: string[] = [];
+    child.stderr.on('data', (chunk: Buffer) => said.push(chunk.toString()));
+    const ended = new Promise((resolve) => child.once('close', resolve));
+    while (!existsSync(path)) await new Promise((resolve) => setTimeout(resolve, 10));
+    child.kill('SIGTERM');
+    expect(await ended).toBe(1);
+    expect(said.join('')).toBe(`Error: interrupted: nobody has handed anything over at ${path}\n`);
+    expect(existsSync(path)).toBe(false);
+  });
+
   it('says what cannot be run', async () => {
     const { status, lines } = await agent(process.execPath, [...skep, 'run', '/mnt/nothing'], give);
     expect([status, lines[0]]).toEqual([2, expect.stringContaining('/mnt/nothing cannot be run')]);

@@ -43,6 +43,9 @@ const lasting = makeMap();
 
 kernel.mount('tmpfs', '/mnt', 'tmpfs', 0, '');
 
+/** What the event loop watched it lets go of when it has its turn. */
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
 /** Opens something and closes it again. */
 const KINDS: Readonly<Record<string, () => void | Promise<void>>> = {
   'a map': () => makeMap().close(),
@@ -56,12 +59,14 @@ const KINDS: Readonly<Record<string, () => void | Promise<void>>> = {
     const waiting = ring.events().next();
     ring.close();
     await waiting;
+    await turn();
   },
   'a perf buffer that is waited for': async () => {
     const perf = openPerfBuffer(said, { size: 4096 });
     const waiting = perf.events().next();
     perf.close();
     await waiting;
+    await turn();
   },
   'a kernel with its netlink socket': () => {
     using another = createLinuxKernel();

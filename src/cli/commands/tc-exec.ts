@@ -1,4 +1,4 @@
-import { NotSupportedError, UsageError } from '../../errors.ts';
+import { BpfError, NotSupportedError, UsageError } from '../../errors.ts';
 import { type ImportedFds, importFds } from '../../loader/agent.ts';
 import { DEFAULT_BPFFS, findBpffs, joinPath } from '../../loader/bpffs.ts';
 import { setSlot } from '../../loader/make-maps.ts';
@@ -30,7 +30,7 @@ export const execImport = command<Imported>({
     const uds = words.next('the path of the socket');
     const directory = words.exact('pinmaps') === undefined ? undefined : words.next('the directory for the pins');
     const run = programWords(context, words, directory !== undefined);
-    using imported = await importFds(context.kernel, uds, { signal: context.signal });
+    using imported = await waitFor(context, uds);
     const fds = directory === undefined ? [] : pinAll(context.kernel, imported, directory);
     return { object: imported.object.name, fds, status: run === undefined ? 0 : await runWith(context, imported, run) };
   },
@@ -38,6 +38,15 @@ export const execImport = command<Imported>({
   json: ({ object, fds }) => ({ object, fds: fds.map(({ id, name, path }) => ({ id, name, pinned: path })) }),
   status: ({ status }) => status,
 });
+
+async function waitFor({ kernel, signal }: Context, uds: string): Promise<ImportedFds> {
+  try {
+    return await importFds(kernel, uds, { signal });
+  } catch (error) {
+    if (signal.aborted) throw new BpfError('EINTR', `interrupted: nobody has handed anything over at ${uds}`);
+    throw error;
+  }
+}
 
 /** What is run: what the words say; a shell, unless the maps are pinned; or nothing. Says at once if fds cannot be inherited, before anybody sends some. */
 function programWords(context: Context, words: Words, pinned: boolean): string[] | undefined {
