@@ -1,0 +1,93 @@
+import { expect, it } from 'vitest';
+import type { BpfAttr } from '../../../uapi/attr.ts';
+import { MAP_TYPES, type MapType, mapTypeNumber } from '../../../uapi/bpf.ts';
+import type { Fd } from '../../../uapi/fd.ts';
+import { createEmbeddedKernel } from '../embedded.ts';
+import { mapTypeOf } from './types.ts';
+
+const CYCLES = 3000;
+const { kernel, memorySize } = ((embedded) => ({
+  kernel: embedded.kernel,
+  memorySize: () => embedded.memorySize,
+}))(createEmbeddedKernel());
+const inner = kernel.bpf('BPF_MAP_CREATE', {
+  map_type: mapTypeNumber.array,
+  key_size: 4,
+  value_size: 8,
+  max_entries: 4,
+});
+const template = kernel.bpf('BPF_MAP_CREATE', {
+  map_type: mapTypeNumber.array,
+  key_size: 4,
+  value_size: 8,
+  max_entries: 4,
+});
+const prog = kernel.bpf('BPF_PROG_LOAD', {
+  prog_type: 3,
+  insns: Uint8Array.of(0xb7, 0, 0, 0, 0, 0, 0, 0, 0x95, 0, 0, 0, 0, 0, 0, 0),
+  insn_cnt: 2,
+  license: 'GPL',
+});
+const event = kernel.perfEventOpen({ type: 1, config: 10n, sample_type: 1n << 10n }, -1, 0, -1, 0);
+
+const u32 = (n: number): Uint8Array => new Uint8Array(Uint32Array.of(n).buffer);
+const SMALL = { key_size: 4, value_size: 8, max_entries: 4 };
+const SLOTS = { key_size: 4, value_size: 4, max_entries: 4 };
+const KEYLESS = { key_size: 0, value_size: 8, max_entries: 4 };
+const RING = { key_size: 0, value_size: 0, max_entries: 4096 };
+
+/** How each type is made that is not as SMALL, and what is put in. */
+const SHAPES: Partial<Record<MapType, readonly [attr: BpfAttr<'BPF_MAP_CREATE'>, value?: () => Uint8Array]>> = {
+  prog_array: [SLOTS, () => u32(prog)],
+  perf_event_array: [SLOTS, () => u32(event)],
+  percpu_hash: [SMALL, () => new Uint8Array(16)],
+  percpu_array: [SMALL, () => new Uint8Array(16)],
+  lru_percpu_hash: [SMALL, () => new Uint8Array(16)],
+  lpm_trie: [{ key_size: 8, value_size: 8, max_entries: 4, map_flags: 1 }],
+  array_of_maps: [{ ...SLOTS, inner_map_fd: template }, () => u32(inner)],
+  hash_of_maps: [{ ...SLOTS, inner_map_fd: template }, () => u32(inner)],
+  devmap: [SLOTS, () => u32(1)],
+  devmap_hash: [SLOTS, () => u32(1)],
+  cpumap: [{ ...SLOTS, max_entries: 2 }, () => u32(64)],
+  queue: [KEYLESS],
+  stack: [KEYLESS],
+  bloom_filter: [KEYLESS],
+  ringbuf: [RING],
+  user_ringbuf: [RING],
+};
+
+it.each(MAP_TYPES.filter((name) => mapTypeOf(mapTypeNumber[name]) !== undefined))(
+  'a %s gives back its memory and all that it holds',
+  (name) => {
+    const [attr, value] = SHAPES[name] ?? [SMALL];
+    const cycle = (): void => {
+      const map_fd = kernel.bpf('BPF_MAP_CREATE', { map_type: mapTypeNumber[name], ...attr });
+      fill(map_fd, attr, value?.() ?? new Uint8Array(8));
+      kernel.close(map_fd);
+    };
+    for (let i = 0; i < 100; i++) cycle();
+    const before = memorySize();
+    for (let i = 0; i < CYCLES; i++) cycle();
+    expect(memorySize()).toBe(before);
+    const ids = { start_id: 0, next_id: 0 };
+    for (const known of [1, 2]) {
+      kernel.bpf('BPF_MAP_GET_NEXT_ID', ids);
+      expect(ids.next_id).toBe(known);
+      ids.start_id = ids.next_id;
+    }
+    expect(() => kernel.bpf('BPF_MAP_GET_NEXT_ID', ids)).toThrow(expect.objectContaining({ code: 'ENOENT' }));
+  },
+);
+
+function fill(
+  map_fd: Fd,
+  { key_size = 0, value_size = 0, max_entries = 0 }: BpfAttr<'BPF_MAP_CREATE'>,
+  value: Uint8Array,
+): void {
+  if (value_size === 0) return;
+  for (let i = 0; i < Math.min(max_entries, 4); i++) {
+    const key = key_size === 0 ? undefined : new Uint8Array(key_size);
+    key?.set([key_size === 8 ? 32 : i, 0, 0, 0, i].slice(0, key_size));
+    kernel.bpf('BPF_MAP_UPDATE_ELEM', { map_fd, key, value });
+  }
+}
