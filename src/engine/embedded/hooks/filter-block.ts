@@ -28,6 +28,11 @@ export class FilterBlock {
     return [...this.#chains.values()].filter((chain) => chain.visible);
   }
 
+  /** How many chains there are, those that only actions hold included. */
+  get chainCount(): number {
+    return this.#chains.size;
+  }
+
   chain(index: number): Chain | undefined {
     return this.#chains.get(index);
   }

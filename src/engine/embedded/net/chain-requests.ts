@@ -6,6 +6,9 @@ import { fail } from './fail.ts';
 import { checkedChain, findBlock, findBlockToDump, hookOf } from './find-block.ts';
 import type { Reply, Request } from './rtnetlink.ts';
 
+/** Chains of one block: a caller in a loop must not fill the memory. */
+const MAX_CHAINS = 1 << 16;
+
 /** RTM_NEWCHAIN: a chain that stays without filters. */
 export function newChain({ network, flags, payload }: Request): Reply[] {
   const asked = decodeChain(payload);
@@ -16,6 +19,7 @@ export function newChain({ network, flags, payload }: Request): Reply[] {
     fail('ENOENT', 'Need both RTM_NEWCHAIN and NLM_F_CREATE to create a new chain');
   if (asked.kind === 'bpf') fail('EOPNOTSUPP', 'Chain templates are not supported with specified classifier');
   if (asked.kind !== undefined) fail('ENOENT', 'TC classifier not found');
+  if (block.chainCount >= MAX_CHAINS) fail('ENOMEM', 'Failed to create filter chain');
   block.createChain(index);
   return [];
 }
