@@ -1,30 +1,19 @@
-import {
-  attachTypeNumber,
-  BPF_EXIST,
-  BPF_F_RDONLY_PROG,
-  BPF_NOEXIST,
-  mapTypeNumber,
-  progTypeNumber,
-} from '../../../uapi/bpf.ts';
+import { attachTypeNumber, BPF_EXIST, BPF_F_RDONLY_PROG, BPF_NOEXIST, mapTypeNumber } from '../../../uapi/bpf.ts';
 import { errno } from '../../../uapi/errno.ts';
 import type { Machine } from '../machine.ts';
 import type { XdpHop } from '../progs/frame.ts';
-import type { BpfProg } from '../progs/prog.ts';
 import { nextIndex } from './array.ts';
 import { checkFlags, FD_ACCESS_FLAGS, NUMA_FLAG, noBtf } from './check.ts';
 import { type Descriptors, MAP_HEADER_SIZE, type MapAttr, type MapType } from './map.ts';
-import { RedirectMap } from './redirect-map.ts';
+import { entryProgram, PLAIN, type RedirectEntry, RedirectMap, WITH_PROGRAM } from './redirect-map.ts';
 
 const BPF_F_BROADCAST = 8;
 const BPF_F_EXCLUDE_INGRESS = 16;
-/** Bytes of an entry: `u32 ifindex`, and maybe `u32` fd, or to read the id, of the program that frames meet on their way out. */
-const PLAIN = 4;
-const WITH_PROGRAM = 8;
 /** Bytes of Linux's struct bpf_dtab, and of each slot or bucket, for the memlock figure. */
 const OVERHEAD = 344;
 const SLOT = 8;
 
-/** BPF_MAP_TYPE_DEVMAP: network devices by index, for bpf_redirect_map. */
+/** BPF_MAP_TYPE_DEVMAP: network devices by index, for bpf_redirect_map. An entry's number is the `ifindex`. */
 export const devmap: MapType = {
   name: 'devmap',
   type: mapTypeNumber.devmap,
@@ -33,7 +22,7 @@ export const devmap: MapType = {
   create: (machine, attr) => make(machine, attr, false),
 };
 
-/** BPF_MAP_TYPE_DEVMAP_HASH: by a number of any size. */
+/** BPF_MAP_TYPE_DEVMAP_HASH: by any number. */
 export const devmapHash: MapType = {
   name: 'devmap_hash',
   type: mapTypeNumber.devmap_hash,
@@ -54,15 +43,9 @@ function make(machine: Machine, attr: MapAttr, hashed: boolean): Devmap | number
   return address === 0 ? -errno.ENOMEM : new Devmap(machine, readOnly, address, hashed);
 }
 
-interface Entry {
-  readonly ifindex: number;
-  readonly prog: BpfProg | undefined;
-}
-
 class Devmap extends RedirectMap {
   override readonly redirectFlags = BPF_F_BROADCAST | BPF_F_EXCLUDE_INGRESS;
   readonly #hashed: boolean;
-  readonly #entries = new Map<number, Entry>();
   /** Address of the value that a program looked up last: it is not in the memory until somebody asks. */
   #shown = 0;
 
@@ -72,71 +55,58 @@ class Devmap extends RedirectMap {
   }
 
   override hops(index: number, flags: number, from: number): readonly XdpHop[] | undefined {
-    const hop = ({ ifindex, prog }: Entry): XdpHop => ({ kind: 'device', ifindex, prog });
+    const hop = ({ number, prog }: RedirectEntry): XdpHop => ({ kind: 'device', ifindex: number, prog });
     if ((flags & BPF_F_BROADCAST) !== 0) {
       const except = (flags & BPF_F_EXCLUDE_INGRESS) === 0 ? 0 : from;
-      return [...this.#entries.values()].filter(({ ifindex }) => ifindex !== except).map(hop);
+      return [...this.entries.values()].filter(({ number }) => number !== except).map(hop);
     }
-    const entry = this.#live(index);
+    const entry = this.live(index);
     return entry && [hop(entry)];
   }
 
-  lookup(key: number): number {
-    const entry = this.#live(this.#key(key));
+  override lookup(key: number): number {
+    const entry = this.live(this.indexAt(key));
     if (entry === undefined) return 0;
     if (this.#shown === 0) this.#shown = this.machine.memory.alloc(WITH_PROGRAM);
-    if (this.#shown !== 0) this.#show(entry, this.#shown);
+    if (this.#shown !== 0) this.show(entry, this.#shown);
     return this.#shown;
-  }
-  update(_key: number, _value: number, _flags: number): number {
-    return -errno.EINVAL;
   }
 
   /** What was not there is no error in an array. */
   delete(key: number): number {
-    const index = this.#key(key);
+    const index = this.indexAt(key);
     if (!this.#hashed && index >= this.attr.maxEntries) return -errno.EINVAL;
-    return this.#drop(index) || !this.#hashed ? 0 : -errno.ENOENT;
+    return this.removeEntry(index) || !this.#hashed ? 0 : -errno.ENOENT;
   }
 
   nextKey(key: number, next: number): number {
     if (!this.#hashed) return nextIndex(this, key, next);
-    const keys = [...this.#entries.keys()];
+    const keys = [...this.entries.keys()];
     // A key that is not there is followed by the first.
-    const after = keys[key === 0 ? 0 : keys.indexOf(this.#key(key)) + 1];
+    const after = keys[key === 0 ? 0 : keys.indexOf(this.indexAt(key)) + 1];
     if (after === undefined) return -errno.ENOENT;
     this.machine.memory.dv.setUint32(next, after, true);
     return 0;
   }
 
-  copyOut(key: number, out: number): number {
-    const entry = this.#live(this.#key(key));
-    if (entry === undefined) return -errno.ENOENT;
-    this.#show(entry, out);
-    return 0;
-  }
-
   override copyIn(key: number, value: number, flags: number, from: Descriptors): number {
-    const { dv } = this.machine.memory;
-    const index = this.#key(key);
+    const index = this.indexAt(key);
+    const isThere = this.entries.has(index);
     if (flags > BPF_EXIST) return -errno.EINVAL;
     if (!this.#hashed && index >= this.attr.maxEntries) return -errno.E2BIG;
-    if (!this.#hashed && flags === BPF_NOEXIST) return -errno.EEXIST;
-    if (this.#hashed && flags === BPF_NOEXIST && this.#entries.has(index)) return -errno.EEXIST;
-    const ifindex = dv.getUint32(value, true);
-    const fd = this.attr.valueSize === WITH_PROGRAM ? dv.getInt32(value + 4, true) : 0;
+    if (flags === BPF_NOEXIST && (isThere || !this.#hashed)) return -errno.EEXIST;
+    const ifindex = this.machine.memory.dv.getUint32(value, true);
+    const fd = this.programFd(value);
     if (ifindex === 0 && !this.#hashed) {
       if (fd > 0) return -errno.EINVAL;
-      this.#drop(index);
+      this.removeEntry(index);
       return 0;
     }
     if (this.machine.network.device(ifindex) === undefined) return -errno.EINVAL;
-    const prog = fd > 0 ? devmapProg(fd, from) : undefined;
-    if (typeof prog === 'number') return prog;
-    if (!this.#entries.has(index) && this.#hashed && this.#entries.size >= this.attr.maxEntries) return -errno.E2BIG;
-    prog?.get();
-    this.#drop(index);
-    this.#entries.set(index, { ifindex, prog });
+    const prog = fd > 0 ? entryProgram(fd, from, attachTypeNumber.xdp_devmap) : undefined;
+    if (fd > 0 && prog === undefined) return -errno.EINVAL;
+    if (!isThere && this.#hashed && this.entries.size >= this.attr.maxEntries) return -errno.E2BIG;
+    this.putEntry(index, { number: ifindex, prog });
     return 0;
   }
 
@@ -146,39 +116,15 @@ class Devmap extends RedirectMap {
   }
 
   protected override freeMemory(): void {
-    for (const index of [...this.#entries.keys()]) this.#drop(index);
+    super.freeMemory();
     this.machine.memory.free(this.#shown);
   }
 
-  #key(key: number): number {
-    return this.machine.memory.dv.getUint32(key, true);
-  }
-
   /** A device that is gone has taken its entries along. */
-  #live(index: number): Entry | undefined {
-    const entry = this.#entries.get(index);
-    if (entry === undefined || this.machine.network.device(entry.ifindex) !== undefined) return entry;
-    this.#drop(index);
+  protected override live(index: number): RedirectEntry | undefined {
+    const entry = this.entries.get(index);
+    if (entry === undefined || this.machine.network.device(entry.number) !== undefined) return entry;
+    this.removeEntry(index);
     return undefined;
   }
-
-  #show({ ifindex, prog }: Entry, at: number): void {
-    const { dv } = this.machine.memory;
-    dv.setUint32(at, ifindex, true);
-    if (this.attr.valueSize === WITH_PROGRAM) dv.setUint32(at + 4, prog?.id ?? 0, true);
-  }
-
-  #drop(index: number): boolean {
-    const entry = this.#entries.get(index);
-    this.#entries.delete(index);
-    entry?.prog?.put();
-    return entry !== undefined;
-  }
-}
-
-function devmapProg(fd: number, from: Descriptors): BpfProg | number {
-  const prog = from.prog(fd);
-  if (typeof prog === 'number') return -errno.EINVAL;
-  const { type, expectedAttachType } = prog.attr;
-  return type === progTypeNumber.xdp && expectedAttachType === attachTypeNumber.xdp_devmap ? prog : -errno.EINVAL;
 }
