@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { createLinuxKernel } from '../../src/engine/linux/index.ts';
 import { type BpfProgram, load, openObject, openPerfBuffer, type PerfLoss, UsageError } from '../../src/index.ts';
 import { BPF_F_PRESERVE_ELEMS } from '../../src/uapi/bpf.ts';
-import { kernelsWith } from '../support/kernels-with.ts';
+import { bothKernels } from '../support/both-kernels.ts';
 import { objectBytes } from '../support/objects.ts';
 
 const spec = openObject(objectBytes('test/objects/perf_events.o'), { file: 'perf_events.o' });
@@ -21,7 +21,7 @@ const BPF_F_TEST_RUN_ON_CPU = 1;
 const u32 = (data: Uint8Array, at: number) => new DataView(data.buffer, data.byteOffset).getUint32(at, true);
 const upTo = (n: number, from = 0) => Array.from({ length: n }, (_, i) => from + i);
 
-describe.each(kernelsWith('perf_event_array'))('a perf buffer, %s', (_name, makeKernel) => {
+describe.each(bothKernels)('a perf buffer, %s', (_name, makeKernel) => {
   const kernel = makeKernel();
   const open = () => load(kernel, spec, { programs });
 

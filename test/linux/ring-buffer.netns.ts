@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { type BpfProgram, load, openObject, openRingBuffer, ringEvents, UsageError } from '../../src/index.ts';
-import { kernelsWith } from '../support/kernels-with.ts';
+import { bothKernels } from '../support/both-kernels.ts';
 import { objectBytes } from '../support/objects.ts';
 import { skipBefore } from '../support/since.ts';
 
@@ -16,7 +16,7 @@ function write(program: BpfProgram, n: number): void {
 const number = (record: Uint8Array) => Number(new DataView(record.buffer, record.byteOffset).getBigUint64(0, true));
 const upTo = (n: number, from = 0) => Array.from({ length: n }, (_, i) => from + i);
 
-describe.each(kernelsWith('ringbuf'))('a ring buffer, %s', (name, makeKernel) => {
+describe.each(bothKernels)('a ring buffer, %s', (name, makeKernel) => {
   const kernel = makeKernel();
   const open = (size = 1 << 16) => load(kernel, spec, { maxEntries: { events: size } });
   // For the programs that write: bpf_loop.

@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { load, openObject, openUserRingBuffer, UsageError } from '../../src/index.ts';
-import { kernelsWith } from '../support/kernels-with.ts';
+import { bothKernels } from '../support/both-kernels.ts';
 import { objectBytes } from '../support/objects.ts';
 
 const spec = openObject(objectBytes('test/objects/user_events.o'), { file: 'user_events.o' });
 /** Bytes of the map, as the object has it. */
 const SIZE = 4096;
 
-describe.each(kernelsWith('user_ringbuf'))('a user ring buffer, %s', (_name, makeKernel) => {
+describe.each(bothKernels)('a user ring buffer, %s', (_name, makeKernel) => {
   const kernel = makeKernel();
   function open() {
     const loaded = load(kernel, spec);
