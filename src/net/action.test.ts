@@ -102,7 +102,7 @@ describe('actions', () => {
 
   it('are read back in their order', () => {
     const actions: Action[] = [
-      { kind: 'mirred', options: Uint8Array.of(1, 2, 3, 4), flags: 5, hwStats: 0, inHwCount: 2 },
+      { kind: 'mirred', options: Uint8Array.of(1, 2, 3, 4), flags: 5, hwStats: 0, usedHwStats: 2, inHwCount: 2 },
       {
         kind: 'gact',
         gact: { index: 1, control: TC_ACT_GOTO_CHAIN | 5, ...fresh, random: { type: 2, control: 2, value: 10 } },

@@ -31,6 +31,8 @@ export interface Action {
   readonly flags?: number | undefined;
   /** TCA_ACT_HW_STATS_*; `undefined`: any, 0: none. */
   readonly hwStats?: number | undefined;
+  /** Those that devices keep for it; only in dumps. */
+  readonly usedHwStats?: number | undefined;
   /** Devices that run it in hardware; only in dumps, Linux >= 5.17. */
   readonly inHwCount?: number | undefined;
   /** Only in dumps. */
@@ -104,6 +106,7 @@ function encodeAction(action: Action): Uint8Array {
     TCA_ACT_COOKIE: action.cookie,
     TCA_ACT_FLAGS: action.flags,
     TCA_ACT_HW_STATS: action.hwStats,
+    TCA_ACT_USED_HW_STATS: action.usedHwStats,
     TCA_ACT_IN_HW_COUNT: action.inHwCount,
   });
 }
@@ -120,6 +123,7 @@ function decodeAction(nest: Uint8Array): Action {
     cookie: attributes.TCA_ACT_COOKIE,
     flags: attributes.TCA_ACT_FLAGS,
     hwStats: attributes.TCA_ACT_HW_STATS,
+    usedHwStats: attributes.TCA_ACT_USED_HW_STATS,
     inHwCount: attributes.TCA_ACT_IN_HW_COUNT,
     stats: stats && decodeActionStats(stats),
   };

@@ -37,7 +37,11 @@ export function actionText(dumped: DumpedAction, order: number, bound: boolean):
   if (bpf !== undefined) lines.push(' '); // tc begins the next line with one
   if (shown.stats && stats !== undefined) lines.push(statsText(stats));
   if (cookie !== undefined) lines.push(`\tcookie ${toHex(cookie)}\n`);
-  lines.push(flagsText(action, bound), hwStatsText(action));
+  lines.push(
+    flagsText(action, bound),
+    hwStatsText('hw_stats', action.hwStats),
+    hwStatsText('used_hw_stats', action.usedHwStats),
+  );
   return lines.join('');
 }
 
@@ -58,7 +62,8 @@ export function actionJson({ action, program, shown }: DumpedAction, order: numb
     stats: shown.stats ? stats && statsJson(stats) : undefined,
     cookie: cookie && toHex(cookie),
     ...Object.fromEntries(flagWords(action, bound)),
-    hw_stats: hwStatsWords(action),
+    hw_stats: hwStatsWords(action.hwStats),
+    used_hw_stats: hwStatsWords(action.usedHwStats),
   };
 }
 
@@ -150,14 +155,14 @@ function flagWords({ flags = 0, inHwCount }: Action, bound: boolean): [word: str
   return words;
 }
 
-function hwStatsWords({ hwStats }: Action): string[] | undefined {
+function hwStatsWords(hwStats: number | undefined): string[] | undefined {
   if (hwStats === undefined) return undefined;
   return Object.entries(HW_STATS)
     .filter(([, bit]) => (bit === 0 ? hwStats === 0 : (hwStats & bit) !== 0))
     .map(([word]) => word);
 }
 
-function hwStatsText(action: Action): string {
-  const words = hwStatsWords(action);
-  return words === undefined ? '' : `\thw_stats${words.map((word) => ` ${word}`).join('')}\n`;
+function hwStatsText(what: string, hwStats: number | undefined): string {
+  const words = hwStatsWords(hwStats);
+  return words === undefined ? '' : `\t${what}${words.map((word) => ` ${word}`).join('')}\n`;
 }
