@@ -52,6 +52,7 @@ for words in 4 5 6 7 8 9; do
 done
 build test/objects/map_def_long.c test/objects/map_def_long.o -g0
 build test/objects/map_programs.c test/objects/map_programs.o
+build test/objects/helper_programs.c test/objects/helper_programs.o
 build test/objects/unsafe.c test/objects/unsafe.o
 build test/objects/globals.c test/objects/globals.o
 build test/objects/externs.c test/objects/externs.o

@@ -7,7 +7,8 @@ const COMMON = [
   'trace_printk', 'get_prandom_u32', 'get_smp_processor_id', 'get_numa_node_id', 'tail_call', 'map_push_elem', 'map_pop_elem', 'map_peek_elem',
   'ringbuf_output', 'ringbuf_reserve', 'ringbuf_submit', 'ringbuf_discard', 'ringbuf_query',
   'ringbuf_reserve_dynptr', 'ringbuf_submit_dynptr', 'ringbuf_discard_dynptr', 'user_ringbuf_drain', 'dynptr_from_mem', 'dynptr_read', 'dynptr_write',
-  'dynptr_data', 'loop', 'for_each_map_elem', 'perf_event_output',
+  'dynptr_data', 'loop', 'for_each_map_elem', 'perf_event_output', 'strtol', 'strtoul', 'strncmp', 'snprintf', 'trace_vprintk', 'map_lookup_percpu_elem',
+  'ktime_get_tai_ns', 'get_current_pid_tgid', 'get_current_uid_gid', 'get_current_comm', 'get_current_cgroup_id', 'get_current_ancestor_cgroup_id',
 ] as const satisfies readonly HelperName[];
 
 // biome-ignore format: aligned lists

@@ -26,6 +26,10 @@ export interface ArgKinds {
   mem_or_null: number;
   /** Bytes, not negative. */
   mem_size: number;
+  /** A text that does not change, with its NUL: the verifier of Linux knows it. */
+  const_str: Uint8Array;
+  /** Address of 8 bytes for a number. */
+  out_64: number;
   /** A function of the program: its slot. */
   func: number;
   /** What a callback gets from whom it is set up by, whatever it is. */
@@ -60,6 +64,8 @@ export type ReturnKind =
 
 /** Bytes of a struct bpf_dynptr. */
 const DYNPTR_SIZE = 16;
+/** A text that should not change is not looked through further for its NUL. Bytes. */
+const MAX_CONST_STR = 4096;
 
 /** What a helper can see and touch. */
 export interface HelperEnv {
@@ -170,7 +176,7 @@ function argument(
   n: number,
   low: Int32Array,
   high: Int32Array,
-): number | BpfMap | Packet | Wide {
+): number | BpfMap | Packet | Wide | Uint8Array {
   const value = low[n] ?? 0;
   const top = high[n] ?? 0;
   switch (kind) {
@@ -194,6 +200,10 @@ function argument(
       return value === 0 && top === 0 && low[n + 1] === 0 ? 0 : memory(env, n, value, top, low[n + 1] ?? 0);
     case 'mem_size':
       return top === 0 && value >= 0 ? value : env.fail(`R${n} of the call is no size: it is negative or too large`);
+    case 'const_str':
+      return constString(env, n, memory(env, n, value, top, 1));
+    case 'out_64':
+      return memory(env, n, value, top, 8);
     case 'func':
       return top === 0 && value >= 0 ? value : env.fail(`R${n} of the call is no function of the program`);
     case 'callback_ctx':
@@ -220,4 +230,12 @@ function isContext(env: HelperEnv, value: number, top: number): boolean {
 function memory(env: HelperEnv, n: number, address: number, top: number, size: number): number {
   if (top === 0 && size >= 0 && env.memory.check(address >>> 0, size)) return address;
   return env.fail(`R${n} of the call does not lead to ${size} bytes of memory`);
+}
+
+function constString(env: HelperEnv, n: number, address: number): Uint8Array | 0 {
+  const bytes = env.memory.u8.subarray(address, address + MAX_CONST_STR);
+  const end = bytes.indexOf(0);
+  return end < 0
+    ? env.fail(`R${n} of the call does not lead to a text that ends within ${MAX_CONST_STR} bytes`)
+    : bytes.subarray(0, end + 1);
 }

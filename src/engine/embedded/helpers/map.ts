@@ -1,3 +1,4 @@
+import { isPerCpuMap } from '../../../uapi/bpf.ts';
 import { type HelperEnv, helper } from './helper.ts';
 
 export const map_lookup_elem = helper({
@@ -46,6 +47,24 @@ export const map_peek_elem = helper({
   args: ['const_map_ptr', 'map_value'],
   returns: 'integer',
   call: (env, map, out) => map.peek?.(out) ?? noQueue(env),
+});
+
+/** The value for any CPU, where bpf_map_lookup_elem finds that of the running one. */
+export const map_lookup_percpu_elem = helper({
+  id: 195,
+  name: 'map_lookup_percpu_elem',
+  args: ['const_map_ptr', 'map_key', 'anything'],
+  returns: 'map_value_or_null',
+  call(env, map, key, cpu) {
+    if (!isPerCpuMap(map.attr.type)) return env.fail('R1 of the call is no per-CPU map');
+    const { machine } = env;
+    if (cpu < 0 || cpu >= machine.cpus) return 0;
+    const running = machine.cpu;
+    machine.cpu = cpu;
+    const value = map.lookup(key);
+    machine.cpu = running;
+    return value;
+  },
 });
 
 function noQueue(env: HelperEnv): 0 {

@@ -1,4 +1,4 @@
-import { helper } from './helper.ts';
+import { type HelperEnv, helper } from './helper.ts';
 
 export const get_prandom_u32 = helper({
   id: 7,
@@ -24,3 +24,61 @@ export const get_numa_node_id = helper({
   returns: 'integer',
   call: () => 0,
 });
+
+/** The process whose system call the program runs in: twice its id, since its threads are none. */
+export const get_current_pid_tgid = helper({
+  id: 14,
+  name: 'get_current_pid_tgid',
+  args: [],
+  returns: 'u64',
+  call(env) {
+    env.resultHigh = env.machine.pid;
+    return env.machine.pid;
+  },
+});
+
+/** Everybody is root. */
+export const get_current_uid_gid = helper({
+  id: 15,
+  name: 'get_current_uid_gid',
+  args: [],
+  returns: 'u64',
+  call: (env) => u32(env, 0),
+});
+
+/** Processes of this kernel have no names. */
+export const get_current_comm = helper({
+  id: 16,
+  name: 'get_current_comm',
+  args: ['mem', 'mem_size'],
+  returns: 'integer',
+  call(env, out, size) {
+    env.memory.u8.fill(0, out, out + size);
+    return 0;
+  },
+});
+
+/** The root of the cgroups, where all processes of this kernel are. */
+const ROOT_CGROUP = 1;
+
+export const get_current_cgroup_id = helper({
+  id: 80,
+  name: 'get_current_cgroup_id',
+  args: [],
+  returns: 'u64',
+  call: (env) => u32(env, ROOT_CGROUP),
+});
+
+export const get_current_ancestor_cgroup_id = helper({
+  id: 123,
+  name: 'get_current_ancestor_cgroup_id',
+  args: ['anything'],
+  returns: 'u64',
+  call: (env, level) => u32(env, level === 0 ? ROOT_CGROUP : 0),
+});
+
+/** A u64 that is a small number. */
+function u32(env: HelperEnv, value: number): number {
+  env.resultHigh = 0;
+  return value;
+}

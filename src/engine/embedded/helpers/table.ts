@@ -7,6 +7,7 @@ import * as perf from './perf.ts';
 import * as redirect from './redirect.ts';
 import * as ringbuf from './ringbuf.ts';
 import * as skb from './skb.ts';
+import * as string from './string.ts';
 import * as system from './system.ts';
 import * as tail from './tail-call.ts';
 import * as time from './time.ts';
@@ -18,6 +19,7 @@ const ALL: readonly Helper[] = [
   map,
   time,
   trace,
+  string,
   system,
   tail,
   skb,

@@ -10,7 +10,6 @@ function now(env: HelperEnv): number {
 export const ktime_get_ns = helper({
   id: 5,
   name: 'ktime_get_ns',
-
   args: [],
   returns: 'u64',
   call: now,
@@ -25,6 +24,9 @@ export const ktime_get_coarse_ns = helper({
   returns: 'u64',
   call: now,
 });
+
+/** CLOCK_TAI. The embedded machine knows no date: its own began when it was started. */
+export const ktime_get_tai_ns = helper({ id: 208, name: 'ktime_get_tai_ns', args: [], returns: 'u64', call: now });
 
 /** In ticks of 4 ms, as with CONFIG_HZ=250. */
 export const jiffies64 = helper({
