@@ -91,8 +91,10 @@ export abstract class PagedRing extends BpfMap {
     return offset + length > DATA + 2 * this.attr.maxEntries ? -errno.EINVAL : this.pages + offset;
   }
 
-  /** Whether a reader that waits has something to do. */
+  /** Whether user space has something to read. */
   abstract get readable(): boolean;
+  /** Whether user space may have room to write. */
+  abstract get writable(): boolean;
 
   get consumed(): bigint {
     return this.#position(0);
@@ -186,6 +188,9 @@ export class RingBuffer extends PagedRing {
   override get readable(): boolean {
     return this.unread > 0n;
   }
+  override get writable(): boolean {
+    return false;
+  }
 
   get unread(): bigint {
     return BigInt.asUintN(64, this.produced - this.consumed);
@@ -252,8 +257,10 @@ export class UserRingBuffer extends PagedRing {
     return offset !== 0;
   }
 
-  /** For those who wait to write: whether it is not full. */
   override get readable(): boolean {
     return false;
+  }
+  override get writable(): boolean {
+    return this.produced - this.consumed < BigInt(this.attr.maxEntries);
   }
 }
