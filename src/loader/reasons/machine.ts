@@ -36,7 +36,7 @@ const ofType =
 const saying =
   (text: RegExp) =>
   ({ error }: Refusal): boolean =>
-    error.detail === undefined || text.test(error.detail);
+    error.detail === undefined ? error.code === 'ENOENT' : text.test(error.detail);
 
 const NEEDS: readonly Need[] = [
   {
@@ -56,14 +56,14 @@ const NEEDS: readonly Need[] = [
   { call: /_GET_(FD_BY|NEXT)_ID$/, code: NOT_PERMITTED, findings: ['CAP_SYS_ADMIN'] },
   { call: /^BPF_(PROG_ATTACH|PROG_DETACH|LINK_CREATE|PROG_QUERY)$/, code: NOT_PERMITTED, findings: ['CAP_NET_ADMIN'] },
   { call: /^RTM_/, code: NOT_PERMITTED, findings: ['CAP_NET_ADMIN'] },
-  { call: /^RTM_NEWQDISC$/, code: ABSENT, when: saying(/unknown/), findings: ['CONFIG_NET_SCH_INGRESS'] },
+  { call: /^RTM_NEWQDISC$/, code: ABSENT, when: saying(/kind is unknown/), findings: ['CONFIG_NET_SCH_INGRESS'] },
+  { call: /^RTM_NEWTFILTER$/, code: ABSENT, when: saying(/classifier not found/), findings: ['CONFIG_NET_CLS_BPF'] },
   {
-    call: /^RTM_NEWTFILTER$/,
+    call: /^RTM_(NEWTFILTER|NEWACTION|GETACTION|DELACTION)$/,
     code: ABSENT,
-    when: saying(/not found/),
-    findings: ['CONFIG_NET_CLS_BPF', 'CONFIG_NET_ACT_BPF'],
+    when: saying(/action (module|not found)/),
+    findings: ['CONFIG_NET_CLS_ACT', 'CONFIG_NET_ACT_BPF'],
   },
-  { call: /^RTM_(NEW|GET|DEL)ACTION$/, code: ABSENT, findings: ['CONFIG_NET_CLS_ACT', 'CONFIG_NET_ACT_BPF'] },
   { call: /^mount$/, code: NOT_PERMITTED, findings: ['CAP_SYS_ADMIN'] },
   { call: /^perf_event_open$/, code: NOT_PERMITTED, findings: ['kernel.perf_event_paranoid', 'lockdown'] },
   { call: /^BPF_OBJ_(PIN|GET)$/, code: /^(EPERM|ENOENT|EINVAL)$/, findings: ['bpffs'] },
