@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { featuresJson, featuresText } from '../../src/cli/commands/feature-text.ts';
+import { createEmbeddedKernel } from '../../src/engine/embedded/index.ts';
 import { createLinuxKernel } from '../../src/engine/linux/index.ts';
 import { addDevice } from '../../src/loader/devices.ts';
 import { type Features, probeFeatures } from '../../src/loader/features.ts';
@@ -88,6 +89,19 @@ describe.skipIf(missing !== undefined)('what bpftool says of the running kernel'
       expect(mine).toEqual(its);
     }
   });
+});
+
+describe('helpers that the embedded kernel allows', () => {
+  it.for(['socket_filter', 'cgroup_skb', 'sched_cls', 'sched_act', 'xdp'] as const)(
+    'Linux allows to %s',
+    (type, context) => {
+      skipBefore(context, '6.18', 'the same helpers for each program type');
+      using embedded = createEmbeddedKernel().kernel;
+      const allowed = probeFeatures(embedded, { full: true }).helpers[type] ?? [];
+      expect(allowed.length).toBeGreaterThan(40);
+      expect(allowed.filter((name) => !features.helpers[type]?.includes(name))).toEqual([]);
+    },
+  );
 });
 
 describe('helpers of types that the embedded kernel lacks', () => {

@@ -63,6 +63,7 @@ export class Machine {
   #charged = 0;
   readonly #mapsByAddress = new Map<number, BpfMap>();
   #lastPid = 0;
+  #lastSocketCookie = 0;
 
   constructor(options: MachineOptions = {}) {
     const { cpus = 2, seed = DEFAULT_SEED, clock } = options;
@@ -81,6 +82,11 @@ export class Machine {
   /** A new process: its own fds, the same maps, programs and files. */
   openProcess(): Process {
     return new Process(this, ++this.#lastPid);
+  }
+
+  /** For the packet of a test run, which on Linux a socket of its own has sent. */
+  nextSocketCookie(): number {
+    return ++this.#lastSocketCookie;
   }
 
   /**

@@ -74,6 +74,37 @@ export const csum_update = helper({
   call: () => -errno.ENOTSUPP,
 });
 
+const BPF_CSUM_LEVEL_QUERY = 0;
+const BPF_CSUM_LEVEL_INC = 1;
+const BPF_CSUM_LEVEL_DEC = 2;
+const BPF_CSUM_LEVEL_RESET = 3;
+const MAX_CSUM_LEVEL = 3;
+
+/** How many checksums, one in the other, need no check. A query where none was checked is -EACCES. */
+export const csum_level = helper({
+  id: 135,
+  name: 'csum_level',
+  args: ['skb', 'u64'],
+  returns: 'integer',
+  call(_env, skb, what) {
+    switch (what) {
+      case BPF_CSUM_LEVEL_QUERY:
+        return skb.csumLevel < 0 ? -errno.EACCES : skb.csumLevel;
+      case BPF_CSUM_LEVEL_INC:
+        skb.csumLevel = Math.min(skb.csumLevel + 1, MAX_CSUM_LEVEL);
+        return 0;
+      case BPF_CSUM_LEVEL_DEC:
+        skb.csumLevel = Math.max(skb.csumLevel - 1, -1);
+        return 0;
+      case BPF_CSUM_LEVEL_RESET:
+        skb.csumLevel = -1;
+        return 0;
+      default:
+        return -errno.EINVAL;
+    }
+  },
+});
+
 /** One's complement difference of a field of `size` bytes that changes from `from` to `to`; `undefined` for a size that there is not. */
 function replaced(size: number, from: number, to: number): number | undefined {
   switch (size) {

@@ -20,6 +20,7 @@ export interface ArgKinds {
   skb: Skb;
   xdp: XdpBuff;
   ctx: number;
+  ctx_or_null: number;
   /** Address of as many bytes as the `mem_size` that follows says. */
   mem: number;
   /** As `mem`; 0 where there is none, which needs a size of 0. */
@@ -30,6 +31,10 @@ export interface ArgKinds {
   const_str: Uint8Array;
   /** Address of 8 bytes for a number. */
   out_64: number;
+  /** Address of a 32-bit number that is read and written. */
+  inout_32: number;
+  /** A register as it is. */
+  wide: Wide;
   /** A function of the program: its slot. */
   func: number;
   /** What a callback gets from whom it is set up by, whatever it is. */
@@ -204,12 +209,19 @@ function argument(
       return constString(env, n, memory(env, n, value, top, 1));
     case 'out_64':
       return memory(env, n, value, top, 8);
+    case 'inout_32':
+      return memory(env, n, value, top, 4);
     case 'func':
       return top === 0 && value >= 0 ? value : env.fail(`R${n} of the call is no function of the program`);
+    case 'wide':
     case 'callback_ctx':
       return { low: value, high: top };
     case 'dynptr':
       return memory(env, n, value, top, DYNPTR_SIZE);
+    case 'ctx_or_null':
+      return (value === 0 && top === 0) || isContext(env, value, top)
+        ? value
+        : env.fail(`R${n} of the call is not the context`);
     case 'ctx':
       return isContext(env, value, top) ? value : env.fail(`R${n} of the call is not the context`);
     case 'skb':

@@ -3,7 +3,7 @@ import { errno } from '../../../uapi/errno.ts';
 import { XDP_ABORTED, XDP_REDIRECT } from '../../../uapi/xdp.ts';
 import { RedirectMap } from '../maps/redirect-map.ts';
 import { BPF_F_INGRESS } from '../progs/frame.ts';
-import { helper } from './helper.ts';
+import { type HelperEnv, helper } from './helper.ts';
 
 /** Says where the packet shall go; the program returns the result as its verdict. */
 export const redirect = helper({
@@ -27,6 +27,34 @@ export const redirect = helper({
     }
   },
 });
+
+/** To the other end of a veth in another network namespace, of which there is none here: the packet is dropped. */
+export const redirect_peer = helper({
+  id: 155,
+  name: 'redirect_peer',
+  args: ['anything', 'u64'],
+  returns: 'integer',
+  call: (env, _ifindex, flags) => redirectNowhere(env, flags === 0),
+});
+
+/** `struct bpf_redir_neigh`. Bytes. */
+const REDIR_NEIGH_SIZE = 20;
+
+/** To a neighbour by its IP address, or that of the next hop. Nobody here knows neighbours: the packet is dropped. */
+export const redirect_neigh = helper({
+  id: 152,
+  name: 'redirect_neigh',
+  args: ['anything', 'mem_or_null', 'mem_size', 'u64'],
+  returns: 'integer',
+  call: (env, _ifindex, _params, size, flags) =>
+    redirectNowhere(env, flags === 0 && (size === 0 || size >= REDIR_NEIGH_SIZE)),
+});
+
+function redirectNowhere({ packet }: HelperEnv, asked: boolean): number {
+  if (!asked) return TC_ACT_SHOT;
+  if (packet?.kind === 'skb') packet.redirect = undefined;
+  return TC_ACT_REDIRECT;
+}
 
 /** Sends a copy of the packet to a device now. -EINVAL where there is no such device. */
 export const clone_redirect = helper({

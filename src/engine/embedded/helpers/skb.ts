@@ -1,4 +1,6 @@
 import { errno } from '../../../uapi/errno.ts';
+import { ETH_P_IP, ETH_P_IPV6 } from '../../../uapi/netlink.ts';
+import { SK_BUFF } from '../progs/skb.ts';
 import { helper } from './helper.ts';
 
 const BPF_F_RECOMPUTE_CSUM = 1 << 0;
@@ -102,11 +104,11 @@ export const set_hash = helper({
   },
 });
 
-/** Packets that no socket here sent have the class of no cgroup. */
+/** Packets that no socket here sent have the class of no cgroup. Programs of other types than tc ask for the running task's, without an argument. */
 export const get_cgroup_classid = helper({
   id: 17,
   name: 'get_cgroup_classid',
-  args: ['skb'],
+  args: [],
   returns: 'integer',
   call: () => 0,
 });
@@ -129,6 +131,28 @@ export const skb_change_type = helper({
     if (type < 0 || type > 3) return -errno.EINVAL;
     skb.pktType = type;
     skb.publish();
+    return 0;
+  },
+});
+
+/** The types of timestamps that a program can set. */
+const BPF_SKB_CLOCK_REALTIME = 0;
+const BPF_SKB_CLOCK_TAI = 2;
+
+/** When the packet shall leave, by which clock. Only for IP. */
+export const skb_set_tstamp = helper({
+  id: 192,
+  name: 'skb_set_tstamp',
+  args: ['skb', 'wide', 'anything'],
+  returns: 'integer',
+  call(env, skb, time, type) {
+    if (skb.protocol !== ETH_P_IP && skb.protocol !== ETH_P_IPV6) return -errno.EOPNOTSUPP;
+    if (type < BPF_SKB_CLOCK_REALTIME || type > BPF_SKB_CLOCK_TAI) return -errno.EINVAL;
+    if (type !== BPF_SKB_CLOCK_REALTIME && time.low === 0 && time.high === 0) return -errno.EINVAL;
+    const view = env.memory.dv;
+    view.setInt32(skb.context + SK_BUFF.tstamp, time.low, true);
+    view.setInt32(skb.context + SK_BUFF.tstamp + 4, time.high, true);
+    view.setUint8(skb.context + SK_BUFF.tstamp_type, type);
     return 0;
   },
 });

@@ -1,17 +1,23 @@
 import * as csum from './csum.ts';
 import * as dynptr from './dynptr.ts';
+import * as ecn from './ecn.ts';
 import type { Helper } from './helper.ts';
 import * as loops from './loop.ts';
 import * as map from './map.ts';
 import * as perf from './perf.ts';
 import * as redirect from './redirect.ts';
 import * as ringbuf from './ringbuf.ts';
+import * as room from './room.ts';
+import * as route from './route.ts';
 import * as skb from './skb.ts';
+import * as socket from './socket.ts';
 import * as string from './string.ts';
 import * as system from './system.ts';
 import * as tail from './tail-call.ts';
 import * as time from './time.ts';
 import * as trace from './trace.ts';
+import * as tunnel from './tunnel.ts';
+import * as vlan from './vlan.ts';
 import * as xdp from './xdp.ts';
 
 /** Every helper of the embedded kernel. To add one is to add its row to a family's file and its name to the lists that allow it. */
@@ -23,7 +29,13 @@ const ALL: readonly Helper[] = [
   system,
   tail,
   skb,
+  vlan,
+  room,
+  tunnel,
+  socket,
+  route,
   csum,
+  ecn,
   redirect,
   xdp,
   ringbuf,

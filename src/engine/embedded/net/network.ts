@@ -205,6 +205,7 @@ export class Network {
     if (skb === undefined) return undefined;
     skb.set('mark', frame.mark);
     skb.pktLen = frame.bytes.length - (direction === 'ingress' ? ETH_HLEN : 0);
+    if (direction === 'ingress') skb.untag();
     let result: Classification;
     let left: Frame;
     let redirect: Redirect | undefined;

@@ -19,6 +19,22 @@ export type XdpHop =
   | { readonly kind: 'device'; readonly ifindex: number; readonly prog: BpfProg | undefined }
   | { readonly kind: 'cpu'; readonly cpu: number; readonly prog: BpfProg | undefined };
 
+/** What bpf_skb_set_tunnel_key said to the tunnel that the packet shall go through. There is none here: only programs read it. */
+export interface TunnelInfo {
+  readonly ipv6: boolean;
+  /** What the program asked for, as the kernel's flags of tunnels. */
+  readonly flags: number;
+  readonly id: number;
+  readonly tos: number;
+  readonly ttl: number;
+  /** Flow label. */
+  readonly label: number;
+  /** 16 bytes each; an IPv4 address is the first four, in the order of struct bpf_tunnel_key. */
+  readonly local: Uint8Array;
+  readonly remote: Uint8Array;
+  readonly options: Uint8Array | undefined;
+}
+
 export const PACKET_HOST = 0;
 export const PACKET_BROADCAST = 1;
 export const PACKET_MULTICAST = 2;

@@ -1,7 +1,7 @@
-import { ETH_P_ALL } from '../../../uapi/netlink.ts';
+import { ETH_P_8021AD, ETH_P_8021Q, ETH_P_ALL } from '../../../uapi/netlink.ts';
 import { swap16 } from '../interp/arith.ts';
 import type { LinearMemory } from '../memory.ts';
-import { ETH_HLEN, frameProtocol, type Redirect } from './frame.ts';
+import { ETH_HLEN, frameProtocol, type Redirect, type TunnelInfo } from './frame.ts';
 
 /** `struct __sk_buff` of Linux 6.18: offset of each field that is filled or read here. Those of a socket stay 0. */
 // biome-ignore format: aligned table
@@ -22,6 +22,20 @@ type U32Field =
   | 'wire_len'
   | 'gso_segs'
   | 'gso_size';
+
+/** A VLAN tag that travels beside the frame, as Linux keeps the outermost one. */
+export interface VlanTag {
+  /** ETH_P_8021Q or ETH_P_8021AD, in host order. */
+  readonly protocol: number;
+  /** Priority and VLAN id. */
+  readonly tci: number;
+}
+/** Bytes of a tag in a frame, and of the two addresses before it. */
+const VLAN_HLEN = 4;
+const ADDRESSES = 12;
+
+/** What a packet gets beyond what it needs when it grows out of its buffer. Bytes. */
+const TAILROOM = 128;
 
 /** So that a program whose view starts at the network header can still read the link header before it. */
 const HEADROOM = 64;
@@ -57,7 +71,11 @@ export class Skb {
   readonly memory: LinearMemory;
   /** Address of the `struct __sk_buff`. */
   readonly context: number;
-  readonly #head: number;
+  /** Address of the headroom, and of the first byte that does not belong to the packet's buffer. */
+  #head: number;
+  #limit: number;
+  /** A buffer of its own, once the packet has grown out of the first; 0 before. */
+  #buffer = 0;
   /** Address of the first byte that programs see, and of the one after the last. */
   data: number;
   end: number;
@@ -74,6 +92,14 @@ export class Skb {
   /** Bytes as hooks and queues count them: on the way in without the link header. */
   pktLen = 0;
   redirect: Redirect | undefined;
+  vlan: VlanTag | undefined;
+  /** How many checksums a device has found right, less one; -1: nobody has looked at any. */
+  csumLevel = -1;
+  /** A header was put around the packet, for a tunnel. */
+  encapsulated = false;
+  tunnel: TunnelInfo | undefined;
+  /** Of the socket that sent the packet; 0 if none did. */
+  socketCookie = 0;
 
   private constructor(memory: LinearMemory, context: number, input: SkbInput) {
     this.memory = memory;
@@ -81,6 +107,7 @@ export class Skb {
     this.#head = context + SK_BUFF_SIZE;
     this.data = this.#head + HEADROOM;
     this.end = this.data + input.frame.length;
+    this.#limit = this.end;
     memory.u8.set(input.frame, this.data);
     this.mac = this.data;
     this.network = this.data + ETH_HLEN;
@@ -99,6 +126,7 @@ export class Skb {
 
   free(): void {
     this.memory.free(this.context);
+    if (this.#buffer !== 0) this.memory.free(this.#buffer);
   }
 
   /** Bytes that programs see. */
@@ -106,9 +134,79 @@ export class Skb {
     return this.end - this.data;
   }
 
-  /** A copy of the frame from its link header on. */
-  frame(): Uint8Array {
+  /** A copy of the bytes from the link header on. */
+  bytes(): Uint8Array {
     return this.memory.u8.slice(Math.min(this.mac, this.data), this.end);
+  }
+
+  /** A copy of the frame as it would be on a wire: with its VLAN tag. */
+  frame(): Uint8Array {
+    const bytes = this.bytes();
+    if (this.vlan === undefined) return bytes;
+    const { protocol, tci } = this.vlan;
+    const frame = new Uint8Array(bytes.length + VLAN_HLEN);
+    frame.set(bytes.subarray(0, ADDRESSES));
+    frame.set([protocol >> 8, protocol & 0xff, tci >> 8, tci & 0xff], ADDRESSES);
+    frame.set(bytes.subarray(ADDRESSES), ADDRESSES + VLAN_HLEN);
+    return frame;
+  }
+
+  /** Puts the tag into the frame; a second one can then travel beside it. False: there is no memory. */
+  pushVlan(): boolean {
+    if (this.vlan === undefined) return true;
+    if (!this.splice(ADDRESSES, 0, VLAN_HLEN)) return false;
+    const { protocol, tci } = this.vlan;
+    this.memory.dv.setUint16(this.mac + ADDRESSES, protocol);
+    this.memory.dv.setUint16(this.mac + ADDRESSES + 2, tci);
+    this.protocol = protocol;
+    this.vlan = undefined;
+    return true;
+  }
+
+  /** Takes the outermost tag out of the frame, which must start with one. `undefined`: the frame ends before. */
+  popVlan(): VlanTag | undefined {
+    if (this.length < ETH_HLEN + VLAN_HLEN) return undefined;
+    const tag = { protocol: this.protocol, tci: this.memory.dv.getUint16(this.mac + ETH_HLEN) };
+    this.splice(ADDRESSES, VLAN_HLEN, 0);
+    this.protocol = frameProtocol(this.memory.u8, this.mac);
+    return tag;
+  }
+
+  /** The tag of a frame that comes in travels beside it from then on. */
+  untag(): void {
+    if (isVlan(this.protocol)) this.vlan = this.popVlan();
+  }
+
+  /**
+   * Replaces `removed` bytes at `offset` of the data by `inserted` zeros. False, and nothing is changed, if there is no memory. Addresses of the packet that a
+   * program has are worth nothing afterwards.
+   */
+  splice(offset: number, removed: number, inserted: number): boolean {
+    const growth = inserted - removed;
+    if (this.end + growth > this.#limit && !this.#moveToLarger(growth)) return false;
+    const { u8 } = this.memory;
+    const at = this.data + offset;
+    u8.copyWithin(at + inserted, at + removed, this.end);
+    u8.fill(0, at, at + inserted);
+    this.end += growth;
+    return true;
+  }
+
+  #moveToLarger(growth: number): boolean {
+    const size = this.end - this.#head + growth + TAILROOM;
+    const buffer = this.memory.alloc(size);
+    if (buffer === 0) return false;
+    this.memory.u8.copyWithin(buffer, this.#head, this.end);
+    const distance = buffer - this.#head;
+    this.data += distance;
+    this.end += distance;
+    this.mac += distance;
+    this.network += distance;
+    if (this.#buffer !== 0) this.memory.free(this.#buffer);
+    this.#buffer = buffer;
+    this.#head = buffer;
+    this.#limit = buffer + size;
+    return true;
   }
 
   get(field: U32Field): number {
@@ -126,6 +224,9 @@ export class Skb {
     view.setUint32(at + SK_BUFF.len, this.length, true);
     view.setUint32(at + SK_BUFF.pkt_type, this.pktType, true);
     view.setUint32(at + SK_BUFF.protocol, swap16(this.protocol), true);
+    view.setUint32(at + SK_BUFF.vlan_present, this.vlan === undefined ? 0 : 1, true);
+    view.setUint32(at + SK_BUFF.vlan_tci, this.vlan?.tci ?? 0, true);
+    view.setUint32(at + SK_BUFF.vlan_proto, swap16(this.vlan?.protocol ?? 0), true);
     view.setUint32(at + SK_BUFF.ingress_ifindex, this.ingressIfindex, true);
     view.setUint32(at + SK_BUFF.ifindex, this.ifindex, true);
     view.setUint32(at + SK_BUFF.hash, this.hash, true);
@@ -170,8 +271,13 @@ export class Skb {
 
   /** Whether a filter for this protocol (ETH_P_*, host order) looks at the packet. */
   isProtocol(protocol: number): boolean {
-    return protocol === ETH_P_ALL || protocol === this.protocol;
+    return protocol === ETH_P_ALL || protocol === (this.vlan?.protocol ?? this.protocol);
   }
+}
+
+/** Whether a frame of this protocol has a VLAN tag behind its addresses. */
+export function isVlan(protocol: number): boolean {
+  return protocol === ETH_P_8021Q || protocol === ETH_P_8021AD;
 }
 
 function hashFlow(frame: Uint8Array, network: number): number {

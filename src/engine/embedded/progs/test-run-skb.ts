@@ -58,6 +58,7 @@ export function testRunSkb(prog: BpfProg, type: ProgType, attr: TestRunAttr): nu
     skb.set('wire_len', skb.length);
     const refused = given === undefined ? 0 : applyContext(skb, given);
     if (refused !== 0) return refused;
+    skb.socketCookie = machine.nextSocketCookie();
     const interpreter = interpreterOf(machine);
     const ran = repeatRun(attr.repeat, () => {
       skb.publish();
@@ -69,7 +70,7 @@ export function testRunSkb(prog: BpfProg, type: ProgType, attr: TestRunAttr): nu
       skb.pushLinkHeader();
       machine.memory.u8.fill(0, skb.data, skb.network);
     }
-    const result = finishData(attr, skb.frame(), ran.verdict.value, ran.duration);
+    const result = finishData(attr, skb.bytes(), ran.verdict.value, ran.duration);
     if (result !== 0 || context === undefined) return result;
     return finishContext(attr, resultingContext(skb, context));
   } finally {

@@ -1,0 +1,66 @@
+import { type HelperEnv, helper } from './helper.ts';
+
+/*
+ * What programs ask about the socket that sent a packet. There are no sockets here; the packet of a test run has one all the same, as on Linux, which belongs to
+ * root and is in the cgroup of the caller: the root.
+ */
+
+const NOBODY = 65534;
+const ROOT_CGROUP = 1;
+/** Of the network namespace; there is one. */
+const NETNS_COOKIE = 1;
+
+/** A number of its own for each socket; 0 without a socket. */
+export const get_socket_cookie = helper({
+  id: 46,
+  name: 'get_socket_cookie',
+  args: ['skb'],
+  returns: 'u64',
+  call: (env, skb) => small(env, skb.socketCookie),
+});
+
+export const get_socket_uid = helper({
+  id: 47,
+  name: 'get_socket_uid',
+  args: ['skb'],
+  returns: 'u32',
+  call: (_env, skb) => (skb.socketCookie === 0 ? NOBODY : 0),
+});
+
+export const skb_cgroup_id = helper({
+  id: 79,
+  name: 'skb_cgroup_id',
+  args: ['skb'],
+  returns: 'u64',
+  call: (env, skb) => small(env, skb.socketCookie === 0 ? 0 : ROOT_CGROUP),
+});
+
+export const skb_ancestor_cgroup_id = helper({
+  id: 83,
+  name: 'skb_ancestor_cgroup_id',
+  args: ['skb', 'anything'],
+  returns: 'u64',
+  call: (env, skb, level) => small(env, skb.socketCookie === 0 || level !== 0 ? 0 : ROOT_CGROUP),
+});
+
+export const skb_cgroup_classid = helper({
+  id: 151,
+  name: 'skb_cgroup_classid',
+  args: ['skb'],
+  returns: 'u64',
+  call: (env) => small(env, 0),
+});
+
+export const get_netns_cookie = helper({
+  id: 122,
+  name: 'get_netns_cookie',
+  args: ['ctx_or_null'],
+  returns: 'u64',
+  call: (env) => small(env, NETNS_COOKIE),
+});
+
+/** A u64 that is a small number. */
+function small(env: HelperEnv, value: number): number {
+  env.resultHigh = 0;
+  return value;
+}
