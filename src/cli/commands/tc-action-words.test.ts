@@ -14,8 +14,8 @@ import type { Context } from '../command.ts';
 import { Words } from '../words.ts';
 import { actionList } from './tc-action-words.ts';
 
-/** These words need nothing of it. */
-const context = {} as Context;
+/** These words need no more of it. */
+const context = { env: {} } as Context;
 const ALL = '1,6 0 0 4294967295,';
 
 /** The actions that words after the first `action` say, and the words that are left. `$B` is a program. */
