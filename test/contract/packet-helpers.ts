@@ -1,7 +1,9 @@
-import { expect, it } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
 import { toHex } from '../../src/bytes/hex.ts';
-import { load, openObject } from '../../src/index.ts';
+import { attachToDevice, load, openObject } from '../../src/index.ts';
+import { addDevice, setDeviceUp } from '../../src/loader/devices.ts';
 import type { Kernel } from '../../src/sys/kernel.ts';
+import type { PacketLab } from '../../src/sys/lab.ts';
 import { objectBytes } from '../support/objects.ts';
 
 const WORDS = 64;
@@ -130,6 +132,8 @@ const ROWS: readonly Row[] = [
   { program: 'routes', frame: 'ipv4', seen: [...ROUTES, ...MTUS, 0, 65536, -22, 0, -22, 1] },
   { program: 'routes_of_frames', frame: 'ipv4', seen: [...ROUTES, ...MTUS, -22, 0, -22, 0, -22, 1] },
   { program: 'sockets', frame: 'ipv4', seen: [1, 0, 1, 1, 0, 0, 1, 1] },
+  { program: 'no_sockets', frame: 'ipv4', seen: [2, 2, 2] },
+  { program: 'kernel_memory', frame: 'ipv4', seen: [0, 0x747401, -34, 0, -14, 5, 0, 3, 0x6500, -34, -14, 0] },
 ];
 
 /** An IPv4 packet that a router has marked; its checksum is less by what the field is more. */
@@ -149,5 +153,41 @@ export function packetHelpers(kernel: Kernel): void {
     const seen = loaded.globals.seen as bigint[]; // __s64[64]
     expect(seen.map(Number)).toEqual([...row.seen, ...new Array(WORDS - row.seen.length).fill(0)]);
     expect(toHex(ran.data ?? new Uint8Array(0))).toBe(row.left ?? toHex(data));
+  });
+}
+
+const START = 0x45020032;
+
+/** What `arrives` leaves in `seen` at the other end of a pair, if `program` sends the frame on; nothing where it does not arrive. */
+// biome-ignore format: a row per line
+const ARRIVALS: readonly (readonly [program: string | undefined, frame: keyof typeof FRAMES, seen: readonly number[]])[] = [
+  [undefined,      'ipv4',         [1, 64, IP, 0, 0, 0, 0, START]],
+  ['tagged',       'ipv4',         [1, 64, IP, 1, 7, VLAN, 0, START]],
+  ['tagged_twice', 'ipv4',         [1, 68, VLAN, 1, 8, PROVIDER_VLAN, 0, 0x00070800]],
+  [undefined,      'in two VLANs', [1, 68, VLAN, 1, 5, PROVIDER_VLAN, 0, 0x60060800]],
+  ['untagged',     'in two VLANs', [1, 64, IP, 1, 0x6006, VLAN, 0, START]],
+  ['lengthened',   'ipv4',         [1, 264, IP, 0, 0, 0, 0, 0]],
+  ['cut',          'ipv4',         [1, 40, IP, 0, 0, 0, 0, START]],
+  ['to_peer',      'ipv4',         []],
+  ['to_neighbour', 'ipv4',         []],
+];
+
+/** Frames that helpers have changed cross a pair. */
+export function changedFrames(kernel: Kernel, lab: PacketLab): void {
+  const object = openObject(objectBytes('test/objects/packet_helpers.o'), { file: 'packet_helpers.o' });
+
+  beforeAll(() => {
+    addDevice(kernel, { kind: 'veth', name: 'h0', peer: 'h1' });
+    for (const name of ['h0', 'h1']) setDeviceUp(kernel, name, true);
+  });
+
+  it.each(ARRIVALS)('%s, a frame: %s', (name, frame, want) => {
+    const programs = object.spec.programs.filter((program) => program.name === 'arrives' || program.name === name);
+    using loaded = load(kernel, object, { programs });
+    using _arrives = attachToDevice(loaded.program('arrives'), 'h1', 'tcx_ingress');
+    using _sends = name === undefined ? undefined : attachToDevice(loaded.program(name), 'h0', 'tcx_egress');
+    lab.send('h0', 'egress', FRAMES[frame]);
+    const seen = loaded.globals.seen as bigint[]; // as above
+    expect(seen.map(Number)).toEqual([...want, ...new Array(WORDS - want.length).fill(0)]);
   });
 }

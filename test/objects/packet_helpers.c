@@ -11,6 +11,7 @@
 #define BPF_F_ADJ_ROOM_DECAP_L3_IPV6 (1ULL << 8)
 
 __s64 seen[64];
+char text[] = "text";
 
 static long next;
 
@@ -392,6 +393,113 @@ int sockets(struct __sk_buff *skb)
 	NOTE(bpf_skb_cgroup_classid(skb));
 	NOTE(bpf_get_netns_cookie(skb) != 0);
 	NOTE(bpf_get_netns_cookie(0) != 0);
+	return 0;
+}
+
+// What a frame is like at the other end of a pair, after one of the programs below has sent it on.
+SEC("tc")
+int arrives(struct __sk_buff *skb)
+{
+	__u8 bytes[4] = {};
+
+	next = 0;
+	NOTE(1);
+	note_vlan(skb);
+	NOTE(bpf_skb_load_bytes(skb, ETH_HLEN, bytes, sizeof(bytes)));
+	NOTE(bytes[0] << 24 | bytes[1] << 16 | bytes[2] << 8 | bytes[3]);
+	return 0;
+}
+
+SEC("tc")
+int tagged(struct __sk_buff *skb)
+{
+	bpf_skb_vlan_push(skb, bpf_htons(ETH_P_8021Q), 7);
+	return 0;
+}
+
+SEC("tc")
+int tagged_twice(struct __sk_buff *skb)
+{
+	bpf_skb_vlan_push(skb, bpf_htons(ETH_P_8021Q), 7);
+	bpf_skb_vlan_push(skb, bpf_htons(ETH_P_8021AD), 8);
+	return 0;
+}
+
+SEC("tc")
+int untagged(struct __sk_buff *skb)
+{
+	bpf_skb_vlan_pop(skb);
+	return 0;
+}
+
+SEC("tc")
+int lengthened(struct __sk_buff *skb)
+{
+	bpf_skb_adjust_room(skb, 200, BPF_ADJ_ROOM_MAC, 0);
+	return 0;
+}
+
+SEC("tc")
+int cut(struct __sk_buff *skb)
+{
+	bpf_skb_change_tail(skb, 40, 0);
+	return 0;
+}
+
+SEC("tc")
+int to_peer(struct __sk_buff *skb)
+{
+	return bpf_redirect_peer(skb->ifindex, 0);
+}
+
+SEC("tc")
+int to_neighbour(struct __sk_buff *skb)
+{
+	return bpf_redirect_neigh(skb->ifindex, 0, 0, 0);
+}
+
+// Nobody listens anywhere.
+SEC("tc")
+int no_sockets(struct __sk_buff *skb)
+{
+	struct bpf_sock_tuple tuple = {};
+	struct bpf_sock *sk;
+
+	next = 0;
+	sk = bpf_sk_lookup_tcp(skb, &tuple, sizeof(tuple.ipv4), BPF_F_CURRENT_NETNS, 0);
+	NOTE(sk ? 1 : 2);
+	if (sk)
+		bpf_sk_release(sk);
+	sk = bpf_sk_lookup_udp(skb, &tuple, sizeof(tuple.ipv6), BPF_F_CURRENT_NETNS, 0);
+	NOTE(sk ? 1 : 2);
+	if (sk)
+		bpf_sk_release(sk);
+	sk = bpf_skc_lookup_tcp(skb, &tuple, sizeof(tuple.ipv4), 0, 1);
+	NOTE(sk ? 1 : 2);
+	if (sk)
+		bpf_sk_release(sk);
+	return 0;
+}
+
+SEC("tc")
+int kernel_memory(struct __sk_buff *skb)
+{
+	char copy[8] = { 1, 1, 1, 1, 1, 1, 1, 1 };
+	long low = 0x10, high = -0x10000L;
+
+	next = 0;
+	NOTE(bpf_probe_read_kernel(copy, 4, text));
+	NOTE(copy[0] << 16 | copy[3] << 8 | copy[4]);
+	NOTE(bpf_probe_read_kernel(copy, 8, (void *)low));
+	NOTE(copy[7]);
+	NOTE(bpf_probe_read_kernel(copy, 8, (void *)high));
+	NOTE(bpf_probe_read_kernel_str(copy, 8, text));
+	NOTE(copy[4]);
+	NOTE(bpf_probe_read_kernel_str(copy, 3, text));
+	NOTE(copy[1] << 8 | copy[2]);
+	NOTE(bpf_probe_read_kernel_str(copy, 8, (void *)low));
+	NOTE(bpf_probe_read_kernel_str(copy, 8, (void *)high));
+	NOTE(copy[0]);
 	return 0;
 }
 

@@ -59,6 +59,42 @@ export const get_netns_cookie = helper({
   call: (env) => small(env, NETNS_COOKIE),
 });
 
+/** No socket listens or is connected. */
+const NO_SOCKET = 0;
+
+export const sk_lookup_tcp = helper({
+  id: 84,
+  name: 'sk_lookup_tcp',
+  args: ['ctx', 'mem', 'mem_size', 'u64', 'u64'],
+  returns: 'map_value_or_null',
+  call: () => NO_SOCKET,
+});
+
+export const sk_lookup_udp = helper({
+  id: 85,
+  name: 'sk_lookup_udp',
+  args: ['ctx', 'mem', 'mem_size', 'u64', 'u64'],
+  returns: 'map_value_or_null',
+  call: () => NO_SOCKET,
+});
+
+export const skc_lookup_tcp = helper({
+  id: 99,
+  name: 'skc_lookup_tcp',
+  args: ['ctx', 'mem', 'mem_size', 'u64', 'u64'],
+  returns: 'map_value_or_null',
+  call: () => NO_SOCKET,
+});
+
+/** Programs call it only for a socket that was found. */
+export const sk_release = helper({
+  id: 86,
+  name: 'sk_release',
+  args: ['u64'],
+  returns: 'integer',
+  call: (env) => env.fail('R1 of the call is no socket'),
+});
+
 /** A u64 that is a small number. */
 function small(env: HelperEnv, value: number): number {
   env.resultHigh = 0;

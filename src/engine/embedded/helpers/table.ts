@@ -5,6 +5,7 @@ import type { Helper } from './helper.ts';
 import * as loops from './loop.ts';
 import * as map from './map.ts';
 import * as perf from './perf.ts';
+import * as probeRead from './probe-read.ts';
 import * as redirect from './redirect.ts';
 import * as ringbuf from './ringbuf.ts';
 import * as room from './room.ts';
@@ -42,6 +43,7 @@ const ALL: readonly Helper[] = [
   dynptr,
   loops,
   perf,
+  probeRead,
 ].flatMap((family) => Object.values(family).filter((value): value is Helper => typeof value === 'object'));
 
 /** By id; `undefined` where there is none. */

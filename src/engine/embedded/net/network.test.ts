@@ -118,6 +118,13 @@ describe('frames', () => {
     expect([verdict, frame]).toEqual([0, Uint8Array.from(FRAME, (byte, i) => (i === 20 ? 0x99 : byte))]);
   });
 
+  it('a VLAN tag that a program pushes is in the frame that leaves', () => {
+    const { lab, filter } = setup();
+    filter('a0', 'egress', bytecode(I.mov(2, 0xa888), I.mov(3, 0x2005), I.call(18), I.mov(0, 0), I.exit));
+    const tag = [0x88, 0xa8, 0x20, 0x05];
+    expect([...lab.inject('a0', 'egress', FRAME).frame]).toEqual([...FRAME.slice(0, 12), ...tag, ...FRAME.slice(12)]);
+  });
+
   it('the class is the major number of the filter and the minor of the program', () => {
     const { lab, filter } = setup();
     filter(
@@ -340,6 +347,16 @@ describe('what is given up is given back', () => {
   it('many frames take no memory', () => {
     const { machine, lab, filter, ifindex } = setup();
     filter('a0', 'egress', clone(ifindex('b0'), 0, 0));
+    for (let i = 0; i < 50; i++) lab.send('a0', 'egress', FRAME);
+    const before = machine.memory.size;
+    for (let i = 0; i < 3000; i++) lab.send('a0', 'egress', FRAME);
+    expect(machine.memory.size).toBe(before);
+  });
+
+  it('frames that a program makes longer take no memory', () => {
+    const { machine, lab, filter } = setup();
+    filter('a0', 'egress', bytecode(I.mov(2, 5000), I.mov(3, 0), I.call(38), I.mov(0, 0), I.exit));
+    expect(lab.inject('a0', 'egress', FRAME).frame.length).toBe(5000);
     for (let i = 0; i < 50; i++) lab.send('a0', 'egress', FRAME);
     const before = machine.memory.size;
     for (let i = 0; i < 3000; i++) lab.send('a0', 'egress', FRAME);
