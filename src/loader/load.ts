@@ -108,9 +108,12 @@ function loadSpec<S extends AnyShape>(
               : attachTarget(kernel, program, type, kernelTypes, own(options.targets, program.name)),
           mapFd: (name) => maps.get(name)?.fd,
         });
-        const handle = adopt(kernel, fd, true, () => new BpfProgram(kernel, fd));
+        const handle = adopt(kernel, fd, true, () => {
+          // Before the handle takes note of the program's maps.
+          bindReadOnlyData(kernel, spec, fd, maps);
+          return new BpfProgram(kernel, fd);
+        });
         transaction.onRollback(() => closeWithAttachments(handle));
-        bindReadOnlyData(kernel, spec, fd, maps);
         loaded.set(program, handle);
       }
       fillProgramArrays(spec, maps, loaded);

@@ -32,7 +32,7 @@ const SEEN: Readonly<Record<string, readonly (number | bigint)[]>> = {
     2, 255, 2, 255,
     EINVAL, 0, EINVAL, 0,
   ],
-  flags_of_numbers: [
+  flags_of_number: [
     EINVAL, 0, EINVAL, 0,
     EINVAL, 0, EINVAL, 0,
     2, 0, EINVAL, 0,

@@ -130,7 +130,7 @@ const ROWS: readonly Row[] = [
   { program: 'no_ipsec', frame: 'ipv4', seen: [-22, 0] },
   { program: 'redirects', frame: 'ipv4', seen: [7, 2, 7, 2, 7, 2] },
   { program: 'routes', frame: 'ipv4', seen: [...ROUTES, ...MTUS, 0, 65536, -22, 0, -22, 1] },
-  { program: 'routes_of_frames', frame: 'ipv4', seen: [...ROUTES, ...MTUS, -22, 0, -22, 0, -22, 1] },
+  { program: 'frame_routes', frame: 'ipv4', seen: [...ROUTES, ...MTUS, -22, 0, -22, 0, -22, 1] },
   { program: 'sockets', frame: 'ipv4', seen: [1, 0, 1, 1, 0, 0, 1, 1] },
   { program: 'no_sockets', frame: 'ipv4', seen: [2, 2, 2] },
   { program: 'kernel_memory', frame: 'ipv4', seen: [0, 0x747401, -34, 0, -14, 5, 0, 3, 0x6500, -34, -14, 0] },

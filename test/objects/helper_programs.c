@@ -76,7 +76,7 @@ int bases(struct __sk_buff *skb)
 }
 
 SEC("tc")
-int flags_of_numbers(struct __sk_buff *skb)
+int flags_of_number(struct __sk_buff *skb)
 {
 	next = 0;
 	NUMBER("1", 1 << 5);

@@ -374,7 +374,7 @@ int routes(struct __sk_buff *skb)
 }
 
 SEC("xdp")
-int routes_of_frames(struct xdp_md *xdp)
+int frame_routes(struct xdp_md *xdp)
 {
 	note_routes(xdp);
 	note_mtus(xdp);
