@@ -21,6 +21,11 @@ export type MapSource = { readonly id: number } | { readonly pinned: string } | 
 export type UpdateMode = keyof typeof UPDATE_FLAGS;
 const UPDATE_FLAGS = { any: BPF_ANY, noexist: BPF_NOEXIST, exist: BPF_EXIST } as const;
 
+/** Of maps without keys. */
+const NO_KEY = new Uint8Array(0);
+/** Kernels want no key where there is none. */
+const given = (key: Uint8Array): Uint8Array | undefined => (key.length === 0 ? undefined : key);
+
 /**
  * An open map. Keys and values are decoded through the map's BTF if it has any: integers as numbers (64-bit as bigint), structs as objects.
  * Without BTF they are byte arrays; a plain number is accepted for keys and values of 1, 2, 4 and 8 bytes. Values of per-CPU maps are arrays
@@ -118,11 +123,48 @@ export class BpfMap<K = unknown, V = unknown> implements Disposable, Iterable<[K
     return this.deleteBytes(this.encodeKey(key));
   }
 
+  /**
+   * Adds a value to a queue, a stack or a bloom filter (Linux >= 4.20, 5.16). `exist`: a queue or stack that is full loses its oldest. Throws SysError: E2BIG if
+   * it is full, ENOTSUPP or EINVAL for other maps.
+   */
+  push(value: V, mode: UpdateMode = 'any'): void {
+    this.setBytes(NO_KEY, this.encodeValue(value), mode);
+  }
+  /** Takes the next value of a queue or a stack; `undefined` if there is none. Throws SysError EINVAL or ENOTSUPP for other maps. */
+  pop(): V | undefined {
+    const bytes = this.popBytes();
+    return bytes === undefined ? undefined : this.decodeValue(bytes);
+  }
+  /** The next value of a queue or a stack, which stays. */
+  peek(): V | undefined {
+    const bytes = this.getBytes(NO_KEY);
+    return bytes === undefined ? undefined : this.decodeValue(bytes);
+  }
+  /** Whether a bloom filter was given this value: a yes may be a mistake, a no is none. */
+  mayHave(value: V): boolean {
+    const bytes = this.encodeValue(value);
+    return (
+      orUndefined('ENOENT', () => {
+        this.kernel.bpf('BPF_MAP_LOOKUP_ELEM', { map_fd: this.fd, value: bytes });
+        return true;
+      }) ?? false
+    );
+  }
+
   /** As {@link BpfMap.get}, with `keySize` bytes in and {@link BpfMap.valueBytes} out. */
   getBytes(key: Uint8Array): Uint8Array | undefined {
     const value = new Uint8Array(this.valueBytes);
     return orUndefined('ENOENT', () => {
-      this.kernel.bpf('BPF_MAP_LOOKUP_ELEM', { map_fd: this.fd, key, value });
+      this.kernel.bpf('BPF_MAP_LOOKUP_ELEM', { map_fd: this.fd, key: given(key), value });
+      return value;
+    });
+  }
+
+  /** As {@link BpfMap.pop}. */
+  popBytes(): Uint8Array | undefined {
+    const value = new Uint8Array(this.valueBytes);
+    return orUndefined('ENOENT', () => {
+      this.kernel.bpf('BPF_MAP_LOOKUP_AND_DELETE_ELEM', { map_fd: this.fd, value });
       return value;
     });
   }
@@ -130,7 +172,7 @@ export class BpfMap<K = unknown, V = unknown> implements Disposable, Iterable<[K
   setBytes(key: Uint8Array, value: Uint8Array, mode: UpdateMode = 'any'): void {
     const flags = UPDATE_FLAGS[mode];
     if (flags === undefined) throw new UsageError(`${String(mode)}: any, noexist or exist is expected`);
-    this.kernel.bpf('BPF_MAP_UPDATE_ELEM', { map_fd: this.fd, key, value, flags: BigInt(flags) });
+    this.kernel.bpf('BPF_MAP_UPDATE_ELEM', { map_fd: this.fd, key: given(key), value, flags: BigInt(flags) });
   }
 
   deleteBytes(key: Uint8Array): boolean {

@@ -1,5 +1,5 @@
 import type { Insn } from '../../src/isa/index.ts';
-import { decodeLink, encodeLink, request } from '../../src/net/index.ts';
+import { clsact, decodeLink, encodeFilter, encodeLink, encodeQdisc, request } from '../../src/net/index.ts';
 import type { Kernel } from '../../src/sys/kernel.ts';
 import type { PacketLab } from '../../src/sys/lab.ts';
 import type { BpfAttr } from '../../src/uapi/attr.ts';
@@ -106,7 +106,17 @@ export class XdpBench {
       this.#indexes.set(name, ifindex);
       this.ask(N.RTM_NEWLINK, 0, encodeLink({ ifindex, flags: N.IFF_UP, change: N.IFF_UP }));
       const prog_fd = this.prog('sched_cls', [...OURS_SKB, ...this.#count(COUNTERS + i), I.mov(0, 0), I.exit]);
-      kernel.bpf('BPF_LINK_CREATE', { prog_fd, target_ifindex: ifindex, attach_type: attachTypeNumber.tcx_ingress });
+      this.ask(N.RTM_NEWQDISC, N.NLM_F_CREATE | N.NLM_F_EXCL, encodeQdisc(clsact(ifindex)));
+      const filter = {
+        ifindex,
+        parent: N.TC_H_CLSACT_INGRESS,
+        handle: 1,
+        priority: 1,
+        protocol: 3,
+        kind: 'bpf',
+        bpf: { fd: prog_fd, name, flags: N.TCA_BPF_FLAG_ACT_DIRECT },
+      };
+      this.ask(N.RTM_NEWTFILTER, N.NLM_F_CREATE | N.NLM_F_EXCL, encodeFilter(filter));
     }
   }
 

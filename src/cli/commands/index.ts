@@ -14,6 +14,7 @@ import { linkShow as deviceShow, linkAdd, linkDelete, linkSet } from './ip.ts';
 import { iterPin } from './iter.ts';
 import { linkDetach, linkPin, linkShow, linkUpdate } from './link.ts';
 import { mapCreate, mapDelete, mapDump, mapFreeze, mapGetNext, mapLookup, mapPin, mapShow, mapUpdate } from './map.ts';
+import { queueCommands } from './map-queue.ts';
 import { netSend } from './net.ts';
 import { netAttach, netDetach, netShow } from './net-hooks.ts';
 import { perfShow } from './perf.ts';
@@ -64,8 +65,9 @@ export function commandTable(loadKernel: () => Promise<() => SharedKernel>): rea
     mapDelete,
     mapPin,
     mapCreate,
-    mapFreeze,
     mapEventPipe,
+    ...queueCommands,
+    mapFreeze,
     linkShow,
     linkPin,
     linkDetach,
