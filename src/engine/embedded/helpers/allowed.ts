@@ -8,16 +8,13 @@ const COMMON = [
   'ringbuf_output', 'ringbuf_reserve', 'ringbuf_submit', 'ringbuf_discard', 'ringbuf_query',
   'ringbuf_reserve_dynptr', 'ringbuf_submit_dynptr', 'ringbuf_discard_dynptr', 'user_ringbuf_drain', 'dynptr_from_mem', 'dynptr_read', 'dynptr_write',
   'dynptr_data', 'loop', 'for_each_map_elem', 'perf_event_output', 'strtol', 'strtoul', 'strncmp', 'snprintf', 'trace_vprintk', 'map_lookup_percpu_elem',
-  'ktime_get_tai_ns', 'get_current_pid_tgid', 'get_current_uid_gid', 'get_current_comm', 'get_current_cgroup_id', 'get_current_ancestor_cgroup_id', 'get_cgroup_classid', 'probe_read_kernel',
-  'probe_read_kernel_str',
+  'ktime_get_tai_ns', 'get_current_pid_tgid', 'get_current_uid_gid', 'get_current_comm', 'get_current_cgroup_id',
+  'get_current_ancestor_cgroup_id', 'get_cgroup_classid', 'probe_read_kernel', 'probe_read_kernel_str',
 ] as const satisfies readonly HelperName[];
 
-/** What asks for sockets. */
+// biome-ignore format: aligned lists
 const SOCKETS = [
-  'sk_lookup_tcp',
-  'sk_lookup_udp',
-  'skc_lookup_tcp',
-  'sk_release',
+  'sk_lookup_tcp', 'sk_lookup_udp', 'skc_lookup_tcp', 'sk_release',
 ] as const satisfies readonly HelperName[];
 
 // biome-ignore format: aligned lists
@@ -41,6 +38,6 @@ export const TC_HELPERS = [
 
 // biome-ignore format: aligned lists
 export const XDP_HELPERS = [
-  ...COMMON, ...SOCKETS, 'csum_diff', 'redirect', 'redirect_map', 'xdp_adjust_head', 'xdp_adjust_meta', 'xdp_adjust_tail', 'xdp_get_buff_len', 'xdp_load_bytes',
-  'xdp_store_bytes', 'fib_lookup', 'check_mtu',
+  ...COMMON, ...SOCKETS, 'csum_diff', 'redirect', 'redirect_map', 'xdp_adjust_head', 'xdp_adjust_meta', 'xdp_adjust_tail', 'xdp_get_buff_len',
+  'xdp_load_bytes', 'xdp_store_bytes', 'fib_lookup', 'check_mtu',
 ] as const satisfies readonly HelperName[];

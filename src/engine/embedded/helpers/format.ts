@@ -1,7 +1,5 @@
 import { errno } from '../../../uapi/errno.ts';
 
-/** The longest text that one call puts into the trace log. Bytes with the NUL. */
-export const MAX_TEXT = 1024;
 /** Values that one call takes with bpf_snprintf and bpf_trace_vprintk. */
 const MAX_VALUES = 12;
 /** Bytes that the values of one call and the strings behind them take together. */

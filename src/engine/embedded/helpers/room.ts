@@ -1,6 +1,7 @@
 import { errno } from '../../../uapi/errno.ts';
 import { ETH_P_IP, ETH_P_IPV6 } from '../../../uapi/netlink.ts';
 import { swap16 } from '../interp/arith.ts';
+import { ETH_HLEN } from '../progs/frame.ts';
 import type { Skb } from '../progs/skb.ts';
 import { helper } from './helper.ts';
 
@@ -8,7 +9,6 @@ import { helper } from './helper.ts';
 const MAX_LENGTH = 4 * 4096 - 320;
 const IPV4_HEADER = 20;
 const IPV6_HEADER = 40;
-const ETH_HEADER = 14;
 
 const BPF_ADJ_ROOM_NET = 0;
 const BPF_ADJ_ROOM_MAC = 1;
@@ -117,7 +117,7 @@ function encapsulate(skb: Skb, offset: number, size: number, flags: number, inne
   if (encap) {
     if (encap === ENCAP_L3 || (flags & ENCAP_L4) === ENCAP_L4) return -errno.EINVAL;
     if (skb.encapsulated) return -errno.EALREADY;
-    if (innerLink > size || (flags & BPF_F_ADJ_ROOM_ENCAP_L2_ETH && innerLink < ETH_HEADER)) return -errno.EINVAL;
+    if (innerLink > size || (flags & BPF_F_ADJ_ROOM_ENCAP_L2_ETH && innerLink < ETH_HLEN)) return -errno.EINVAL;
   }
   const grown = grow(skb, offset, size);
   if (grown === 0 && encap) {

@@ -1,5 +1,6 @@
 import { errno } from '../../../uapi/errno.ts';
-import { type HelperEnv, helper } from './helper.ts';
+import { ETH_HLEN } from '../progs/frame.ts';
+import { helper } from './helper.ts';
 
 /** `struct bpf_fib_lookup`: its size, and offsets of what is read. */
 const FIB_LOOKUP_SIZE = 64;
@@ -30,7 +31,6 @@ export const fib_lookup = helper({
 const BPF_MTU_CHK_SEGS = 1;
 const BPF_MTU_CHK_RET_SUCCESS = 0;
 const BPF_MTU_CHK_RET_FRAG_NEEDED = 1;
-const ETH_HEADER = 14;
 
 /**
  * Whether the packet, longer by `difference`, fits through a device (0: the one that it is on). `length` holds a length to ask about instead of the packet's, 0
@@ -48,14 +48,10 @@ export const check_mtu = helper({
     if (packet === undefined) return env.fail('this program has no packet to check');
     if (flags > (packet.kind === 'skb' ? BPF_MTU_CHK_SEGS : 0)) return -errno.EINVAL;
     if (flags === BPF_MTU_CHK_SEGS && (difference !== 0 || given !== 0)) return -errno.EINVAL;
-    const mtu = mtuOf(env, ifindex === 0 ? packet.ifindex : ifindex >>> 0);
+    const mtu = env.machine.network.device(ifindex === 0 ? packet.ifindex : ifindex >>> 0)?.mtu;
     if (mtu === undefined) return -errno.ENODEV;
     dv.setUint32(length, mtu, true);
-    const size = given === 0 ? packet.length : given + ETH_HEADER;
-    return ((size + difference) | 0) <= mtu + ETH_HEADER ? BPF_MTU_CHK_RET_SUCCESS : BPF_MTU_CHK_RET_FRAG_NEEDED;
+    const size = given === 0 ? packet.length : given + ETH_HLEN;
+    return ((size + difference) | 0) <= mtu + ETH_HLEN ? BPF_MTU_CHK_RET_SUCCESS : BPF_MTU_CHK_RET_FRAG_NEEDED;
   },
 });
-
-function mtuOf({ machine }: HelperEnv, ifindex: number): number | undefined {
-  return machine.network.device(ifindex)?.mtu;
-}

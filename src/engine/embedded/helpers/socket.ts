@@ -1,4 +1,5 @@
-import { type HelperEnv, helper } from './helper.ts';
+import { helper } from './helper.ts';
+import { ROOT_CGROUP } from './system.ts';
 
 /*
  * What programs ask about the socket that sent a packet. There are no sockets here; the packet of a test run has one all the same, as on Linux, which belongs to
@@ -6,7 +7,6 @@ import { type HelperEnv, helper } from './helper.ts';
  */
 
 const NOBODY = 65534;
-const ROOT_CGROUP = 1;
 /** Of the network namespace; there is one. */
 const NETNS_COOKIE = 1;
 
@@ -15,8 +15,8 @@ export const get_socket_cookie = helper({
   id: 46,
   name: 'get_socket_cookie',
   args: ['skb'],
-  returns: 'u64',
-  call: (env, skb) => small(env, skb.socketCookie),
+  returns: 'u32',
+  call: (_env, skb) => skb.socketCookie,
 });
 
 export const get_socket_uid = helper({
@@ -31,32 +31,32 @@ export const skb_cgroup_id = helper({
   id: 79,
   name: 'skb_cgroup_id',
   args: ['skb'],
-  returns: 'u64',
-  call: (env, skb) => small(env, skb.socketCookie === 0 ? 0 : ROOT_CGROUP),
+  returns: 'u32',
+  call: (_env, skb) => (skb.socketCookie === 0 ? 0 : ROOT_CGROUP),
 });
 
 export const skb_ancestor_cgroup_id = helper({
   id: 83,
   name: 'skb_ancestor_cgroup_id',
   args: ['skb', 'anything'],
-  returns: 'u64',
-  call: (env, skb, level) => small(env, skb.socketCookie === 0 || level !== 0 ? 0 : ROOT_CGROUP),
+  returns: 'u32',
+  call: (_env, skb, level) => (skb.socketCookie === 0 || level !== 0 ? 0 : ROOT_CGROUP),
 });
 
 export const skb_cgroup_classid = helper({
   id: 151,
   name: 'skb_cgroup_classid',
   args: ['skb'],
-  returns: 'u64',
-  call: (env) => small(env, 0),
+  returns: 'u32',
+  call: () => 0,
 });
 
 export const get_netns_cookie = helper({
   id: 122,
   name: 'get_netns_cookie',
   args: ['ctx_or_null'],
-  returns: 'u64',
-  call: (env) => small(env, NETNS_COOKIE),
+  returns: 'u32',
+  call: () => NETNS_COOKIE,
 });
 
 /** No socket listens or is connected. */
@@ -94,9 +94,3 @@ export const sk_release = helper({
   returns: 'integer',
   call: (env) => env.fail('R1 of the call is no socket'),
 });
-
-/** A u64 that is a small number. */
-function small(env: HelperEnv, value: number): number {
-  env.resultHigh = 0;
-  return value;
-}

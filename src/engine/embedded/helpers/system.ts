@@ -1,4 +1,4 @@
-import { type HelperEnv, helper } from './helper.ts';
+import { helper } from './helper.ts';
 
 export const get_prandom_u32 = helper({
   id: 7,
@@ -25,7 +25,7 @@ export const get_numa_node_id = helper({
   call: () => 0,
 });
 
-/** The process whose system call the program runs in: twice its id, since its threads are none. */
+/** The process whose system call the program runs in: its id as a process, and as its only thread. */
 export const get_current_pid_tgid = helper({
   id: 14,
   name: 'get_current_pid_tgid',
@@ -42,8 +42,8 @@ export const get_current_uid_gid = helper({
   id: 15,
   name: 'get_current_uid_gid',
   args: [],
-  returns: 'u64',
-  call: (env) => u32(env, 0),
+  returns: 'u32',
+  call: () => 0,
 });
 
 /** Processes of this kernel have no names. */
@@ -59,26 +59,20 @@ export const get_current_comm = helper({
 });
 
 /** The root of the cgroups, where all processes of this kernel are. */
-const ROOT_CGROUP = 1;
+export const ROOT_CGROUP = 1;
 
 export const get_current_cgroup_id = helper({
   id: 80,
   name: 'get_current_cgroup_id',
   args: [],
-  returns: 'u64',
-  call: (env) => u32(env, ROOT_CGROUP),
+  returns: 'u32',
+  call: () => ROOT_CGROUP,
 });
 
 export const get_current_ancestor_cgroup_id = helper({
   id: 123,
   name: 'get_current_ancestor_cgroup_id',
   args: ['anything'],
-  returns: 'u64',
-  call: (env, level) => u32(env, level === 0 ? ROOT_CGROUP : 0),
+  returns: 'u32',
+  call: (_env, level) => (level === 0 ? ROOT_CGROUP : 0),
 });
-
-/** A u64 that is a small number. */
-function u32(env: HelperEnv, value: number): number {
-  env.resultHigh = 0;
-  return value;
-}

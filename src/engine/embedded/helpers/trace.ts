@@ -1,6 +1,8 @@
-import { formatText, MAX_TEXT, readValues } from './format.ts';
+import { formatText, readValues } from './format.ts';
 import { type HelperEnv, helper } from './helper.ts';
 
+/** The longest text that one call puts into the trace log. Bytes with the NUL. */
+const MAX_TEXT = 1024;
 /** The register of the first value after the format and its size. */
 const FIRST_VALUE = 3;
 
