@@ -20,7 +20,12 @@ const KERNELS = ['bullseye', '6.1', '6.12', 'trixie-backports'];
 const SLOW = 8;
 const SECONDS = 7200;
 const words = process.argv.slice(2);
-const TESTS = ['test/netns.test.ts', 'src/engine/linux', ...(words.includes('--flows') ? ['test/flows'] : [])];
+const TESTS = [
+  'test/netns-even.test.ts',
+  'test/netns-odd.test.ts',
+  'src/engine/linux',
+  ...(words.includes('--flows') ? ['test/flows'] : []),
+];
 const COMMAND = `uname -r && node node_modules/vitest/vitest.mjs run --no-color ${TESTS.join(' ')}`;
 
 if (!existsSync(lab)) {

@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 import { SLOW } from './slow.ts';
 
-/** For tests inside the namespaces that test/netns.test.ts makes; one after the other, because they share them. */
+/** For tests inside the namespaces that test/netns-even.test.ts and test/netns-odd.test.ts make; one after the other, because they share them. */
 export default defineConfig({
   test: {
     include: ['test/**/*.netns.ts'],

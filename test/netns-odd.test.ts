@@ -1,0 +1,3 @@
+import { netnsSuite } from './support/netns-suite.ts';
+
+netnsSuite(1);

@@ -1,0 +1,18 @@
+import { describe, expect, it } from 'vitest';
+import { namespaceMissing, namespaceTests, runNamespaceTests } from './netns.ts';
+
+/** Every second of the files that run in namespaces, from the first or the second on: two halves, for the two files that vitest runs at once. */
+export function netnsSuite(half: 0 | 1): void {
+  const missing = namespaceMissing();
+  if (missing !== undefined) console.log(`skipped in namespaces: ${missing}`);
+  const files = namespaceTests().filter((_, i) => i % 2 === half);
+
+  describe.skipIf(missing !== undefined)('in a network and mount namespace of its own', () => {
+    it.each(files)('%s', (file) => {
+      const { status, stdout, stderr } = runNamespaceTests([file]);
+      for (const [line] of stdout.matchAll(/^\s*↓.*$/gm)) console.log(`skipped in ${file}: ${line.trim()}`);
+      // What passed is of no interest.
+      expect(status === 0 ? '' : `${stdout.replace(/^\s*✓.*\n/gm, '')}${stderr}`).toBe('');
+    });
+  });
+}
