@@ -4,6 +4,11 @@ import type { Fd } from '../uapi/fd.ts';
 import {
   PERF_ATTR_WATERMARK,
   PERF_COUNT_SW_BPF_OUTPUT,
+  PERF_EVENT_HEADER_SIZE,
+  PERF_PAGE_DATA_HEAD,
+  PERF_PAGE_DATA_OFFSET,
+  PERF_PAGE_DATA_SIZE,
+  PERF_PAGE_DATA_TAIL,
   PERF_RECORD_LOST,
   PERF_RECORD_SAMPLE,
   PERF_SAMPLE_RAW,
@@ -12,14 +17,6 @@ import {
 } from '../uapi/perf.ts';
 import { saying } from './calls.ts';
 import { withPageSize } from './pages.ts';
-
-/** Offsets in the first page (struct perf_event_mmap_page). */
-const DATA_HEAD = 1024;
-const DATA_TAIL = 1032;
-const DATA_OFFSET = 1040;
-const DATA_SIZE = 1048;
-/** struct perf_event_header: u32 type, u16 misc, u16 size of the record with it. */
-const HEADER = 8;
 
 /** When the kernel wakes a reader: after so many records, or so many bytes. */
 export type Wakeup = { readonly events: number } | { readonly bytes: number };
@@ -82,8 +79,8 @@ export class PerfRing implements Disposable {
     }
     const { buffer, byteOffset } = this.#mapping.bytes;
     const { offset, length } = dataPlace(this.#mapping.bytes);
-    this.#head = new BigInt64Array(buffer, byteOffset + DATA_HEAD, 1);
-    this.#tail = new BigInt64Array(buffer, byteOffset + DATA_TAIL, 1);
+    this.#head = new BigInt64Array(buffer, byteOffset + PERF_PAGE_DATA_HEAD, 1);
+    this.#tail = new BigInt64Array(buffer, byteOffset + PERF_PAGE_DATA_TAIL, 1);
     this.#data = new Uint8Array(buffer, byteOffset + offset, length);
     this.#view = new DataView(buffer, byteOffset + offset, length);
     this.#read = Number(Atomics.load(this.#tail, 0));
@@ -99,7 +96,7 @@ export class PerfRing implements Disposable {
         // Headers are on multiples of 8, and so in one piece.
         const size = this.#view.getUint16(at + 6, true);
         // Behind it, whatever the sink does: a record is given once. A size of 0 is none that the kernel writes, and would never end.
-        this.#read += Math.max(size, HEADER);
+        this.#read += Math.max(size, PERF_EVENT_HEADER_SIZE);
         count++;
         this.#give(sink, at, size);
       }
@@ -156,5 +153,8 @@ function mapRing(kernel: Kernel, fd: Fd, size: number): Mapping {
 /** Where the data are, as the kernel says. */
 function dataPlace(bytes: Uint8Array): { readonly offset: number; readonly length: number } {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return { offset: Number(view.getBigUint64(DATA_OFFSET, true)), length: Number(view.getBigUint64(DATA_SIZE, true)) };
+  return {
+    offset: Number(view.getBigUint64(PERF_PAGE_DATA_OFFSET, true)),
+    length: Number(view.getBigUint64(PERF_PAGE_DATA_SIZE, true)),
+  };
 }

@@ -1,14 +1,11 @@
 import { UsageError } from '../errors.ts';
 import type { Mapping } from '../sys/kernel.ts';
+import { BPF_RINGBUF_BUSY_BIT, BPF_RINGBUF_DISCARD_BIT, BPF_RINGBUF_HDR_SZ } from '../uapi/ringbuf.ts';
 import { follow } from './follow.ts';
 import { checkKernel } from './handle.ts';
 import type { BpfMap } from './map.ts';
 import { both, withPageSize } from './pages.ts';
 
-/** Bits of a record's length: it is being written, it was given up. */
-const BUSY = 0x80000000;
-const DISCARDED = 0x40000000;
-const HEADER = 8;
 /** Bytes that are read before the program's side learns that there is room again. */
 const RELEASE_BYTES = 1 << 16;
 /** Records that an iterator takes at a time. */
@@ -76,13 +73,13 @@ export class RingBuffer implements Disposable {
         while (this.#read < end && count < max) {
           const at = this.#read & mask;
           const word = Atomics.load(words, at >> 2);
-          if ((word & BUSY) !== 0) return count;
-          const length = word & ~(BUSY | DISCARDED);
+          if ((word & BPF_RINGBUF_BUSY_BIT) !== 0) return count;
+          const length = word & ~(BPF_RINGBUF_BUSY_BIT | BPF_RINGBUF_DISCARD_BIT);
           // Behind it, whatever `use` does: a record is given once.
-          this.#read += (length + HEADER + 7) & ~7;
-          if ((word & DISCARDED) !== 0) continue;
+          this.#read += (length + BPF_RINGBUF_HDR_SZ + 7) & ~7;
+          if ((word & BPF_RINGBUF_DISCARD_BIT) !== 0) continue;
           count++;
-          use(this.#data.subarray(at + HEADER, at + HEADER + length));
+          use(this.#data.subarray(at + BPF_RINGBUF_HDR_SZ, at + BPF_RINGBUF_HDR_SZ + length));
           if (this.#read - released < RELEASE_BYTES) continue;
           released = this.#read;
           this.#release();

@@ -1,13 +1,10 @@
 import { SysError, UsageError } from '../errors.ts';
 import type { Mapping } from '../sys/kernel.ts';
 import { errno } from '../uapi/errno.ts';
+import { BPF_RINGBUF_BUSY_BIT, BPF_RINGBUF_DISCARD_BIT, BPF_RINGBUF_HDR_SZ } from '../uapi/ringbuf.ts';
 import type { BpfMap } from './map.ts';
 import { both, withPageSize } from './pages.ts';
 
-/** Bits of a record's length: it is being written, it was given up. */
-const BUSY = 0x80000000;
-const DISCARDED = 0x40000000;
-const HEADER = 8;
 /** Milliseconds between looks for room, when there is some but not enough: the kernel tells only that there is some. */
 const LOOK = 1;
 const MAX_LOOK = 16;
@@ -54,18 +51,18 @@ export class UserRingBuffer implements Disposable {
   tryReserve(size: number): Reservation | undefined {
     if (this.#end.signal.aborted) throw ended(this.map);
     if (!Number.isSafeInteger(size) || size < 0) throw new UsageError(`${size} bytes cannot be reserved`);
-    const total = (size + HEADER + 7) & ~7;
+    const total = (size + BPF_RINGBUF_HDR_SZ + 7) & ~7;
     if (size > this.#size || total > this.#size) {
       throw new SysError(errno.E2BIG, 'reserve', {
         what: `of ${size} bytes in ${this.map.label}`,
-        detail: `the buffer has ${this.#size}, of which a record takes ${HEADER} more than its data`,
+        detail: `the buffer has ${this.#size}, of which a record takes ${BPF_RINGBUF_HDR_SZ} more than its data`,
       });
     }
     const start = Atomics.load(this.#written, 0);
     if (Number(start - Atomics.load(this.#read, 0)) + total > this.#size) return undefined;
     const at = Number(start & BigInt(this.#size - 1));
     const word = at >> 2;
-    Atomics.store(this.#words, word, size | BUSY);
+    Atomics.store(this.#words, word, size | BPF_RINGBUF_BUSY_BIT);
     Atomics.store(this.#words, word + 1, 0);
     Atomics.store(this.#written, 0, start + BigInt(total));
     let open = true;
@@ -74,10 +71,10 @@ export class UserRingBuffer implements Disposable {
       open = false;
     };
     return {
-      bytes: this.#data.subarray(at + HEADER, at + HEADER + size),
+      bytes: this.#data.subarray(at + BPF_RINGBUF_HDR_SZ, at + BPF_RINGBUF_HDR_SZ + size),
       submit: () => finish(0),
-      discard: () => finish(DISCARDED),
-      [Symbol.dispose]: () => finish(DISCARDED),
+      discard: () => finish(BPF_RINGBUF_DISCARD_BIT),
+      [Symbol.dispose]: () => finish(BPF_RINGBUF_DISCARD_BIT),
     };
   }
 

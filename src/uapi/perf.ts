@@ -70,3 +70,11 @@ export const IOCTLS = {
   PERF_EVENT_IOC_SET_BPF: 0x40042408,
 } as const satisfies Readonly<Record<string, number>>;
 export type Ioctl = keyof typeof IOCTLS;
+
+// struct perf_event_mmap_page, the first page of a mapped event: offsets of what is read and written of it, each a u64.
+export const PERF_PAGE_DATA_HEAD = 1024;
+export const PERF_PAGE_DATA_TAIL = 1032;
+export const PERF_PAGE_DATA_OFFSET = 1040;
+export const PERF_PAGE_DATA_SIZE = 1048;
+/** struct perf_event_header: u32 type, u16 misc, u16 size of the record with it. Bytes. */
+export const PERF_EVENT_HEADER_SIZE = 8;

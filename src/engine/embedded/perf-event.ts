@@ -4,6 +4,11 @@ import {
   PERF_ATTR_DISABLED,
   PERF_ATTR_WATERMARK,
   PERF_COUNT_SW_BPF_OUTPUT,
+  PERF_EVENT_HEADER_SIZE,
+  PERF_PAGE_DATA_HEAD,
+  PERF_PAGE_DATA_OFFSET,
+  PERF_PAGE_DATA_SIZE,
+  PERF_PAGE_DATA_TAIL,
   PERF_RECORD_LOST,
   PERF_RECORD_SAMPLE,
   PERF_SAMPLE_RAW,
@@ -16,14 +21,7 @@ import { HOST_PAGE } from './maps/array.ts';
 import type { Process } from './process.ts';
 import { RefCounted } from './refs.ts';
 
-/** Offsets in the first page (struct perf_event_mmap_page). */
-const DATA_HEAD = 1024;
-const DATA_TAIL = 1032;
-const DATA_OFFSET = 1040;
-const DATA_SIZE = 1048;
-/** struct perf_event_header: u32 type, u16 misc, u16 size of the record with it. */
-const HEADER = 8;
-const LOST_SIZE = HEADER + 16;
+const LOST_SIZE = PERF_EVENT_HEADER_SIZE + 16;
 const MAX_RECORD = 0xffff;
 const MAX_PAGES = 1 << 15;
 
@@ -104,7 +102,7 @@ export class PerfEvent extends RefCounted implements Mappable {
     const data = pieces.reduce((sum, [, size]) => sum + size, 0);
     // The size of the data stands before them, and all is a multiple of 8.
     const raw = this.#raw ? (data + 4 + 7) & ~7 : 0;
-    const size = HEADER + (this.#timed ? 8 : 0) + raw;
+    const size = PERF_EVENT_HEADER_SIZE + (this.#timed ? 8 : 0) + raw;
     if (size > MAX_RECORD) return -errno.E2BIG;
     if (!ring.begin(size, this.id)) return -errno.ENOSPC;
     ring.header(PERF_RECORD_SAMPLE, size);
@@ -151,14 +149,14 @@ class Ring {
     this.size = size;
     this.#overwrites = overwrites;
     this.#watermark = Math.min(size, watermark || size / 2);
-    machine.memory.dv.setBigUint64(page + DATA_OFFSET, BigInt(HOST_PAGE), true);
-    machine.memory.dv.setBigUint64(page + DATA_SIZE, BigInt(size), true);
+    machine.memory.dv.setBigUint64(page + PERF_PAGE_DATA_OFFSET, BigInt(HOST_PAGE), true);
+    machine.memory.dv.setBigUint64(page + PERF_PAGE_DATA_SIZE, BigInt(size), true);
   }
 
   /** False if there is no room: the record is lost, which the next one that finds room says first. */
   begin(size: number, id: number): boolean {
     const before = this.#lost > 0 ? LOST_SIZE : 0;
-    const tail = Number(this.#machine.memory.dv.getBigUint64(this.page + DATA_TAIL, true));
+    const tail = Number(this.#machine.memory.dv.getBigUint64(this.page + PERF_PAGE_DATA_TAIL, true));
     // As the kernel counts: one byte stays free.
     const room = (tail - (this.#head + 1)) & (this.size - 1);
     if (!this.#overwrites && room < size + before) {
@@ -176,7 +174,7 @@ class Ring {
 
   /** Hands the record over. True if the reader is to be woken: after so many events, or else so many bytes. */
   end(wakeupEvents: number): boolean {
-    this.#machine.memory.dv.setBigUint64(this.page + DATA_HEAD, BigInt(this.#head), true);
+    this.#machine.memory.dv.setBigUint64(this.page + PERF_PAGE_DATA_HEAD, BigInt(this.#head), true);
     this.#events++;
     const byEvents = wakeupEvents > 0 && this.#events >= wakeupEvents;
     if (byEvents) this.#events = 0;
@@ -186,7 +184,7 @@ class Ring {
   }
 
   header(type: number, size: number): void {
-    const at = this.#take(HEADER);
+    const at = this.#take(PERF_EVENT_HEADER_SIZE);
     const { dv } = this.#machine.memory;
     dv.setUint32(at, type, true);
     dv.setUint16(at + 4, 0, true);

@@ -1,5 +1,6 @@
 import { mapTypeNumber } from '../../../uapi/bpf.ts';
 import { errno } from '../../../uapi/errno.ts';
+import { BPF_RINGBUF_BUSY_BIT, BPF_RINGBUF_DISCARD_BIT, BPF_RINGBUF_HDR_SZ } from '../../../uapi/ringbuf.ts';
 import type { Machine } from '../machine.ts';
 import { HOST_PAGE } from './array.ts';
 import { checkFlags, NUMA_FLAG } from './check.ts';
@@ -8,10 +9,6 @@ import { BpfMap, MAP_HEADER_SIZE, type MapAttr, type MapType } from './map.ts';
 /** Bytes that a map of this type counts as, for the memlock figure: of it all, and of each page, which has two pointers to it. */
 const OVERHEAD = 12616;
 const PAGE_COST = HOST_PAGE + 16;
-/** Bits of a record's length: it is being written, it was given up. */
-const BUSY = 0x80000000;
-const DISCARDED = 0x40000000;
-const RECORD_HEADER = 8;
 /** Bytes of a record at most. */
 const MAX_RECORD = 0x3fffffff;
 /** Bytes of the two pages with the positions before the data. */
@@ -152,7 +149,7 @@ export class RingBuffer extends PagedRing {
   /** Address of a new record's bytes, 0 if it is too large, or there is no room. It is the reader's once submitted. */
   reserve(size: number): number {
     if (size > MAX_RECORD) return 0;
-    const total = (size + RECORD_HEADER + 7) & ~7;
+    const total = (size + BPF_RINGBUF_HDR_SZ + 7) & ~7;
     if (total > this.attr.maxEntries) return 0;
     const { dv } = this.machine.memory;
     const start = this.produced;
@@ -161,10 +158,10 @@ export class RingBuffer extends PagedRing {
     const taken = BigInt.asUintN(64, end - this.consumed);
     if (taken > BigInt(this.mask) || end - this.#pending > BigInt(this.mask)) return 0;
     const header = this.placeOf(start);
-    dv.setUint32(header, (size | BUSY) >>> 0, true);
+    dv.setUint32(header, (size | BPF_RINGBUF_BUSY_BIT) >>> 0, true);
     dv.setUint32(header + 4, (header - this.pages) >>> 12, true);
     this.produced = end;
-    const at = header + RECORD_HEADER;
+    const at = header + BPF_RINGBUF_HDR_SZ;
     this.#reserved.add(at);
     this.machine.records.set(at, this);
     return at;
@@ -174,9 +171,9 @@ export class RingBuffer extends PagedRing {
   commit(at: number, flags: number, discard: boolean): void {
     const { dv } = this.machine.memory;
     this.#forget(at);
-    const header = at - RECORD_HEADER;
-    const length = dv.getUint32(header, true) & ~BUSY;
-    dv.setUint32(header, (discard ? length | DISCARDED : length) >>> 0, true);
+    const header = at - BPF_RINGBUF_HDR_SZ;
+    const length = dv.getUint32(header, true) & ~BPF_RINGBUF_BUSY_BIT;
+    dv.setUint32(header, (discard ? length | BPF_RINGBUF_DISCARD_BIT : length) >>> 0, true);
     const waits = this.placeOf(this.consumed) === header;
     if ((flags & BPF_RB_FORCE_WAKEUP) !== 0 || (waits && (flags & BPF_RB_NO_WAKEUP) === 0)) this.machine.wake.all();
   }
@@ -211,9 +208,9 @@ export class RingBuffer extends PagedRing {
     const { dv } = this.machine.memory;
     while (this.#pending < end) {
       const word = dv.getUint32(this.placeOf(this.#pending), true);
-      if ((word & BUSY) !== 0) return;
-      const length = word & ~(BUSY | DISCARDED);
-      this.#pending += BigInt((length + RECORD_HEADER + 7) & ~7);
+      if ((word & BPF_RINGBUF_BUSY_BIT) !== 0) return;
+      const length = word & ~(BPF_RINGBUF_BUSY_BIT | BPF_RINGBUF_DISCARD_BIT);
+      this.#pending += BigInt((length + BPF_RINGBUF_HDR_SZ + 7) & ~7);
     }
   }
 }
@@ -237,15 +234,15 @@ export class UserRingBuffer extends PagedRing {
     if (consumed >= produced) return 'none';
     const header = this.placeOf(consumed);
     const word = this.machine.memory.dv.getUint32(header, true);
-    const size = word & ~(BUSY | DISCARDED);
-    const record = { at: header + RECORD_HEADER, size, total: (size + RECORD_HEADER + 7) & ~7 };
+    const size = word & ~(BPF_RINGBUF_BUSY_BIT | BPF_RINGBUF_DISCARD_BIT);
+    const record = { at: header + BPF_RINGBUF_HDR_SZ, size, total: (size + BPF_RINGBUF_HDR_SZ + 7) & ~7 };
     if (BigInt(record.total) > produced - consumed) return -errno.EINVAL;
     if (record.total > this.attr.maxEntries) return -errno.E2BIG;
-    if ((word & DISCARDED) !== 0) {
+    if ((word & BPF_RINGBUF_DISCARD_BIT) !== 0) {
       this.release(record);
       return 'discarded';
     }
-    return (word & BUSY) !== 0 ? 'none' : record;
+    return (word & BPF_RINGBUF_BUSY_BIT) !== 0 ? 'none' : record;
   }
 
   /** Gives the room of the oldest record back. */

@@ -1,0 +1,7 @@
+// What lies in the memory of ring buffers, in both directions. Source: <linux/bpf.h>.
+
+/** Bits of a record's length: it is being written, it was given up. */
+export const BPF_RINGBUF_BUSY_BIT = 0x80000000;
+export const BPF_RINGBUF_DISCARD_BIT = 0x40000000;
+/** Bytes before a record's data: `u32 length` with those bits, and `u32` for the kernel. Records begin on multiples of 8. */
+export const BPF_RINGBUF_HDR_SZ = 8;
