@@ -22,6 +22,13 @@ const CHANGES: readonly Change[] = [
   [/^info: memlock of /,                                     '6.4',  'maps say what they use, not what they were charged'],
   [/^bpffs: mount: a bpffs on a bpffs$/,                     '5.17', 'bpffs shows the source that it was mounted from'],
   [/^rtnetlink: (ingress in its place|another protocol in one priority)$/, '6.18', 'the sentence of the kernel'],
+  [/^other types of maps: bloom_filter/,                     '5.16', 'bloom filters'],
+  [/^other types of maps: user_ringbuf/,                     '6.1',  'user ring buffers'],
+  [/^other types of maps: lpm_trie: a batch$/,               '6.1',  'tries are read in batches'],
+  [/^other types of maps: lpm_trie: (NO)?EXIST /,            '6.13', 'tries look at BPF_EXIST and BPF_NOEXIST'],
+  [/^xdp: generic: (a program on the way out|to another CPU)/, '6.1', 'generic XDP looks at the programs of maps, and goes to other CPUs'],
+  [/^xdp: .*: to all devices/,                               '5.14', 'bpf_redirect_map goes to all devices of a map'],
+  [/^actions: (that is for no|one that keeps off hardware)/, '6.1',  'actions have flags for hardware and software'],
 ];
 
 /** Why the running kernel, or one of this version, is not asked; `undefined` if it is. */
