@@ -238,6 +238,8 @@ export const XDP_FLAGS_SKB_MODE = 1 << 1;
 export const XDP_FLAGS_DRV_MODE = 1 << 2;
 export const XDP_FLAGS_HW_MODE = 1 << 3;
 export const XDP_FLAGS_REPLACE = 1 << 4;
+/** Of these, one at most. */
+export const XDP_FLAGS_MODES = XDP_FLAGS_SKB_MODE | XDP_FLAGS_DRV_MODE | XDP_FLAGS_HW_MODE;
 
 /** In IFLA_INFO_DATA of a veth: an ifinfomsg and the IFLA_* attributes of the other end. */
 // biome-ignore format: aligned table

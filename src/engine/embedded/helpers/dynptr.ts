@@ -1,5 +1,5 @@
 import { errno } from '../../../uapi/errno.ts';
-import { BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP, RingBuffer, UserRingBuffer } from '../maps/ringbuf.ts';
+import { RingBuffer, UserRingBuffer, WAKEUP_FLAGS } from '../maps/ringbuf.ts';
 import type { LinearMemory } from '../memory.ts';
 import { type HelperEnv, helper } from './helper.ts';
 
@@ -43,11 +43,14 @@ function within({ address, size }: Dynptr, offset: number, length: number): numb
   return length > size || offset > size - length ? -errno.E2BIG : address + offset;
 }
 
-/** A program can write over its dynptrs: what they lead to is looked at like any other memory. */
-function checked(env: HelperEnv, at: number, length: number): boolean {
-  if (env.memory.check(at, length)) return true;
-  env.fail('the dynptr does not lead to memory');
-  return false;
+/**
+ * Address of `length` bytes at `offset` that are to be copied, -errno, or a fault. A program can write over its dynptrs: what they lead to is looked at like any
+ * other memory.
+ */
+function reach(env: HelperEnv, dynptr: Dynptr | undefined, offset: number, length: number, flags: number): number {
+  if (dynptr === undefined || flags !== 0) return -errno.EINVAL;
+  const at = within(dynptr, offset, length);
+  return at < 0 || env.memory.check(at, length) ? at : env.fail('the dynptr does not lead to memory');
 }
 
 export const dynptr_from_mem = helper({
@@ -69,10 +72,8 @@ export const dynptr_read = helper({
   args: ['mem', 'mem_size', 'dynptr', 'u64', 'u64'],
   returns: 'integer',
   call(env, to, size, from, offset, flags) {
-    const dynptr = read(env.memory, from);
-    if (dynptr === undefined || flags !== 0) return -errno.EINVAL;
-    const at = within(dynptr, offset, size);
-    if (at < 0 || !checked(env, at, size)) return at;
+    const at = reach(env, read(env.memory, from), offset, size, flags);
+    if (at <= 0) return at;
     env.memory.u8.copyWithin(to, at, at + size);
     return 0;
   },
@@ -85,9 +86,8 @@ export const dynptr_write = helper({
   returns: 'integer',
   call(env, to, offset, from, size, flags) {
     const dynptr = read(env.memory, to);
-    if (dynptr === undefined || dynptr.readOnly || flags !== 0) return -errno.EINVAL;
-    const at = within(dynptr, offset, size);
-    if (at < 0 || !checked(env, at, size)) return at;
+    const at = reach(env, dynptr?.readOnly ? undefined : dynptr, offset, size, flags);
+    if (at <= 0) return at;
     env.memory.u8.copyWithin(at, from, from + size);
     return 0;
   },
@@ -158,7 +158,7 @@ export const user_ringbuf_drain = helper({
   returns: 'integer',
   call(env, map, func, context, flags) {
     if (!(map instanceof UserRingBuffer)) return env.fail('R1 of the call is no user ring buffer');
-    if (flags > (BPF_RB_NO_WAKEUP | BPF_RB_FORCE_WAKEUP)) return -errno.EINVAL;
+    if (flags > WAKEUP_FLAGS) return -errno.EINVAL;
     let count = 0;
     for (let samples = 0; samples < MAX_RECORDS; samples++) {
       const record = map.oldest();
@@ -172,7 +172,7 @@ export const user_ringbuf_drain = helper({
       map.release(record);
       if (stop) break;
     }
-    if ((flags & BPF_RB_FORCE_WAKEUP) !== 0 || (count > 0 && (flags & BPF_RB_NO_WAKEUP) === 0)) env.machine.wake.all();
+    map.notify(flags, count > 0);
     return count;
   },
 });

@@ -1,9 +1,8 @@
 import { errno } from '../../../uapi/errno.ts';
 import type { BpfMap } from '../maps/map.ts';
-import { BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP, RingBuffer } from '../maps/ringbuf.ts';
+import { RingBuffer, WAKEUP_FLAGS } from '../maps/ringbuf.ts';
 import { type HelperEnv, helper } from './helper.ts';
 
-const KNOWN_FLAGS = BPF_RB_NO_WAKEUP | BPF_RB_FORCE_WAKEUP;
 // What bpf_ringbuf_query is asked for.
 const BPF_RB_AVAIL_DATA = 0;
 const BPF_RB_RING_SIZE = 1;
@@ -18,7 +17,7 @@ export const ringbuf_output = helper({
   call(env, map, data, size, flags) {
     const ring = ringOf(env, map);
     if (ring === undefined) return 0;
-    if (flags > KNOWN_FLAGS) return -errno.EINVAL;
+    if (flags > WAKEUP_FLAGS) return -errno.EINVAL;
     const at = ring.reserve(size);
     if (at === 0) return -errno.EAGAIN;
     env.memory.u8.copyWithin(at, data, data + size);

@@ -1,7 +1,7 @@
 import { attachTypeNumber } from '../../../uapi/bpf.ts';
 import {
-  XDP_FLAGS_DRV_MODE,
   XDP_FLAGS_HW_MODE,
+  XDP_FLAGS_MODES,
   XDP_FLAGS_REPLACE,
   XDP_FLAGS_SKB_MODE,
   XDP_FLAGS_UPDATE_IF_NOEXIST,
@@ -11,7 +11,6 @@ import type { BpfProg } from '../progs/prog.ts';
 
 /** Who runs the program: the network stack, before all else that it does, or the driver. */
 export type XdpMode = 'generic' | 'driver';
-const MODES = XDP_FLAGS_SKB_MODE | XDP_FLAGS_DRV_MODE | XDP_FLAGS_HW_MODE;
 
 /** Why a program does not get onto a hook. */
 export interface XdpRefusal {
@@ -55,8 +54,9 @@ export class XdpHook {
 
   /** Puts a program there, or a link, or takes what is there away. Source: dev_xdp_attach of Linux 6.18, for the order of its refusals. */
   set({ prog, link, expected, flags }: XdpAttach): XdpRefusal | undefined {
-    const modes = flags & MODES;
-    if (link !== undefined && (flags & ~MODES) !== 0) return invalid('Invalid XDP flags for BPF link attachment');
+    const modes = flags & XDP_FLAGS_MODES;
+    if (link !== undefined && (flags & ~XDP_FLAGS_MODES) !== 0)
+      return invalid('Invalid XDP flags for BPF link attachment');
     if ((modes & (modes - 1)) !== 0) return invalid('Only one XDP mode flag can be set');
     if (expected !== undefined && (flags & XDP_FLAGS_REPLACE) === 0)
       return invalid('XDP_FLAGS_REPLACE is not specified');

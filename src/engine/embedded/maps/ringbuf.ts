@@ -1,6 +1,12 @@
 import { mapTypeNumber } from '../../../uapi/bpf.ts';
 import { errno } from '../../../uapi/errno.ts';
-import { BPF_RINGBUF_BUSY_BIT, BPF_RINGBUF_DISCARD_BIT, BPF_RINGBUF_HDR_SZ } from '../../../uapi/ringbuf.ts';
+import {
+  BPF_RB_FORCE_WAKEUP,
+  BPF_RB_NO_WAKEUP,
+  BPF_RINGBUF_BUSY_BIT,
+  BPF_RINGBUF_DISCARD_BIT,
+  BPF_RINGBUF_HDR_SZ,
+} from '../../../uapi/ringbuf.ts';
 import type { Machine } from '../machine.ts';
 import { HOST_PAGE } from './array.ts';
 import { checkFlags, NUMA_FLAG } from './check.ts';
@@ -15,8 +21,8 @@ const MAX_RECORD = 0x3fffffff;
 const DATA = 2 * HOST_PAGE;
 const POSITION_MASK = (1n << 64n) - 1n;
 
-export const BPF_RB_NO_WAKEUP = 1;
-export const BPF_RB_FORCE_WAKEUP = 2;
+/** What programs may say about waking the other side. */
+export const WAKEUP_FLAGS = BPF_RB_NO_WAKEUP | BPF_RB_FORCE_WAKEUP;
 
 /** BPF_MAP_TYPE_RINGBUF: records from programs to user space, which reads them from the mapped memory. `maxEntries` is its size in bytes. */
 export const ringbuf: MapType = {
@@ -92,6 +98,11 @@ export abstract class PagedRing extends BpfMap {
   abstract get readable(): boolean;
   /** Whether user space may have room to write. */
   abstract get writable(): boolean;
+
+  /** Wakes the other side if that is `due`, unless `flags` say otherwise. */
+  notify(flags: number, due: boolean): void {
+    if ((flags & BPF_RB_FORCE_WAKEUP) !== 0 || (due && (flags & BPF_RB_NO_WAKEUP) === 0)) this.machine.wake.all();
+  }
 
   get consumed(): bigint {
     return this.#position(0);
@@ -175,7 +186,7 @@ export class RingBuffer extends PagedRing {
     const length = dv.getUint32(header, true) & ~BPF_RINGBUF_BUSY_BIT;
     dv.setUint32(header, (discard ? length | BPF_RINGBUF_DISCARD_BIT : length) >>> 0, true);
     const waits = this.placeOf(this.consumed) === header;
-    if ((flags & BPF_RB_FORCE_WAKEUP) !== 0 || (waits && (flags & BPF_RB_NO_WAKEUP) === 0)) this.machine.wake.all();
+    this.notify(flags, waits);
   }
 
   protected override mayWrite(offset: number, length: number): boolean {

@@ -2,10 +2,8 @@ import type { Xdp } from '../../../net/index.ts';
 import { progTypeNumber } from '../../../uapi/bpf.ts';
 import {
   XDP_ATTACHED,
-  XDP_FLAGS_DRV_MODE,
-  XDP_FLAGS_HW_MODE,
+  XDP_FLAGS_MODES,
   XDP_FLAGS_REPLACE,
-  XDP_FLAGS_SKB_MODE,
   XDP_FLAGS_UPDATE_IF_NOEXIST,
 } from '../../../uapi/netlink.ts';
 import type { Process } from '../process.ts';
@@ -13,13 +11,12 @@ import type { BpfProg } from '../progs/prog.ts';
 import type { Device } from './device.ts';
 import { fail } from './fail.ts';
 
-const MODES = XDP_FLAGS_SKB_MODE | XDP_FLAGS_DRV_MODE | XDP_FLAGS_HW_MODE;
-const FLAGS = MODES | XDP_FLAGS_UPDATE_IF_NOEXIST | XDP_FLAGS_REPLACE;
+const FLAGS = XDP_FLAGS_MODES | XDP_FLAGS_UPDATE_IF_NOEXIST | XDP_FLAGS_REPLACE;
 
 /** IFLA_XDP of a request: sets the program of a device, or takes it away. */
 export function setXdp(process: Process, device: Device, { fd, flags = 0, expectedFd, attached }: Xdp): void {
   if (attached !== undefined || (flags & ~FLAGS) !== 0) fail('EINVAL');
-  const modes = flags & MODES;
+  const modes = flags & XDP_FLAGS_MODES;
   if ((modes & (modes - 1)) !== 0) fail('EINVAL');
   if (fd === undefined) return;
   if ((flags & XDP_FLAGS_REPLACE) !== 0 && expectedFd === undefined) fail('EINVAL');
