@@ -20,7 +20,7 @@ const BATCH = 1024;
  *     └──────────────┴──────────────┴──────────────┴──────────────┘
  *       read, write    read           read
  *
- * A record is `u32 length` with the bits above, `u32` for the kernel, and the data, on multiples of 8. How many records found no room only the program
+ * A record is `u32 length` with the bits of uapi/ringbuf.ts, `u32` for the kernel, and the data, on multiples of 8. How many records found no room only the program
  * knows, which is told so by bpf_ringbuf_reserve and bpf_ringbuf_output.
  *
  * @example

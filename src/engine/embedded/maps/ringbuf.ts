@@ -150,7 +150,7 @@ export abstract class PagedRing extends BpfMap {
   }
 }
 
-/** A record in the data is `u32 length` with the bits above, `u32` for the kernel, and the bytes, on multiples of 8. */
+/** A record in the data is `u32 length` with the bits of uapi/ringbuf.ts, `u32` for the kernel, and the bytes, on multiples of 8. */
 export class RingBuffer extends PagedRing {
   /** Addresses of the records that programs are writing. */
   readonly #reserved = new Set<number>();
