@@ -1,8 +1,8 @@
 import type { Machine } from '../machine.ts';
 import type { BpfMap } from '../maps/map.ts';
 import type { LinearMemory } from '../memory.ts';
-import type { Packet } from '../progs/packet.ts';
 import type { Skb } from '../progs/skb.ts';
+import type { Subject } from '../progs/subject.ts';
 import type { XdpBuff } from '../progs/xdp-buff.ts';
 
 /**
@@ -78,8 +78,8 @@ export interface HelperEnv {
   readonly memory: LinearMemory;
   /** Address of the program's context. */
   readonly context: number;
-  /** What the context describes, where it is a packet. */
-  readonly packet: Packet | undefined;
+  /** What the context describes. */
+  readonly subject: Subject | undefined;
   /** The registers' high words; `high[1]` belongs to the first argument. */
   readonly high: Int32Array;
   /** The high word of a `u64` result. */
@@ -181,7 +181,7 @@ function argument(
   n: number,
   low: Int32Array,
   high: Int32Array,
-): number | BpfMap | Packet | Wide | Uint8Array {
+): number | BpfMap | Subject | Wide | Uint8Array {
   const value = low[n] ?? 0;
   const top = high[n] ?? 0;
   switch (kind) {
@@ -225,12 +225,12 @@ function argument(
     case 'ctx':
       return isContext(env, value, top) ? value : env.fail(`R${n} of the call is not the context`);
     case 'skb':
-      return isContext(env, value, top) && env.packet?.kind === 'skb'
-        ? env.packet
+      return isContext(env, value, top) && env.subject?.kind === 'skb'
+        ? env.subject
         : env.fail(`R${n} of the call is not the context of a packet`);
     case 'xdp':
-      return isContext(env, value, top) && env.packet?.kind === 'xdp'
-        ? env.packet
+      return isContext(env, value, top) && env.subject?.kind === 'xdp'
+        ? env.subject
         : env.fail(`R${n} of the call is not the context of an XDP program`);
   }
 }

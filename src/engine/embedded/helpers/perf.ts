@@ -37,8 +37,8 @@ export const perf_event_output = helper({
 });
 
 /** Address of the packet's first `length` bytes; -errno where there is no packet, or not as much. */
-function packetBytes({ packet }: HelperEnv, length: number): number {
-  if (packet === undefined) return -errno.EINVAL;
-  const at = packet.at(0, length);
+function packetBytes({ subject }: HelperEnv, length: number): number {
+  if (subject === undefined) return -errno.EINVAL;
+  const at = subject.at(0, length);
   return at < 0 ? -errno.EFAULT : at;
 }

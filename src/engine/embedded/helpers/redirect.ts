@@ -12,15 +12,15 @@ export const redirect = helper({
   args: ['anything', 'u64'],
   returns: 'integer',
   call(env, ifindex, flags) {
-    const { packet } = env;
-    switch (packet?.kind) {
+    const { subject } = env;
+    switch (subject?.kind) {
       case 'skb':
         if (flags > BPF_F_INGRESS) return TC_ACT_SHOT;
-        packet.redirect = { ifindex: ifindex >>> 0, flags };
+        subject.redirect = { ifindex: ifindex >>> 0, flags };
         return TC_ACT_REDIRECT;
       case 'xdp':
         if (flags !== 0) return XDP_ABORTED;
-        packet.hops = [{ kind: 'device', ifindex: ifindex >>> 0, prog: undefined }];
+        subject.hops = [{ kind: 'device', ifindex: ifindex >>> 0, prog: undefined }];
         return XDP_REDIRECT;
       case undefined:
         return env.fail('this program has no packet to redirect');
@@ -50,9 +50,9 @@ export const redirect_neigh = helper({
     redirectNowhere(env, flags === 0 && (size === 0 || size >= REDIR_NEIGH_SIZE)),
 });
 
-function redirectNowhere({ packet }: HelperEnv, asked: boolean): number {
+function redirectNowhere({ subject }: HelperEnv, asked: boolean): number {
   if (!asked) return TC_ACT_SHOT;
-  if (packet?.kind === 'skb') packet.redirect = undefined;
+  if (subject?.kind === 'skb') subject.redirect = undefined;
   return TC_ACT_REDIRECT;
 }
 
@@ -78,13 +78,13 @@ export const redirect_map = helper({
   args: ['const_map_ptr', 'u64', 'u64'],
   returns: 'integer',
   call(env, map, index, flags) {
-    const { packet } = env;
-    if (packet?.kind !== 'xdp') return env.fail('this program has no frame to redirect');
+    const { subject } = env;
+    if (subject?.kind !== 'xdp') return env.fail('this program has no frame to redirect');
     if (!(map instanceof RedirectMap)) return env.fail('R1 of the call is no map to redirect to');
     if ((flags & ~(ON_MISS | map.redirectFlags)) !== 0) return XDP_ABORTED;
-    const hops = map.hops(index, flags, packet.ifindex);
+    const hops = map.hops(index, flags, subject.ifindex);
     if (hops === undefined) return flags & ON_MISS;
-    packet.hops = hops;
+    subject.hops = hops;
     return XDP_REDIRECT;
   },
 });

@@ -1,8 +1,8 @@
 import type { Helper } from '../helpers/helper.ts';
 import { HELPER_BY_ID } from '../helpers/table.ts';
 import type { Machine } from '../machine.ts';
-import type { Packet } from '../progs/packet.ts';
 import type { BpfProg } from '../progs/prog.ts';
+import type { Subject } from '../progs/subject.ts';
 import type { Code } from './code.ts';
 import { type Fault, formatFault } from './fault.ts';
 import { MAX_FRAMES, Run, SCRATCH_SIZE, STACK_SIZE } from './run.ts';
@@ -39,28 +39,28 @@ export class Interpreter {
     this.#helpers = helpers;
   }
 
-  /** Runs a loaded program with `context` (an address) in r1. `packet`: what the context describes, if it is one. */
-  runProgram(program: BpfProg, context: number, packet?: Packet): Verdict {
+  /** Runs a loaded program with `context` (an address) in r1. `subject`: what the context describes. */
+  runProgram(program: BpfProg, context: number, subject?: Subject): Verdict {
     const { clock, statsUsers } = this.#machine;
-    if (statsUsers === 0) return this.#run(program.code, context, packet, program);
+    if (statsUsers === 0) return this.#run(program.code, context, subject, program);
     const start = clock.now();
-    const verdict = this.#run(program.code, context, packet, program);
+    const verdict = this.#run(program.code, context, subject, program);
     program.runCount++;
     program.runTimeNs += clock.now() - start;
     return verdict;
   }
 
   /** Runs code that belongs to no program. */
-  runCode(code: Code, context: number, packet?: Packet): Verdict {
-    return this.#run(code, context, packet, undefined);
+  runCode(code: Code, context: number, subject?: Subject): Verdict {
+    return this.#run(code, context, subject, undefined);
   }
 
-  #run(code: Code, context: number, packet: Packet | undefined, program: BpfProg | undefined): Verdict {
+  #run(code: Code, context: number, subject: Subject | undefined, program: BpfProg | undefined): Verdict {
     const run = this.#runs[this.#depth] ?? this.#newRun();
-    if (run === undefined) return this.#failed({ insn: 0, reason: noRoom(this.#depth), program: subject(program) });
+    if (run === undefined) return this.#failed({ insn: 0, reason: noRoom(this.#depth), program: nameOf(program) });
     this.#depth++;
     try {
-      const value = run.execute({ code, context, packet, program, budget: this.budget });
+      const value = run.execute({ code, context, subject, program, budget: this.budget });
       return run.fault === undefined ? { value, high: run.high[0] ?? 0, fault: undefined } : this.#failed(run.fault);
     } finally {
       this.#depth--;
@@ -88,7 +88,7 @@ function noRoom(depth: number): string {
   return depth >= MAX_NESTING ? `${MAX_NESTING} programs are running already` : 'no memory is left for its stack';
 }
 
-function subject(program: BpfProg | undefined): Fault['program'] {
+function nameOf(program: BpfProg | undefined): Fault['program'] {
   return program && { id: program.id, name: program.attr.name };
 }
 

@@ -3,8 +3,8 @@ import type { Machine } from '../machine.ts';
 import type { BpfMap } from '../maps/map.ts';
 import { ProgArray } from '../maps/prog-array.ts';
 import { type LinearMemory, NULL_PAGE } from '../memory.ts';
-import type { Packet } from '../progs/packet.ts';
 import type { BpfProg } from '../progs/prog.ts';
+import type { Subject } from '../progs/subject.ts';
 import { Divider, mulHigh, swap16, swap32 } from './arith.ts';
 import { atomicUpdate } from './atomic.ts';
 import { type Code, IMM, REGISTERS } from './code.ts';
@@ -30,7 +30,7 @@ export interface RunInput {
   readonly code: Code;
   /** Address of the context: what r1 holds at the start. */
   readonly context: number;
-  readonly packet: Packet | undefined;
+  readonly subject: Subject | undefined;
   /** `undefined` for code that no BPF_PROG_LOAD made. */
   readonly program: BpfProg | undefined;
   /** Instructions after which the run is given up: without a verifier a program may loop for ever. */
@@ -49,7 +49,7 @@ export class Run implements HelperEnv {
   readonly low = new Int32Array(REGISTERS);
   readonly high = new Int32Array(REGISTERS);
   context = 0;
-  packet: Packet | undefined;
+  subject: Subject | undefined;
   map: BpfMap | undefined;
   resultHigh = 0;
   fault: Fault | undefined;
@@ -92,10 +92,10 @@ export class Run implements HelperEnv {
   }
 
   /** The low word of r0 at `exit`, signed; the high one is `high[0]`. 0 after a fault, which is in `fault`. */
-  execute({ code, context, packet, program, budget }: RunInput): number {
+  execute({ code, context, subject, program, budget }: RunInput): number {
     this.#program = program;
     this.context = context;
-    this.packet = packet;
+    this.subject = subject;
     this.fault = undefined;
     this.low.fill(0);
     this.high.fill(0);
@@ -651,13 +651,13 @@ export class Run implements HelperEnv {
 
   /** False: outside of the packet, or a fault. */
   #loadPacket(opcode: number, offset: number, index: number): boolean {
-    const { packet } = this;
-    if (packet?.kind !== 'skb') {
+    const { subject } = this;
+    if (subject?.kind !== 'skb') {
       this.fail('this program type has no packet to load from');
       return false;
     }
     const size = (opcode & 0x18) === 0x10 ? 1 : (opcode & 0x18) === 0x08 ? 2 : 4;
-    const from = packet.absolute(opcode & 0x40 ? (offset + index) | 0 : offset, size);
+    const from = subject.absolute(opcode & 0x40 ? (offset + index) | 0 : offset, size);
     if (from < 0) return false;
     const view = this.memory.dv;
     this.low[0] = size === 1 ? view.getUint8(from) : size === 2 ? view.getUint16(from) : view.getInt32(from);

@@ -10,6 +10,7 @@ import {
   programProblem,
 } from '../../../isa/index.ts';
 import { HELPERS, helperFunction } from '../../../uapi/helpers.ts';
+import { allowedHelpers } from '../helpers/allowed.ts';
 import { HELPER_BY_ID } from '../helpers/table.ts';
 import type { ProgType } from './prog-type.ts';
 import { type Rejection, reject } from './rejection.ts';
@@ -31,8 +32,16 @@ export function checkShape(insns: readonly Insn[]): Rejection | undefined {
 }
 
 /** After it: every instruction can be reached, and every call is of something that this program type may call. */
-export function checkUse(insns: readonly Insn[], type: ProgType, gpl: boolean): Rejection | undefined {
-  return checkFlow(insns) ?? checkCalls(insns, type, gpl);
+export function checkUse(insns: readonly Insn[], user: ProgUser): Rejection | undefined {
+  return checkFlow(insns) ?? checkCalls(insns, user);
+}
+
+/** Whose calls are checked. */
+export interface ProgUser {
+  readonly type: ProgType;
+  /** BPF_* of enum bpf_attach_type. */
+  readonly attachType: number;
+  readonly gpl: boolean;
 }
 
 /** The program's functions, the main one with them. */
@@ -96,14 +105,14 @@ function calledFunction(insns: readonly Insn[], i: number): number | undefined {
 }
 
 /** Calls that no run comes to are none: what tests the address of a weak symbol calls something that may not be there. */
-function checkCalls(insns: readonly Insn[], type: ProgType, gpl: boolean): Rejection | undefined {
+function checkCalls(insns: readonly Insn[], user: ProgUser): Rejection | undefined {
   const targets = new Set(insns.flatMap((insn, i) => jumpTarget(insn, i) ?? []));
   const live = reachable(insns, (i) => {
     const taken = knownJump(insns, i, targets);
     return taken === undefined ? successors(insns, i) : [taken];
   });
   for (const [i, insn] of insns.entries()) {
-    const found = live[i] ? checkCall(insn, type, gpl) : undefined;
+    const found = live[i] ? checkCall(insn, user) : undefined;
     if (found !== undefined) return found;
   }
   return undefined;
@@ -129,12 +138,14 @@ function knownJump(insns: readonly Insn[], i: number, targets: ReadonlySet<numbe
   return undefined;
 }
 
-function checkCall({ opcode, src, off, imm }: Insn, type: ProgType, gpl: boolean): Rejection | undefined {
+function checkCall({ opcode, src, off, imm }: Insn, user: ProgUser): Rejection | undefined {
   const operation = operationOf(opcode);
   switch (operation?.kind) {
     case 'ld_abs':
     case 'ld_ind':
-      return type.packetLoads ? undefined : reject('BPF_LD_[ABS|IND] instructions not allowed for this program type');
+      return user.type.packetLoads
+        ? undefined
+        : reject('BPF_LD_[ABS|IND] instructions not allowed for this program type');
     case 'alu':
       return operation.op === 'mov' &&
         operation.bits === 64 &&
@@ -145,18 +156,19 @@ function checkCall({ opcode, src, off, imm }: Insn, type: ProgType, gpl: boolean
     case 'call':
       if (src === BPF_PSEUDO_KFUNC_CALL)
         return reject('calling kernel function is not supported without CONFIG_DEBUG_INFO_BTF', 'ENOTSUPP');
-      return src === BPF_PSEUDO_CALL ? undefined : checkHelper(imm, type, gpl);
+      return src === BPF_PSEUDO_CALL ? undefined : checkHelper(imm, user);
     default:
       return undefined;
   }
 }
 
-function checkHelper(id: number, type: ProgType, gpl: boolean): Rejection | undefined {
+function checkHelper(id: number, { type, attachType, gpl }: ProgUser): Rejection | undefined {
   const name = HELPERS[id];
   if (name === undefined || id === 0) return reject(`invalid func ${helperFunction(id) ?? 'unknown'}#${id}`);
+  const refusal = `program of this type cannot use helper bpf_${name}#${id}`;
+  if (!allowedHelpers(type.name, attachType).includes(name)) return reject(refusal);
   const helper = HELPER_BY_ID[id];
-  if (helper === undefined || !type.helpers.includes(name))
-    return reject(`program of this type cannot use helper bpf_${name}#${id}`);
+  if (helper === undefined) return reject(`${refusal}: the embedded kernel does not have it yet`);
   return helper.gplOnly && !gpl
     ? reject('cannot call GPL-restricted function from non-GPL compatible program')
     : undefined;

@@ -7,7 +7,7 @@ import { ETH_HLEN, frameProtocol, type Redirect, type TunnelInfo } from './frame
 // biome-ignore format: aligned table
 export const SK_BUFF = {
   len: 0, pkt_type: 4, mark: 8, queue_mapping: 12, protocol: 16, vlan_present: 20, vlan_tci: 24, vlan_proto: 28, priority: 32,
-  ingress_ifindex: 36, ifindex: 40, tc_index: 44, cb: 48, hash: 68, tc_classid: 72, data: 76, data_end: 80, data_meta: 140, tstamp: 152,
+  ingress_ifindex: 36, ifindex: 40, tc_index: 44, cb: 48, hash: 68, tc_classid: 72, data: 76, data_end: 80, data_meta: 140, flow_keys: 144, tstamp: 152,
   wire_len: 160, gso_segs: 164, gso_size: 176, tstamp_type: 180, hwtstamp: 184,
 } as const;
 export const SK_BUFF_SIZE = 192;

@@ -8,10 +8,10 @@ export type TestRunAttr = BpfAttr<'BPF_PROG_TEST_RUN'>;
 const MAX_MILLISECONDS = 10_000;
 
 /** Runs once, or `repeat` times, and says how long one run took on average: ns, 32 bits. Stops at a fault. -EINTR after ten seconds. */
-export function repeatRun(
+export function repeatRun<V extends Verdict>(
   repeat: number | undefined,
-  run: () => Verdict,
-): { verdict: Verdict; duration: number } | number {
+  run: () => V,
+): { verdict: V; duration: number } | number {
   const times = Math.max(1, repeat ?? 1);
   // The real clock, also where the machine's own is moved by hand.
   const start = performance.now();

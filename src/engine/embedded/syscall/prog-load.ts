@@ -1,6 +1,7 @@
 import { decodeInsns, INSN_SIZE, type Insn, insnSlots, programTag } from '../../../isa/index.ts';
 import type { BpfAttr } from '../../../uapi/attr.ts';
 import {
+  attachTypeNumber,
   BPF_F_ANY_ALIGNMENT,
   BPF_F_SLEEPABLE,
   BPF_F_STRICT_ALIGNMENT,
@@ -16,13 +17,13 @@ import { errno } from '../../../uapi/errno.ts';
 import type { BtfObject } from '../btf-object.ts';
 import { ProgArray } from '../maps/prog-array.ts';
 import type { Process } from '../process.ts';
-import { checkShape, checkUse, countSubprograms } from '../progs/check.ts';
+import { checkShape, checkUse, countSubprograms, type ProgUser } from '../progs/check.ts';
 import { type Records, readRecords } from '../progs/info-records.ts';
 import { isGplCompatible } from '../progs/license.ts';
 import { checkLogRequest, type LogRequest, writeLog } from '../progs/load-log.ts';
 import { BpfProg } from '../progs/prog.ts';
 import type { ProgType } from '../progs/prog-type.ts';
-import type { Rejection } from '../progs/rejection.ts';
+import { type Rejection, reject } from '../progs/rejection.ts';
 import { type Resolved, resolveMaps } from '../progs/resolve.ts';
 import { PROG_TYPE_BY_NUMBER } from '../progs/table.ts';
 
@@ -48,8 +49,8 @@ export function progLoad(process: Process, attr: Attr): number {
   if (count === 0 || count > BPF_COMPLEXITY_LIMIT_INSNS) return -errno.E2BIG;
   const type = PROG_TYPE_BY_NUMBER.get(attr.prog_type ?? 0);
   if (type === undefined) return unknownType(process, attr.prog_type ?? 0);
-  const expectedAttachType = attr.expected_attach_type ?? 0;
-  if (type.attachTypes !== undefined && !type.attachTypes.includes(expectedAttachType)) return -errno.EINVAL;
+  const expectedAttachType = attachTypeOf(type, attr.expected_attach_type ?? 0);
+  if (expectedAttachType < 0) return expectedAttachType;
   if (attr.prog_ifindex || attr.attach_btf_id || attr.attach_prog_fd) return -errno.EINVAL;
   if (insns.length < count * INSN_SIZE || attr.license === undefined) return -errno.EFAULT;
   if (!isObjectName(name)) return -errno.EINVAL;
@@ -62,7 +63,8 @@ export function progLoad(process: Process, attr: Attr): number {
   // A copy: the caller's buffer may change under us.
   const given = insns.slice(0, count * INSN_SIZE);
   const license = attr.license.slice(0, MAX_LICENSE);
-  const checked = check(process, attr, type, decodeInsns(given), isGplCompatible(license));
+  const user = { type, attachType: expectedAttachType, gpl: isGplCompatible(license) };
+  const checked = check(process, attr, user, decodeInsns(given));
   const trueSize = writeLog(log, logText(checked));
   if (trueSize > 0) attr.log_true_size = trueSize;
   if (log.buffer !== undefined && trueSize > log.size) return -errno.ENOSPC;
@@ -100,6 +102,22 @@ function unknownType(process: Process, number: number): number {
   );
 }
 
+/** BPF_* of enum bpf_attach_type that the program is for, or -EINVAL. */
+function attachTypeOf(type: ProgType, given: number): number {
+  if (given === 0 && type.defaultAttachType !== undefined) return attachTypeNumber[type.defaultAttachType];
+  const { attachTypes } = type;
+  if (attachTypes === undefined || (attachTypes.length === 0 && given === 0)) return given;
+  return attachTypes.some((name) => attachTypeNumber[name] === given) ? given : -errno.EINVAL;
+}
+
+function checkSleep({ sleepable }: ProgType, flags: number): Rejection | undefined {
+  if ((flags & BPF_F_SLEEPABLE) === 0)
+    return sleepable === 'always' ? reject('Syscall programs can only be sleepable') : undefined;
+  return sleepable === undefined
+    ? reject('Only fentry/fexit/fmod_ret, lsm, iter, uprobe, and struct_ops programs can be sleepable')
+    : undefined;
+}
+
 function isObjectName(name: string): boolean {
   return name.length < BPF_OBJ_NAME_LEN && /^[A-Za-z0-9_.]*$/.test(name);
 }
@@ -113,14 +131,8 @@ interface Checked {
 }
 
 /** What stands where the verifier will come; see progs/check.ts. */
-function check(
-  process: Process,
-  attr: Attr,
-  type: ProgType,
-  insns: readonly Insn[],
-  gpl: boolean,
-): Checked | Rejection {
-  const misshapen = checkShape(insns);
+function check(process: Process, attr: Attr, user: ProgUser, insns: readonly Insn[]): Checked | Rejection {
+  const misshapen = checkSleep(user.type, attr.prog_flags ?? 0) ?? checkShape(insns);
   if (misshapen !== undefined) return misshapen;
 
   const btf = progBtf(process, attr);
@@ -143,7 +155,7 @@ function check(
   const boundCount = Math.min(attr.fd_array_cnt ?? 0, attr.fd_array?.length ?? 0);
   const resolved = resolveMaps(insns, process, attr.fd_array, attr.fd_array?.slice(0, boundCount) ?? []);
   if ('errno' in resolved) return resolved;
-  const wrong = checkUse(insns, type, gpl);
+  const wrong = checkUse(insns, user);
   return wrong ?? { insnCount: countInsns(insns), resolved, btf, funcInfo, lineInfo };
 }
 

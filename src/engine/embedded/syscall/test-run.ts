@@ -1,7 +1,10 @@
 import { errno } from '../../../uapi/errno.ts';
 import type { Process } from '../process.ts';
 import { PROG_TYPE_BY_NUMBER } from '../progs/table.ts';
+import { testRunFlowDissector } from '../progs/test-run-flow-dissector.ts';
 import type { TestRunAttr } from '../progs/test-run-output.ts';
+import { testRunRaw, testRunSyscall } from '../progs/test-run-raw.ts';
+import { testRunSkLookup } from '../progs/test-run-sk-lookup.ts';
 import { testRunSkb } from '../progs/test-run-skb.ts';
 import { testRunXdp } from '../progs/test-run-xdp.ts';
 
@@ -15,11 +18,19 @@ export function testRun(process: Process, attr: TestRunAttr): number {
   const prog = process.prog(attr.prog_fd ?? 0);
   if (typeof prog === 'number') return prog;
   const type = PROG_TYPE_BY_NUMBER.get(prog.attr.type);
-  switch (type?.context) {
+  switch (type?.testRun) {
     case 'skb':
       return testRunSkb(prog, type, attr);
     case 'xdp':
       return testRunXdp(prog, attr);
+    case 'flow_dissector':
+      return testRunFlowDissector(prog, attr);
+    case 'sk_lookup':
+      return testRunSkLookup(prog, attr);
+    case 'raw':
+      return testRunRaw(prog, attr);
+    case 'syscall':
+      return testRunSyscall(prog, attr);
     case undefined:
       return -errno.ENOTSUPP;
   }

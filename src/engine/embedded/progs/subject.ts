@@ -1,0 +1,5 @@
+import type { Skb } from './skb.ts';
+import type { XdpBuff } from './xdp-buff.ts';
+
+/** What a program's context describes, beside what of it is in linear memory: a packet, or what helpers need to know of the hook. */
+export type Subject = Skb | XdpBuff;

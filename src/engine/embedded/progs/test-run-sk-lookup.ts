@@ -1,0 +1,42 @@
+import { bpfSkLookup } from '../../../uapi/contexts.ts';
+import { errno } from '../../../uapi/errno.ts';
+
+import { interpreterOf } from '../interp/interpreter.ts';
+import type { BpfProg } from './prog.ts';
+import { finishContext, finishData, readContext, repeatRun, type TestRunAttr } from './test-run-output.ts';
+
+const AF_INET = 2;
+const AF_INET6 = 10;
+const MAX_PORT = 0xffff;
+const { sk, local_port, ingress_ifindex } = bpfSkLookup.fields;
+
+/** BPF_PROG_TEST_RUN of a program that looks up sockets: the context says which packet asks. 0 or -errno. */
+export function testRunSkLookup(prog: BpfProg, attr: TestRunAttr): number {
+  if (attr.flags || attr.cpu || attr.batch_size) return -errno.EINVAL;
+  if (attr.data_in || attr.data_size_in || attr.data_out || attr.data_size_out) return -errno.EINVAL;
+  const given = readContext(attr, bpfSkLookup.size);
+  if (typeof given === 'number') return given;
+  if (given === undefined) return -errno.EINVAL;
+  const asked = bpfSkLookup.decode(given);
+  if (asked.sk !== 0n || given.subarray(local_port[1] + 4).some((byte) => byte !== 0)) return -errno.EINVAL;
+  if (asked.local_port > MAX_PORT) return -errno.ERANGE;
+  if (asked.family !== AF_INET && asked.family !== AF_INET6) return -errno.EAFNOSUPPORT;
+
+  const { memory } = prog.machine;
+  const context = memory.alloc(bpfSkLookup.size);
+  if (context === 0) return -errno.ENOMEM;
+  try {
+    const interpreter = interpreterOf(prog.machine);
+    const ran = repeatRun(attr.repeat, () => {
+      memory.u8.set(given, context);
+      return interpreter.runProgram(prog, context);
+    });
+    if (typeof ran === 'number') return ran;
+    given.set(memory.u8.subarray(context + sk[1], context + sk[1] + 8), sk[1]);
+    given.fill(0, ingress_ifindex[1]);
+    const result = finishData(attr, new Uint8Array(0), ran.verdict.value, ran.duration);
+    return result !== 0 ? result : finishContext(attr, given);
+  } finally {
+    memory.free(context);
+  }
+}
