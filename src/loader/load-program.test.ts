@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { createEmbeddedKernel } from '../engine/embedded/index.ts';
 import type { ProgramSpec } from '../object/spec.ts';
 import { strace } from '../sys/strace.ts';
-import { BPF_F_SLEEPABLE } from '../uapi/bpf.ts';
+import { BPF_F_SLEEPABLE, BPF_F_XDP_HAS_FRAGS } from '../uapi/bpf.ts';
 import { load, openObject } from './index.ts';
 
 const file = join(resolve(import.meta.dirname, '../..'), 'examples/shared/shared.bpf.o');
@@ -27,7 +27,7 @@ describe('a type that the caller gives', () => {
   });
 
   it('keeps what it says of this one', () => {
-    const asked = askedAsTc({ type: 'sched_cls', flags: BPF_F_SLEEPABLE, attachType: 'tcx_ingress' });
+    const asked = askedAsTc({ type: 'sched_cls', flags: BPF_F_XDP_HAS_FRAGS, attachType: 'tcx_ingress' });
     expect(asked).toMatch(/prog_flags=.*BPF_TCX_INGRESS/);
   });
 });

@@ -1,5 +1,6 @@
 import { UsageError } from '../errors.ts';
 import type { Kernel } from '../sys/kernel.ts';
+import type { ProgType } from '../uapi/bpf.ts';
 import type { Fd, ProgId } from '../uapi/fd.ts';
 import { pinFd } from './bpffs.ts';
 import { adopt, saying } from './calls.ts';
@@ -31,6 +32,9 @@ export interface RunResult {
   readonly data: Uint8Array;
   readonly ctx: Uint8Array;
 }
+
+/** Types whose context has one buffer, which a syscall program changes. */
+const IN_PLACE: ReadonlySet<ProgType | number> = new Set(['raw_tracepoint', 'syscall']);
 
 /** An open program. Holds an fd: close it with `using`, or {@link BpfProgram.close}. */
 export class BpfProgram implements Disposable {
@@ -76,8 +80,10 @@ export class BpfProgram implements Disposable {
     if (!Number.isSafeInteger(repeat) || repeat < 1 || repeat > 0xffffffff) {
       throw new UsageError(`repeat ${repeat}: a whole number from 1 to 4294967295 is expected`);
     }
+    const inPlace = IN_PLACE.has(this.info.type);
+    const ctxIn = inPlace ? ctx?.slice() : ctx;
     const dataOut = new Uint8Array(data === undefined ? 0 : dataSizeOut);
-    const ctxOut = new Uint8Array(ctx === undefined ? 0 : ctxSizeOut);
+    const ctxOut = new Uint8Array(ctx === undefined || inPlace ? 0 : ctxSizeOut);
     const attr = {
       prog_fd: this.fd,
       // 0 means once, and is all that raw tracepoints and syscall programs take.
@@ -89,14 +95,15 @@ export class BpfProgram implements Disposable {
       ctx_size_in: ctx?.length ?? 0,
       ctx_size_out: ctxOut.length,
       ...(data && { data_in: data, data_out: dataOut }),
-      ...(ctx && { ctx_in: ctx, ctx_out: ctxOut }),
+      ...(ctxIn && { ctx_in: ctxIn }),
+      ...(ctx && !inPlace && { ctx_out: ctxOut }),
     };
     saying(`of ${this.label}`, () => this.kernel.bpf('BPF_PROG_TEST_RUN', attr));
     return {
       retval: attr.retval,
       durationNs: attr.duration,
       data: dataOut.subarray(0, attr.data_size_out),
-      ctx: ctxOut.subarray(0, attr.ctx_size_out),
+      ctx: ctxIn !== undefined && inPlace ? ctxIn : ctxOut.subarray(0, attr.ctx_size_out),
     };
   }
 

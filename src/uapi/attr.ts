@@ -44,7 +44,7 @@ export const BPF_COMMANDS = {
     relative_fd: ['fd', 20], relative_id: ['u32', 20], expected_revision: ['u64', 24] } },
   BPF_PROG_TEST_RUN: { cmd: 10, returns: 'void', fields: {
     prog_fd: ['fd', 0], retval: ['u32!', 4], data_size_in: ['u32', 8], data_size_out: ['u32!', 12], data_in: ['in', 16], data_out: ['out', 24],
-    repeat: ['u32', 32], duration: ['u32!', 36], ctx_size_in: ['u32', 40], ctx_size_out: ['u32!', 44], ctx_in: ['in', 48], ctx_out: ['out', 56],
+    repeat: ['u32', 32], duration: ['u32!', 36], ctx_size_in: ['u32', 40], ctx_size_out: ['u32!', 44], ctx_in: ['inout', 48], ctx_out: ['out', 56],
     flags: ['u32', 64], cpu: ['u32', 68], batch_size: ['u32', 72] } },
   BPF_PROG_GET_NEXT_ID:   { cmd: 11, returns: 'void', fields: { start_id: ['u32', 0], next_id: ['u32!', 4] } },
   BPF_MAP_GET_NEXT_ID:    { cmd: 12, returns: 'void', fields: { start_id: ['u32', 0], next_id: ['u32!', 4] } },

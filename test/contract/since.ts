@@ -9,6 +9,10 @@ type Change = readonly [names: RegExp, since: Version, what: string];
 // biome-ignore format: aligned table
 const CHANGES: readonly Change[] = [
   [/^tcx programs and links: /,                              '6.6',  'tcx'],
+  [/^types of programs: cgroup_sock_addr: attach types$/,    '6.7',  'programs for addresses of Unix sockets'],
+  [/^types of programs: (netfilter|syscall)/,                '6.4',  'the type'],
+  [/^types of programs: .*: (not )?sleepable$/,              '6.18', 'the sentence of the verifier'],
+  [/^types of programs: sk_reuseport/,                       '5.14', 'programs that say where a socket goes'],
   [/^BPF_MAP_CREATE: array: more than there is memory$/,     '5.11', 'maps are charged to cgroups, not to a limit of locked memory'],
   [/^BPF_MAP_CREATE: \w+: value of 32 KiB \+ 1$/,            '6.1',  'the size of per-CPU values is checked first'],
   [/^elements: .*(hash: lookup and delete|lru_hash: take)/,  '5.14', 'hash maps have BPF_MAP_LOOKUP_AND_DELETE_ELEM'],

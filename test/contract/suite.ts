@@ -11,6 +11,7 @@ import { lifetimeRows } from './lifetime.ts';
 import { linkRows } from './links.ts';
 import { mappingRows } from './mappings.ts';
 import { moreMapRows } from './more-maps.ts';
+import { progTypeRows } from './prog-types.ts';
 import { outcome, Session } from './session.ts';
 
 /** What is done on a kernel, and what it must answer: a value, or the name of an errno. */
@@ -23,6 +24,7 @@ const GROUPS: Readonly<Record<string, readonly Row[]>> = {
   'ids, references and freezing': lifetimeRows,
   info: infoRows,
   bpffs: bpffsRows,
+  'types of programs': progTypeRows,
   'tcx programs and links': linkRows,
   'other types of maps': moreMapRows,
   mmap: mappingRows,

@@ -25,7 +25,7 @@ const PROG_TYPES: readonly ProgType[] = [
   { name: 'lwt_in', context: '__sk_buff', testRun: 'skb' },
   { name: 'lwt_out', context: '__sk_buff', testRun: 'skb' },
   { name: 'lwt_xmit', context: '__sk_buff', testRun: 'skb' },
-  { name: 'lwt_seg6local', context: '__sk_buff', testRun: 'skb' },
+  { name: 'lwt_seg6local', context: '__sk_buff' },
   { name: 'flow_dissector', context: '__sk_buff', testRun: 'flow_dissector' },
 
   { name: 'cgroup_skb', context: '__sk_buff', attachTypes: ['cgroup_inet_ingress', 'cgroup_inet_egress'], testRun: 'skb' },
@@ -48,7 +48,7 @@ const PROG_TYPES: readonly ProgType[] = [
   { name: 'tracepoint', context: 'record' },
   { name: 'perf_event', context: 'bpf_perf_event_data' },
   { name: 'raw_tracepoint', context: 'args', testRun: 'raw' },
-  { name: 'raw_tracepoint_writable', context: 'args', testRun: 'raw' },
+  { name: 'raw_tracepoint_writable', context: 'args' },
   { name: 'syscall', context: 'record', sleepable: 'always', attachTypes: [], testRun: 'syscall' },
 ];
 

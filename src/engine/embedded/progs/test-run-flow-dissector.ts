@@ -5,8 +5,8 @@ import { ETH_HLEN } from './frame.ts';
 import type { BpfProg } from './prog.ts';
 import { finishContext, finishData, readContext, repeatRun, type TestRunAttr } from './test-run-output.ts';
 
-/** The largest frame: a page without the room that the kernel keeps behind it. */
-const MAX_DATA = 4096 - 320;
+/** The largest frame: a page. */
+const MAX_DATA = 4096;
 const { flags } = bpfFlowKeys.fields;
 
 /** BPF_PROG_TEST_RUN of a flow dissector: an Ethernet frame in, a struct bpf_flow_keys out. The context may set only `flags`. 0 or -errno. */
