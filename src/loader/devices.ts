@@ -1,6 +1,6 @@
 import { UsageError } from '../errors.ts';
 import { decodeLink, encodeLink, type Link, request } from '../net/index.ts';
-import type { Kernel } from '../sys/kernel.ts';
+import { type Kernel, O_RDONLY } from '../sys/kernel.ts';
 import {
   IFF_UP,
   IFNAMSIZ,
@@ -32,12 +32,31 @@ export function findDevice(kernel: Kernel, name: string): Link {
 
 /** What can be made: a pair of devices that are each other's other end, or one that swallows what is sent. */
 export type NewDevice =
-  | { readonly kind: 'veth'; readonly name: string; readonly peer: string }
+  | {
+      readonly kind: 'veth';
+      readonly name: string;
+      readonly peer: string;
+      /** The network namespace that the peer shall be in, as a file: `/run/netns/server`. This one if not said. */
+      readonly peerNetns?: string | undefined;
+    }
   | { readonly kind: 'dummy'; readonly name: string };
 
-/** Throws SysError: EEXIST if a name is taken, EOPNOTSUPP if the kernel does not know the kind. */
+/** Throws SysError: EEXIST if a name is taken, EOPNOTSUPP if the kernel does not know the kind; ENOENT, EINVAL if the peer's namespace is none. */
 export function addDevice(kernel: Kernel, device: NewDevice): void {
-  const peer = device.kind === 'veth' ? { ifindex: 0, name: checkedName(device.peer) } : undefined;
+  if (device.kind !== 'veth' || device.peerNetns === undefined) {
+    create(kernel, device, undefined);
+    return;
+  }
+  const fd = kernel.open(device.peerNetns, O_RDONLY);
+  try {
+    create(kernel, device, fd);
+  } finally {
+    kernel.close(fd);
+  }
+}
+
+function create(kernel: Kernel, device: NewDevice, netnsFd: number | undefined): void {
+  const peer = device.kind === 'veth' ? { ifindex: 0, name: checkedName(device.peer), netnsFd } : undefined;
   const link: Link = { ifindex: 0, name: checkedName(device.name), kind: device.kind, peer };
   request(kernel, `device ${device.name}`, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, encodeLink(link));
 }

@@ -10,6 +10,7 @@ export {
 } from './action.ts';
 export type { ActionAges, ActionParms, BpfAction, GactAction } from './action-options.ts';
 export type { ActionStats } from './action-stats.ts';
+export { type Address, decodeAddress, encodeAddress } from './address.ts';
 export {
   type Attributes,
   decodeAttributes,
@@ -22,6 +23,8 @@ export { formatClassid, parseClassid } from './classid.ts';
 export { type BpfFilter, decodeFilter, encodeFilter, type Filter } from './filter.ts';
 export { decodeLink, encodeLink, type Link, type LinkStats, type Xdp } from './link.ts';
 export { encodeMessage, type NetlinkMessage, splitMessages } from './message.ts';
+export { decodeNeighbour, encodeNeighbour, type Neighbour } from './neighbour.ts';
 export { clsact, decodeQdisc, encodeQdisc, type Qdisc } from './qdisc.ts';
 export { request } from './request.ts';
+export { decodeRoute, encodeRoute, type Route } from './route.ts';
 export { decodeTcMessage, encodeTcMessage, type TcHook, type TcMessage } from './tcmsg.ts';

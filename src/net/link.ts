@@ -22,6 +22,11 @@ export interface Link {
   readonly link?: number | undefined;
   /** Number of the namespace that `link` is in; `undefined`: in this one. -1 as 0xffffffff: it has no number here. */
   readonly linkNetnsId?: number | undefined;
+  /** In a request: the namespace that the device shall be in, as the id of a process in it or as an fd. */
+  readonly netnsPid?: number | undefined;
+  readonly netnsFd?: number | undefined;
+  /** In a request that moves a device: its index there. */
+  readonly newIfindex?: number | undefined;
   readonly operstate?: number | undefined;
   /** IFLA_INFO_KIND: `veth`, `dummy`, …; `undefined` for hardware and loopback. */
   readonly kind?: string | undefined;
@@ -72,6 +77,9 @@ export function encodeLink(link: Link): Uint8Array {
     IFLA_LINK: link.link,
     IFLA_OPERSTATE: link.operstate,
     IFLA_LINKINFO: link.kind === undefined ? undefined : encodeInfo(link.kind, link.peer),
+    IFLA_NET_NS_PID: link.netnsPid,
+    IFLA_NET_NS_FD: link.netnsFd,
+    IFLA_NEW_IFINDEX: link.newIfindex,
     IFLA_STATS64: link.stats === undefined ? undefined : encodeStats(link.stats),
     IFLA_LINK_NETNSID: link.linkNetnsId,
     IFLA_XDP: link.xdp === undefined ? undefined : encodeXdp(link.xdp),
@@ -102,6 +110,9 @@ function decodeFlat(payload: Uint8Array): { link: Link; info: Uint8Array | undef
     address: attributes.IFLA_ADDRESS,
     link: attributes.IFLA_LINK,
     linkNetnsId: attributes.IFLA_LINK_NETNSID,
+    netnsPid: attributes.IFLA_NET_NS_PID,
+    netnsFd: attributes.IFLA_NET_NS_FD,
+    newIfindex: attributes.IFLA_NEW_IFINDEX,
     operstate: attributes.IFLA_OPERSTATE,
     xdp: attributes.IFLA_XDP === undefined ? undefined : decodeXdp(attributes.IFLA_XDP),
     stats: attributes.IFLA_STATS64 === undefined ? undefined : decodeStats(attributes.IFLA_STATS64),

@@ -10,6 +10,9 @@ import { struct } from '../bytes/struct.ts';
 export const NLMSG_TYPES = {
   NLMSG_NOOP: 1, NLMSG_ERROR: 2, NLMSG_DONE: 3,
   RTM_NEWLINK: 16, RTM_DELLINK: 17, RTM_GETLINK: 18, RTM_SETLINK: 19,
+  RTM_NEWADDR: 20, RTM_DELADDR: 21, RTM_GETADDR: 22,
+  RTM_NEWROUTE: 24, RTM_DELROUTE: 25, RTM_GETROUTE: 26,
+  RTM_NEWNEIGH: 28, RTM_DELNEIGH: 29, RTM_GETNEIGH: 30,
   RTM_NEWQDISC: 36, RTM_DELQDISC: 37, RTM_GETQDISC: 38,
   RTM_NEWTFILTER: 44, RTM_DELTFILTER: 45, RTM_GETTFILTER: 46,
   RTM_NEWACTION: 48, RTM_DELACTION: 49, RTM_GETACTION: 50,
@@ -19,6 +22,9 @@ export type NlmsgTypeName = keyof typeof NLMSG_TYPES;
 
 export const { NLMSG_ERROR, NLMSG_DONE } = NLMSG_TYPES;
 export const { RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK, RTM_SETLINK } = NLMSG_TYPES;
+export const { RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR } = NLMSG_TYPES;
+export const { RTM_NEWROUTE, RTM_DELROUTE, RTM_GETROUTE } = NLMSG_TYPES;
+export const { RTM_NEWNEIGH, RTM_DELNEIGH, RTM_GETNEIGH } = NLMSG_TYPES;
 export const { RTM_NEWQDISC, RTM_DELQDISC, RTM_GETQDISC } = NLMSG_TYPES;
 export const { RTM_NEWTFILTER, RTM_DELTFILTER, RTM_GETTFILTER } = NLMSG_TYPES;
 export const { RTM_NEWACTION, RTM_DELACTION, RTM_GETACTION } = NLMSG_TYPES;
@@ -44,6 +50,7 @@ export const NLM_F_DUMP = NLM_F_ROOT | NLM_F_MATCH;
 export const NLM_F_REPLACE = 0x100;
 export const NLM_F_EXCL = 0x200;
 export const NLM_F_CREATE = 0x400;
+export const NLM_F_APPEND = 0x800;
 /** In an NLMSG_ERROR: the header of the request follows, but not its payload. */
 export const NLM_F_CAPPED = 0x100;
 /** In an NLMSG_ERROR or NLMSG_DONE: attributes follow. */
@@ -68,6 +75,22 @@ export const tcamsg = struct(4, { tca_family: ['u8', 0] });
 // biome-ignore format: aligned table
 export const ifinfomsg = struct(16, {
   ifi_family: ['u8', 0], ifi_type: ['u16', 2], ifi_index: ['u32', 4], ifi_flags: ['u32', 8], ifi_change: ['u32', 12],
+});
+
+// biome-ignore format: aligned table
+export const ifaddrmsg = struct(8, {
+  ifa_family: ['u8', 0], ifa_prefixlen: ['u8', 1], ifa_flags: ['u8', 2], ifa_scope: ['u8', 3], ifa_index: ['u32', 4],
+});
+
+// biome-ignore format: aligned table
+export const rtmsg = struct(12, {
+  rtm_family: ['u8', 0], rtm_dst_len: ['u8', 1], rtm_src_len: ['u8', 2], rtm_tos: ['u8', 3], rtm_table: ['u8', 4], rtm_protocol: ['u8', 5],
+  rtm_scope: ['u8', 6], rtm_type: ['u8', 7], rtm_flags: ['u32', 8],
+});
+
+// biome-ignore format: aligned table
+export const ndmsg = struct(12, {
+  ndm_family: ['u8', 0], ndm_ifindex: ['u32', 4], ndm_state: ['u16', 8], ndm_flags: ['u8', 10], ndm_type: ['u8', 11],
 });
 
 /** The first third of struct rtnl_link_stats64, which the kernel sends whole. */
@@ -195,6 +218,34 @@ export const TCA_STATS = {
   TCA_STATS_PKT64: [8, 'bytes'],
 } as const satisfies AttributeTable;
 
+/** Of RTM_*ADDR. IFA_LOCAL is the address, IFA_ADDRESS that of the other end where there is one; of IPv6 the address. */
+// biome-ignore format: aligned table
+export const IFA = {
+  IFA_ADDRESS:   [1, 'bytes'],
+  IFA_LOCAL:     [2, 'bytes'],
+  IFA_LABEL:     [3, 'string'],
+  IFA_BROADCAST: [4, 'bytes'],
+  IFA_FLAGS:     [8, 'u32'],
+} as const satisfies AttributeTable;
+
+/** Of RTM_*ROUTE. */
+// biome-ignore format: aligned table
+export const RTA = {
+  RTA_DST:      [1,  'bytes'],
+  RTA_OIF:      [4,  'u32'],
+  RTA_GATEWAY:  [5,  'bytes'],
+  RTA_PRIORITY: [6,  'u32'],
+  RTA_PREFSRC:  [7,  'bytes'],
+  RTA_TABLE:    [15, 'u32'],
+} as const satisfies AttributeTable;
+
+/** Of RTM_*NEIGH. */
+// biome-ignore format: aligned table
+export const NDA = {
+  NDA_DST:    [1, 'bytes'],
+  NDA_LLADDR: [2, 'bytes'],
+} as const satisfies AttributeTable;
+
 // biome-ignore format: aligned table
 export const IFLA = {
   IFLA_ADDRESS:     [1,  'bytes'],
@@ -203,11 +254,15 @@ export const IFLA = {
   IFLA_LINK:        [5,  'u32'],
   IFLA_OPERSTATE:   [16, 'u8'],
   IFLA_LINKINFO:    [18, 'bytes'],
+  // The namespace that a device shall be in: of a process, or that an fd leads to.
+  IFLA_NET_NS_PID:  [19, 'u32'],
   IFLA_STATS64:     [23, 'bytes'],
+  IFLA_NET_NS_FD:   [28, 'u32'],
   IFLA_EXT_MASK:    [29, 'u32'],
   // An int: -1 where the other end is in a namespace that this one has no number for.
   IFLA_LINK_NETNSID: [37, 'u32'],
   IFLA_XDP:         [43, 'nest'],
+  IFLA_NEW_IFINDEX: [49, 'u32'],
 } as const satisfies AttributeTable;
 
 // biome-ignore format: aligned table

@@ -1,6 +1,7 @@
 import type { Kernel } from '../../sys/kernel.ts';
 import { createLab, type EmbeddedLab } from './lab.ts';
 import { Machine, type MachineOptions } from './machine.ts';
+import type { Network } from './net/network.ts';
 
 /** A whole kernel in this process, and what one can do to it. */
 export interface EmbeddedKernel extends Disposable {
@@ -14,7 +15,7 @@ export interface EmbeddedKernel extends Disposable {
 }
 
 /**
- * A kernel of its own, with nothing in it: bpffs at /sys/fs/bpf, tracefs at /sys/kernel/tracing, one network namespace with `lo`. Needs neither
+ * A kernel of its own, with nothing in it: bpffs at /sys/fs/bpf, tracefs at /sys/kernel/tracing, one network namespace with `lo` (more by `lab.createNamespace`). Needs neither
  * root nor Linux. Disposing of it disposes of its processes.
  *
  * Throws SysError ENOMEM where there is no address space for its memory.
@@ -26,16 +27,16 @@ export interface EmbeddedKernel extends Disposable {
 export function createEmbeddedKernel(options: MachineOptions = {}): EmbeddedKernel {
   const machine = new Machine(options);
   const processes = new Set<Kernel>();
-  const openProcess = (): Kernel => {
-    const process = machine.openProcess();
+  const openProcess = (network?: Network): Kernel => {
+    const process = machine.openProcess(network);
     processes.add(process);
     process.onEnd(() => processes.delete(process));
     return process;
   };
   return {
     kernel: openProcess(),
-    lab: createLab(machine),
-    openProcess,
+    lab: createLab(machine, openProcess),
+    openProcess: () => openProcess(),
     get memorySize() {
       return machine.memory.size;
     },

@@ -6,8 +6,10 @@ import type { Place } from './fs/walk.ts';
 import type { Link } from './links/link.ts';
 import type { Machine } from './machine.ts';
 import type { BpfMap } from './maps/map.ts';
+import type { Network } from './net/network.ts';
 import type { PerfEvent } from './perf-event.ts';
 import type { BpfProg } from './progs/prog.ts';
+import type { Socket } from './sockets/socket.ts';
 
 /** Standard input, output and error have the numbers below. */
 const FIRST_FD = 3;
@@ -22,6 +24,10 @@ export type OpenFile =
   | { readonly kind: 'btf'; readonly btf: BtfObject }
   | { readonly kind: 'link'; readonly link: Link }
   | { readonly kind: 'perf_event'; readonly event: PerfEvent }
+  /** A file of nsfs. */
+  | { readonly kind: 'netns'; readonly path: string; readonly network: Network }
+  /** A socket of the IP stack. */
+  | { readonly kind: 'inet_socket'; readonly socket: Socket }
   /** What BPF_ENABLE_STATS returns. */
   | { readonly kind: 'stats'; readonly machine: Machine }
   | { readonly kind: 'directory'; readonly path: string; readonly place: Place<Directory> }
@@ -93,6 +99,12 @@ export function hold(file: OpenFile): void {
     case 'link':
       file.link.get();
       return;
+    case 'inet_socket':
+      file.socket.fds++;
+      return;
+    case 'netns':
+      file.network.get();
+      return;
     case 'stats':
       file.machine.statsUsers++;
       return;
@@ -120,6 +132,13 @@ export function release(file: OpenFile): void {
       return;
     case 'link':
       file.link.put();
+      return;
+    case 'inet_socket':
+      file.socket.fds--;
+      if (file.socket.fds === 0) file.socket.close();
+      return;
+    case 'netns':
+      file.network.put();
       return;
     case 'stats':
       file.machine.statsUsers--;

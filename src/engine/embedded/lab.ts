@@ -1,22 +1,57 @@
+import { SysError } from '../../errors.ts';
+import type { Kernel } from '../../sys/kernel.ts';
 import type { Direction, PacketLab } from '../../sys/lab.ts';
+import { errno } from '../../uapi/errno.ts';
 import type { Clock } from './clock.ts';
+import { AF_INET, AF_INET6 } from './inet/address.ts';
 import type { Fault } from './interp/fault.ts';
 import { interpreterOf } from './interp/interpreter.ts';
 import type { Machine } from './machine.ts';
-import type { Injected } from './net/network.ts';
+import { Capture } from './net/capture.ts';
+import { addAddress, addNeighbour, addRoute, deviceNamed, type LabRoute, setUp } from './net/lab-network.ts';
+import type { Network } from './net/network.ts';
+import type { Injected } from './net/traffic.ts';
+import { Process } from './process.ts';
+import { type LabSocket, type LabSocketInput, openLabSocket } from './sockets/lab-socket.ts';
 
-export type { Injected } from './net/network.ts';
+export type { LabRoute } from './net/lab-network.ts';
+export type { Injected } from './net/traffic.ts';
 
-/** What one can do to the embedded kernel that no system call does. */
-export interface EmbeddedLab extends PacketLab {
+/** One network namespace. Devices are named, addresses are text: `10.0.0.1`, `fd00::1`; with a prefix `10.0.0.1/24`. */
+export interface LabNamespace extends PacketLab {
+  /** As bpf_get_netns_cookie says. */
+  readonly cookie: number;
   /** As `send`, and says what the hook there made of the frame. Throws SysError: ENODEV, ENETDOWN, EINVAL, EMSGSIZE, ENOMEM. */
   inject(device: string, direction: Direction, frame: Uint8Array): Injected;
-  /** Programs that did not end as they should: the last 1000, oldest first. */
-  readonly faults: readonly Fault[];
-  /** A manual clock moves only by `clock.advance(ns)`. */
-  readonly clock: Pick<Clock, 'now' | 'advance'>;
+  /** Keeps what is seen on a device from now on. Throws SysError ENODEV. */
+  capture(device: string): Capture;
   /** The devices, by growing ifindex. */
   devices(): readonly LabDevice[];
+  /** A new process in it, which ends with the kernel if nobody disposes of it before. */
+  openProcess(): Kernel;
+  /** Sets a device up or down. This and what follows is also done by rtnetlink, and throws SysError with the same errnos. */
+  setUp(device: string, up?: boolean): void;
+  addAddress(device: string, address: string): void;
+  addRoute(route: LabRoute): void;
+  addNeighbour(device: string, address: string, hardware: Uint8Array): void;
+  /** Whether it sends on packets that are for others, as net.ipv4.ip_forward and net.ipv6.conf.all.forwarding say. */
+  forwarding: boolean;
+}
+
+/** What one can do to the embedded kernel that no system call does. As a namespace it is the one that the machine starts with. */
+export interface EmbeddedLab extends LabNamespace {
+  /** A new network namespace: /run/netns/NAME. Throws SysError: EEXIST, EINVAL for a name that no file can have, ENOSPC. */
+  createNamespace(name: string): LabNamespace;
+  /** Takes the name away, and with it the namespace, unless something else holds it. Throws SysError ENOENT. */
+  deleteNamespace(name: string): void;
+  /** The one of this name. Throws SysError ENOENT. */
+  namespace(name: string): LabNamespace;
+  /** A socket of a process. `process` is one of this kernel's. */
+  socket(process: Kernel, input: LabSocketInput): LabSocket;
+  /** Programs that did not end as they should: the last 1000, oldest first. */
+  readonly faults: readonly Fault[];
+  /** A manual clock moves only by `clock.advance(ns)`. What the kernel does later (retransmissions, lookups of neighbours that fail) is done on the way. */
+  readonly clock: Pick<Clock, 'now' | 'advance'>;
   /** Instructions after which a run is given up. */
   budget: number;
 }
@@ -28,23 +63,73 @@ export interface LabDevice {
   readonly up: boolean;
 }
 
-export function createLab(machine: Machine): EmbeddedLab {
+/** `openProcess`: as a process of the kernel that the lab is of. */
+export function createLab(machine: Machine, openProcess: (network: Network) => Kernel): EmbeddedLab {
   const interpreter = interpreterOf(machine);
-  return {
-    send(device, direction, frame) {
-      machine.network.inject(device, direction, frame);
+  const { namespaces, timers, clock } = machine;
+  const named = (name: string): Network => {
+    const network = namespaces.names.get(name);
+    if (network === undefined) throw new SysError(errno.ENOENT, 'netns', { what: name });
+    return network;
+  };
+  const lab = {
+    createNamespace(name: string) {
+      const what = String(name).slice(0, 64);
+      if (!/^[^/\0]{1,255}$/.test(name) || name === '.' || name === '..')
+        throw new SysError(errno.EINVAL, 'netns', { what });
+      if (namespaces.names.has(name)) throw new SysError(errno.EEXIST, 'netns', { what });
+      const network = namespaces.create(name);
+      if (network === undefined) throw new SysError(errno.ENOSPC, 'netns', { what });
+      return labNamespace(network, openProcess);
     },
-    inject: (device, direction, frame) => machine.network.inject(device, direction, frame),
+    deleteNamespace: (name: string) => namespaces.remove(named(name) && name),
+    namespace: (name: string) => labNamespace(named(name), openProcess),
+    socket(process: Kernel, input: LabSocketInput) {
+      if (process instanceof Process && process.machine === machine) return openLabSocket(process, input);
+      throw new SysError(errno.ESRCH, 'socket', { detail: 'the process is none of this kernel' });
+    },
     get faults() {
       return interpreter.faults;
     },
-    clock: machine.clock,
-    devices: () => machine.network.devices.map(({ ifindex, name, kind, up }) => ({ ifindex, name, kind, up })),
+    clock: {
+      now: () => clock.now(),
+      advance: (ns: bigint) => timers.advance(ns),
+    },
     get budget() {
       return interpreter.budget;
     },
     set budget(instructions) {
       interpreter.budget = instructions;
+    },
+  };
+  // Accessors stay what they are.
+  return Object.defineProperties(
+    labNamespace(namespaces.first, openProcess),
+    Object.getOwnPropertyDescriptors(lab),
+  ) as EmbeddedLab;
+}
+
+function labNamespace(network: Network, openProcess: (network: Network) => Kernel): LabNamespace {
+  const { traffic } = network.machine;
+  return {
+    cookie: network.cookie,
+    send(device, direction, frame) {
+      traffic.inject(network, device, direction, frame);
+    },
+    inject: (device, direction, frame) => traffic.inject(network, device, direction, frame),
+    capture: (device) => new Capture(deviceNamed(network, device)),
+    devices: () => network.devices.map(({ ifindex, name, kind, up }) => ({ ifindex, name, kind, up })),
+    openProcess: () => openProcess(network),
+    setUp: (device, up = true) => setUp(network, device, up),
+    addAddress: (device, address) => addAddress(network, device, address),
+    addRoute: (route) => addRoute(network, route),
+    addNeighbour: (device, address, hardware) => addNeighbour(network, device, address, hardware),
+    get forwarding() {
+      return network.inet.forwarding[AF_INET];
+    },
+    set forwarding(on) {
+      network.inet.forwarding[AF_INET] = on;
+      network.inet.forwarding[AF_INET6] = on;
     },
   };
 }

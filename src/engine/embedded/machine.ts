@@ -8,11 +8,15 @@ import type { Link } from './links/link.ts';
 import type { BpfMap } from './maps/map.ts';
 import type { RingBuffer } from './maps/ringbuf.ts';
 import { LinearMemory } from './memory.ts';
-import { Network } from './net/network.ts';
+import { Namespaces } from './net/namespaces.ts';
+import type { Network } from './net/network.ts';
+import { Traffic } from './net/traffic.ts';
 import { Process } from './process.ts';
 import type { BpfProg } from './progs/prog.ts';
 import { createRandom } from './random.ts';
 import { Scratch } from './scratch.ts';
+import { NO_HOOKS, type SocketHooks } from './sockets/socket-hooks.ts';
+import { Timers } from './timers.ts';
 import { TraceLog } from './trace-log.ts';
 import { Wakeups } from './wakeups.ts';
 
@@ -40,6 +44,9 @@ export class Machine {
   /** The process whose system call is running: its id, or 0. */
   pid = 0;
   readonly clock: Clock;
+  readonly timers: Timers;
+  /** What the programs of cgroups have to say about sockets. */
+  socketHooks: SocketHooks = NO_HOOKS;
   /** Unsigned 32-bit, from a seeded generator: bpf_get_prandom_u32. */
   readonly random: () => number;
   /** Called when a file that somebody waits for may have become readable. */
@@ -59,9 +66,13 @@ export class Machine {
   readonly scratch: Scratch;
   /** Open fds of BPF_ENABLE_STATS: while there are any, run times and counts of programs are kept. */
   statsUsers = 0;
-  readonly network: Network;
+  readonly namespaces: Namespaces;
+  readonly traffic: Traffic;
+  /** The network namespace of the process whose system call is running; else the first. */
+  netns: Network;
   #charged = 0;
   readonly #mapsByAddress = new Map<number, BpfMap>();
+  readonly #processes = new Map<number, Process>();
   #lastPid = 0;
   #lastSocketCookie = 0;
 
@@ -69,19 +80,29 @@ export class Machine {
     const { cpus = 2, seed = DEFAULT_SEED, clock } = options;
     this.cpus = Math.min(Math.max(Math.trunc(cpus) || 1, 1), MAX_CPUS);
     this.clock = new Clock(clock);
+    this.timers = new Timers(this.clock);
     this.random = createRandom(seed);
     this.trace = new TraceLog(this);
     this.scratch = new Scratch(this.memory);
     this.fileSystems = fileSystemTypes(this);
     this.mounts = new MountTable(createTmpfs(ROOT_DEV));
-    this.network = new Network(this);
+    this.traffic = new Traffic(this);
+    this.namespaces = new Namespaces(this);
+    this.netns = this.namespaces.first;
     using init = this.openProcess();
     mountStandard(init);
   }
 
   /** A new process: its own fds, the same maps, programs and files. */
-  openProcess(): Process {
-    return new Process(this, ++this.#lastPid);
+  openProcess(network: Network = this.namespaces.first): Process {
+    const process = new Process(this, ++this.#lastPid, network);
+    this.#processes.set(process.pid, process);
+    process.onEnd(() => this.#processes.delete(process.pid));
+    return process;
+  }
+
+  process(pid: number): Process | undefined {
+    return this.#processes.get(pid);
   }
 
   /** For the packet of a test run, which on Linux a socket of its own has sent. */

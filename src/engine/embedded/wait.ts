@@ -64,6 +64,8 @@ function isReadable({ machine }: Process, file: OpenFile): boolean {
       return file.rest.length > 0 || !machine.trace.empty;
     case 'socket':
       return !file.socket.empty;
+    case 'inet_socket':
+      return file.socket.readable;
     case 'perf_event':
       return file.event.takeWoken();
     case 'map':

@@ -2,6 +2,7 @@ import { errno } from '../../../uapi/errno.ts';
 import type { FdSocket } from '../fd-socket.ts';
 import type { Link } from '../links/link.ts';
 import type { BpfMap } from '../maps/map.ts';
+import type { Network } from '../net/network.ts';
 import type { Process } from '../process.ts';
 import type { BpfProg } from '../progs/prog.ts';
 
@@ -52,7 +53,12 @@ export interface Pin extends Common {
   readonly kind: 'pin';
   readonly object: Pinned;
 }
-export type Inode = Directory | Symlink | TextFile | TracePipe | SocketFile | Pin;
+/** A file that is a network namespace. */
+export interface NetnsFile extends Common {
+  readonly kind: 'netns';
+  readonly network: Network;
+}
+export type Inode = Directory | Symlink | TextFile | TracePipe | SocketFile | NetnsFile | Pin;
 
 /** A directory. What changes it answers 0 or -errno, and by default that this file system is not for writing. */
 export abstract class Directory implements Common {

@@ -1,4 +1,12 @@
-import { MS_BIND, MS_PRIVATE, MS_REC, PROC_SUPER_MAGIC, SYSFS_MAGIC, TRACEFS_MAGIC } from '../../../sys/kernel.ts';
+import {
+  MS_BIND,
+  MS_PRIVATE,
+  MS_REC,
+  PROC_SUPER_MAGIC,
+  SYSFS_MAGIC,
+  TMPFS_MAGIC,
+  TRACEFS_MAGIC,
+} from '../../../sys/kernel.ts';
 import { errno } from '../../../uapi/errno.ts';
 import type { Machine } from '../machine.ts';
 import type { Process } from '../process.ts';
@@ -21,6 +29,9 @@ export function fileSystemTypes(machine: Machine): FileSystemTypes {
   const proc = createTree('proc', PROC_SUPER_MAGIC, dev(), procEntries);
   const sysfs = createTree('sysfs', SYSFS_MAGIC, dev(), sysEntries(machine));
   const tracefs = createTree('tracefs', TRACEFS_MAGIC, dev(), { trace_pipe: { pipe: true } });
+  const names = () =>
+    Object.fromEntries([...machine.namespaces.names].map(([name, net]) => [name, { netns: () => net }]));
+  const netns = createTree('tmpfs', TMPFS_MAGIC, dev(), names);
   // biome-ignore format: aligned table
   return new Map<string, (data: string) => FileSystem | number>([
     ['bpf',     (data) => createBpffs(dev(), data)],
@@ -28,15 +39,18 @@ export function fileSystemTypes(machine: Machine): FileSystemTypes {
     ['proc',    () => proc],
     ['sysfs',   () => sysfs],
     ['tracefs', () => tracefs],
+    // As `ip netns` keeps them.
+    ['netns',   () => netns],
   ]);
 }
 
 /** The mounts of a new machine, made as its first process. */
 export function mountStandard(init: Process): void {
-  for (const name of ['proc', 'sys', 'mnt', 'tmp']) init.mkdir(`/${name}`, 0o755);
+  for (const name of ['proc', 'sys', 'mnt', 'tmp', 'run', 'run/netns']) init.mkdir(`/${name}`, 0o755);
   init.mount('proc', '/proc', 'proc', 0, '');
   init.mount('sysfs', '/sys', 'sysfs', 0, '');
   init.mount('bpf', '/sys/fs/bpf', 'bpf', 0, 'mode=700');
+  init.mount('netns', '/run/netns', 'netns', 0, '');
   init.mount('tracefs', '/sys/kernel/tracing', 'tracefs', 0, '');
 }
 

@@ -29,6 +29,9 @@ export function open(process: Process, path: string, flags: number): number {
       return writing ? -errno.EACCES : add({ kind: 'trace_pipe', path, rest: new Uint8Array(0) });
     case 'pin':
       return process.fail(errno.EIO, 'the embedded kernel does not show pinned objects as text; use BPF_OBJ_GET');
+    case 'netns':
+      if (writing) return -errno.EACCES;
+      return add({ kind: 'netns', path, network: inode.network.get() });
     case 'socket':
       return -errno.ENXIO;
     case 'symlink':

@@ -19,6 +19,7 @@ export function procEntries(process: Process): Entries {
         fd: { dynamic: (who) => byFd(who, (file) => ({ link: () => linkText(file) })) },
         fdinfo: { dynamic: (who) => byFd(who, (file) => ({ text: () => fdinfo(file) })) },
         mounts: { text: (who) => who.machine.mounts.list(who) },
+        ns: { entries: { net: { netns: (who) => who.network } } },
       },
     },
   };
@@ -48,6 +49,8 @@ function linkText(file: OpenFile): string {
       return 'anon_inode:[perf_event]';
     case 'socket':
       return `socket:[${file.path}]`;
+    case 'inet_socket':
+      return `socket:[${file.socket.cookie}]`;
     case 'stats':
       return 'anon_inode:bpf-stats';
     default:

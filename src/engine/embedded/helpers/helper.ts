@@ -1,6 +1,7 @@
 import type { Machine } from '../machine.ts';
 import type { BpfMap } from '../maps/map.ts';
 import type { LinearMemory } from '../memory.ts';
+import type { Network } from '../net/network.ts';
 import type { Skb } from '../progs/skb.ts';
 import type { Subject } from '../progs/subject.ts';
 import type { XdpBuff } from '../progs/xdp-buff.ts';
@@ -93,6 +94,11 @@ export interface HelperEnv {
   callback(func: number, context: Wide, ...args: readonly number[]): number;
   /** Ends the run: the call broke a rule that a verifier would have proved. */
   fail(reason: string): 0;
+}
+
+/** The network namespace that a program runs in: that of its packet, else of the process whose system call is running. */
+export function netnsOf({ subject, machine }: HelperEnv): Network {
+  return subject?.netns ?? machine.netns;
 }
 
 type ArgValues<A extends readonly ArgKind[]> = { [I in keyof A]: ArgKinds[A[I]] };

@@ -1,8 +1,9 @@
 import { TC_ACT_REDIRECT, TC_ACT_SHOT } from '../../../uapi/bpf.ts';
 import { errno } from '../../../uapi/errno.ts';
 import { XDP_ABORTED, XDP_REDIRECT } from '../../../uapi/xdp.ts';
+import { AF_INET } from '../inet/address.ts';
 import { RedirectMap } from '../maps/redirect-map.ts';
-import { BPF_F_INGRESS } from '../progs/frame.ts';
+import { BPF_F_INGRESS, type Redirect } from '../progs/frame.ts';
 import { type HelperEnv, helper } from './helper.ts';
 
 /** Says where the packet shall go; the program returns the result as its verdict. */
@@ -16,7 +17,7 @@ export const redirect = helper({
     switch (subject?.kind) {
       case 'skb':
         if (flags > BPF_F_INGRESS) return TC_ACT_SHOT;
-        subject.redirect = { ifindex: ifindex >>> 0, flags };
+        subject.redirect = { ifindex: ifindex >>> 0, to: flags === BPF_F_INGRESS ? 'ingress' : 'egress' };
         return TC_ACT_REDIRECT;
       case 'xdp':
         if (flags !== 0) return XDP_ABORTED;
@@ -28,31 +29,37 @@ export const redirect = helper({
   },
 });
 
-/** To the other end of a veth in another network namespace, of which there is none here: the packet is dropped. */
+/** Into the ingress of the other end of a veth, which has to be in another network namespace. */
 export const redirect_peer = helper({
   id: 155,
   name: 'redirect_peer',
   args: ['anything', 'u64'],
   returns: 'integer',
-  call: (env, _ifindex, flags) => redirectNowhere(env, flags === 0),
+  call: (env, ifindex, flags) => (flags === 0 ? redirectTo(env, { ifindex: ifindex >>> 0, to: 'peer' }) : TC_ACT_SHOT),
 });
 
-/** `struct bpf_redir_neigh`. Bytes. */
+/** `struct bpf_redir_neigh`: its size, and where its address is. */
 const REDIR_NEIGH_SIZE = 20;
+const REDIR_NEIGH_ADDRESS = 4;
 
-/** To a neighbour by its IP address, or that of the next hop. Nobody here knows neighbours: the packet is dropped. */
+/** Out of a device to a neighbour, by its IP address or, without one, by the way that the packet would go. */
 export const redirect_neigh = helper({
   id: 152,
   name: 'redirect_neigh',
   args: ['anything', 'mem_or_null', 'mem_size', 'u64'],
   returns: 'integer',
-  call: (env, _ifindex, _params, size, flags) =>
-    redirectNowhere(env, flags === 0 && (size === 0 || size >= REDIR_NEIGH_SIZE)),
+  call(env, ifindex, params, size, flags) {
+    if (flags !== 0 || (size !== 0 && size < REDIR_NEIGH_SIZE)) return TC_ACT_SHOT;
+    const { dv, u8 } = env.memory;
+    const length = size === 0 ? 0 : dv.getUint32(params, true) === AF_INET ? 4 : 16;
+    const at = params + REDIR_NEIGH_ADDRESS;
+    const nextHop = size === 0 ? undefined : u8.slice(at, at + length);
+    return redirectTo(env, { ifindex: ifindex >>> 0, to: 'neighbour', nextHop });
+  },
 });
 
-function redirectNowhere({ subject }: HelperEnv, asked: boolean): number {
-  if (!asked) return TC_ACT_SHOT;
-  if (subject?.kind === 'skb') subject.redirect = undefined;
+function redirectTo({ subject }: HelperEnv, redirect: Redirect): number {
+  if (subject?.kind === 'skb') subject.redirect = redirect;
   return TC_ACT_REDIRECT;
 }
 
@@ -64,7 +71,10 @@ export const clone_redirect = helper({
   returns: 'integer',
   call(env, skb, ifindex, flags) {
     if (flags > BPF_F_INGRESS) return -errno.EINVAL;
-    return env.machine.network.forward(skb.frame(), ifindex >>> 0, flags === BPF_F_INGRESS ? 'ingress' : 'egress');
+    const device = skb.netns.device(ifindex >>> 0);
+    if (device === undefined) return -errno.EINVAL;
+    env.machine.traffic.forward(device, flags === BPF_F_INGRESS ? 'ingress' : 'egress', skb.frame());
+    return 0;
   },
 });
 

@@ -1,4 +1,4 @@
-import { helper } from './helper.ts';
+import { helper, netnsOf } from './helper.ts';
 import { ROOT_CGROUP } from './system.ts';
 
 /*
@@ -7,8 +7,6 @@ import { ROOT_CGROUP } from './system.ts';
  */
 
 const NOBODY = 65534;
-/** Of the network namespace; there is one. */
-const NETNS_COOKIE = 1;
 
 /** A number of its own for each socket; 0 without a socket. */
 export const get_socket_cookie = helper({
@@ -56,7 +54,8 @@ export const get_netns_cookie = helper({
   name: 'get_netns_cookie',
   args: ['ctx_or_null'],
   returns: 'u32',
-  call: () => NETNS_COOKIE,
+  // Without a context it is that of the first namespace.
+  call: (env, context) => (context === 0 ? env.machine.namespaces.first : netnsOf(env)).cookie,
 });
 
 /** No socket listens or is connected. */

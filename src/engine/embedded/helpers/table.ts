@@ -1,6 +1,7 @@
 import * as csum from './csum.ts';
 import * as dynptr from './dynptr.ts';
 import * as ecn from './ecn.ts';
+import * as fib from './fib-lookup.ts';
 import type { Helper } from './helper.ts';
 import * as loops from './loop.ts';
 import * as map from './map.ts';
@@ -35,6 +36,7 @@ const ALL: readonly Helper[] = [
   tunnel,
   socket,
   route,
+  fib,
   csum,
   ecn,
   redirect,

@@ -27,7 +27,13 @@ function classic(...insns: readonly Tuple[]): Uint8Array {
 function run(bytes: Uint8Array, frame: Uint8Array): number | undefined {
   const insns = decodeClassic(bytes);
   if (insns === undefined) return undefined;
-  const skb = Skb.create(machine.memory, { frame, ifindex: 7, ingressIfindex: 0, pktType: 3 });
+  const skb = Skb.create(machine.memory, {
+    frame,
+    netns: machine.namespaces.first,
+    ifindex: 7,
+    ingressIfindex: 0,
+    pktType: 3,
+  });
   if (skb === undefined) throw new Error('no memory');
   try {
     return runClassic(insns, skb, machine);

@@ -12,7 +12,13 @@ export interface Dissection extends Verdict {
 /** Lets a program find out a frame's flow. `flags`: BPF_FLOW_DISSECTOR_F_*. */
 export function dissectFlow(prog: BpfProg, frame: Uint8Array, flags: number): Dissection {
   const { memory } = prog.machine;
-  const skb = Skb.create(memory, { frame, ifindex: 1, ingressIfindex: 0, pktType: PACKET_HOST });
+  const skb = Skb.create(memory, {
+    frame,
+    netns: prog.machine.netns,
+    ifindex: 1,
+    ingressIfindex: 0,
+    pktType: PACKET_HOST,
+  });
   const keys = memory.alloc(bpfFlowKeys.size);
   try {
     if (skb === undefined || keys === 0) return { value: 0, high: 0, fault: undefined, keys: undefined };

@@ -55,7 +55,12 @@ class Devmap extends RedirectMap {
   }
 
   override hops(index: number, flags: number, from: number): readonly XdpHop[] | undefined {
-    const hop = ({ number, prog }: RedirectEntry): XdpHop => ({ kind: 'device', ifindex: number, prog });
+    const hop = ({ number, device, prog }: RedirectEntry): XdpHop => ({
+      kind: 'device',
+      device,
+      ifindex: number,
+      prog,
+    });
     if ((flags & BPF_F_BROADCAST) !== 0) {
       const except = (flags & BPF_F_EXCLUDE_INGRESS) === 0 ? 0 : from;
       return [...this.entries.values()].filter(({ number }) => number !== except).map(hop);
@@ -102,11 +107,12 @@ class Devmap extends RedirectMap {
       this.removeEntry(index);
       return 0;
     }
-    if (this.machine.network.device(ifindex) === undefined) return -errno.EINVAL;
+    const device = this.machine.netns.device(ifindex);
+    if (device === undefined) return -errno.EINVAL;
     const prog = fd > 0 ? entryProgram(fd, from, attachTypeNumber.xdp_devmap) : undefined;
     if (fd > 0 && prog === undefined) return -errno.EINVAL;
     if (!isThere && this.#hashed && this.entries.size >= this.attr.maxEntries) return -errno.E2BIG;
-    this.putEntry(index, { number: ifindex, prog });
+    this.putEntry(index, { number: ifindex, device, prog });
     return 0;
   }
 
@@ -123,7 +129,7 @@ class Devmap extends RedirectMap {
   /** A device that is gone has taken its entries along. */
   protected override live(index: number): RedirectEntry | undefined {
     const entry = this.entries.get(index);
-    if (entry === undefined || this.machine.network.device(entry.number) !== undefined) return entry;
+    if (entry === undefined || entry.device?.registered) return entry;
     this.removeEntry(index);
     return undefined;
   }

@@ -1,5 +1,6 @@
 import { progTypeNumber } from '../../../uapi/bpf.ts';
 import { errno } from '../../../uapi/errno.ts';
+import type { Device } from '../net/device.ts';
 import type { XdpHop } from '../progs/frame.ts';
 import type { BpfProg } from '../progs/prog.ts';
 import { BpfMap, type Descriptors } from './map.ts';
@@ -11,6 +12,8 @@ export const WITH_PROGRAM = 8;
 export interface RedirectEntry {
   /** The number that user space put in. */
   readonly number: number;
+  /** Of a map of devices: what the number stood for. */
+  readonly device?: Device | undefined;
   readonly prog: BpfProg | undefined;
 }
 

@@ -4,18 +4,24 @@ import type { Clsact } from '../hooks/clsact.ts';
 import { Mprog } from '../hooks/mprog.ts';
 import { XdpHook } from '../hooks/xdp.ts';
 import type { Link } from '../links/link.ts';
+import type { Capture } from './capture.ts';
+import type { Network } from './network.ts';
 
 export type DeviceKind = 'loopback' | 'veth' | 'dummy';
 
 /** A network device. */
 export class Device {
-  readonly ifindex: number;
+  /** The namespace that it is in. */
+  network: Network;
+  ifindex: number;
   readonly kind: DeviceKind;
   name: string;
   mtu: number;
   /** 6 bytes. */
   address: Uint8Array;
   up = false;
+  /** False once it was deleted. */
+  registered = true;
   /** It was up at some time, and has had its default queue since. */
   activated = false;
   /** Of a veth: the other end. */
@@ -25,6 +31,7 @@ export class Device {
   /** Programs that run before the filters of the qdisc, and the links among them. */
   readonly tcx: Readonly<Record<Direction, Mprog>> = { ingress: new Mprog(), egress: new Mprog() };
   readonly tcxLinks = new Set<Link>();
+  readonly captures = new Set<Capture>();
   /** The program that frames which come in meet first. */
   readonly xdp: XdpHook;
   readonly stats: { -readonly [C in keyof LinkStats]: bigint } = {
@@ -38,7 +45,8 @@ export class Device {
     txDropped: 0n,
   };
 
-  constructor(ifindex: number, kind: DeviceKind, name: string, address: Uint8Array) {
+  constructor(network: Network, ifindex: number, kind: DeviceKind, name: string, address: Uint8Array) {
+    this.network = network;
     this.ifindex = ifindex;
     this.kind = kind;
     this.name = name;
@@ -57,8 +65,26 @@ export class Device {
     this.stats.txBytes += BigInt(bytes);
   }
 
+  setUp(up: boolean): void {
+    if (up === this.up) return;
+    this.up = up;
+    this.activated ||= up;
+    if (up) this.network.inet.deviceUp(this);
+    else this.network.inet.deviceDown(this);
+  }
+
+  /** It is down, as if it had never been up, and has no qdisc. */
+  shutDown(): void {
+    this.setUp(false);
+    this.network.inet.deviceGone(this);
+    this.activated = false;
+    this.qdisc?.destroy();
+    this.qdisc = undefined;
+  }
+
   /** It goes, and takes its programs along; links stay, without a hook. */
   detachPrograms(): void {
+    this.registered = false;
     this.xdp.clear();
     for (const link of [...this.tcxLinks]) link.detach();
     this.tcx.ingress.clear();

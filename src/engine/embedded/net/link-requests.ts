@@ -12,6 +12,7 @@ import {
   NLM_F_EXCL,
   RTM_NEWLINK,
 } from '../../../uapi/netlink.ts';
+import type { Process } from '../process.ts';
 import type { Device, DeviceKind } from './device.ts';
 import { fail } from './fail.ts';
 import type { Network } from './network.ts';
@@ -40,12 +41,13 @@ export function newLink({ network, process, flags, payload }: Request): Reply[] 
   const found = findDevice(network, link);
   if (found !== undefined) {
     if (flags & NLM_F_EXCL) fail('EEXIST');
-    changeDevice(network, found, link);
+    moveDevice(found, askedNetns(process, link) ?? network, link);
+    changeDevice(found, link);
     if (link.xdp !== undefined) setXdp(process, found, link.xdp);
     return echo(flags, found);
   }
-  if ((flags & NLM_F_CREATE) === 0 || link.ifindex !== 0) fail('ENODEV');
-  return echo(flags, createDevice(network, link));
+  if ((flags & NLM_F_CREATE) === 0) fail('ENODEV');
+  return echo(flags, createDevice(network, process, link));
 }
 
 /** RTM_DELLINK. */
@@ -71,27 +73,54 @@ function findDevice(network: Network, { ifindex, name }: Link): Device | undefin
   return name === undefined ? undefined : network.deviceByName(name);
 }
 
-function createDevice(network: Network, link: Link): Device {
+/** The namespace that a request names; `undefined`: none. */
+function askedNetns({ machine, files }: Process, { netnsPid, netnsFd }: Link): Network | undefined {
+  if (netnsPid !== undefined) return machine.process(netnsPid)?.network ?? fail('ESRCH');
+  if (netnsFd === undefined) return undefined;
+  const file = files.get(netnsFd) ?? fail('EBADF');
+  return file.kind === 'netns' ? file.network : fail('EINVAL');
+}
+
+function moveDevice(device: Device, to: Network, { name, newIfindex = 0 }: Link): void {
+  if (device.network === to) return;
+  if (device.kind === 'loopback') fail('EINVAL', 'The interface netns is immutable');
+  if (to.deviceCount >= MAX_DEVICES) fail('ENOBUFS');
+  if (to.deviceByName(name || device.name) !== undefined)
+    fail('EEXIST', `Unable to use '${name || device.name}' for the new interface name in the target netns`);
+  if (newIfindex !== 0 && to.device(newIfindex) !== undefined)
+    fail('EBUSY', `The ifindex ${newIfindex} is not available in the target netns`);
+  to.adopt(device, newIfindex);
+}
+
+function createDevice(requester: Network, process: Process, link: Link): Device {
   const { kind } = link;
   if (kind !== 'veth' && kind !== 'dummy') fail('EOPNOTSUPP', 'Unknown device type');
-  if (network.devices.length + 2 > MAX_DEVICES) fail('ENOBUFS');
+  const network = askedNetns(process, link) ?? requester;
+  const peerLink: Link = link.peer ?? { ifindex: 0 };
+  const peerNetwork = askedNetns(process, peerLink) ?? requester;
+  if (network.deviceCount + peerNetwork.deviceCount + 2 > 2 * MAX_DEVICES) fail('ENOBUFS');
   const name = newName(network, link.name, kind);
   if (kind === 'dummy') {
-    const device = network.addDevice('dummy', name, checkedAddress(link));
-    changeDevice(network, device, { ...link, name });
+    const device = network.addDevice('dummy', name, checkedAddress(link), freeIfindex(network, link));
+    changeDevice(device, { ...link, name });
     return device;
   }
-  const peerLink: Link = link.peer ?? { ifindex: 0 };
   // The other end is registered first, so it has the smaller index.
-  const peerName = newName(network, peerLink.name, 'veth', name);
+  const peerName = newName(peerNetwork, peerLink.name, 'veth', peerNetwork === network ? name : undefined);
   const addresses = [checkedAddress(peerLink), checkedAddress(link)];
-  const peer = network.addDevice('veth', peerName, addresses[0]);
-  const device = network.addDevice('veth', name, addresses[1]);
+  const indexes = [freeIfindex(peerNetwork, peerLink), freeIfindex(network, link)];
+  const peer = peerNetwork.addDevice('veth', peerName, addresses[0], indexes[0]);
+  const device = network.addDevice('veth', name, addresses[1], indexes[1]);
   peer.peer = device;
   device.peer = peer;
-  changeDevice(network, peer, { ...peerLink, ifindex: peer.ifindex, name: peerName, address: undefined });
-  changeDevice(network, device, { ...link, ifindex: device.ifindex, name, address: undefined });
+  changeDevice(peer, { ...peerLink, ifindex: peer.ifindex, name: peerName, address: undefined });
+  changeDevice(device, { ...link, ifindex: device.ifindex, name, address: undefined });
   return device;
+}
+
+/** The number that a new device shall have; 0: the next. */
+function freeIfindex(network: Network, { ifindex }: Link): number {
+  return network.device(ifindex) === undefined ? ifindex : fail('EBUSY');
 }
 
 function checkedAddress({ address, mtu }: Link): Uint8Array | undefined {
@@ -118,20 +147,19 @@ function isDeviceName(name: string): boolean {
   return name.length > 0 && name.length < IFNAMSIZ && name !== '.' && name !== '..' && !/[/:\s]/.test(name);
 }
 
-function changeDevice(network: Network, device: Device, link: Link): void {
+function changeDevice(device: Device, link: Link): void {
   if (link.mtu !== undefined) checkMtu(link.mtu);
   if (link.address !== undefined && link.address.length !== 6) fail('EINVAL');
   if (link.name !== undefined && link.name !== device.name) {
     if (!isDeviceName(link.name)) fail('EINVAL');
-    if (network.deviceByName(link.name) !== undefined) fail('EEXIST');
+    if (device.network.deviceByName(link.name) !== undefined) fail('EEXIST');
     device.name = link.name;
   }
   if (link.mtu !== undefined) device.mtu = link.mtu;
   if (link.address !== undefined) device.address = link.address.slice();
   // Without a mask all flags are meant, as far as any is set.
   const change = link.change || (link.flags ?? 0);
-  if (change & IFF_UP) device.up = ((link.flags ?? 0) & IFF_UP) !== 0;
-  device.activated ||= device.up;
+  if (change & IFF_UP) device.setUp(((link.flags ?? 0) & IFF_UP) !== 0);
 }
 
 function checkMtu(mtu: number): void {
@@ -155,6 +183,7 @@ function describe(device: Device): Reply {
       mtu: device.mtu,
       address: device.address,
       link: peer?.ifindex,
+      linkNetnsId: peer && peer.network !== device.network ? device.network.numberOf(peer.network) : undefined,
       operstate: operstate(device),
       kind: kind === 'loopback' ? undefined : kind,
       stats: device.stats,

@@ -30,7 +30,7 @@ function setup() {
       N.NLM_F_CREATE,
       encodeLink({ ifindex: 0, name: `${pair}0`, kind: 'veth', peer: { ifindex: 0, name: `${pair}1` } }),
     );
-  const ifindex = (name: string) => machine.network.deviceByName(name)?.ifindex ?? 0;
+  const ifindex = (name: string) => machine.namespaces.first.deviceByName(name)?.ifindex ?? 0;
   for (const name of ['lo', 'a0', 'a1', 'b0', 'b1']) {
     ask(N.RTM_NEWLINK, 0, encodeLink({ ifindex: 0, name, flags: 1, change: 1 }));
     ask(N.RTM_NEWQDISC, N.NLM_F_CREATE, encodeQdisc(clsact(ifindex(name))));
@@ -59,10 +59,18 @@ function setup() {
     process.close(fd);
   };
   const stats = (name: string) => {
-    const { rxPackets, txPackets, rxDropped, txDropped } = machine.network.deviceByName(name)?.stats ?? {};
+    const { rxPackets, txPackets, rxDropped, txDropped } = machine.namespaces.first.deviceByName(name)?.stats ?? {};
     return [rxPackets, txPackets, rxDropped, txDropped].map(Number);
   };
-  return { machine, process, ask, ifindex, filter, stats, lab: createLab(machine) };
+  return {
+    machine,
+    process,
+    ask,
+    ifindex,
+    filter,
+    stats,
+    lab: createLab(machine, (network) => machine.openProcess(network)),
+  };
 }
 /** `return bpf_redirect(ifindex, flags)` or, with helper 13, `bpf_clone_redirect(skb, …)` and then `verdict`. */
 const redirect = (ifindex: number, flags = 0) => bytecode(I.mov(1, ifindex), I.mov(2, flags), I.call(23), I.exit);
@@ -304,7 +312,7 @@ describe('what is given up is given back', () => {
     expect(machine.progs.size).toBe(0);
     filter('b0', 'egress', bytecode(I.mov(0, 0), I.exit));
     ask(N.RTM_DELLINK, 0, encodeLink({ ifindex: ifindex('b1') }));
-    expect([machine.progs.size, machine.network.device(5)]).toEqual([0, undefined]);
+    expect([machine.progs.size, machine.namespaces.first.device(5)]).toEqual([0, undefined]);
   });
 
   it('filters hold their actions, which hold their programs', () => {
@@ -324,7 +332,7 @@ describe('what is given up is given back', () => {
         process.close(bpf.fd);
       }
     };
-    const left = () => [machine.progs.size, machine.network.actions.bpf.actions.length];
+    const left = () => [machine.progs.size, machine.namespaces.first.actions.bpf.actions.length];
     const fd = program('sched_act');
     add({ kind: 'bpf', bpf: { ...parms, fd } }, { kind: 'bpf', bpf: { ...parms, fd } });
     process.close(fd);
@@ -334,14 +342,14 @@ describe('what is given up is given back', () => {
     expect(() => add({ kind: 'gact', gact: { ...parms, control: TC_ACT_GOTO_CHAIN | 8 } }, refused)).toThrow(
       expect.objectContaining({ code: 'EINVAL' }),
     );
-    expect(machine.network.actions.gact.actions).toEqual([]);
+    expect(machine.namespaces.first.actions.gact.actions).toEqual([]);
     add({ kind: 'gact', gact: { ...parms, control: TC_ACT_GOTO_CHAIN | 9 } });
     expect(left()).toEqual([1, 0]);
-    const block = machine.network.deviceByName('a0')?.qdisc?.egress;
+    const block = machine.namespaces.first.deviceByName('a0')?.qdisc?.egress;
     expect([7, 8, 9].map((chain) => block?.chain(chain)?.gotos)).toEqual([undefined, undefined, 1]);
     ask(N.RTM_DELLINK, 0, encodeLink({ ifindex: ifindex('a0') }));
     expect(left()).toEqual([0, 0]);
-    expect([machine.network.actions.gact.actions, block?.chain(9)]).toEqual([[], undefined]);
+    expect([machine.namespaces.first.actions.gact.actions, block?.chain(9)]).toEqual([[], undefined]);
   });
 
   it('many frames take no memory', () => {
@@ -403,7 +411,7 @@ describe('what is given up is given back', () => {
     for (const kind of ['bpf', 'gact'])
       ask(N.RTM_DELACTION, N.NLM_F_ROOT, encodeActionMessage({ actions: [{ kind }] }));
     for (const fd of fds) process.close(fd);
-    const { bpf: bpfTable, gact } = machine.network.actions;
+    const { bpf: bpfTable, gact } = machine.namespaces.first.actions;
     expect([bpfTable.actions, gact.actions, machine.progs.size]).toEqual([[], [], 0]);
   });
 

@@ -3,14 +3,10 @@ import type { XdpMode } from '../hooks/xdp.ts';
 import type { Machine } from '../machine.ts';
 import type { XdpHop } from '../progs/frame.ts';
 import type { Device } from './device.ts';
-import { runXdp, type XdpOutcome } from './run-xdp.ts';
+import { runXdp, type XdpOutcome, type XdpPlace } from './run-xdp.ts';
 
-/** What the frames of XDP programs need of the network. */
-export interface Wires {
-  device(ifindex: number): Device | undefined;
-  /** Puts a frame on the medium of a device. */
-  emit(device: Device, bytes: Uint8Array): void;
-}
+/** Puts a frame on the medium of a device. */
+type Emit = (device: Device, bytes: Uint8Array) => void;
 
 /** Bytes of the headers that may come on top of the MTU: Ethernet's and a VLAN tag. */
 const LINK_HEADERS = 18;
@@ -19,18 +15,18 @@ const LINK_HEADERS = 18;
  * A frame comes in, and meets the device's XDP program, which may send it elsewhere. `undefined` where there is none. XDP_PASS, also by way of another CPU:
  * the frame goes on as the program left it; everything else: it does not.
  */
-export function receiveXdp(machine: Machine, device: Device, frame: Uint8Array, wires: Wires): XdpOutcome | undefined {
+export function receiveXdp(machine: Machine, device: Device, frame: Uint8Array, emit: Emit): XdpOutcome | undefined {
   const { mode } = device.xdp;
   const prog = mode && device.xdp.get(mode);
   if (mode === undefined || prog === undefined) return undefined;
-  const outcome = runXdp(machine, prog, frame, { ifindex: device.ifindex });
+  const outcome = runXdp(machine, prog, frame, { device });
   if (outcome === undefined) return undefined;
   switch (outcome.action) {
     case XDP_TX:
-      if (mode === 'generic' || takesFrames(device)) wires.emit(device, outcome.bytes);
+      if (mode === 'generic' || takesFrames(device)) emit(device, outcome.bytes);
       return outcome;
     case XDP_REDIRECT: {
-      const passed = outcome.hops.map((hop) => follow(machine, device, mode, hop, outcome.bytes, wires));
+      const passed = outcome.hops.map((hop) => follow(machine, device, mode, hop, outcome.bytes, emit));
       const bytes = passed.find((left) => left !== undefined);
       return bytes === undefined ? outcome : { ...outcome, action: XDP_PASS, bytes };
     }
@@ -46,24 +42,19 @@ function follow(
   mode: XdpMode,
   hop: XdpHop,
   bytes: Uint8Array,
-  wires: Wires,
+  emit: Emit,
 ): Uint8Array | undefined {
-  if (hop.kind === 'cpu') return runThere(machine, hop, bytes, { ifindex: from.ifindex });
-  const target = wires.device(hop.ifindex);
+  if (hop.kind === 'cpu') return runThere(machine, hop, bytes, { device: from });
+  const target = hop.device ?? from.network.device(hop.ifindex);
   if (target === undefined || !target.up || bytes.length > target.mtu + LINK_HEADERS) return undefined;
   if (mode === 'driver' && !takesFrames(target)) return undefined;
-  const left = runThere(machine, hop, bytes, { ifindex: from.ifindex, egressIfindex: target.ifindex });
-  if (left !== undefined) wires.emit(target, left);
+  const left = runThere(machine, hop, bytes, { device: from, egressIfindex: target.ifindex });
+  if (left !== undefined) emit(target, left);
   return undefined;
 }
 
 /** The frame as the program of a map's entry leaves it; `undefined` if it does not let it go on. */
-function runThere(
-  machine: Machine,
-  { prog }: XdpHop,
-  bytes: Uint8Array,
-  where: { readonly ifindex: number; readonly egressIfindex?: number },
-): Uint8Array | undefined {
+function runThere(machine: Machine, { prog }: XdpHop, bytes: Uint8Array, where: XdpPlace): Uint8Array | undefined {
   if (prog === undefined) return bytes;
   const outcome = runXdp(machine, prog, bytes, where);
   return outcome?.action === XDP_PASS ? outcome.bytes : undefined;

@@ -7,29 +7,41 @@ import {
   NLMSG_DONE,
   nlmsgTypeName,
   RTM_DELACTION,
+  RTM_DELADDR,
   RTM_DELCHAIN,
   RTM_DELLINK,
+  RTM_DELNEIGH,
   RTM_DELQDISC,
+  RTM_DELROUTE,
   RTM_DELTFILTER,
   RTM_GETACTION,
+  RTM_GETADDR,
   RTM_GETCHAIN,
   RTM_GETLINK,
+  RTM_GETNEIGH,
   RTM_GETQDISC,
+  RTM_GETROUTE,
   RTM_GETTFILTER,
   RTM_NEWACTION,
+  RTM_NEWADDR,
   RTM_NEWCHAIN,
   RTM_NEWLINK,
+  RTM_NEWNEIGH,
   RTM_NEWQDISC,
+  RTM_NEWROUTE,
   RTM_NEWTFILTER,
   RTM_SETLINK,
 } from '../../../uapi/netlink.ts';
 import type { Process } from '../process.ts';
 import { deleteAction, dumpActions, getAction, newAction } from './action-requests.ts';
+import { deleteAddress, dumpAddresses, newAddress } from './address-requests.ts';
 import { deleteChain, dumpChains, getChain, newChain } from './chain-requests.ts';
 import { deleteFilter, dumpFilters, getFilter, newFilter } from './filter-requests.ts';
 import { deleteLink, dumpLinks, getLink, newLink } from './link-requests.ts';
+import { deleteNeighbour, dumpNeighbours, getNeighbour, newNeighbour } from './neighbour-requests.ts';
 import type { Network } from './network.ts';
 import { deleteQdisc, dumpQdiscs, getQdisc, newQdisc } from './qdisc-requests.ts';
+import { deleteRoute, dumpRoutes, getRoute, newRoute } from './route-requests.ts';
 
 /** A request as its handler gets it. */
 export interface Request {
@@ -55,6 +67,15 @@ const HANDLERS: ReadonlyMap<number, { readonly do?: Handler; readonly dump?: Han
   [RTM_SETLINK,    { do: newLink }],
   [RTM_DELLINK,    { do: deleteLink }],
   [RTM_GETLINK,    { do: getLink, dump: dumpLinks }],
+  [RTM_NEWADDR,    { do: newAddress }],
+  [RTM_DELADDR,    { do: deleteAddress }],
+  [RTM_GETADDR,    { dump: dumpAddresses }],
+  [RTM_NEWROUTE,   { do: newRoute }],
+  [RTM_DELROUTE,   { do: deleteRoute }],
+  [RTM_GETROUTE,   { do: getRoute, dump: dumpRoutes }],
+  [RTM_NEWNEIGH,   { do: newNeighbour }],
+  [RTM_DELNEIGH,   { do: deleteNeighbour }],
+  [RTM_GETNEIGH,   { do: getNeighbour, dump: dumpNeighbours }],
   [RTM_NEWQDISC,   { do: newQdisc }],
   [RTM_DELQDISC,   { do: deleteQdisc }],
   [RTM_GETQDISC,   { do: getQdisc, dump: dumpQdiscs }],

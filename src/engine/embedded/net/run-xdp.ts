@@ -5,6 +5,7 @@ import type { Machine } from '../machine.ts';
 import type { XdpHop } from '../progs/frame.ts';
 import type { BpfProg } from '../progs/prog.ts';
 import { XdpBuff } from '../progs/xdp-buff.ts';
+import type { Device } from './device.ts';
 
 /** What an XDP program made of a frame. */
 export interface XdpOutcome {
@@ -19,17 +20,18 @@ export interface XdpOutcome {
 
 const ACTIONS: ReadonlySet<number> = new Set([XDP_ABORTED, XDP_DROP, XDP_PASS, XDP_TX, XDP_REDIRECT]);
 
+/** The device that a frame came in by, and, for a program that runs where it leaves, the index of that one. */
+export interface XdpPlace {
+  readonly device: Device;
+  readonly egressIfindex?: number | undefined;
+}
+
 /** `undefined`: there is no memory for the frame. */
-export function runXdp(
-  machine: Machine,
-  prog: BpfProg,
-  frame: Uint8Array,
-  where: { readonly ifindex: number; readonly egressIfindex?: number | undefined },
-): XdpOutcome | undefined {
-  const buff = XdpBuff.create(machine.memory, frame);
+export function runXdp(machine: Machine, prog: BpfProg, frame: Uint8Array, where: XdpPlace): XdpOutcome | undefined {
+  const buff = XdpBuff.create(machine.memory, where.device.network, frame);
   if (buff === undefined) return undefined;
   try {
-    buff.ifindex = where.ifindex;
+    buff.ifindex = where.device.ifindex;
     buff.egressIfindex = where.egressIfindex ?? 0;
     buff.publish();
     const { value, fault } = interpreterOf(machine).runProgram(prog, buff.context, buff);

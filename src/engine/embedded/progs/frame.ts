@@ -1,3 +1,4 @@
+import type { Device } from '../net/device.ts';
 import type { BpfProg } from './prog.ts';
 
 /** Bytes of an Ethernet header: destination, source, protocol. */
@@ -8,15 +9,23 @@ export const MAX_FRAME = 65535;
 /** Where bpf_redirect said that the packet shall go. */
 export interface Redirect {
   readonly ifindex: number;
-  /** {@link BPF_F_INGRESS} or 0. */
-  readonly flags: number;
+  /** Out of the device, into its ingress, into the ingress of its other end in another namespace, or out of it to a neighbour. */
+  readonly to: 'egress' | 'ingress' | 'peer' | 'neighbour';
+  /** Of a neighbour: its address; `undefined`: that which the packet's own way leads to. */
+  readonly nextHop?: Uint8Array | undefined;
 }
-/** Into the device's ingress instead of out of it. */
+/** Flag of bpf_redirect: into the device's ingress. */
 export const BPF_F_INGRESS = 1;
 
 /** One way that an XDP_REDIRECT goes: out of a device, or to the stack on another CPU. `prog` runs there first; XDP_PASS lets the frame go on. */
 export type XdpHop =
-  | { readonly kind: 'device'; readonly ifindex: number; readonly prog: BpfProg | undefined }
+  | {
+      readonly kind: 'device';
+      /** Of a map's entry; else `ifindex` names one in the namespace of the frame. */
+      readonly device?: Device | undefined;
+      readonly ifindex: number;
+      readonly prog: BpfProg | undefined;
+    }
   | { readonly kind: 'cpu'; readonly cpu: number; readonly prog: BpfProg | undefined };
 
 /** What bpf_skb_set_tunnel_key said to the tunnel that the packet shall go through. There is none here: only programs read it. */

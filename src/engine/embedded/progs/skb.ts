@@ -1,6 +1,8 @@
 import { ETH_P_8021AD, ETH_P_8021Q, ETH_P_ALL } from '../../../uapi/netlink.ts';
 import { swap16 } from '../interp/arith.ts';
 import type { LinearMemory } from '../memory.ts';
+import type { Network } from '../net/network.ts';
+import type { Socket } from '../sockets/socket.ts';
 import { ETH_HLEN, frameProtocol, type Redirect, type TunnelInfo } from './frame.ts';
 
 /** `struct __sk_buff` of Linux 6.18: offset of each field that is filled or read here. Those of a socket stay 0. */
@@ -47,7 +49,8 @@ const SKF_LL_OFF = -0x200000;
 export interface SkbInput {
   /** An Ethernet frame, from its header on; at least 14 bytes. */
   readonly frame: Uint8Array;
-  /** The device that the packet is on. */
+  /** The namespace that it is in, and the device that it is on. */
+  readonly netns: Network;
   readonly ifindex: number;
   /** The device that it came in by; 0 if it was made here. */
   readonly ingressIfindex: number;
@@ -69,6 +72,7 @@ export interface SkbInput {
 export class Skb {
   readonly kind = 'skb';
   readonly memory: LinearMemory;
+  readonly netns: Network;
   /** Address of the `struct __sk_buff`. */
   readonly context: number;
   /** Address of the headroom, and of the first byte that does not belong to the packet's buffer. */
@@ -98,11 +102,16 @@ export class Skb {
   /** A header was put around the packet, for a tunnel. */
   encapsulated = false;
   tunnel: TunnelInfo | undefined;
+  /** The socket that sent the packet, where one did. */
+  sender: Socket | undefined;
+  /** The socket that a program chose for it (bpf_sk_assign). */
+  assigned: Socket | undefined;
   /** Of the socket that sent the packet; 0 if none did. */
   socketCookie = 0;
 
   private constructor(memory: LinearMemory, context: number, input: SkbInput) {
     this.memory = memory;
+    this.netns = input.netns;
     this.context = context;
     this.#head = context + SK_BUFF_SIZE;
     this.data = this.#head + HEADROOM;

@@ -42,11 +42,12 @@ export function testRunSkb(prog: BpfProg, type: ProgType, attr: TestRunAttr): nu
   if (typeof context === 'number') return context;
   const given = context && new DataView(context.buffer);
   const ifindex = given?.getUint32(SK_BUFF.ifindex, true) ?? 0;
-  if (ifindex > LOOPBACK && machine.network.device(ifindex) === undefined) return -errno.ENODEV;
+  if (ifindex > LOOPBACK && machine.netns.device(ifindex) === undefined) return -errno.ENODEV;
 
   const frame = data.slice(0, size);
   const skb = Skb.create(machine.memory, {
     frame,
+    netns: machine.netns,
     ifindex: Math.max(ifindex, LOOPBACK),
     ingressIfindex: given?.getUint32(SK_BUFF.ingress_ifindex, true) ?? 0,
     pktType: packetType(frame, LOOPBACK_ADDRESS),

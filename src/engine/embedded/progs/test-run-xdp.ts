@@ -34,7 +34,7 @@ export function testRunXdp(prog: BpfProg, attr: TestRunAttr): number {
   const linear = Math.min(end, XDP_MAX_FRAME + metadata);
   const fragments = data.slice(linear, Math.max(linear, size > XDP_MAX_FRAME + metadata ? size : 0));
   if (fragments.length > MAX_FRAGMENTS * PAGE_SIZE) return -errno.ENOMEM;
-  const buff = XdpBuff.create(machine.memory, data.slice(0, linear), metadata);
+  const buff = XdpBuff.create(machine.memory, machine.netns, data.slice(0, linear), metadata);
   if (buff === undefined) return -errno.ENOMEM;
   try {
     buff.ifindex = device || 1;
@@ -65,6 +65,6 @@ function ingressDevice(prog: BpfProg, given: DataView): number {
   const queue = given.getUint32(XDP_MD.rx_queue_index, true);
   if (given.getUint32(XDP_MD.egress_ifindex, true) !== 0) return -errno.EINVAL;
   if (ifindex === 0) return queue === 0 ? 0 : -errno.EINVAL;
-  if (prog.machine.network.device(ifindex) === undefined) return -errno.ENODEV;
+  if (prog.machine.netns.device(ifindex) === undefined) return -errno.ENODEV;
   return queue === 0 ? ifindex : -errno.EINVAL;
 }

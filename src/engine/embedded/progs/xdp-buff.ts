@@ -1,4 +1,5 @@
 import type { LinearMemory } from '../memory.ts';
+import type { Network } from '../net/network.ts';
 import { ETH_HLEN, type XdpHop } from './frame.ts';
 
 /** `struct xdp_md`: offset of each field. `data`, `data_end` and `data_meta` are addresses. */
@@ -17,6 +18,8 @@ export const XDP_MAX_FRAME = 4096 - XDP_PACKET_HEADROOM - 320;
 export class XdpBuff {
   readonly kind = 'xdp';
   readonly memory: LinearMemory;
+  /** The namespace of the device that the frame came in by. */
+  readonly netns: Network;
   /** Address of the `struct xdp_md`. */
   readonly context: number;
   readonly #head: number;
@@ -34,8 +37,9 @@ export class XdpBuff {
   /** Where it goes if the program returns XDP_REDIRECT: several ways for a broadcast. */
   hops: readonly XdpHop[] = [];
 
-  private constructor(memory: LinearMemory, context: number, frame: Uint8Array, metaLength: number) {
+  private constructor(memory: LinearMemory, netns: Network, context: number, frame: Uint8Array, metaLength: number) {
     this.memory = memory;
+    this.netns = netns;
     this.context = context;
     this.#head = context + 32;
     this.meta = this.#head + XDP_PACKET_HEADROOM - metaLength;
@@ -49,9 +53,9 @@ export class XdpBuff {
    * `frame`: metadata (its first `metaLength` bytes, at most XDP_PACKET_HEADROOM) and the Ethernet frame. `undefined` if there is no memory for
    * it. Give it back with {@link XdpBuff.free}.
    */
-  static create(memory: LinearMemory, frame: Uint8Array, metaLength = 0): XdpBuff | undefined {
+  static create(memory: LinearMemory, netns: Network, frame: Uint8Array, metaLength = 0): XdpBuff | undefined {
     const context = memory.alloc(32 + XDP_PACKET_HEADROOM + Math.max(frame.length, XDP_MAX_FRAME));
-    return context === 0 ? undefined : new XdpBuff(memory, context, frame, metaLength);
+    return context === 0 ? undefined : new XdpBuff(memory, netns, context, frame, metaLength);
   }
 
   free(): void {

@@ -16,7 +16,7 @@ function createXdp(process: Process, attr: CheckedAttr<'BPF_LINK_CREATE'>): numb
   const prog = process.prog(attr.prog_fd);
   if (typeof prog === 'number') return prog;
   if (prog.attr.type !== progTypeNumber.xdp) return -errno.EINVAL;
-  const device = process.machine.network.device(attr.target_ifindex);
+  const device = process.network.device(attr.target_ifindex);
   if (device === undefined) return -errno.EINVAL;
   const link = new XdpLink(device, prog);
   const refused = link.attach(attr.flags);

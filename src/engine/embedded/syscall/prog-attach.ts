@@ -77,7 +77,7 @@ export function tcxDirection(process: Process, attachType: number): Direction | 
 }
 
 export function tcxDevice(process: Process, ifindex: number): Device | number {
-  return process.machine.network.device(ifindex) ?? -errno.ENODEV;
+  return process.network.device(ifindex) ?? -errno.ENODEV;
 }
 
 function tcxHook(process: Process, ifindex: number, direction: Direction): Mprog | number {

@@ -1,0 +1,253 @@
+import { SysError } from '../../../errors.ts';
+import type { Direction } from '../../../sys/lab.ts';
+import {
+  TC_ACT_QUEUED,
+  TC_ACT_REDIRECT,
+  TC_ACT_SHOT,
+  TC_ACT_STOLEN,
+  TC_ACT_TRAP,
+  TC_ACT_UNSPEC,
+} from '../../../uapi/bpf.ts';
+import { errno } from '../../../uapi/errno.ts';
+import { XDP_PASS } from '../../../uapi/xdp.ts';
+import type { Classification } from '../hooks/cls-bpf.ts';
+import { runTcx } from '../hooks/tcx.ts';
+import type { Machine } from '../machine.ts';
+import { ETH_HLEN, MAX_FRAME, PACKET_HOST, packetType, type Redirect } from '../progs/frame.ts';
+import { Skb } from '../progs/skb.ts';
+import type { Socket } from '../sockets/socket.ts';
+import type { Device } from './device.ts';
+import type { Network } from './network.ts';
+import { receiveXdp } from './receive-xdp.ts';
+
+/** Frames sent within the sending of a frame: a redirect to a device whose filter redirects again, and so on. */
+const MAX_DEPTH = 8;
+/** Frames that one frame may cause before the rest is dropped: two devices that send to each other would never end. */
+const MAX_CAUSED = 1024;
+
+/** What a hook made of a frame. */
+export interface Injected {
+  /** TC_ACT_* after all filters; TC_ACT_UNSPEC (-1) where no filter had an opinion, which lets the frame pass. */
+  readonly verdict: number;
+  /** XDP_*, where the device has an XDP program; if that is not XDP_PASS, no filter has seen the frame, and the verdict is TC_ACT_SHOT. */
+  readonly xdp?: number | undefined;
+  /** The class that the filters gave it; 0 for none. */
+  readonly classid: number;
+  /** The frame as the filters left it, from its Ethernet header on. */
+  readonly frame: Uint8Array;
+  /** The first program that did not end as it should. */
+  readonly fault: Classification['fault'];
+}
+
+/** What travels with a frame from device to device. */
+export interface Frame {
+  readonly bytes: Uint8Array;
+  readonly mark: number;
+  readonly priority: number;
+  /** `ifindex` of the device that it last came in by; 0: it was made here. */
+  readonly ingressIfindex: number;
+  /** The socket that sent it; also behind a veth, until the IP stack there takes it. */
+  readonly sender?: Socket | undefined;
+}
+
+/** A frame as a hook left it. */
+interface Left extends Frame {
+  /** PACKET_*. */
+  readonly pktType: number;
+  /** The socket that a program chose for it. */
+  readonly assigned: Socket | undefined;
+}
+
+/** A frame that nothing is known of but its bytes. */
+const bare = (bytes: Uint8Array): Frame => ({ bytes, mark: 0, priority: 0, ingressIfindex: 0 });
+
+/** The ways of frames between the devices of a machine, in all of its network namespaces. */
+export class Traffic {
+  readonly #machine: Machine;
+  #depth = 0;
+  #draining = false;
+  /** Frames that arrived while another was on its way, and their devices. */
+  readonly #arrived: (readonly [Device, Frame])[] = [];
+
+  constructor(machine: Machine) {
+    this.#machine = machine;
+  }
+
+  /** Sends a frame out of a device, or lets it arrive there as if from the wire. Throws SysError ENODEV, ENETDOWN, EINVAL, EMSGSIZE, ENOMEM. */
+  inject(network: Network, name: string, direction: Direction, bytes: Uint8Array): Injected {
+    const device = network.deviceByName(name);
+    const what = `to ${name}`;
+    if (device === undefined) throw new SysError(errno.ENODEV, 'send', { what });
+    if (!device.up) throw new SysError(errno.ENETDOWN, 'send', { what });
+    if (bytes.length < ETH_HLEN)
+      throw new SysError(errno.EINVAL, 'send', {
+        what,
+        detail: `a frame has at least ${ETH_HLEN} bytes, not ${bytes.length}`,
+      });
+    if (bytes.length > Math.min(MAX_FRAME, device.mtu + ETH_HLEN + 4))
+      throw new SysError(errno.EMSGSIZE, 'send', {
+        what,
+        detail: `${bytes.length} bytes are more than its MTU allows`,
+      });
+    const frame = bare(bytes);
+    const injected = direction === 'egress' ? this.#transmit(device, frame) : this.#receive(device, frame);
+    this.drain();
+    if (injected === undefined) throw new SysError(errno.ENOMEM, 'send', { what });
+    return injected;
+  }
+
+  /** A copy of a packet, made by bpf_clone_redirect: it arrives once the packet has gone its way. */
+  forward(device: Device, direction: Direction, bytes: Uint8Array): void {
+    this.#send(device, direction, bare(bytes));
+  }
+
+  /** Sends a frame of the IP stack out of a device that is up. */
+  transmit(device: Device, frame: Frame): void {
+    this.#transmit(device, frame);
+  }
+
+  /** Lets all frames arrive that are on their way, and those that they cause. Within that, nothing: whoever began it goes on. */
+  drain(): void {
+    if (this.#draining) return;
+    this.#draining = true;
+    try {
+      for (let caused = 0; ; caused++) {
+        const next = this.#arrived.shift();
+        if (next === undefined) return;
+        const [device, frame] = next;
+        if (device.up && caused < MAX_CAUSED) this.#receive(device, frame);
+        else device.stats.rxDropped++;
+      }
+    } finally {
+      this.#draining = false;
+    }
+  }
+
+  #send(device: Device, direction: Direction, frame: Frame): void {
+    if (!device.up) device.stats.txDropped++;
+    else if (direction === 'egress') this.#transmit(device, frame);
+    else this.#arrive(device, frame);
+  }
+
+  /** The way out of a device: its egress filters, then the medium. */
+  #transmit(device: Device, frame: Frame): Injected | undefined {
+    if (this.#depth >= MAX_DEPTH) {
+      device.stats.txDropped++;
+      return undefined;
+    }
+    this.#depth++;
+    try {
+      return this.#throughHook(device, 'egress', frame, (left) => this.#emit(device, left));
+    } finally {
+      this.#depth--;
+    }
+  }
+
+  /** Puts a frame on the medium, past the filters. */
+  #emit(device: Device, frame: Frame): void {
+    const { peer, kind, stats } = device;
+    if (kind === 'veth' && !peer?.up) {
+      stats.txDropped++;
+      return;
+    }
+    device.countSent(frame.bytes.length);
+    for (const capture of device.captures) capture.see('egress', frame.bytes);
+    if (kind === 'loopback') this.#arrive(device, { ...frame, sender: undefined });
+    // Marks do not leave a namespace.
+    else if (peer !== undefined)
+      this.#arrive(peer, { ...frame, priority: 0, mark: peer.network === device.network ? frame.mark : 0 });
+  }
+
+  /** The way in: the XDP program, the ingress filters, and then the IP stack. */
+  #receive(device: Device, frame: Frame): Injected | undefined {
+    device.countReceived(frame.bytes.length);
+    const met = receiveXdp(this.#machine, device, frame.bytes, (to, bytes) => this.#emit(to, bare(bytes)));
+    if (met !== undefined && met.action !== XDP_PASS)
+      return { verdict: TC_ACT_SHOT, xdp: met.action, classid: 0, frame: met.bytes, fault: met.fault };
+    const passed = { ...frame, bytes: met?.bytes ?? frame.bytes, ingressIfindex: device.ifindex };
+    for (const capture of device.captures) capture.see('ingress', passed.bytes);
+    const injected = this.#throughHook(device, 'ingress', passed, (left) => device.network.inet.receive(device, left));
+    return injected && met ? { ...injected, xdp: met.action, fault: met.fault ?? injected.fault } : injected;
+  }
+
+  #arrive(device: Device, frame: Frame): void {
+    if (this.#arrived.length < MAX_CAUSED) this.#arrived.push([device, frame]);
+    else device.stats.rxDropped++;
+  }
+
+  #throughHook(device: Device, direction: Direction, frame: Frame, pass: (left: Left) => void): Injected | undefined {
+    const skb = Skb.create(this.#machine.memory, {
+      frame: frame.bytes,
+      netns: device.network,
+      ifindex: device.ifindex,
+      ingressIfindex: frame.ingressIfindex,
+      pktType: direction === 'egress' ? PACKET_HOST : packetType(frame.bytes, device.address),
+    });
+    if (skb === undefined) return undefined;
+    skb.set('mark', frame.mark);
+    skb.set('priority', frame.priority);
+    skb.sender = frame.sender;
+    skb.pktLen = frame.bytes.length - (direction === 'ingress' ? ETH_HLEN : 0);
+    if (direction === 'ingress') skb.untag();
+    let result: Classification;
+    let left: Left;
+    let redirect: Redirect | undefined;
+    try {
+      result = runHook(this.#machine, device, direction, skb);
+      left = {
+        bytes: skb.frame(),
+        mark: skb.get('mark'),
+        priority: skb.get('priority'),
+        ingressIfindex: frame.ingressIfindex,
+        sender: frame.sender,
+        pktType: skb.pktType,
+        assigned: skb.assigned,
+      };
+      redirect = skb.redirect;
+    } finally {
+      skb.free();
+    }
+    switch (result.action) {
+      case TC_ACT_SHOT: // dropped
+      case TC_ACT_STOLEN: // or consumed
+      case TC_ACT_QUEUED:
+      case TC_ACT_TRAP:
+        break;
+      case TC_ACT_REDIRECT:
+        this.#redirect(device, direction, redirect, left);
+        break;
+      default:
+        pass(left);
+    }
+    return { verdict: result.action, classid: result.classid, frame: left.bytes, fault: result.fault };
+  }
+
+  #redirect(from: Device, direction: Direction, redirect: Redirect | undefined, frame: Frame): void {
+    const target = redirect && from.network.device(redirect.ifindex);
+    if (redirect === undefined || target === undefined) return;
+    switch (redirect.to) {
+      case 'egress':
+      case 'ingress':
+        this.#send(target, redirect.to, frame);
+        return;
+      case 'peer': {
+        // Only on the way in, and only to another namespace: the frame goes on there as if it had come in by that device.
+        const { peer } = target;
+        if (direction !== 'ingress' || !peer?.up || peer.network === from.network) return;
+        this.#arrive(peer, { ...frame, ingressIfindex: 0 });
+        return;
+      }
+      case 'neighbour':
+        if (target.up) from.network.inet.redirectToNeighbour(target, redirect.nextHop, frame);
+        return;
+    }
+  }
+}
+
+/** The programs of tcx, then, unless they have decided, the filters of clsact. */
+function runHook(machine: Machine, device: Device, direction: Direction, skb: Skb): Classification {
+  const tcx = runTcx(machine, device.tcx[direction], skb);
+  if (tcx.action !== TC_ACT_UNSPEC) return tcx;
+  const filters = device.qdisc?.block(direction).classify(machine, skb) ?? tcx;
+  return { ...filters, fault: tcx.fault ?? filters.fault };
+}

@@ -1,0 +1,200 @@
+import { errno } from '../../../uapi/errno.ts';
+import {
+  AF_INET,
+  addressSize,
+  type Family,
+  isLimitedBroadcast,
+  isMulticast,
+  isUnspecified,
+  sameAddress,
+} from '../inet/address.ts';
+import type { Incoming } from '../inet/ip-stack.ts';
+import type { IpPacket } from '../inet/packet.ts';
+import type { Device } from '../net/device.ts';
+import type { Network } from '../net/network.ts';
+import type { Process } from '../process.ts';
+import type { Endpoint, Flow } from './endpoint.ts';
+import type { SocketHooks } from './socket-hooks.ts';
+
+/** What setsockopt(2) sets, as far as it is known here. */
+export interface SocketOptions {
+  /** SO_MARK, SO_PRIORITY. */
+  mark: number;
+  priority: number;
+  /** SO_BINDTODEVICE, as an index; 0: none. */
+  boundDevice: number;
+  reuseAddress: boolean;
+  reusePort: boolean;
+  broadcast: boolean;
+}
+
+/** A socket of the IP stack. It holds its namespace until it is closed. */
+export abstract class Socket {
+  readonly network: Network;
+  /** Whose it is: its cgroup is where the socket's programs are. */
+  readonly process: Process;
+  readonly family: Family;
+  /** SOCK_*, IPPROTO_*. */
+  abstract readonly type: number;
+  abstract readonly protocol: number;
+  /** Waits for connections. */
+  abstract get listening(): boolean;
+  /** A number of its own in the machine. */
+  readonly cookie: number;
+  readonly uid = 0;
+  readonly options: SocketOptions = {
+    mark: 0,
+    priority: 0,
+    boundDevice: 0,
+    reuseAddress: false,
+    reusePort: false,
+    broadcast: false,
+  };
+  local: Endpoint;
+  remote: Endpoint;
+  /** Has a port of its own, which others cannot bind to. */
+  bound = false;
+  closed = false;
+  /** fds that lead to it. */
+  fds = 0;
+  /** What the next call answers, once: positive. */
+  #error = 0;
+
+  constructor(network: Network, process: Process, family: Family) {
+    this.network = network.get();
+    this.process = process;
+    this.family = family;
+    this.cookie = network.machine.nextSocketCookie();
+    this.local = this.remote = this.nowhere;
+  }
+
+  /** A packet that was found to be for this socket. */
+  abstract receive(packet: IpPacket, device: Device, frame: Incoming): void;
+  /** Something is there to be received, or the other end has finished. */
+  abstract get readable(): boolean;
+  /** What connect(2) does once the address is known to be one that it can be. */
+  protected abstract connectTo(to: Endpoint): number;
+  protected abstract closeProtocol(): void;
+
+  get hooks(): SocketHooks {
+    return this.network.machine.socketHooks;
+  }
+  get flow(): Flow {
+    const { family, protocol, local, remote } = this;
+    return { family, protocol, local, remote };
+  }
+  get connected(): boolean {
+    return this.remote.port !== 0;
+  }
+  get nowhere(): Endpoint {
+    return { address: new Uint8Array(addressSize(this.family)), port: 0 };
+  }
+  /** The device that it is bound to; `undefined`: any. */
+  get device(): Device | undefined {
+    return this.options.boundDevice === 0 ? undefined : this.network.device(this.options.boundDevice);
+  }
+
+  bind(address: Endpoint): number {
+    if (address.address.length !== addressSize(this.family))
+      return this.family === AF_INET ? -errno.EAFNOSUPPORT : -errno.EINVAL;
+    const wanted = this.hooks.bind(this, address);
+    if (typeof wanted === 'number') return wanted;
+    const { inet } = this.network;
+    const { address: at } = wanted;
+    if (!isUnspecified(at) && !isMulticast(at) && !isLimitedBroadcast(at)) {
+      const type = inet.routes.lookup(at)?.type;
+      if (type !== 'local' && type !== 'broadcast') return -errno.EADDRNOTAVAIL;
+    }
+    if (this.bound || this.closed) return -errno.EINVAL;
+    const taken = inet.sockets.takePort(this, wanted);
+    if (taken !== 0) return taken;
+    const refused = this.hooks.postBind(this);
+    if (refused !== 0) inet.sockets.givePort(this);
+    return refused;
+  }
+
+  connect(to: Endpoint): number {
+    if (to.address.length !== addressSize(this.family)) return -errno.EAFNOSUPPORT;
+    const wanted = this.hooks.connect(this, to);
+    return typeof wanted === 'number' ? wanted : this.connectTo(wanted);
+  }
+
+  /** A port if it has none yet. 0 or -errno. */
+  autobind(): number {
+    return this.bound ? 0 : this.network.inet.sockets.takePort(this, { address: this.local.address, port: 0 });
+  }
+
+  /** This host, for those who connect to no address. */
+  protected loopbackAddress(): Uint8Array {
+    const { address } = this.nowhere;
+    if (address.length === 4) address[0] = 127;
+    address[address.length - 1] = 1;
+    return address;
+  }
+
+  /** The local address if there is none yet: that of the way to `to`. */
+  protected chooseLocal(to: Uint8Array): number {
+    const way = this.network.inet.wayTo(to, this.device);
+    if (typeof way === 'number') return way;
+    if ((way.route.type === 'broadcast' || isLimitedBroadcast(to)) && !this.options.broadcast) return -errno.EACCES;
+    if (isUnspecified(this.local.address)) this.local = { ...this.local, address: way.source };
+    return 0;
+  }
+
+  /** Sends a packet of this socket. 0 or -errno. */
+  protected transmit(payload: Uint8Array, to: Uint8Array, from: Uint8Array): number {
+    const { mark, priority } = this.options;
+    const header = {
+      family: this.family,
+      source: from,
+      destination: to,
+      protocol: this.protocol,
+      payload,
+      dontFragment: true,
+    };
+    return this.network.inet.send(header, { device: this.device, mark, priority, sender: this });
+  }
+
+  /** The network says that a packet of this socket did not get there. `fatal`: others will not either. */
+  abstract unreachable(error: number, fatal: boolean): void;
+
+  /** What the next call answers. */
+  protected fail(error: number): void {
+    this.#error = error;
+  }
+
+  /** -errno if something went wrong since the last call; that is then forgotten. */
+  takeError(): number {
+    const error = this.#error;
+    this.#error = 0;
+    return error === 0 ? 0 : -error;
+  }
+
+  close(): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.hooks.release(this);
+    this.closeProtocol();
+    this.network.machine.traffic.drain();
+    this.network.put();
+  }
+
+  /** Whether a datagram or segment to this end may be for the socket. The higher, the better; -1: no. */
+  score({ family, protocol, local, remote }: Flow, device: Device): number {
+    if (family !== this.family || protocol !== this.protocol || local.port !== this.local.port) return -1;
+    let score = 0;
+    if (!isUnspecified(this.local.address)) {
+      if (!sameAddress(this.local.address, local.address)) return -1;
+      score++;
+    }
+    if (this.connected) {
+      if (this.remote.port !== remote.port || !sameAddress(this.remote.address, remote.address)) return -1;
+      score += 2;
+    }
+    if (this.options.boundDevice !== 0) {
+      if (this.options.boundDevice !== device.ifindex) return -1;
+      score++;
+    }
+    return score;
+  }
+}

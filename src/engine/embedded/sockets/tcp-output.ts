@@ -1,0 +1,185 @@
+import type { Timer } from '../timers.ts';
+import { SOCK_OPS } from './socket-hooks.ts';
+import {
+  ACK,
+  before,
+  encodeSegment,
+  FIN,
+  PSH,
+  type Segment,
+  SYN,
+  TIMESTAMP_OPTION,
+  WINDOW_SCALE,
+} from './tcp-segment.ts';
+import type { TcpSocket } from './tcp-socket.ts';
+
+const EMPTY = new Uint8Array(0);
+/** Bytes that wait to be sent or acknowledged. */
+export const SEND_BUFFER = 256 * 1024;
+const SECOND = 1_000_000_000n;
+/** tcp_syn_retries and tcp_syn_linear_timeouts, tcp_synack_retries, tcp_retries2 of Linux. */
+const SYN_RETRIES = 10;
+const SYN_LINEAR = 4;
+const SYNACK_RETRIES = 5;
+const DATA_RETRIES = 15;
+const MIN_RTO = SECOND / 5n;
+const MAX_RTO = 120n * SECOND;
+/** What we say that we take, before and after windows are scaled. */
+const FIRST_WINDOW = 64240;
+const ANSWER_WINDOW = 65160;
+const MAX_WINDOW = 64256;
+
+/** The sending half of a connection: what is on its way, and when it is sent again. */
+export class TcpOutput {
+  readonly #socket: TcpSocket;
+  readonly #first: number;
+  /** The first number that is not acknowledged, the next one to be sent, and the one behind all that ever were. */
+  una: number;
+  next: number;
+  max: number;
+  /** The bytes from `una` on, without SYN and FIN. */
+  #queue: Uint8Array = EMPTY;
+  /** There is no more to come. */
+  finished = false;
+  /** The number behind our FIN, once it was sent. */
+  #finSeq: number | undefined;
+  #retries = 0;
+  #timer: Timer | undefined;
+  /** Of the other end: bytes that it takes, and of one segment. */
+  window = 0;
+  scale = 0;
+  mss = 536;
+  /** What the other end sent as its time. */
+  peerTime = 0;
+
+  constructor(socket: TcpSocket, first: number) {
+    this.#socket = socket;
+    this.#first = first;
+    this.una = this.next = this.max = first;
+  }
+
+  get room(): number {
+    return SEND_BUFFER - this.#queue.length;
+  }
+  get queued(): number {
+    return this.#queue.length;
+  }
+
+  add(data: Uint8Array): void {
+    const queue = new Uint8Array(this.#queue.length + data.length);
+    queue.set(this.#queue);
+    queue.set(data, this.#queue.length);
+    this.#queue = queue;
+  }
+
+  /** SYN, or with `ack` the answer to one. */
+  syn(ack: boolean): number {
+    this.next = (this.#first + 1) >>> 0;
+    this.max = this.next;
+    this.#arm();
+    const { ownMss } = this.#socket;
+    const window = ack ? ANSWER_WINDOW : FIRST_WINDOW;
+    return this.send(ack ? SYN | ACK : SYN, this.#first, EMPTY, { mss: ownMss, scale: WINDOW_SCALE, window });
+  }
+
+  /** An acknowledgement. True if it is one of something that was sent. */
+  acknowledge(ack: number): boolean {
+    if (before(ack, this.una) || before(this.max, ack)) return false;
+    if (ack === this.una) return true;
+    const bytes = (ack - this.una) >>> 0;
+    // SYN and FIN have a number each, but no byte.
+    const syn = this.una === this.#first ? 1 : 0;
+    this.#queue = this.#queue.slice(Math.min(this.#queue.length, bytes - syn));
+    this.una = ack;
+    if (before(this.next, ack)) this.next = ack;
+    this.#retries = 0;
+    this.#arm();
+    return true;
+  }
+
+  get finAcknowledged(): boolean {
+    return this.#finSeq !== undefined && this.una === this.#finSeq;
+  }
+
+  /** Sends what the other end has room for, and our FIN when all is sent. */
+  push(): void {
+    for (;;) {
+      const sent = (this.next - this.una) >>> 0;
+      const size = Math.min(this.#queue.length - sent, this.mss - TIMESTAMP_OPTION, this.window - sent);
+      if (size <= 0) break;
+      const last = sent + size === this.#queue.length;
+      const fin = last && this.finished;
+      const data = this.#queue.subarray(sent, sent + size);
+      const seq = this.next;
+      this.#sent(size + (fin ? 1 : 0), fin);
+      this.send(ACK | (last ? PSH : 0) | (fin ? FIN : 0), seq, data);
+    }
+    const all = (this.next - this.una) >>> 0 === this.#queue.length;
+    if (!this.finished || !all || (this.#finSeq !== undefined && !before(this.next, this.#finSeq))) return;
+    const seq = this.next;
+    this.#sent(1, true);
+    this.send(FIN | ACK, seq, EMPTY);
+  }
+
+  #sent(numbers: number, fin: boolean): void {
+    this.next = (this.next + numbers) >>> 0;
+    if (before(this.max, this.next)) this.max = this.next;
+    if (fin) this.#finSeq = this.next;
+    if (this.#timer === undefined) this.#arm();
+  }
+
+  send(flags: number, seq: number, payload: Uint8Array, more: Partial<Segment> = {}): number {
+    const { local, remote, received, network } = this.#socket;
+    const now = Number((network.machine.clock.now() / 1_000_000n) & 0xffff_ffffn);
+    const segment: Segment = {
+      sourcePort: local.port,
+      destinationPort: remote.port,
+      seq,
+      ack: (flags & ACK) === 0 ? 0 : received,
+      flags,
+      window: Math.min(MAX_WINDOW, this.#socket.room) >> WINDOW_SCALE,
+      mss: undefined,
+      scale: undefined,
+      timestamps: [now, (flags & ACK) === 0 ? 0 : this.peerTime],
+      payload,
+      ...more,
+    };
+    return this.#socket.sendSegment(encodeSegment(local.address, remote.address, segment));
+  }
+
+  stop(): void {
+    this.#socket.network.machine.timers.cancel(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #arm(): void {
+    const { timers } = this.#socket.network.machine;
+    timers.cancel(this.#timer);
+    this.#timer = this.una === this.max ? undefined : timers.after(this.#timeout(), () => this.#again());
+  }
+
+  #timeout(): bigint {
+    const { state } = this.#socket;
+    if (state === 'syn_sent') return SECOND << BigInt(Math.max(0, this.#retries - SYN_LINEAR));
+    const rto = (state === 'syn_recv' ? SECOND : MIN_RTO) << BigInt(this.#retries);
+    return rto < MAX_RTO ? rto : MAX_RTO;
+  }
+
+  #again(): void {
+    this.#timer = undefined;
+    const { state, hooks } = this.#socket;
+    const retries = state === 'syn_sent' ? SYN_RETRIES : state === 'syn_recv' ? SYNACK_RETRIES : DATA_RETRIES;
+    if (++this.#retries > retries) {
+      this.#socket.timedOut();
+      return;
+    }
+    hooks.sockOps(this.#socket, SOCK_OPS.rto);
+    if (state === 'syn_sent' || state === 'syn_recv') this.syn(state === 'syn_recv');
+    else {
+      this.next = this.una;
+      this.push();
+      this.#arm();
+    }
+    this.#socket.network.machine.traffic.drain();
+  }
+}

@@ -1,0 +1,54 @@
+import { createEmbeddedKernel, type LabSocket } from '../../src/engine/embedded/index.ts';
+import type { Process } from '../../src/engine/embedded/process.ts';
+import { O_RDONLY } from '../../src/sys/kernel.ts';
+import type { BenchSocket, NetBench, Side } from '../contract/net-bench.ts';
+
+/** Two namespaces of an embedded kernel. */
+export function createEmbeddedNetBench(): NetBench & Disposable {
+  const embedded = createEmbeddedKernel({ clock: 'manual' });
+  const { lab } = embedded;
+  const spaces = { a: lab.createNamespace('a'), b: lab.createNamespace('b') };
+  const kernels = { a: spaces.a.openProcess(), b: spaces.b.openProcess() };
+  return {
+    kernel: (side) => kernels[side],
+    netns: (side: Side, of: Side) => kernels[of].open(`/run/netns/${side}`, O_RDONLY),
+    pid: (side) => (kernels[side] as Process).pid, // what the lab opens
+    socket: (side, type, family = 'inet') => wrap(lab.socket(kernels[side], { type, family })),
+    setForwarding(side, on) {
+      spaces[side].forwarding = on;
+    },
+    send: (side, device, frame) => spaces[side].send(device, 'egress', frame),
+    capture(side, device) {
+      const capture = spaces[side].capture(device);
+      return () => {
+        capture.stop();
+        return capture.frames.filter(({ direction }) => direction === 'ingress').map(({ bytes }) => bytes);
+      };
+    },
+    [Symbol.dispose]: () => embedded[Symbol.dispose](),
+  };
+}
+
+function wrap(socket: LabSocket): BenchSocket {
+  return {
+    get name() {
+      return socket.name;
+    },
+    get peer() {
+      return socket.peer;
+    },
+    set: (option, value) =>
+      socket.setOptions({ [option]: option === 'mark' || option === 'priority' ? value : value !== 0 }),
+    bind: (address) => socket.bind(address),
+    connect: (address) => socket.connect(address),
+    listen: (backlog) => socket.listen(backlog),
+    accept() {
+      const child = socket.accept();
+      return child && wrap(child);
+    },
+    send: (data, to) => socket.send(data, to),
+    receive: (max) => socket.receive(max),
+    shutdown: (how) => socket.shutdown(how),
+    close: () => socket.close(),
+  };
+}
