@@ -10,6 +10,7 @@ import {
   AF_INET,
   AF_INET6,
   type Family,
+  familyOf,
   isLimitedBroadcast,
   isLoopback,
   isMulticast,
@@ -33,7 +34,7 @@ import {
   type PacketHeader,
   parsePacket,
 } from './packet.ts';
-import { type Route, RouteTable } from './routes.ts';
+import { kernelRoute, type Route, RouteTable, RT_TABLE_MAIN } from './routes.ts';
 import { sourceFor } from './source-address.ts';
 
 /** How often, and after how many nanoseconds each, a neighbour is asked for its hardware address. */
@@ -196,7 +197,8 @@ export class IpStack {
     const bytes = frame.bytes.subarray(ETH_HLEN);
     const packet = family && parsePacket(family, bytes);
     if (packet === undefined) return;
-    const route = nextHop === undefined ? this.routes.lookup(packet.destination, { device }) : undefined;
+    const to = packet.destination;
+    const route = nextHop === undefined ? (this.routes.lookup(to, { device }) ?? anywhere(to, device)) : undefined;
     if (nextHop === undefined && route?.type !== 'unicast') return;
     this.#toNeighbour(device, nextHop ?? route?.gateway ?? packet.destination, { ...frame, bytes }, () => undefined);
   }
@@ -260,22 +262,20 @@ function multicastHardware(family: Family, address: Uint8Array): Uint8Array {
   return Uint8Array.of(0x01, 0x00, 0x5e, (address[1] ?? 0) & 0x7f, ...address.subarray(2));
 }
 
-/** Broadcasts to all, and multicasts, go out of a device that was chosen without any route. */
+/**
+ * What goes out of a device that was chosen needs no route if it is for all or for a group; and with IPv4, where there is none, the destination is taken for a
+ * neighbour.
+ */
 function anywhere(destination: Uint8Array, device: Device | undefined): Route | undefined {
-  if (device === undefined || !(isLimitedBroadcast(destination) || isMulticast(destination))) return undefined;
-  return {
-    family: destination.length === 4 ? AF_INET : AF_INET6,
-    table: 0,
-    type: isMulticast(destination) ? 'multicast' : 'broadcast',
+  const family = familyOf(destination);
+  const type = isMulticast(destination) ? 'multicast' : isLimitedBroadcast(destination) ? 'broadcast' : 'unicast';
+  if (device === undefined || (type === 'unicast' && family === AF_INET6)) return undefined;
+  return kernelRoute(family, {
+    table: RT_TABLE_MAIN,
+    type,
     destination,
     prefix: 8 * destination.length,
-    tos: 0,
-    metric: 0,
-    gateway: undefined,
     device,
-    source: undefined,
     scope: 0,
-    protocol: 0,
-    flags: 0,
-  };
+  });
 }

@@ -4,8 +4,10 @@ import { AF_INET, type Family, inPrefix, sameAddress } from './address.ts';
 export const RT_TABLE_DEFAULT = 253;
 export const RT_TABLE_MAIN = 254;
 export const RT_TABLE_LOCAL = 255;
-/** Tables in which a packet's way is looked for, in this order. */
-const LOOKED_THROUGH = [RT_TABLE_LOCAL, RT_TABLE_MAIN, RT_TABLE_DEFAULT];
+/** Tables in which a packet's way is looked for, one after the other. Of IPv4, `local` and `main` are one as long as there are no rules. */
+const BOTH = [RT_TABLE_LOCAL, RT_TABLE_MAIN];
+const LOOKED_THROUGH4 = [BOTH, [RT_TABLE_DEFAULT]];
+const LOOKED_THROUGH6 = [[RT_TABLE_LOCAL], [RT_TABLE_MAIN], [RT_TABLE_DEFAULT]];
 
 /** RTN_*. */
 // biome-ignore format: aligned table
@@ -54,10 +56,10 @@ export class RouteTable {
 
   /** Where a packet goes: the longest prefix, then the smallest metric, in the first table that has one. */
   lookup(destination: Uint8Array, { device, table }: RouteQuery = {}): Route | undefined {
-    for (const wanted of table === undefined ? LOOKED_THROUGH : [table]) {
+    for (const wanted of tablesFor(destination, table)) {
       let best: Route | undefined;
       for (const route of this.#routes) {
-        if (route.table !== wanted || !inPrefix(destination, route.destination, route.prefix)) continue;
+        if (!wanted.includes(route.table) || !inPrefix(destination, route.destination, route.prefix)) continue;
         if (device !== undefined && route.device !== undefined && route.device !== device && route.type !== 'local')
           continue;
         if (best === undefined || isBetter(route, best)) best = route;
@@ -91,8 +93,14 @@ export class RouteTable {
   }
 }
 
+function tablesFor({ length }: Uint8Array, table: number | undefined): readonly (readonly number[])[] {
+  if (table === undefined) return length === 4 ? LOOKED_THROUGH4 : LOOKED_THROUGH6;
+  return length === 4 && table === RT_TABLE_MAIN ? [BOTH] : [[table]];
+}
+
 function isBetter(a: Route, b: Route): boolean {
-  return a.prefix === b.prefix ? a.metric < b.metric : a.prefix > b.prefix;
+  if (a.prefix !== b.prefix) return a.prefix > b.prefix;
+  return a.table === b.table ? a.metric < b.metric : a.table > b.table;
 }
 
 /** Whether two routes stand in the same place of a table: only one of them can be there, or, with IPv6, both are ways to the same. */
