@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { asBuilt } from './test/support/built.ts';
 import { SLOW } from './test/support/slow.ts';
 
 export default defineConfig({
@@ -10,6 +11,7 @@ export default defineConfig({
     hookTimeout: 180_000 * SLOW,
     // Two files at once: the machines this runs on have two cores, and the Linux half needs the kernel's attention too.
     maxWorkers: 2,
+    experimental: asBuilt,
     benchmark: { include: ['bench/**/*.bench.ts'] },
   },
 });

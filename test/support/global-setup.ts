@@ -11,6 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+import { BUILT } from './built.ts';
 import { watchLeftovers } from './leftovers.ts';
 
 const root = resolve(import.meta.dirname, '../..');
@@ -19,7 +20,7 @@ const stamp = join(root, 'node_modules/.cache/skep-dist-built');
 
 /** Before all tests and after them: dist/ is what the sources say, and nothing stays behind (see {@link watchLeftovers}). */
 export default function setup(): () => Promise<void> {
-  buildDist();
+  if (BUILT === undefined) buildDist();
   const leftovers = watchLeftovers();
   return async () => {
     const left = await leftovers();

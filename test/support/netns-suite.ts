@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { BUILT } from './built.ts';
 import { namespaceMissing, namespaceTests, runNamespaceTests } from './netns.ts';
 
 /** Every second of the files that run in namespaces, from the first or the second on: two halves, for the two files that vitest runs at once. */
@@ -11,6 +12,7 @@ export function netnsSuite(half: 0 | 1): void {
     it.each(files)('%s', (file) => {
       const { status, stdout, stderr } = runNamespaceTests([file]);
       for (const [line] of stdout.matchAll(/^\s*↓.*$/gm)) console.log(`skipped in ${file}: ${line.trim()}`);
+      if (BUILT !== undefined) console.log(`${file}: ${/^\s*Tests\s+(.*)/m.exec(stdout)?.[1]}`);
       // What passed is of no interest.
       expect(status === 0 ? '' : `${stdout.replace(/^\s*✓.*\n/gm, '')}${stderr}`).toBe('');
     });

@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { asBuilt } from './built.ts';
 import { SLOW } from './slow.ts';
 
 /** For tests inside the namespaces that test/netns-even.test.ts and test/netns-odd.test.ts make; one after the other, because they share them. */
@@ -9,5 +10,6 @@ export default defineConfig({
     hookTimeout: 60_000 * SLOW,
     testTimeout: 60_000 * SLOW,
     reporters: ['verbose'],
+    experimental: asBuilt,
   },
 });

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { BUILT } from './built.ts';
 import { linuxMissing, type Ran, root } from './kernels.ts';
 import { SLOW } from './slow.ts';
 
@@ -40,7 +41,10 @@ export function namespaceTests(): string[] {
 /** Runs such files with vitest in one namespace. */
 export function runNamespaceTests(files: readonly string[]): Ran {
   const vitest = join(root, 'node_modules/vitest/vitest.mjs');
-  return runInNamespace(process.execPath, [vitest, 'run', '--config', 'test/support/netns.config.ts', ...files]);
+  const words = ['--config', 'test/support/netns.config.ts', ...files];
+  const built = BUILT === undefined ? [] : ['--configLoader', 'native', '--root', BUILT];
+  const names = BUILT === undefined ? words : words.map((word) => word.replace(/\.ts$/, '.js'));
+  return runInNamespace(process.execPath, [vitest, 'run', ...built, ...names]);
 }
 
 export { linuxMissing as namespaceMissing };
