@@ -7,7 +7,7 @@ export {
   parseElf,
   parseRelocations,
 } from './elf.ts';
-export { functionOffset } from './functions.ts';
+export { functionOffset, functionOffsets } from './functions.ts';
 export {
   type ElfContents,
   FIRST_SECTION,

@@ -50,8 +50,10 @@ export {
   attachUprobe,
   attachUprobeMulti,
   type UprobeMultiOptions,
+  type UprobeMultiPlace,
   type UprobeOptions,
   type UprobePlace,
+  type UprobePlaces,
 } from './attach/uprobe.ts';
 export { attachXdp, setXdp, type XdpMode, type XdpOptions } from './attach/xdp.ts';
 export { type MapShape, mapDifferences } from './compatible.ts';

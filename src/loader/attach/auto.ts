@@ -98,10 +98,13 @@ function ksyscall(program: BpfProgram, rest: string, returns: boolean): Attachme
   throw new UsageError(`this kernel has no system call ${rest} that can be probed`);
 }
 
-/** `PATH:FUNCTION[+OFFSET]` or `PATH:OFFSET`; an absolute path comes after the section's own slash: `uprobe//bin/sh:main`. */
+/**
+ * `PATH:FUNCTION[+OFFSET]` or `PATH:OFFSET`; an absolute path comes after the section's own slash: `uprobe//bin/sh:main`. FUNCTION may end with `@VERSION` or
+ * `@@VERSION`.
+ */
 function uprobe(program: BpfProgram, rest: string, returns: boolean): Attachment | undefined {
   if (rest === '') return undefined;
-  const match = /^(.+):(?:([A-Za-z_.$][\w.$]*)(?:\+(?=.)|$))?(0x[0-9a-fA-F]+|\d+)?$/.exec(rest);
+  const match = /^(.+):(?:([A-Za-z_.$][\w.$@]*)(?:\+(?=.)|$))?(0x[0-9a-fA-F]+|\d+)?$/.exec(rest);
   const [, path, func, offset] = match ?? [];
   if (path === undefined || (func ?? offset) === undefined) throw wrong(rest, 'PATH:FUNCTION[+OFFSET] or PATH:OFFSET');
   return attachUprobe(program, path, { func, offset: Number(offset ?? 0), returns });
@@ -109,9 +112,10 @@ function uprobe(program: BpfProgram, rest: string, returns: boolean): Attachment
 
 function uprobeMulti(program: BpfProgram, rest: string, options: { returns?: boolean; session?: boolean }) {
   if (rest === '') return undefined;
-  const match = /^(.+):([\w.$]+)$/.exec(rest);
-  if (match?.[1] === undefined) throw wrong(rest, 'PATH:FUNCTION (patterns are not supported)');
-  return attachUprobeMulti(program, match[1], { ...options, places: [{ func: match[2] }] });
+  const [, path, pattern] = /^(.+):([\w.$@*?]+)$/.exec(rest) ?? [];
+  if (path === undefined || pattern === undefined)
+    throw wrong(rest, 'PATH:PATTERN, of letters, digits, _ . $ @ * and ?');
+  return attachUprobeMulti(program, path, { ...options, places: { pattern } });
 }
 
 function tracepoint(program: BpfProgram, rest: string): Attachment | undefined {

@@ -5,6 +5,7 @@ import { BPF_F_KPROBE_MULTI_RETURN } from '../../uapi/link.ts';
 import { type Attachment, type BpfLink, createLink } from '../link.ts';
 import type { BpfProgram } from '../program.ts';
 import { addressesBytes } from './addresses.ts';
+import { globMatcher } from './glob.ts';
 import { attachToEvent } from './perf-event.ts';
 import { pmuType, readTracefs, returnProbeBit } from './tracefs.ts';
 
@@ -86,27 +87,4 @@ function functionsOf(kernel: Kernel, targets: KprobeTargets): readonly string[] 
   const lines = readTracefs(kernel, 'available_filter_functions', MAX_LIST).split('\n');
   // `name [module]`; a name may be there several times, which the kernel would refuse.
   return [...new Set(lines.map((line) => line.split(/[ \t]/)[0] ?? '').filter((name) => name !== '' && fits(name)))];
-}
-
-/** `*` any characters, `?` one of them; time grows with the product of the lengths at most. */
-export function globMatcher(pattern: string): (text: string) => boolean {
-  return (text) => {
-    let [p, t] = [0, 0];
-    let star = -1;
-    let mark = 0;
-    while (t < text.length) {
-      if (pattern[p] === '*') {
-        star = p++;
-        mark = t;
-      } else if (p < pattern.length && (pattern[p] === '?' || pattern[p] === text[t])) {
-        p++;
-        t++;
-      } else if (star >= 0) {
-        p = star + 1;
-        t = ++mark;
-      } else return false;
-    }
-    while (pattern[p] === '*') p++;
-    return p === pattern.length;
-  };
 }

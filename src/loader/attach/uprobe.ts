@@ -1,4 +1,4 @@
-import { functionOffset } from '../../elf/index.ts';
+import { functionOffset, functionOffsets } from '../../elf/index.ts';
 import { ObjectError, UsageError } from '../../errors.ts';
 import type { Kernel } from '../../sys/kernel.ts';
 import { attachTypeNumber } from '../../uapi/bpf.ts';
@@ -7,11 +7,13 @@ import { orUndefined, readBytes } from '../calls.ts';
 import { type Attachment, type BpfLink, createLink } from '../link.ts';
 import type { BpfProgram } from '../program.ts';
 import { addressesBytes } from './addresses.ts';
+import { globMatcher } from './glob.ts';
 import { attachToEvent } from './perf-event.ts';
 import { pmuType, returnProbeBit } from './tracefs.ts';
 
 /** A place in an executable or library: a function, or an offset in the file, or an offset from a function's start. */
 export interface UprobePlace {
+  /** `FUNC@VERSION`: the one of that version of a library's symbols. */
   readonly func?: string | undefined;
   /** Bytes: from the function's start, or without one from the start of the file. */
   readonly offset?: number | undefined;
@@ -48,11 +50,19 @@ export function attachUprobe(program: BpfProgram, path: string, options: UprobeO
   return attachToEvent(program, where, event, { pid, cpu: pid === -1 ? 0 : -1, cookie });
 }
 
+/** A place of a multi-probe. */
+export interface UprobeMultiPlace extends UprobePlace {
+  readonly cookie?: bigint | undefined;
+  readonly refCtrOffset?: number | undefined;
+}
+
+export type UprobePlaces =
+  | readonly UprobeMultiPlace[]
+  /** All functions of the file whose name fits: `*` any characters, `?` one. One that has several such names is there as often. */
+  | { readonly pattern: string };
+
 export interface UprobeMultiOptions {
-  readonly places: readonly (UprobePlace & {
-    readonly cookie?: bigint | undefined;
-    readonly refCtrOffset?: number | undefined;
-  })[];
+  readonly places: UprobePlaces;
   readonly returns?: boolean | undefined;
   /** The program was loaded as trace_uprobe_session (Linux >= 6.13). */
   readonly session?: boolean | undefined;
@@ -62,11 +72,13 @@ export interface UprobeMultiOptions {
 
 /** Attaches a program that was loaded as trace_uprobe_multi to many places of one file at once (Linux >= 6.6). */
 export function attachUprobeMulti(program: BpfProgram, path: string, options: UprobeMultiOptions): BpfLink {
-  const { places, returns = false, session = false, pid = 0 } = options;
-  if (places.length === 0) throw new UsageError('a uprobe needs a place: the name of a function, or an offset');
+  const { returns = false, session = false, pid = 0 } = options;
   const { kernel } = program;
   const file = findBinary(kernel, path);
-  const column = (number: (place: (typeof places)[number]) => number | bigint | undefined) =>
+  const places: readonly UprobeMultiPlace[] =
+    'pattern' in options.places ? fitting(kernel, file, options.places.pattern) : options.places;
+  if (places.length === 0) throw new UsageError('a uprobe needs a place: the name of a function, or an offset');
+  const column = (number: (place: UprobeMultiPlace) => number | bigint | undefined) =>
     places.some((place) => number(place) !== undefined)
       ? addressesBytes(places.map((place) => BigInt(number(place) ?? 0)))
       : undefined;
@@ -105,9 +117,19 @@ function placeOffset(kernel: Kernel, file: string, { func, offset = 0 }: UprobeP
     if (offset > 0) return offset;
     throw new UsageError(`a uprobe on ${file} needs the name of a function, or an offset`);
   }
+  return inBinary(kernel, file, (bytes) => functionOffset(bytes, func)) + offset;
+}
+
+function fitting(kernel: Kernel, file: string, pattern: string): UprobeMultiPlace[] {
+  const offsets = inBinary(kernel, file, (bytes) => functionOffsets(bytes, globMatcher(pattern)));
+  if (offsets.length > 0) return offsets.map((offset) => ({ offset }));
+  throw new UsageError(`no function of ${file} fits ${pattern}`);
+}
+
+function inBinary<T>(kernel: Kernel, file: string, find: (bytes: Uint8Array) => T): T {
   const bytes = readBytes(kernel, file, MAX_BINARY);
   try {
-    return functionOffset(bytes, func) + offset;
+    return find(bytes);
   } catch (error) {
     throw error instanceof ObjectError ? error.at({ file }) : error;
   }
