@@ -98,9 +98,8 @@ static void dump(unsigned int count)
 static void produce(unsigned int count)
 {
 	unsigned char packet[64] = {};
-	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = packet, .data_size_in = sizeof(packet));
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = packet, .data_size_in = sizeof(packet), .repeat = count);
 
-	memcpy(packet + 14, &count, sizeof(count));
 	check(!bpf_prog_test_run_opts(writer, &opts), "test run");
 }
 
@@ -135,7 +134,7 @@ static void setup(const char *object, const char *device)
 	struct bpf_object *obj = bpf_object__open_file(object, NULL);
 
 	check(obj && !bpf_object__load(obj), "object");
-	writer = bpf_program__fd(bpf_object__find_program_by_name(obj, "write_events"));
+	writer = bpf_program__fd(bpf_object__find_program_by_name(obj, "write_event"));
 	ring = ring_buffer__new(bpf_object__find_map_fd_by_name(obj, "events"), take, NULL, NULL);
 	small = bpf_map_create(BPF_MAP_TYPE_HASH, "bench_c", 4, 8, KEYS, NULL);
 	large = bpf_map_create(BPF_MAP_TYPE_HASH, "bench_c", 4, 8, ENTRIES, NULL);

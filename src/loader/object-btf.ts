@@ -59,7 +59,7 @@ const PROBES: { readonly [F in BtfFeature]: (types: BtfBuilder, int: number) => 
     types.add({ kind: 'enum', name: 'e', size: 4, signed: true, values: [{ name: 'A', value: -1n }] }),
   enum64: (types) =>
     types.add({ kind: 'enum64', name: 'e', size: 8, signed: false, values: [{ name: 'A', value: 1n }] }),
-  optional_section(types, int) {
+  section_name(types, int) {
     const typeId = types.add({ kind: 'var', name: 'x', typeId: int, linkage: 0 });
     types.add({ kind: 'datasec', name: '?.x', size: 4, variables: [{ typeId, offset: 0, size: 4 }] });
   },

@@ -18,8 +18,10 @@ const CASES: readonly (readonly [BtfFeature, given: readonly BtfType[], want: re
                   [{ kind: 'enum', name: 'e', size: 4, signed: false, values: [{ name: 'V0', value: 0xffffffffn }, { name: 'V1', value: 1n }] }]],
   ['enum64',      [{ kind: 'enum64', name: 'e', size: 8, signed: true, values: VALUES }],
                   [{ kind: 'union', name: 'e', size: 8, members: ['V0', 'V1'].map((name) => ({ name, typeId: 3, bitOffset: 0, bitSize: 0 })) }, BYTE]],
-  ['optional_section', [CALLED, { kind: 'datasec', name: '?.x', size: 4, variables: [{ typeId: 2, offset: 0, size: 4 }] }],
-                       [CALLED, { kind: 'datasec', name: '_.x', size: 4, variables: [{ typeId: 2, offset: 0, size: 4 }] }]],
+  ['section_name', [CALLED, { kind: 'datasec', name: '?.x', size: 4, variables: [{ typeId: 2, offset: 0, size: 4 }] }],
+                   [CALLED, { kind: 'datasec', name: '_.x', size: 4, variables: [{ typeId: 2, offset: 0, size: 4 }] }]],
+  ['section_name', [CALLED, { kind: 'datasec', name: '1/a.b_9 -', size: 4, variables: [{ typeId: 2, offset: 0, size: 4 }] }],
+                   [CALLED, { kind: 'datasec', name: '__a.b_9__', size: 4, variables: [{ typeId: 2, offset: 0, size: 4 }] }]],
 ];
 
 describe('BTF for a kernel that does not take', () => {

@@ -9,8 +9,8 @@ export const BTF_FEATURES = {
   /** Enums that say that their values are signed. */
   signed_enum: '6.0',
   enum64: '6.0',
-  /** The name of a section that is not loaded by default: `?.struct_ops`. */
-  optional_section: '6.9',
+  /** Names of sections with other characters than letters, digits, `_` and `.`: `?.struct_ops`, `maps/old`. */
+  section_name: '6.9',
 } as const;
 export type BtfFeature = keyof typeof BTF_FEATURES;
 
@@ -22,6 +22,9 @@ const [INT, STRUCT, UNION, CONST] = [1, 4, 5, 10] as const;
 /** Bytes of a record before what its kind adds, and of a value of an ENUM64, which is as long as a member of a UNION. */
 const RECORD = 12;
 const VALUE = 12;
+/** Bytes of a name that older kernels look at. */
+const MAX_NAME = 128;
+const UNDERSCORE = 0x5f;
 /** A record's words: an int of one byte without a name. */
 const BYTE = [0, INT << KIND_SHIFT, 1, 8];
 
@@ -50,9 +53,13 @@ const REWRITES: { readonly [F in BtfFeature]: (btf: Records) => void } = {
       for (let i = 0; i < count; i++) btf.set(at + RECORD + VALUE * i, undefined, btf.types.typeCount, 0);
     });
   },
-  optional_section(btf) {
-    btf.each('datasec', (at, id) => {
-      if (btf.types.type(id).name.startsWith('?')) btf.bytes[btf.stringAt(at)] = '_'.charCodeAt(0);
+  section_name(btf) {
+    btf.each('datasec', (at) => {
+      const start = btf.stringAt(at);
+      for (const [i, byte] of btf.bytes.subarray(start, start + MAX_NAME).entries()) {
+        if (byte === 0) break;
+        if (!(i === 0 ? /[A-Za-z_.]/ : /[\w.]/).test(String.fromCharCode(byte))) btf.bytes[start + i] = UNDERSCORE;
+      }
     });
   },
 };

@@ -8,6 +8,7 @@ import { addDevice } from '../../src/loader/devices.ts';
 import type { BpfAttr } from '../../src/uapi/attr.ts';
 import { attachTypeNumber, type ProgType, progTypeNumber } from '../../src/uapi/bpf.ts';
 import { returning } from '../support/programs.ts';
+import { skipBefore } from '../support/since.ts';
 import { SLOW } from '../support/slow.ts';
 
 const kernel = createLinuxKernel();
@@ -70,7 +71,8 @@ describe.skipIf(missing !== undefined)('says what bpftool says', LONG, () => {
     same('link', 'show', 'pinned', '/sys/fs/bpf/lookup');
   });
 
-  it('of cgroups', () => {
+  it('of cgroups', (context) => {
+    skipBefore(context, '6.1', 'the flags of each program, without which bpftool shows none');
     const ingress = pinned('cgroup_skb', 1);
     const device = pinned('cgroup_device', 1, { expected_attach_type: attachTypeNumber.cgroup_device });
     expect(skep('cgroup', 'attach', CGROUP, 'ingress', ...ingress, 'multi')).toMatchObject({ status: 0, stderr: '' });
@@ -121,7 +123,8 @@ describe.skipIf(missing !== undefined)('says what bpftool says', LONG, () => {
 });
 
 describe('beyond bpftool', LONG, () => {
-  it('netfilter has a section of its own', () => {
+  it('netfilter has a section of its own', (context) => {
+    skipBefore(context, '6.4', 'programs of type netfilter');
     const program = load('netfilter', 1, { expected_attach_type: attachTypeNumber.netfilter });
     using link = attachNetfilter(program, 'ip', 'forward', { priority: 7 });
     expect(skep('net', 'show').stdout).toContain(`\tip forward prio 7 prog_id ${program.id}\n`);
@@ -134,7 +137,8 @@ describe('beyond bpftool', LONG, () => {
 describe('programs that say where', LONG, () => {
   const OBJECT = 'test/objects/attach.o';
 
-  it('are attached and their links pinned', () => {
+  it('are attached and their links pinned', (context) => {
+    skipBefore(context, '5.15', 'links of tracepoints and probes');
     const loaded = skep('prog', 'loadall', OBJECT, '/sys/fs/bpf/auto', 'autoattach', 'pinmaps', '/sys/fs/bpf/maps');
     expect(loaded).toEqual({
       status: 0,
@@ -160,10 +164,12 @@ describe('programs that say where', LONG, () => {
   });
 
   it('an iterator is pinned, and read', () => {
+    const map = '/sys/fs/bpf/listed';
+    expect(skep('map', 'create', map, ...'type array key 4 value 4 entries 1 name listed'.split(' ')).status).toBe(0);
     const pin = (...words: readonly string[]) => skep('iter', 'pin', ...words);
     expect(pin('test/objects/tracing.o', '/sys/fs/bpf/iter')).toMatchObject({ status: 0, stderr: '' });
     const ids = readFileSync('/sys/fs/bpf/iter', 'utf8').trim().split('\n').map(Number);
-    expect(ids).toContain(JSON.parse(skep('-j', 'map', 'show', 'pinned', '/sys/fs/bpf/maps/runs').stdout).id);
+    expect(ids).toContain(JSON.parse(skep('-j', 'map', 'show', 'pinned', map).stdout).id);
     const { target_name } = JSON.parse(skep('-j', 'link', 'show', 'pinned', '/sys/fs/bpf/iter').stdout);
     expect(target_name).toBe('bpf_map');
     kernel.unlink('/sys/fs/bpf/iter');

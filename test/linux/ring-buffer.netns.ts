@@ -1,16 +1,13 @@
-import { beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { type BpfProgram, load, openObject, openRingBuffer, ringEvents, UsageError } from '../../src/index.ts';
 import { bothKernels } from '../support/both-kernels.ts';
 import { objectBytes } from '../support/objects.ts';
-import { skipBefore } from '../support/since.ts';
 
 const spec = openObject(objectBytes('test/objects/events.o'), { file: 'events.o' });
 
 /** Lets the program write `n` events, of which every tenth is given up. */
 function write(program: BpfProgram, n: number): void {
-  const data = new Uint8Array(64);
-  new DataView(data.buffer).setUint32(14, n, true);
-  program.run({ data });
+  program.run({ data: new Uint8Array(64), repeat: n });
 }
 
 const number = (record: Uint8Array) => Number(new DataView(record.buffer, record.byteOffset).getBigUint64(0, true));
@@ -19,15 +16,11 @@ const upTo = (n: number, from = 0) => Array.from({ length: n }, (_, i) => from +
 describe.each(bothKernels)('a ring buffer, %s', (name, makeKernel) => {
   const kernel = makeKernel();
   const open = (size = 1 << 16) => load(kernel, spec, { maxEntries: { events: size } });
-  // For the programs that write: bpf_loop.
-  beforeEach((context) => {
-    if (name === 'linux') skipBefore(context, '5.17', 'bpf_loop, with which events are written');
-  });
 
   it('gives what was submitted, in order, once', () => {
     using loaded = open();
     using ring = openRingBuffer(loaded.map('events'));
-    const program = loaded.program('write_events');
+    const program = loaded.program('write_event');
     const seen: number[] = [];
     expect(ring.consume(() => expect.fail('it is empty'))).toBe(0);
     write(program, 100);
@@ -39,7 +32,7 @@ describe.each(bothKernels)('a ring buffer, %s', (name, makeKernel) => {
   it('goes round its end, and makes room', () => {
     using loaded = open(4096);
     using ring = openRingBuffer(loaded.map('events'));
-    const program = loaded.program('write_events');
+    const program = loaded.program('write_event');
     const seen: number[] = [];
     for (let i = 0; i < 100; i++) {
       write(program, 30);
@@ -57,7 +50,7 @@ describe.each(bothKernels)('a ring buffer, %s', (name, makeKernel) => {
 
   it('goes on where an earlier reader stopped, and after a reader that throws', () => {
     using loaded = open();
-    const program = loaded.program('write_events');
+    const program = loaded.program('write_event');
     write(program, 20);
     {
       using ring = openRingBuffer(loaded.map('events'));
@@ -77,7 +70,7 @@ describe.each(bothKernels)('a ring buffer, %s', (name, makeKernel) => {
   it('is waited for, and ends at once when aborted', async () => {
     using loaded = open();
     using ring = openRingBuffer(loaded.map('events'));
-    const program = loaded.program('write_events');
+    const program = loaded.program('write_event');
     const controller = new AbortController();
     const seen: number[] = [];
     setTimeout(() => write(program, 10), 20);
@@ -93,7 +86,7 @@ describe.each(bothKernels)('a ring buffer, %s', (name, makeKernel) => {
   it('ends when aborted however fast it comes, and when closed', async () => {
     using loaded = open();
     using ring = openRingBuffer(loaded.map('events'));
-    const program = loaded.program('write_events');
+    const program = loaded.program('write_event');
     write(program, 1);
     let count = 0;
     for await (const _ of ring.events({ signal: AbortSignal.timeout(50) })) {
@@ -127,8 +120,8 @@ describe.each(bothKernels)('a ring buffer, %s', (name, makeKernel) => {
       [first, 0],
       [second, 0],
     ]);
-    setTimeout(() => write(one.program('write_events'), 5), 10);
-    setTimeout(() => write(other.program('write_events'), 7), 30);
+    setTimeout(() => write(one.program('write_event'), 5), 10);
+    setTimeout(() => write(other.program('write_event'), 7), 30);
     for await (const { ring, record } of ringEvents([first, second], { signal: controller.signal })) {
       const n = seen.get(ring) ?? Number.NaN;
       expect(number(record)).toBe(n);
@@ -142,7 +135,7 @@ describe.each(bothKernels)('a ring buffer, %s', (name, makeKernel) => {
   it('may be closed twice, and takes its memory with it', () => {
     using loaded = open();
     const ring = openRingBuffer(loaded.map('events'));
-    write(loaded.program('write_events'), 9);
+    write(loaded.program('write_event'), 9);
     let kept = new Uint8Array(0);
     ring.consume((record) => {
       kept = record as Uint8Array<ArrayBuffer>; // of the mapping

@@ -1,14 +1,19 @@
-import { describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { load, openObject, openUserRingBuffer, UsageError } from '../../src/index.ts';
 import { bothKernels } from '../support/both-kernels.ts';
 import { objectBytes } from '../support/objects.ts';
+import { skipBefore } from '../support/since.ts';
 
 const spec = openObject(objectBytes('test/objects/user_events.o'), { file: 'user_events.o' });
 /** Bytes of the map, as the object has it. */
 const SIZE = 4096;
 
-describe.each(bothKernels)('a user ring buffer, %s', (_name, makeKernel) => {
+describe.each(bothKernels)('a user ring buffer, %s', (name, makeKernel) => {
   const kernel = makeKernel();
+  beforeEach((context) => {
+    if (name === 'linux') skipBefore(context, '6.1', 'user ring buffers');
+  });
+
   function open() {
     const loaded = load(kernel, spec);
     const drain = () => loaded.program('drain').run({ data: new Uint8Array(64) }).retval;

@@ -4,6 +4,8 @@
 #include <bpf/bpf_helpers.h>
 
 #define MAX_PAYLOAD 60
+// Of one run. A loop, and not bpf_loop, for kernels before 5.17.
+#define MAX_EVENTS 1024
 
 struct event {
 	__u32 number;
@@ -21,23 +23,24 @@ struct {
 __u32 said;
 __u32 refused;
 
-struct saying {
-	void *ctx;
-	__u32 size;
-};
-
-static long one(__u64 i, struct saying *how)
+static __always_inline void say(void *ctx, __u64 n, __u32 size)
 {
-	struct event event = { .number = said, .cpu = bpf_get_smp_processor_id() };
+	struct event event = {};
 
-	event.payload[0] = i;
-	if (how->size < 8 || how->size > MAX_PAYLOAD)
-		return 1;
-	if (bpf_perf_event_output(how->ctx, &events, BPF_F_CURRENT_CPU, &event, how->size))
-		refused++;
-	else
-		said++;
-	return 0;
+	if (size < 8 || size > MAX_PAYLOAD)
+		return;
+	for (__u32 i = 0; i < MAX_EVENTS; i++) {
+		barrier_var(i);
+		if (i >= n)
+			break;
+		event.number = said;
+		event.cpu = bpf_get_smp_processor_id();
+		event.payload[0] = i;
+		if (bpf_perf_event_output(ctx, &events, BPF_F_CURRENT_CPU, &event, size))
+			refused++;
+		else
+			said++;
+	}
 }
 
 // u32 number of events, u32 bytes of each, from byte 14.
@@ -45,12 +48,10 @@ SEC("tc")
 int say_events(struct __sk_buff *skb)
 {
 	struct { __u32 n, size; } asked;
-	struct saying how = { .ctx = skb };
 
 	if (bpf_skb_load_bytes(skb, 14, &asked, sizeof(asked)))
 		return TC_ACT_SHOT;
-	how.size = asked.size;
-	bpf_loop(asked.n, one, &how, 0);
+	say(skb, asked.n, asked.size);
 	return TC_ACT_OK;
 }
 
@@ -58,9 +59,7 @@ int say_events(struct __sk_buff *skb)
 SEC("raw_tp")
 int say_on_cpu(struct bpf_raw_tracepoint_args *ctx)
 {
-	struct saying how = { .ctx = ctx, .size = ctx->args[1] };
-
-	bpf_loop(ctx->args[0], one, &how, 0);
+	say(ctx, ctx->args[0], ctx->args[1]);
 	return 0;
 }
 
