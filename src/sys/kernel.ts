@@ -157,3 +157,4 @@ export const TRACEFS_MAGIC = 0x74726163;
 export const PROC_SUPER_MAGIC = 0x9fa0;
 export const SYSFS_MAGIC = 0x62656572;
 export const TMPFS_MAGIC = 0x01021994;
+export const CGROUP2_SUPER_MAGIC = 0x63677270;

@@ -31,7 +31,8 @@ export type OpenFile =
   /** What BPF_ENABLE_STATS returns. */
   | { readonly kind: 'stats'; readonly machine: Machine }
   | { readonly kind: 'directory'; readonly path: string; readonly place: Place<Directory> }
-  | { readonly kind: 'text'; readonly path: string; readonly bytes: Uint8Array; offset: number }
+  /** `bytes` undefined: it cannot be read. */
+  | { readonly kind: 'text'; readonly path: string; readonly bytes: Uint8Array | undefined; offset: number }
   | { readonly kind: 'socket'; readonly path: string; readonly socket: FdSocket }
   /** `rest`: of a line of which a reader's buffer had no room for the end. */
   | { readonly kind: 'trace_pipe'; readonly path: string; rest: Uint8Array };

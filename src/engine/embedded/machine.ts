@@ -1,5 +1,7 @@
 import type { BtfObject } from './btf-object.ts';
+import type { Cgroup } from './cgroups/cgroup.ts';
 import { Clock } from './clock.ts';
+import { CgroupFileSystem } from './fs/cgroup-fs.ts';
 import { createTmpfs } from './fs/memory-fs.ts';
 import { type FileSystemTypes, fileSystemTypes, mountStandard } from './fs/mount.ts';
 import { MountTable } from './fs/mounts.ts';
@@ -32,6 +34,7 @@ export interface MachineOptions {
 const MAX_CPUS = 64;
 const DEFAULT_SEED = 0x5ceb;
 const ROOT_DEV = 1n;
+const CGROUP_DEV = 2n;
 const MAX_CHARGED = 512 * 1024 * 1024;
 
 /** Everything of one embedded kernel that its processes share. */
@@ -41,8 +44,8 @@ export class Machine {
   readonly cpus: number;
   /** The CPU that programs run on. */
   cpu = 0;
-  /** The process whose system call is running: its id, or 0. */
-  pid = 0;
+  /** The process whose system call is running. */
+  task: Process | undefined;
   readonly clock: Clock;
   readonly timers: Timers;
   /** What the programs of cgroups have to say about sockets. */
@@ -60,6 +63,7 @@ export class Machine {
   perfEvents = 1;
   /** Records of ring buffers that programs are writing, by the address of their bytes. */
   readonly records = new Map<number, RingBuffer>();
+  readonly cgroups = new CgroupFileSystem(CGROUP_DEV);
   readonly fileSystems: FileSystemTypes;
   readonly mounts: MountTable;
   /** For system calls: keys and values on their way between a caller and a map. */
@@ -91,6 +95,15 @@ export class Machine {
     this.netns = this.namespaces.first;
     using init = this.openProcess();
     mountStandard(init);
+  }
+
+  /** Of {@link Machine.task}; 0 where no process is running. */
+  get pid(): number {
+    return this.task?.pid ?? 0;
+  }
+  /** The cgroup of {@link Machine.task}; the first one where no process is running. */
+  get cgroup(): Cgroup {
+    return this.task?.cgroup ?? this.cgroups.root.cgroup;
   }
 
   /** A new process: its own fds, the same maps, programs and files. */

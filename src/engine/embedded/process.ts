@@ -5,8 +5,10 @@ import { errno } from '../../uapi/errno.ts';
 import type { Fd } from '../../uapi/fd.ts';
 import { IOCTLS, type Ioctl, type PerfEventAttr } from '../../uapi/perf.ts';
 import type { BtfObject } from './btf-object.ts';
+import type { Cgroup } from './cgroups/cgroup.ts';
 import { bindFds, receiveFds, sendFds } from './fd-socket.ts';
 import { FileTable, type OpenFile } from './files.ts';
+import { CgroupDirectory } from './fs/cgroup-fs.ts';
 import { mount } from './fs/mount.ts';
 import { open, read } from './fs/open.ts';
 import * as paths from './fs/operations.ts';
@@ -33,6 +35,7 @@ export class Process implements Kernel, Descriptors {
   readonly network: Network;
   readonly files = new FileTable();
   readonly #onEnd = new Set<() => void>();
+  #cgroup: Cgroup;
   #detail: string | undefined;
   #ended = false;
 
@@ -40,6 +43,8 @@ export class Process implements Kernel, Descriptors {
     this.machine = machine;
     this.network = network.get();
     this.pid = pid;
+    this.#cgroup = machine.cgroups.root.cgroup;
+    this.#cgroup.processes.add(this);
   }
 
   bpf<C extends BpfCmd>(cmd: C, attr: BpfAttr<C>): BpfResult<C> {
@@ -135,9 +140,22 @@ export class Process implements Kernel, Descriptors {
   [Symbol.dispose](): void {
     if (this.#ended) return;
     this.#ended = true;
+    this.#cgroup.processes.delete(this);
     for (const end of [...this.#onEnd]) end();
     this.files.closeAll();
     this.network.put();
+  }
+
+  get cgroup(): Cgroup {
+    return this.#cgroup;
+  }
+  /** Writing its id to the cgroup's cgroup.procs: 0 or -errno. */
+  moveTo(cgroup: Cgroup): number {
+    if (cgroup.gone) return -errno.ENODEV;
+    this.#cgroup.processes.delete(this);
+    cgroup.processes.add(this);
+    this.#cgroup = cgroup;
+    return 0;
   }
 
   /** Calls `end` when the process is disposed of, until the returned function is called. */
@@ -177,6 +195,14 @@ export class Process implements Kernel, Descriptors {
   perfEvent(fd: number): PerfEvent | number {
     const file = this.files.get(fd);
     return file?.kind === 'perf_event' ? file.event : -errno.EBADF;
+  }
+
+  /** The cgroup of a directory's fd. -EBADF if it is none, -ENOENT if it was removed. */
+  cgroupOf(fd: number): Cgroup | number {
+    const file = this.files.get(fd);
+    const directory = file?.kind === 'directory' ? file.place.inode : undefined;
+    if (!(directory instanceof CgroupDirectory)) return -errno.EBADF;
+    return directory.cgroup.gone ? -errno.ENOENT : directory.cgroup;
   }
 
   /** A new fd for a program, which takes over the caller's reference. -EMFILE if there are too many. */
@@ -227,8 +253,8 @@ export class Process implements Kernel, Descriptors {
   ): T {
     if (this.#ended) throw new SysError(errno.EBADF, syscall, { detail: 'this kernel was disposed of' });
     const { machine } = this;
-    const outer = { pid: machine.pid, netns: machine.netns };
-    machine.pid = this.pid;
+    const outer = { task: machine.task, netns: machine.netns };
+    machine.task = this;
     machine.netns = this.network;
     machine.timers.runDue();
     this.#detail = undefined;
@@ -236,7 +262,7 @@ export class Process implements Kernel, Descriptors {
     try {
       result = call();
     } finally {
-      machine.pid = outer.pid;
+      machine.task = outer.task;
       machine.netns = outer.netns;
       machine.scratch.reset();
     }

@@ -38,7 +38,8 @@ export interface Symlink extends Common {
 /** A file whose text is made when it is opened. */
 export interface TextFile extends Common {
   readonly kind: 'text';
-  readonly read: () => string;
+  /** `undefined`: it cannot be read (EINVAL). */
+  readonly read: (() => string) | undefined;
 }
 export interface TracePipe extends Common {
   readonly kind: 'trace_pipe';

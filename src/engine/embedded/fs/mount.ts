@@ -41,6 +41,7 @@ export function fileSystemTypes(machine: Machine): FileSystemTypes {
     ['tracefs', () => tracefs],
     // As `ip netns` keeps them.
     ['netns',   () => netns],
+    ['cgroup2', () => machine.cgroups],
   ]);
 }
 
@@ -51,6 +52,7 @@ export function mountStandard(init: Process): void {
   init.mount('sysfs', '/sys', 'sysfs', 0, '');
   init.mount('bpf', '/sys/fs/bpf', 'bpf', 0, 'mode=700');
   init.mount('netns', '/run/netns', 'netns', 0, '');
+  init.mount('cgroup2', '/sys/fs/cgroup', 'cgroup2', 0, '');
   init.mount('tracefs', '/sys/kernel/tracing', 'tracefs', 0, '');
 }
 

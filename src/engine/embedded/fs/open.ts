@@ -24,7 +24,7 @@ export function open(process: Process, path: string, flags: number): number {
   switch (inode.kind) {
     case 'text':
       if (writing) return -errno.EACCES;
-      return add({ kind: 'text', path, bytes: new TextEncoder().encode(inode.read()), offset: 0 });
+      return add({ kind: 'text', path, bytes: textOf(inode.read), offset: 0 });
     case 'trace_pipe':
       return writing ? -errno.EACCES : add({ kind: 'trace_pipe', path, rest: new Uint8Array(0) });
     case 'pin':
@@ -39,6 +39,10 @@ export function open(process: Process, path: string, flags: number): number {
   }
 }
 
+function textOf(read: (() => string) | undefined): Uint8Array | undefined {
+  return read === undefined ? undefined : new TextEncoder().encode(read());
+}
+
 /** read(2): bytes put into `buffer`, or -errno. What reads a trace pipe never waits: without a line it is EAGAIN, O_NONBLOCK or not. */
 export function read(process: Process, fd: number, buffer: Uint8Array): number {
   const file = process.files.get(fd);
@@ -48,6 +52,7 @@ export function read(process: Process, fd: number, buffer: Uint8Array): number {
     case 'directory':
       return -errno.EISDIR;
     case 'text': {
+      if (file.bytes === undefined) return -errno.EINVAL;
       const bytes = file.bytes.subarray(file.offset, file.offset + buffer.length);
       buffer.set(bytes);
       file.offset += bytes.length;

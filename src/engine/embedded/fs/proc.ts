@@ -18,6 +18,7 @@ export function procEntries(process: Process): Entries {
       entries: {
         fd: { dynamic: (who) => byFd(who, (file) => ({ link: () => linkText(file) })) },
         fdinfo: { dynamic: (who) => byFd(who, (file) => ({ text: () => fdinfo(file) })) },
+        cgroup: { text: (who) => `0::${who.cgroup.path}\n` },
         mounts: { text: (who) => who.machine.mounts.list(who) },
         ns: { entries: { net: { netns: (who) => who.network } } },
       },

@@ -1,9 +1,8 @@
 import { helper, netnsOf } from './helper.ts';
-import { ROOT_CGROUP } from './system.ts';
 
 /*
  * What programs ask about the socket that sent a packet. There are no sockets here; the packet of a test run has one all the same, as on Linux, which belongs to
- * root and is in the cgroup of the caller: the root.
+ * root.
  */
 
 const NOBODY = 65534;
@@ -23,22 +22,6 @@ export const get_socket_uid = helper({
   args: ['skb'],
   returns: 'u32',
   call: (_env, skb) => (skb.socketCookie === 0 ? NOBODY : 0),
-});
-
-export const skb_cgroup_id = helper({
-  id: 79,
-  name: 'skb_cgroup_id',
-  args: ['skb'],
-  returns: 'u32',
-  call: (_env, skb) => (skb.socketCookie === 0 ? 0 : ROOT_CGROUP),
-});
-
-export const skb_ancestor_cgroup_id = helper({
-  id: 83,
-  name: 'skb_ancestor_cgroup_id',
-  args: ['skb', 'anything'],
-  returns: 'u32',
-  call: (_env, skb, level) => (skb.socketCookie === 0 || level !== 0 ? 0 : ROOT_CGROUP),
 });
 
 export const skb_cgroup_classid = helper({

@@ -57,22 +57,3 @@ export const get_current_comm = helper({
     return 0;
   },
 });
-
-/** The root of the cgroups, where all processes of this kernel are. */
-export const ROOT_CGROUP = 1;
-
-export const get_current_cgroup_id = helper({
-  id: 80,
-  name: 'get_current_cgroup_id',
-  args: [],
-  returns: 'u32',
-  call: () => ROOT_CGROUP,
-});
-
-export const get_current_ancestor_cgroup_id = helper({
-  id: 123,
-  name: 'get_current_ancestor_cgroup_id',
-  args: ['anything'],
-  returns: 'u32',
-  call: (_env, level) => (level === 0 ? ROOT_CGROUP : 0),
-});

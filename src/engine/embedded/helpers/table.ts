@@ -1,3 +1,4 @@
+import * as cgroup from './cgroup.ts';
 import * as csum from './csum.ts';
 import * as dynptr from './dynptr.ts';
 import * as ecn from './ecn.ts';
@@ -30,6 +31,7 @@ const ALL: readonly Helper[] = [
   string,
   system,
   tail,
+  cgroup,
   skb,
   vlan,
   room,

@@ -1,5 +1,6 @@
 import type { BtfType } from '../../../btf/types.ts';
 import type { BtfObject } from '../btf-object.ts';
+import type { Cgroup } from '../cgroups/cgroup.ts';
 import type { OpenFile } from '../files.ts';
 import type { Machine } from '../machine.ts';
 import type { Mappable } from '../mapping.ts';
@@ -49,6 +50,8 @@ export interface Descriptors {
   prog(fd: number): BpfProg | number;
   map(fd: number): BpfMap | number;
   perfEvent(fd: number): PerfEvent | number;
+  /** -ENOENT if it was removed. */
+  cgroupOf(fd: number): Cgroup | number;
 }
 
 /** The batch commands that a type has; the others answer ENOTSUPP. */

@@ -1,6 +1,7 @@
 import { array } from './array.ts';
 import { arrayOfMaps } from './array-of-maps.ts';
 import { bloomFilter } from './bloom-filter.ts';
+import { cgroupArray } from './cgroup-array.ts';
 import { cpumap } from './cpumap.ts';
 import { devmap, devmapHash } from './devmap.ts';
 import { hash, percpuHash } from './hash.ts';
@@ -16,7 +17,7 @@ import { ringbuf, userRingbuf } from './ringbuf.ts';
 
 // biome-ignore format: by number
 const MAP_TYPES_HERE: readonly MapType[] = [
-  hash, array, progArray, perfEventArray, percpuHash, percpuArray, lruHash, lruPercpuHash, lpmTrie, arrayOfMaps, hashOfMaps, queue, stack, ringbuf, bloomFilter,
+  hash, array, progArray, perfEventArray, cgroupArray, percpuHash, percpuArray, lruHash, lruPercpuHash, lpmTrie, arrayOfMaps, hashOfMaps, queue, stack, ringbuf, bloomFilter,
   userRingbuf, devmap, devmapHash, cpumap,
 ];
 

@@ -1,15 +1,28 @@
 import { attachTypeNumber, progTypeNumber } from '../../../uapi/bpf.ts';
 import { errno } from '../../../uapi/errno.ts';
 import { BPF_F_REPLACE } from '../../../uapi/link.ts';
+import { CGROUP_ATTACH_TYPES } from '../cgroups/attach-types.ts';
 import { TcxLink } from '../links/tcx-link.ts';
 import { XdpLink } from '../links/xdp-link.ts';
 import type { Process } from '../process.ts';
 import type { CheckedAttr } from './attr.ts';
-import { relativeOf, tcProg, tcxDevice, tcxDirection } from './prog-attach.ts';
+import { createCgroupLink } from './cgroup-attach.ts';
+import { cannotAttach } from './prog-attach.ts';
+import { relativeOf, tcProg, tcxDevice, tcxDirection } from './tcx-attach.ts';
 
-/** BPF_LINK_CREATE, of which the embedded kernel has tcx and XDP: the new fd or -errno. */
+type Create = (process: Process, attr: CheckedAttr<'BPF_LINK_CREATE'>) => number;
+
+/** By BPF_* of enum bpf_attach_type. */
+const CREATE: ReadonlyMap<number, Create> = new Map<number, Create>([
+  [attachTypeNumber.xdp, createXdp],
+  [attachTypeNumber.tcx_ingress, createTcx],
+  [attachTypeNumber.tcx_egress, createTcx],
+  ...[...CGROUP_ATTACH_TYPES].map((type) => [type, createCgroupLink] as const),
+]);
+
+/** BPF_LINK_CREATE: the new fd or -errno. */
 export function linkCreate(process: Process, attr: CheckedAttr<'BPF_LINK_CREATE'>): number {
-  return attr.attach_type === attachTypeNumber.xdp ? createXdp(process, attr) : createTcx(process, attr);
+  return CREATE.get(attr.attach_type)?.(process, attr) ?? cannotAttach(process, attr.attach_type);
 }
 
 function createXdp(process: Process, attr: CheckedAttr<'BPF_LINK_CREATE'>): number {
@@ -26,15 +39,13 @@ function createXdp(process: Process, attr: CheckedAttr<'BPF_LINK_CREATE'>): numb
 }
 
 function createTcx(process: Process, attr: CheckedAttr<'BPF_LINK_CREATE'>): number {
-  const direction = tcxDirection(process, attr.attach_type);
-  if (typeof direction === 'number') return direction;
   const prog = tcProg(process, attr.prog_fd);
   if (typeof prog === 'number') return prog;
   const device = tcxDevice(process, attr.target_ifindex);
   if (typeof device === 'number') return device;
   const relative = relativeOf(process, attr.flags, attr['tcx.relative_fd']);
   if (typeof relative === 'number') return relative;
-  const link = new TcxLink(device, direction, prog);
+  const link = new TcxLink(device, tcxDirection(attr.attach_type), prog);
   const result = link.attach(attr.flags, relative, attr['tcx.expected_revision']);
   if (result === 0) return process.installLink(link);
   link.put();

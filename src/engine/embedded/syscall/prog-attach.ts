@@ -1,111 +1,41 @@
-import type { Direction } from '../../../sys/lab.ts';
-import { ATTACH_TYPES, attachTypeNumber, progTypeNumber } from '../../../uapi/bpf.ts';
+import { ATTACH_TYPES, attachTypeNumber } from '../../../uapi/bpf.ts';
 import { errno } from '../../../uapi/errno.ts';
-import { BPF_F_AFTER, BPF_F_BEFORE, BPF_F_ID, BPF_F_RELATIVE_LINK, BPF_F_REPLACE } from '../../../uapi/link.ts';
-import type { Mprog, Relative } from '../hooks/mprog.ts';
-import type { Device } from '../net/device.ts';
+import { CGROUP_ATTACH_TYPES } from '../cgroups/attach-types.ts';
 import type { Process } from '../process.ts';
-import type { BpfProg } from '../progs/prog.ts';
 import type { CheckedAttr } from './attr.ts';
+import { attachToCgroup, detachFromCgroup, queryCgroup } from './cgroup-attach.ts';
+import { attachToTcx, detachFromTcx, queryTcx } from './tcx-attach.ts';
 
-const ATTACH_FLAGS = BPF_F_REPLACE | BPF_F_BEFORE | BPF_F_AFTER | BPF_F_ID | BPF_F_RELATIVE_LINK;
-const NOTHING: Relative = { prog: undefined, link: undefined };
+/** What a kind of hook does with programs that are attached without a link. */
+interface Target {
+  readonly attach: (process: Process, attr: CheckedAttr<'BPF_PROG_ATTACH'>) => number;
+  readonly detach: (process: Process, attr: CheckedAttr<'BPF_PROG_DETACH'>) => number;
+  readonly query: (process: Process, attr: CheckedAttr<'BPF_PROG_QUERY'>) => number;
+}
 
-/** BPF_PROG_ATTACH, of which the embedded kernel has tcx. */
+const tcx: Target = { attach: attachToTcx, detach: detachFromTcx, query: queryTcx };
+const cgroup: Target = { attach: attachToCgroup, detach: detachFromCgroup, query: queryCgroup };
+
+/** By BPF_* of enum bpf_attach_type. */
+const TARGETS: ReadonlyMap<number, Target> = new Map([
+  [attachTypeNumber.tcx_ingress, tcx],
+  [attachTypeNumber.tcx_egress, tcx],
+  ...[...CGROUP_ATTACH_TYPES].map((type) => [type, cgroup] as const),
+]);
+
 export function progAttach(process: Process, attr: CheckedAttr<'BPF_PROG_ATTACH'>): number {
-  const direction = tcxDirection(process, attr.attach_type);
-  if (typeof direction === 'number') return direction;
-  const flags = attr.attach_flags;
-  if ((flags & ~ATTACH_FLAGS) !== 0) return -errno.EINVAL;
-  const prog = tcProg(process, attr.attach_bpf_fd);
-  if (typeof prog === 'number') return prog;
-  const hook = tcxHook(process, attr.target_ifindex, direction);
-  if (typeof hook === 'number') return hook;
-  const old = (flags & BPF_F_REPLACE) === 0 ? undefined : tcProg(process, attr.replace_bpf_fd);
-  if (typeof old === 'number') return old;
-  const relative = relativeOf(process, flags, attr.relative_fd);
-  if (typeof relative === 'number') return relative;
-  return hook.attach({ prog, link: undefined }, flags, relative, attr.expected_revision, old);
+  return TARGETS.get(attr.attach_type)?.attach(process, attr) ?? cannotAttach(process, attr.attach_type);
 }
-
 export function progDetach(process: Process, attr: CheckedAttr<'BPF_PROG_DETACH'>): number {
-  const direction = tcxDirection(process, attr.attach_type);
-  if (typeof direction === 'number') return direction;
-  const flags = attr.attach_flags;
-  if ((flags & ~ATTACH_FLAGS) !== 0) return -errno.EINVAL;
-  const prog = attr.attach_bpf_fd === 0 ? undefined : tcProg(process, attr.attach_bpf_fd);
-  if (typeof prog === 'number') return prog;
-  const hook = tcxHook(process, attr.target_ifindex, direction);
-  if (typeof hook === 'number') return hook;
-  const relative = relativeOf(process, flags, attr.relative_fd);
-  if (typeof relative === 'number') return relative;
-  return hook.detach(prog, flags, relative, attr.expected_revision);
+  return TARGETS.get(attr.attach_type)?.detach(process, attr) ?? cannotAttach(process, attr.attach_type);
 }
-
-/** BPF_PROG_QUERY: ids of the programs and links in the order in which they run. -ENOSPC with the first ones if there is no room for all. */
 export function progQuery(process: Process, attr: CheckedAttr<'BPF_PROG_QUERY'>): number {
-  const direction = tcxDirection(process, attr.attach_type);
-  if (typeof direction === 'number') return direction;
-  const hook = tcxHook(process, attr.target_ifindex, direction);
-  if (typeof hook === 'number') return hook;
-  if (attr.query_flags !== 0 || attr.attach_flags !== 0) return -errno.EINVAL;
-  const room = attr.count;
-  const { entries } = hook;
-  attr.count = entries.length;
-  attr.revision = hook.revision;
-  if (room === 0 || attr.prog_ids === undefined) return 0;
-  const shown = entries.slice(0, room);
-  const columns = [attr.prog_ids, attr.link_ids, attr.prog_attach_flags, attr.link_attach_flags];
-  if (columns.some((column) => column !== undefined && column.length < shown.length)) return -errno.EFAULT;
-  for (const [i, { prog, link }] of shown.entries()) {
-    const row = [prog.id, link?.id ?? 0, 0, 0];
-    for (const [at, column] of columns.entries()) if (column !== undefined) column[i] = row[at] ?? 0;
-  }
-  return shown.length < entries.length ? -errno.ENOSPC : 0;
+  return TARGETS.get(attr.attach_type)?.query(process, attr) ?? cannotAttach(process, attr.attach_type);
 }
 
-/** Which tcx hook an attach type means; -ENOTSUPP with its name for those that only Linux has. */
-export function tcxDirection(process: Process, attachType: number): Direction | number {
-  if (attachType === attachTypeNumber.tcx_ingress) return 'ingress';
-  if (attachType === attachTypeNumber.tcx_egress) return 'egress';
+/** ENOTSUPP, with its name, for an attach type that only Linux has; EINVAL for one that nobody has. */
+export function cannotAttach(process: Process, attachType: number): number {
   const name = ATTACH_TYPES[attachType];
   if (name === undefined) return -errno.EINVAL;
-  return process.fail(
-    errno.ENOTSUPP,
-    `the embedded kernel cannot attach to ${name} yet, only to tcx_ingress and tcx_egress; use the linux kernel for it`,
-  );
-}
-
-export function tcxDevice(process: Process, ifindex: number): Device | number {
-  return process.network.device(ifindex) ?? -errno.ENODEV;
-}
-
-function tcxHook(process: Process, ifindex: number, direction: Direction): Mprog | number {
-  const device = tcxDevice(process, ifindex);
-  return typeof device === 'number' ? device : device.tcx[direction];
-}
-
-/** The program of an fd, which has to be a classifier. */
-export function tcProg(process: Process, fd: number): BpfProg | number {
-  const prog = process.prog(fd);
-  return typeof prog === 'number' || isClassifier(prog) ? prog : -errno.EINVAL;
-}
-
-/** What relative_fd or relative_id names. */
-export function relativeOf(process: Process, flags: number, name: number): Relative | number {
-  const { machine } = process;
-  const byId = (flags & BPF_F_ID) !== 0;
-  if ((flags & BPF_F_RELATIVE_LINK) !== 0) {
-    const link = byId ? (machine.links.get(name) ?? -errno.ENOENT) : process.link(name);
-    if (typeof link === 'number') return link;
-    return isClassifier(link.prog) ? { prog: link.prog, link } : -errno.EINVAL;
-  }
-  if (!byId && name === 0) return NOTHING;
-  const prog = byId ? (machine.progs.get(name) ?? -errno.ENOENT) : process.prog(name);
-  if (typeof prog === 'number') return prog;
-  return isClassifier(prog) ? { prog, link: undefined } : -errno.EINVAL;
-}
-
-function isClassifier(prog: BpfProg): boolean {
-  return prog.attr.type === progTypeNumber.sched_cls;
+  return process.fail(errno.ENOTSUPP, `the embedded kernel cannot attach to ${name} yet; use the linux kernel for it`);
 }
