@@ -53,6 +53,7 @@ done
 build test/objects/map_def_long.c test/objects/map_def_long.o -g0
 build test/objects/map_programs.c test/objects/map_programs.o
 build test/objects/helper_programs.c test/objects/helper_programs.o
+build test/objects/values.c test/objects/values.o
 build test/objects/packet_helpers.c test/objects/packet_helpers.o
 build test/objects/xdp_block.c test/objects/xdp_block.o
 build test/objects/unsafe.c test/objects/unsafe.o

@@ -13,6 +13,7 @@ import { mappingRows } from './mappings.ts';
 import { moreMapRows } from './more-maps.ts';
 import { progTypeRows } from './prog-types.ts';
 import { outcome, Session } from './session.ts';
+import { valueFieldRows } from './value-fields.ts';
 
 /** What is done on a kernel, and what it must answer: a value, or the name of an errno. */
 export type Row = readonly [name: string, run: (session: Session) => unknown, want: unknown];
@@ -27,6 +28,7 @@ const GROUPS: Readonly<Record<string, readonly Row[]>> = {
   'types of programs': progTypeRows,
   'tcx programs and links': linkRows,
   'other types of maps': moreMapRows,
+  'fields that the kernel keeps': valueFieldRows,
   mmap: mappingRows,
   ioctl: ioctlRows,
   'fds in messages': fdMessageRows,

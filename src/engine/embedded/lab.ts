@@ -50,7 +50,7 @@ export interface EmbeddedLab extends LabNamespace {
   socket(process: Kernel, input: LabSocketInput): LabSocket;
   /** Programs that did not end as they should: the last 1000, oldest first. */
   readonly faults: readonly Fault[];
-  /** A manual clock moves only by `clock.advance(ns)`. What the kernel does later (retransmissions, lookups of neighbours that fail) is done on the way. */
+  /** A manual clock moves only by `clock.advance(ns)`. What the kernel does later (timers of maps, retransmissions, lookups of neighbours that fail) is done on the way, each at its time. */
   readonly clock: Pick<Clock, 'now' | 'advance'>;
   /** Instructions after which a run is given up. */
   budget: number;

@@ -8,7 +8,9 @@ import { MountTable } from './fs/mounts.ts';
 import { IdTable } from './ids.ts';
 import type { Link } from './links/link.ts';
 import type { BpfMap } from './maps/map.ts';
+import { MapTimers } from './maps/map-timers.ts';
 import type { RingBuffer } from './maps/ringbuf.ts';
+import type { FieldKind } from './maps/value-fields.ts';
 import { LinearMemory } from './memory.ts';
 import { Namespaces } from './net/namespaces.ts';
 import type { Network } from './net/network.ts';
@@ -75,8 +77,11 @@ export class Machine {
   /** The network namespace of the process whose system call is running; else the first. */
   netns: Network;
   #charged = 0;
+  /** The timers in the values of maps. */
+  readonly mapTimers = new MapTimers(this);
   readonly #mapsByAddress = new Map<number, BpfMap>();
   readonly #processes = new Map<number, Process>();
+  readonly #mapsWithFields = new Set<BpfMap>();
   #lastPid = 0;
   #lastSocketCookie = 0;
 
@@ -142,12 +147,23 @@ export class Machine {
   /** The map's id. `map.address` has to be known already. */
   adoptMap(map: BpfMap): number {
     this.#mapsByAddress.set(map.address, map);
+    if (map.copier.fields.length > 0) this.#mapsWithFields.add(map);
     return this.maps.add(map);
   }
 
   dropMap(map: BpfMap): void {
     this.#mapsByAddress.delete(map.address);
+    this.#mapsWithFields.delete(map);
     this.maps.remove(map.id);
+  }
+
+  /** The map with this kind of field at this address, and the value that it is in. */
+  fieldAt(address: number, kind: FieldKind): { readonly map: BpfMap; readonly value: number } | undefined {
+    for (const map of this.#mapsWithFields) {
+      const value = map.valueAround(address);
+      if (value !== 0 && map.copier.at(address - value)?.kind === kind) return { map, value };
+    }
+    return undefined;
   }
 
   /** The map whose header is at this address, for helpers that a program hands a map. */

@@ -2,6 +2,7 @@ import type { Machine } from '../machine.ts';
 import type { BpfMap } from '../maps/map.ts';
 import type { LinearMemory } from '../memory.ts';
 import type { Network } from '../net/network.ts';
+import type { BpfProg } from '../progs/prog.ts';
 import type { Skb } from '../progs/skb.ts';
 import type { Subject } from '../progs/subject.ts';
 import type { XdpBuff } from '../progs/xdp-buff.ts';
@@ -42,6 +43,10 @@ export interface ArgKinds {
   callback_ctx: Wide;
   /** Address of a struct bpf_dynptr. */
   dynptr: number;
+  /** Address of such a field in a value of a map. */
+  spin_lock: number;
+  timer: number;
+  kptr: number;
   /** An unsigned 64-bit number. Exact up to 2^53, which is far beyond any flag. */
   u64: number;
   /** The low 32 bits, signed. The high ones are `env.high[n]` for the n-th argument. */
@@ -87,6 +92,10 @@ export interface HelperEnv {
   resultHigh: number;
   /** The map that r1 names. */
   map: BpfMap | undefined;
+  /** Address of the bpf_spin_lock that the program holds, or 0. */
+  lock: number;
+  /** The program that runs; `undefined` for code that no BPF_PROG_LOAD made. */
+  readonly program: BpfProg | undefined;
   readonly fault: unknown;
   /** Address of 16 bytes for what a callback is given a pointer to; each function that is active has its own. */
   readonly scratch: number;
@@ -224,6 +233,12 @@ function argument(
       return { low: value, high: top };
     case 'dynptr':
       return memory(env, n, value, top, DYNPTR_SIZE);
+    case 'spin_lock':
+    case 'timer':
+    case 'kptr':
+      return top === 0 && env.machine.fieldAt(value, kind) !== undefined
+        ? value
+        : env.fail(`R${n} of the call is no ${kind === 'kptr' ? kind : `bpf_${kind}`} in a value of a map`);
     case 'ctx_or_null':
       return (value === 0 && top === 0) || isContext(env, value, top)
         ? value

@@ -4,6 +4,7 @@ import * as dynptr from './dynptr.ts';
 import * as ecn from './ecn.ts';
 import * as fib from './fib-lookup.ts';
 import type { Helper } from './helper.ts';
+import * as kptr from './kptr.ts';
 import * as loops from './loop.ts';
 import * as map from './map.ts';
 import * as perf from './perf.ts';
@@ -14,10 +15,12 @@ import * as room from './room.ts';
 import * as route from './route.ts';
 import * as skb from './skb.ts';
 import * as socket from './socket.ts';
+import * as spinLock from './spin-lock.ts';
 import * as string from './string.ts';
 import * as system from './system.ts';
 import * as tail from './tail-call.ts';
 import * as time from './time.ts';
+import * as timer from './timer.ts';
 import * as trace from './trace.ts';
 import * as tunnel from './tunnel.ts';
 import * as vlan from './vlan.ts';
@@ -48,6 +51,9 @@ const ALL: readonly Helper[] = [
   loops,
   perf,
   probeRead,
+  spinLock,
+  timer,
+  kptr,
 ].flatMap((family) => Object.values(family).filter((value): value is Helper => typeof value === 'object'));
 
 /** By id; `undefined` where there is none. */

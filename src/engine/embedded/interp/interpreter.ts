@@ -55,12 +55,24 @@ export class Interpreter {
     return this.#run(code, context, subject, undefined);
   }
 
-  #run(code: Code, context: number, subject: Subject | undefined, program: BpfProg | undefined): Verdict {
+  /** Runs a function of a program with these arguments, and without a context: what a timer does. */
+  runCallback(program: BpfProg, func: number, args: readonly number[]): Verdict {
+    return this.#run(program.code, 0, undefined, program, func, args);
+  }
+
+  #run(
+    code: Code,
+    context: number,
+    subject: Subject | undefined,
+    program: BpfProg | undefined,
+    start = 0,
+    args: readonly number[] = [context],
+  ): Verdict {
     const run = this.#runs[this.#depth] ?? this.#newRun();
     if (run === undefined) return this.#failed({ insn: 0, reason: noRoom(this.#depth), program: nameOf(program) });
     this.#depth++;
     try {
-      const value = run.execute({ code, context, subject, program, budget: this.budget });
+      const value = run.execute({ code, context, subject, program, budget: this.budget, start, args });
       return run.fault === undefined ? { value, high: run.high[0] ?? 0, fault: undefined } : this.#failed(run.fault);
     } finally {
       this.#depth--;

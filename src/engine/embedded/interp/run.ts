@@ -20,6 +20,7 @@ export const MAX_FRAMES = 8;
 export const SCRATCH_SIZE = 16;
 /** Tail calls that one run may make. */
 export const MAX_TAIL_CALLS = 33;
+const BPF_FUNC_spin_unlock = 94;
 /** Times that a `may_goto` lets a function go on. */
 const MAX_LOOPS = 8 * 1024 * 1024;
 
@@ -28,13 +29,17 @@ const TOO_DEEP = `more than ${MAX_FRAMES} functions are active`;
 /** What one run works on. */
 export interface RunInput {
   readonly code: Code;
-  /** Address of the context: what r1 holds at the start. */
+  /** Address of the context. */
   readonly context: number;
   readonly subject: Subject | undefined;
   /** `undefined` for code that no BPF_PROG_LOAD made. */
   readonly program: BpfProg | undefined;
   /** Instructions after which the run is given up: without a verifier a program may loop for ever. */
   readonly budget: number;
+  /** The slot where it starts. */
+  readonly start: number;
+  /** r1 and so on at the start. */
+  readonly args: readonly number[];
 }
 
 /**
@@ -52,6 +57,7 @@ export class Run implements HelperEnv {
   subject: Subject | undefined;
   map: BpfMap | undefined;
   resultHigh = 0;
+  lock = 0;
   fault: Fault | undefined;
 
   readonly #helpers: readonly (Helper | undefined)[];
@@ -81,6 +87,10 @@ export class Run implements HelperEnv {
     this.#stack = stack;
   }
 
+  get program(): BpfProg | undefined {
+    return this.#program;
+  }
+
   get scratch(): number {
     return this.#stack + STACK_SIZE * MAX_FRAMES + SCRATCH_SIZE * this.#frame;
   }
@@ -92,19 +102,24 @@ export class Run implements HelperEnv {
   }
 
   /** The low word of r0 at `exit`, signed; the high one is `high[0]`. 0 after a fault, which is in `fault`. */
-  execute({ code, context, subject, program, budget }: RunInput): number {
+  execute({ code, context, subject, program, budget, start, args }: RunInput): number {
     this.#program = program;
     this.context = context;
     this.subject = subject;
     this.fault = undefined;
     this.low.fill(0);
     this.high.fill(0);
-    this.low[1] = context;
+    args.forEach((value, i) => {
+      this.low[i + 1] = value;
+    });
+    this.lock = 0;
     this.low[10] = this.#enter(0);
     this.#allowed = budget;
     this.#budget = budget;
     this.#tailCalls = 0;
-    return this.#run(code, 0, 0);
+    const result = this.#run(code, start, 0);
+    if (this.lock !== 0) this.#dropLock();
+    return result;
   }
 
   callback(func: number, context: Wide, ...args: readonly number[]): number {
@@ -530,6 +545,8 @@ export class Run implements HelperEnv {
           const id = imm[pc - 1] ?? 0;
           const helper = this.#helpers[id];
           if (helper === undefined) return this.fail(`there is no helper ${id}`);
+          if (this.lock !== 0 && id !== BPF_FUNC_spin_unlock)
+            return this.fail('function calls are not allowed while holding a lock');
           this.#code = program;
           this.#frame = frame;
           this.#budget = budget;
@@ -663,6 +680,13 @@ export class Run implements HelperEnv {
     this.low[0] = size === 1 ? view.getUint8(from) : size === 2 ? view.getUint16(from) : view.getInt32(from);
     this.high[0] = 0;
     return true;
+  }
+
+  /** A run ends and holds a lock still. */
+  #dropLock(): void {
+    this.fail('BPF_EXIT instruction in main prog cannot be used inside bpf_spin_lock-ed region');
+    if (this.memory.check(this.lock, 4)) this.memory.dv.setUint32(this.lock, 0, true);
+    this.lock = 0;
   }
 
   #unknownInsn(): 0 {

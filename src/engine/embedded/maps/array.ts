@@ -1,7 +1,7 @@
 import { roundUp } from '../../../bytes/round.ts';
 import { BPF_EXIST, BPF_F_INNER_MAP, BPF_F_MMAPABLE, BPF_NOEXIST, mapTypeNumber } from '../../../uapi/bpf.ts';
 import { errno } from '../../../uapi/errno.ts';
-import { ACCESS_FLAGS, checkFlags, dataSection, integerKey, NUMA_FLAG } from './check.ts';
+import { ACCESS_FLAGS, checkFlags, dataSection, integerKey, isLocked, NUMA_FLAG, withoutLock } from './check.ts';
 import { BpfMap, MAP_HEADER_SIZE, type MapAttr, type MapType } from './map.ts';
 
 /** Bytes of Linux's struct bpf_array before the values, for the memlock figure. */
@@ -33,9 +33,10 @@ export function checkArraySizes({ keySize, valueSize, maxEntries }: MapAttr): nu
 
 /** What BPF_MAP_UPDATE_ELEM's flags mean where every element exists. */
 export function checkArrayUpdate(index: number, maxEntries: number, flags: number): number {
-  if (flags > BPF_EXIST) return -errno.EINVAL;
+  const how = withoutLock(flags);
+  if (how > BPF_EXIST) return -errno.EINVAL;
   if (index >= maxEntries) return -errno.E2BIG;
-  return flags === BPF_NOEXIST ? -errno.EEXIST : 0;
+  return how === BPF_NOEXIST ? -errno.EEXIST : 0;
 }
 
 /** BPF_MAP_GET_NEXT_KEY of arrays: a key that is no index starts again at 0. */
@@ -70,6 +71,16 @@ export abstract class ValueArray extends BpfMap {
     return nextIndex(this, key, next);
   }
 
+  override valueAround(address: number): number {
+    const index = Math.floor((address - this.values) / this.stride);
+    return index >= 0 && index < this.attr.maxEntries ? this.values + index * this.stride : 0;
+  }
+
+  override keyOf(value: number, room: number): number {
+    this.machine.memory.dv.setUint32(room, (value - this.values) / this.stride, true);
+    return room;
+  }
+
   override forEach(room: number, visit: (key: number, value: number) => boolean): 'visited' {
     for (let index = 0; index < this.attr.maxEntries; index++) {
       this.machine.memory.dv.setUint32(room, index, true);
@@ -94,18 +105,20 @@ export class ArrayMap extends ValueArray {
   }
 
   update(key: number, value: number, flags: number): number {
-    const { dv, u8 } = this.machine.memory;
-    const index = dv.getUint32(key, true);
+    const index = this.machine.memory.dv.getUint32(key, true);
     const refused = checkArrayUpdate(index, this.attr.maxEntries, flags);
     if (refused !== 0) return refused;
-    u8.copyWithin(this.values + index * this.stride, value, value + this.attr.valueSize);
+    if (isLocked(flags) && !this.copier.has('spin_lock')) return -errno.EINVAL;
+    const at = this.values + index * this.stride;
+    this.copier.write(at, value);
+    this.copier.drop(at);
     return 0;
   }
 
   copyOut(key: number, out: number): number {
     const value = this.lookup(key);
     if (value === 0) return -errno.ENOENT;
-    this.machine.memory.u8.copyWithin(out, value, value + this.attr.valueSize);
+    this.copier.show(out, value);
     return 0;
   }
 
@@ -119,6 +132,11 @@ export class ArrayMap extends ValueArray {
     if ((this.attr.flags & BPF_F_MMAPABLE) === 0) return -errno.EINVAL;
     const end = roundUp(this.stride * this.attr.maxEntries, HOST_PAGE);
     return offset + length > end ? -errno.EINVAL : this.values + offset;
+  }
+
+  protected override freeMemory(): void {
+    if (this.copier.fields.length === 0) return;
+    for (let index = 0; index < this.attr.maxEntries; index++) this.copier.drop(this.values + index * this.stride);
   }
 
   memoryUsage(): number {

@@ -1,6 +1,7 @@
 import type { BtfType } from '../../../btf/types.ts';
 import { roundUp } from '../../../bytes/round.ts';
 import {
+  BPF_F_LOCK,
   BPF_F_NUMA_NODE,
   BPF_F_RDONLY,
   BPF_F_RDONLY_PROG,
@@ -21,6 +22,15 @@ const MAX_PERCPU_VALUE = 32768;
 export function checkFlags(flags: number, allowed: number): number {
   const exclusive = BPF_F_RDONLY_PROG | BPF_F_WRONLY_PROG;
   return (flags & ~allowed) !== 0 || (flags & exclusive) === exclusive ? -errno.EINVAL : 0;
+}
+
+/** Whether an element's flags ask for the lock in its value. */
+export function isLocked(flags: number): boolean {
+  return (flags & BPF_F_LOCK) !== 0;
+}
+/** The rest of an element's flags, which may be more than 32 bits. */
+export function withoutLock(flags: number): number {
+  return isLocked(flags) ? flags - BPF_F_LOCK : flags;
 }
 
 export function checkPercpuValue({ valueSize }: MapAttr): number {

@@ -2,7 +2,7 @@ import { roundUp } from '../../../bytes/round.ts';
 import { BPF_EXIST, BPF_F_NO_PREALLOC, BPF_F_ZERO_SEED, BPF_NOEXIST, mapTypeNumber } from '../../../uapi/bpf.ts';
 import { errno } from '../../../uapi/errno.ts';
 import type { Machine } from '../machine.ts';
-import { ACCESS_FLAGS, checkFlags, checkPercpuValue, NUMA_FLAG } from './check.ts';
+import { ACCESS_FLAGS, checkFlags, checkPercpuValue, isLocked, NUMA_FLAG, withoutLock } from './check.ts';
 import { checkHashSizes, HASH, hashMemory, KEY, type Layout, layOut, NEXT } from './hash-layout.ts';
 import { hashKey, sameKey } from './key.ts';
 import { BpfMap, type Descriptors, MAP_HEADER_SIZE, type MapAttr, type MapType } from './map.ts';
@@ -113,11 +113,17 @@ export class HashMap extends BpfMap {
   }
 
   #put(key: number, value: number, flags: number, allCpus: boolean): number {
-    if (flags > BPF_EXIST) return -errno.EINVAL;
+    const how = withoutLock(flags);
+    if (how > BPF_EXIST || (isLocked(flags) && !this.copier.has('spin_lock'))) return -errno.EINVAL;
     const code = this.#hash(key);
     const old = this.#find(key, code);
-    if (old !== 0 && flags === BPF_NOEXIST) return -errno.EEXIST;
-    if (old === 0 && flags === BPF_EXIST) return -errno.ENOENT;
+    if (old !== 0 && how === BPF_NOEXIST) return -errno.EEXIST;
+    if (old === 0 && how === BPF_EXIST) return -errno.ENOENT;
+    // Under its lock a value is written over, where others see it.
+    if (old !== 0 && isLocked(flags)) {
+      this.copier.write(this.#valueHere(old), value);
+      return 0;
+    }
     if (old !== 0 && !this.layout.replaces) {
       this.#write(old, value, allCpus);
       return 0;
@@ -132,6 +138,7 @@ export class HashMap extends BpfMap {
     dv.setInt32(element + HASH, code, true);
     u8.copyWithin(element + KEY, key, key + this.attr.keySize);
     if (this.layout.values > 1) u8.fill(0, element + this.layout.valueOffset, element + this.layout.element);
+    else this.copier.begin(element + this.layout.valueOffset);
     this.#write(element, value, allCpus);
     const bucket = this.#bucket(code);
     dv.setInt32(element + NEXT, dv.getInt32(bucket, true), true);
@@ -143,9 +150,12 @@ export class HashMap extends BpfMap {
 
   /** Writes the values of all CPUs, or the only one or that of the running CPU. */
   #write(element: number, value: number, allCpus: boolean): void {
-    const at = allCpus ? element + this.layout.valueOffset : this.#valueHere(element);
-    const size = allCpus ? this.userValueSize : this.attr.valueSize;
-    this.machine.memory.u8.copyWithin(at, value, value + size);
+    const { valueOffset, values, stride } = this.layout;
+    const first = allCpus ? element + valueOffset : this.#valueHere(element);
+    for (let i = 0; i < (allCpus ? values : 1); i++) {
+      this.copier.write(first + i * stride, value + i * stride);
+      this.copier.drop(first + i * stride);
+    }
   }
 
   /** Address of the value that a program on the running CPU sees. */
@@ -191,9 +201,14 @@ export class HashMap extends BpfMap {
   copyOut(key: number, out: number): number {
     const element = this.find(key);
     if (element === 0) return -errno.ENOENT;
-    const value = element + this.layout.valueOffset;
-    this.machine.memory.u8.copyWithin(out, value, value + this.userValueSize);
+    this.show(out, element + this.layout.valueOffset);
     return 0;
+  }
+
+  /** Copies the value or values of an element, at this address, as user space sees them. */
+  show(out: number, value: number): void {
+    const { values, stride } = this.layout;
+    for (let i = 0; i < values; i++) this.copier.show(out + i * stride, value + i * stride);
   }
 
   override takeOut(key: number, out: number): number {
@@ -231,7 +246,30 @@ export class HashMap extends BpfMap {
     );
   }
 
+  override valueAround(address: number): number {
+    const { element: size, valueOffset, values, stride } = this.layout;
+    const places = this.#blocks ?? [this.places + size * Math.floor((address - this.places) / size)];
+    for (const element of places) {
+      const into = address - element - valueOffset;
+      if (into >= 0 && into < values * stride && this.#isElement(element)) return address - (into % stride);
+    }
+    return 0;
+  }
+
+  override keyOf(value: number): number {
+    return value - this.layout.valueOffset + KEY;
+  }
+
+  #dropFields(element: number): void {
+    if (this.copier.fields.length === 0) return;
+    const { valueOffset, values, stride } = this.layout;
+    for (let i = 0; i < values; i++) this.copier.drop(element + valueOffset + i * stride);
+  }
+
   protected override freeMemory(): void {
+    for (let place = 0; place < this.layout.places; place++)
+      this.#dropFields(this.places + place * this.layout.element);
+    for (const block of this.#blocks ?? []) this.#dropFields(block);
     for (const block of this.#blocks ?? []) this.machine.memory.free(block);
   }
 
@@ -266,10 +304,12 @@ export class HashMap extends BpfMap {
   #follow(at: number): number {
     const element = this.machine.memory.dv.getInt32(at, true);
     if (element === 0) return 0;
+    return this.#isElement(element) ? element : 0;
+  }
+
+  #isElement(element: number): boolean {
     const { element: size, places } = this.layout;
-    const known =
-      this.#blocks?.has(element) ?? (element >= this.places && element <= this.places + size * (places - 1));
-    return known ? element : 0;
+    return this.#blocks?.has(element) ?? (element >= this.places && element <= this.places + size * (places - 1));
   }
 
   #unlink(element: number, code: number): void {
@@ -282,6 +322,7 @@ export class HashMap extends BpfMap {
     }
     memory.dv.setInt32(link, this.#follow(element + NEXT), true);
     this.dropped(element + this.layout.valueOffset);
+    this.#dropFields(element);
     if (this.#blocks?.delete(element)) {
       memory.free(element);
       return;

@@ -7,6 +7,8 @@ import type { Mappable } from '../mapping.ts';
 import type { PerfEvent } from '../perf-event.ts';
 import type { BpfProg } from '../progs/prog.ts';
 import { RefCounted } from '../refs.ts';
+import { ValueCopier } from './value-copier.ts';
+import type { ValueField } from './value-fields.ts';
 
 /** What BPF_MAP_CREATE was told, after the checks common to all types. */
 export interface MapAttr {
@@ -21,6 +23,8 @@ export interface MapAttr {
   readonly btf: BtfObject | undefined;
   readonly keyTypeId: number;
   readonly valueTypeId: number;
+  /** What the kernel keeps for itself in a value, by growing offset. */
+  readonly fields?: readonly ValueField[];
   /** For maps of maps: a map like those that it will hold. Not referenced. */
   readonly inner?: BpfMap | undefined;
 }
@@ -80,6 +84,8 @@ export abstract class BpfMap extends RefCounted implements Mappable {
   /** References by fds and pins; when the last goes, {@link BpfMap.releaseUsers} runs. */
   #users = 0;
   frozen = false;
+  /** How values are copied. */
+  readonly copier: ValueCopier;
   /** While there is one the map cannot be frozen. */
   writableMappings = 0;
 
@@ -89,6 +95,7 @@ export abstract class BpfMap extends RefCounted implements Mappable {
     this.machine = machine;
     this.attr = attr;
     this.address = address;
+    this.copier = new ValueCopier(machine, attr.valueSize, attr.fields ?? []);
     this.id = machine.adoptMap(this);
     const words = [attr.type, attr.keySize, attr.valueSize, attr.maxEntries, attr.flags, this.id];
     words.forEach((word, i) => {
@@ -155,6 +162,15 @@ export abstract class BpfMap extends RefCounted implements Mappable {
     this.put();
   }
 
+  /** Address of the value whose bytes these are, or 0: where a pointer to a lock or a timer leads. Only types whose values have such fields say it. */
+  valueAround(_address: number): number {
+    return 0;
+  }
+  /** Address of the key of a value, for what is called with both; `room`: 8 bytes for keys that are not in the map's memory. */
+  keyOf(_value: number, room: number): number {
+    return room;
+  }
+
   /** The figure that Linux shows as `memlock` in the fdinfo of the map. Bytes. */
   abstract memoryUsage(): number;
 
@@ -178,8 +194,10 @@ export abstract class BpfMap extends RefCounted implements Mappable {
     this.put();
   }
 
-  /** The last fd and pin are gone, though programs may still hold the map: a prog array empties. */
-  protected releaseUsers(): void {}
+  /** The last fd and pin are gone, though programs may still hold the map: a prog array empties, timers end. */
+  protected releaseUsers(): void {
+    if (this.copier.has('timer')) this.machine.mapTimers.endAll(this);
+  }
 
   protected override destroy(): void {
     this.freeMemory();

@@ -45,21 +45,27 @@ export class PercpuArrayMap extends ValueArray {
   update(key: number, value: number, flags: number): number {
     const refused = this.#checkUpdate(key, flags);
     if (refused !== 0) return refused;
-    this.machine.memory.u8.copyWithin(this.lookup(key), value, value + this.attr.valueSize);
+    const at = this.lookup(key);
+    this.copier.write(at, value);
+    this.copier.drop(at);
     return 0;
   }
 
   copyOut(key: number, out: number): number {
     const element = this.#element(key);
     if (element === 0) return -errno.ENOENT;
-    this.machine.memory.u8.copyWithin(out, element, element + this.userValueSize);
+    for (let at = 0; at < this.userValueSize; at += this.stride) this.copier.show(out + at, element + at);
     return 0;
   }
 
   override copyIn(key: number, value: number, flags: number, _from: Descriptors): number {
     const refused = this.#checkUpdate(key, flags);
     if (refused !== 0) return refused;
-    this.machine.memory.u8.copyWithin(this.#element(key), value, value + this.userValueSize);
+    const element = this.#element(key);
+    for (let at = 0; at < this.userValueSize; at += this.stride) {
+      this.copier.write(element + at, value + at);
+      this.copier.drop(element + at);
+    }
     return 0;
   }
 

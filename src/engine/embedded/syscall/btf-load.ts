@@ -2,6 +2,7 @@ import { type Btf, type BtfType, parseBtf } from '../../../btf/index.ts';
 import { ObjectError } from '../../../errors.ts';
 import { errno } from '../../../uapi/errno.ts';
 import { BtfObject } from '../btf-object.ts';
+import { checkObjects } from '../maps/value-fields.ts';
 import type { Process } from '../process.ts';
 import { checkLogRequest, type LogRequest, writeLog } from '../progs/load-log.ts';
 import type { CheckedAttr } from './attr.ts';
@@ -26,6 +27,8 @@ export function btfLoad(process: Process, attr: CheckedAttr<'BPF_BTF_LOAD'>): nu
   if (trueSize > 0) attr.btf_log_true_size = trueSize;
   if (log.buffer !== undefined && trueSize > log.size) return -errno.ENOSPC;
   if (typeof btf === 'string') return process.fail(isFromTheFuture(bytes) ? errno.ENOTSUPP : errno.EINVAL, btf);
+  const misplaced = checkObjects(btf);
+  if (misplaced !== 0) return process.fail(-misplaced, 'a struct has locks, lists or pointers where they may not be');
   if (!process.machine.charge(bytes.length)) return -errno.ENOMEM;
   return process.files.add({ kind: 'btf', btf: new BtfObject(process.machine, bytes, btf) });
 }
@@ -46,6 +49,10 @@ function parse(bytes: Uint8Array): Btf | string {
     for (let id = 1; id < btf.typeCount; id++) {
       const missing = referencesOf(btf.type(id)).find((to) => to >= btf.typeCount);
       if (missing !== undefined) return `type ${id} refers to type ${missing}; the last is ${btf.typeCount - 1}`;
+    }
+    for (let id = 1; id < btf.typeCount; id++) {
+      const outside = memberOutside(btf, btf.type(id));
+      if (outside !== undefined) return `member ${outside || '(anon)'} of type ${id} exceeds its size`;
     }
     return btf;
   } catch (error) {
@@ -68,4 +75,12 @@ function referencesOf(type: BtfType): readonly number[] {
     default:
       return 'typeId' in type ? [type.typeId] : [];
   }
+}
+
+/** The name of a member that does not end within its struct or union. */
+function memberOutside(btf: Btf, type: BtfType): string | undefined {
+  if (type.kind !== 'struct' && type.kind !== 'union') return undefined;
+  return type.members.find(
+    ({ typeId, bitOffset, bitSize }) => bitOffset + (bitSize === 0 ? 8 * btf.size(typeId) : bitSize) > 8 * type.size,
+  )?.name;
 }

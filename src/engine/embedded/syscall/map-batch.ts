@@ -1,4 +1,4 @@
-import { BPF_ANY } from '../../../uapi/bpf.ts';
+import { BPF_F_LOCK } from '../../../uapi/bpf.ts';
 import { errno } from '../../../uapi/errno.ts';
 import { HashMap } from '../maps/hash.ts';
 import type { BatchOp, BpfMap } from '../maps/map.ts';
@@ -14,14 +14,13 @@ type DeleteAttr = CheckedAttr<'BPF_MAP_DELETE_BATCH'>;
 /** Bytes of the place in a hash map: the number of a bucket. */
 const BUCKET_CURSOR = 4;
 
-// The only flag of an element that a batch takes is BPF_F_LOCK, for maps with spin locks, which are not here. `flags` of the batch itself Linux looks
-// at only where a batch walks buckets.
+// `flags` of the batch itself Linux looks at only where a batch walks buckets.
 
 /** BPF_MAP_LOOKUP_BATCH and BPF_MAP_LOOKUP_AND_DELETE_BATCH. `count` becomes the number of elements, also with -ENOENT for the end of the map. */
 export function lookupBatch(process: Process, attr: LookupAttr, op: 'lookup' | 'lookup_and_delete'): number {
   const map = batchMap(process, attr, op, op === 'lookup' ? 'read' : 'read and write');
   if (typeof map === 'number') return map;
-  if (attr.elem_flags !== 0n || (map instanceof HashMap && attr.flags !== 0n)) return -errno.EINVAL;
+  if (map instanceof HashMap && attr.flags !== 0n) return -errno.EINVAL;
   const max = attr.count;
   if (max === 0) return 0;
   attr.count = 0;
@@ -38,7 +37,6 @@ export function lookupBatch(process: Process, attr: LookupAttr, op: 'lookup' | '
 export function updateBatch(process: Process, attr: UpdateAttr): number {
   const map = batchMap(process, attr, 'update', 'write');
   if (typeof map === 'number') return map;
-  if (attr.elem_flags !== 0n) return -errno.EINVAL;
   const max = attr.count;
   if (max === 0) return 0;
   const { keySize } = map.attr;
@@ -49,7 +47,13 @@ export function updateBatch(process: Process, attr: UpdateAttr): number {
   if (values < 0) return values;
   const through = process.files.get(attr.map_fd);
   for (let i = 0; i < max; i++) {
-    const result = map.copyIn(keys + i * keySize, values + i * map.userValueSize, BPF_ANY, process, through);
+    const result = map.copyIn(
+      keys + i * keySize,
+      values + i * map.userValueSize,
+      Number(attr.elem_flags),
+      process,
+      through,
+    );
     if (result !== 0) return result;
     attr.count++;
   }
@@ -60,7 +64,6 @@ export function updateBatch(process: Process, attr: UpdateAttr): number {
 export function deleteBatch(process: Process, attr: DeleteAttr): number {
   const map = batchMap(process, attr, 'delete', 'write');
   if (typeof map === 'number') return map;
-  if (attr.elem_flags !== 0n) return -errno.EINVAL;
   const max = attr.count;
   if (max === 0) return 0;
   attr.count = 0;
@@ -74,15 +77,18 @@ export function deleteBatch(process: Process, attr: DeleteAttr): number {
   return 0;
 }
 
+/** The map if it has the command and takes the flags of its elements, of which there is one: BPF_F_LOCK. */
 function batchMap(
   process: Process,
-  attr: { readonly map_fd: number },
+  attr: { readonly map_fd: number; readonly elem_flags: bigint },
   op: BatchOp,
   access: 'read' | 'write' | 'read and write',
 ): BpfMap | number {
   const map = mapOfFd(process, attr.map_fd, access);
-  if (typeof map === 'number' || map.batch.includes(op)) return map;
-  return -errno.ENOTSUPP;
+  if (typeof map === 'number') return map;
+  if (!map.batch.includes(op)) return -errno.ENOTSUPP;
+  const lock = attr.elem_flags === BigInt(BPF_F_LOCK) && map.copier.has('spin_lock');
+  return attr.elem_flags === 0n || lock ? map : -errno.EINVAL;
 }
 
 /** For maps whose place is a key. */
@@ -129,9 +135,12 @@ function lookupBuckets(process: Process, map: HashMap, attr: LookupAttr, max: nu
       if (attr.count === 0) result = -errno.ENOSPC;
       break;
     }
+    const shown = room(process, map.userValueSize);
+    if (shown < 0) return shown;
     for (const { key, value } of elements) {
+      map.show(shown, value);
       copyTo(process, attr.keys, key, keySize, attr.count * keySize);
-      copyTo(process, attr.values, value, map.userValueSize, attr.count * map.userValueSize);
+      copyTo(process, attr.values, shown, map.userValueSize, attr.count * map.userValueSize);
       attr.count++;
     }
     if (remove) for (const { key } of elements) map.delete(key);

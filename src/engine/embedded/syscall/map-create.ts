@@ -5,6 +5,7 @@ import type { BtfObject } from '../btf-object.ts';
 import { checkInner } from '../maps/inner.ts';
 import type { MapAttr, MapType } from '../maps/map.ts';
 import { mapTypeNames, mapTypeOf } from '../maps/types.ts';
+import { checkFields, type ValueField, valueFields } from '../maps/value-fields.ts';
 import type { Process } from '../process.ts';
 import type { CheckedAttr } from './attr.ts';
 
@@ -28,13 +29,15 @@ export function mapCreate(process: Process, attr: Attr): number {
   if (typeof inner === 'number') return inner;
   const unheld = inner === undefined ? 0 : checkInner(inner);
   if (unheld !== 0) return unheld;
-  const btf = mapBtf(process, attr, type, wanted);
-  if (typeof btf === 'number') return btf;
+  const description = mapBtf(process, attr, type, wanted);
+  if (typeof description === 'number') return description;
+  const btf = description?.object;
   // The numbers count only together with a BTF.
   const typed = {
     ...wanted,
     flags: wanted.flags & ~mode,
     btf,
+    fields: description?.fields ?? [],
     inner,
     ...(btf === undefined ? { keyTypeId: 0, valueTypeId: 0 } : {}),
   };
@@ -90,8 +93,13 @@ function toMapAttr(attr: Attr): MapAttr {
   };
 }
 
+interface Description {
+  readonly object: BtfObject;
+  readonly fields: readonly ValueField[];
+}
+
 /** The BTF that the map shall have; -EINVAL if its types are not of the sizes of key and value. */
-function mapBtf(process: Process, attr: Attr, type: MapType, wanted: MapAttr): BtfObject | undefined | number {
+function mapBtf(process: Process, attr: Attr, type: MapType, wanted: MapAttr): Description | undefined | number {
   if (attr.btf_key_type_id === 0 && attr.btf_value_type_id === 0) return undefined;
   const object = process.btf(attr.btf_fd);
   if (typeof object === 'number') return object;
@@ -102,12 +110,23 @@ function mapBtf(process: Process, attr: Attr, type: MapType, wanted: MapAttr): B
     const fits =
       (key === 0 ? type.checkBtf !== undefined : btf.size(key) === attr.key_size) &&
       btf.size(value) === attr.value_size;
-    const refused = fits
-      ? (type.checkBtf?.(key === 0 ? undefined : btf.resolve(key), btf.resolve(value), wanted) ?? 0)
-      : -errno.EINVAL;
-    return refused === 0 ? object : process.fail(-refused, 'the BTF types of key and value are not what the map takes');
+    if (!fits)
+      return process.fail(errno.EINVAL, 'the BTF types of key and value are not of the sizes of key and value');
+    const valueType = btf.resolve(value);
+    const fields = valueFields(btf, valueType);
+    const misplaced = checkFields(fields, attr.map_type, attr.map_flags);
+    if (misplaced !== 0) return process.fail(-misplaced, refusedFields(fields, type));
+    const refused = type.checkBtf?.(key === 0 ? undefined : btf.resolve(key), valueType, wanted) ?? 0;
+    return refused === 0
+      ? { object, fields }
+      : process.fail(-refused, 'the BTF types of key and value are not what the map takes');
   } catch (error) {
     if (error instanceof ObjectError) return process.fail(errno.EINVAL, error.message);
     throw error;
   }
+}
+
+function refusedFields(fields: readonly ValueField[], { name }: MapType): string {
+  const kinds = new Set(fields.map(({ kind }) => (kind === 'kptr' || kind === 'uptr' ? `a ${kind}` : `a bpf_${kind}`)));
+  return `its value has ${[...kinds].join(' and ')}, which ${name} maps with these flags cannot have`;
 }

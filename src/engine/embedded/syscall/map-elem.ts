@@ -11,7 +11,7 @@ export function mapLookup(process: Process, attr: CheckedAttr<'BPF_MAP_LOOKUP_EL
   if (attr.flags !== 0n && attr.flags !== BigInt(BPF_F_LOCK)) return -errno.EINVAL;
   const map = mapOfFd(process, attr.map_fd, 'read');
   if (typeof map === 'number') return map;
-  if (attr.flags !== 0n) return noLock(process);
+  if (attr.flags !== 0n && !map.copier.has('spin_lock')) return noLock(process);
   const key = copyKey(process, map, attr.key);
   if (key < 0) return key;
   if (map.asksByValue) {
@@ -25,7 +25,7 @@ export function mapLookup(process: Process, attr: CheckedAttr<'BPF_MAP_LOOKUP_EL
 export function mapUpdate(process: Process, attr: CheckedAttr<'BPF_MAP_UPDATE_ELEM'>): number {
   const map = mapOfFd(process, attr.map_fd, 'write');
   if (typeof map === 'number') return map;
-  if ((attr.flags & BigInt(BPF_F_LOCK)) !== 0n) return noLock(process);
+  if ((attr.flags & BigInt(BPF_F_LOCK)) !== 0n && !map.copier.has('spin_lock')) return noLock(process);
   const key = copyKey(process, map, attr.key);
   if (key < 0) return key;
   const value = copyFrom(process, 'value', attr.value, map.userValueSize);
@@ -45,7 +45,7 @@ export function mapLookupAndDelete(process: Process, attr: CheckedAttr<'BPF_MAP_
   if (attr.flags !== 0n && attr.flags !== BigInt(BPF_F_LOCK)) return -errno.EINVAL;
   const map = mapOfFd(process, attr.map_fd, 'read and write');
   if (typeof map === 'number') return map;
-  if (attr.flags !== 0n) return noLock(process);
+  if (attr.flags !== 0n && !map.copier.has('spin_lock')) return noLock(process);
   const key = copyKey(process, map, attr.key);
   if (key < 0) return key;
   return copyValue(process, map, attr.value, (out) => map.takeOut(key, out));

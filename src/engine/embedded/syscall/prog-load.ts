@@ -155,6 +155,8 @@ function check(process: Process, attr: Attr, user: ProgUser, insns: readonly Ins
   const boundCount = Math.min(attr.fd_array_cnt ?? 0, attr.fd_array?.length ?? 0);
   const resolved = resolveMaps(insns, process, attr.fd_array, attr.fd_array?.slice(0, boundCount) ?? []);
   if ('errno' in resolved) return resolved;
+  const locks = resolved.maps.some((map) => map.copier.has('spin_lock'));
+  if (locks && user.type.name === 'socket_filter') return reject('socket filter progs cannot use bpf_spin_lock yet');
   const wrong = checkUse(insns, user);
   return wrong ?? { insnCount: countInsns(insns), resolved, btf, funcInfo, lineInfo };
 }
