@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
 import { objectBytes } from '../../../test/support/objects.ts';
-import { load, openObject } from '../../index.ts';
+import { type LoadedObject, load, openObject } from '../../index.ts';
 import { createEmbeddedKernel, type EmbeddedKernel } from './embedded.ts';
 
-type Loaded = ReturnType<typeof load>;
+type Loaded = LoadedObject;
 const HOUR = 3_600_000_000_000n;
 const object = openObject(objectBytes('test/objects/values.o'), { file: 'values.o' });
 
