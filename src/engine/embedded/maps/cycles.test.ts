@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { O_DIRECTORY } from '../../../sys/kernel.ts';
 import type { BpfAttr } from '../../../uapi/attr.ts';
 import { MAP_TYPES, type MapType, mapTypeNumber } from '../../../uapi/bpf.ts';
 import type { Fd } from '../../../uapi/fd.ts';
@@ -30,6 +31,8 @@ const prog = kernel.bpf('BPF_PROG_LOAD', {
 });
 const event = kernel.perfEventOpen({ type: 1, config: 10n, sample_type: 1n << 10n }, -1, 0, -1, 0);
 
+const cgroup = kernel.open('/sys/fs/cgroup', O_DIRECTORY);
+
 const u32 = (n: number): Uint8Array => new Uint8Array(Uint32Array.of(n).buffer);
 const SMALL = { key_size: 4, value_size: 8, max_entries: 4 };
 const SLOTS = { key_size: 4, value_size: 4, max_entries: 4 };
@@ -48,6 +51,7 @@ const SHAPES: Partial<Record<MapType, readonly [attr: BpfAttr<'BPF_MAP_CREATE'>,
   hash_of_maps: [{ ...SLOTS, inner_map_fd: template }, () => u32(inner)],
   devmap: [SLOTS, () => u32(1)],
   devmap_hash: [SLOTS, () => u32(1)],
+  cgroup_array: [SLOTS, () => u32(cgroup)],
   cpumap: [{ ...SLOTS, max_entries: 2 }, () => u32(64)],
   queue: [KEYLESS],
   stack: [KEYLESS],
