@@ -70,4 +70,5 @@ build test/objects/perf_events.c test/objects/perf_events.o
 build test/objects/user_events.c test/objects/user_events.o
 build test/objects/exceptions.c test/objects/exceptions.o
 build test/objects/attach.c test/objects/attach.o
+build test/objects/hooks.c test/objects/hooks.o
 build test/objects/attach.c test/objects/attach_probes.o -DPROBES

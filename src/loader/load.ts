@@ -6,6 +6,7 @@ import { tailCallSection } from '../object/tail-calls.ts';
 import type { Kernel } from '../sys/kernel.ts';
 import type { ProgType } from '../uapi/bpf.ts';
 import type { Fd } from '../uapi/fd.ts';
+import { lastStep } from './attach/undo.ts';
 import { type AttachTarget, attachTarget } from './attach-target.ts';
 import { adopt, orUndefined, own } from './calls.ts';
 import { withEntries } from './entries.ts';
@@ -121,7 +122,7 @@ function loadSpec<S extends AnyShape>(
         ...warnings,
         ...maker.warnings,
       ]);
-      use?.(object);
+      if (use !== undefined) lastStep(transaction, [...loaded.values(), ...maps.values()], () => use(object));
       return object;
     } finally {
       if (btfFd !== undefined) kernel.close(btfFd);

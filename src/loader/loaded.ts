@@ -3,7 +3,8 @@ import { UsageError } from '../errors.ts';
 import type { ObjectSpec, ProgramSpec } from '../object/spec.ts';
 import { BPF_F_LINK } from '../uapi/bpf.ts';
 import { attachBySection, attachesBySection } from './attach/auto.ts';
-import { attachStructOps } from './attach/struct-ops.ts';
+import { attachStructOps, unregisterStructOps } from './attach/struct-ops.ts';
+import { undoWith } from './attach/undo.ts';
 import { own } from './calls.ts';
 import { createGlobals, inSections } from './globals.ts';
 import type { Attachment, BpfLink } from './link.ts';
@@ -104,7 +105,9 @@ export class LoadedObject<S extends AnyShape = ObjectShape> implements Disposabl
       );
     const map = this.map(name);
     map.setBytes(new Uint8Array(4), value);
-    return (map.info.flags & BPF_F_LINK) === 0 ? undefined : attachStructOps(map);
+    if ((map.info.flags & BPF_F_LINK) !== 0) return attachStructOps(map);
+    undoWith([map], () => unregisterStructOps(map));
+    return undefined;
   }
 
   /** What the file says of a program; `undefined` if it is not one of this object. */

@@ -15,6 +15,7 @@ import {
   TCA_ACT_FLAG_LARGE_DUMP_ON,
   TCA_ACT_MAX_PRIO,
 } from '../uapi/netlink.ts';
+import { undoWith } from './attach/undo.ts';
 import { orUndefined } from './calls.ts';
 import { type FilterProgram, programMessage } from './tc-program.ts';
 
@@ -65,7 +66,11 @@ export interface ActionId {
 export function setActions(kernel: Kernel, actions: readonly ActionSpec[], verb: ActionVerb = 'add'): Action[] {
   const flags = NLM_F_CREATE | (verb === 'add' ? NLM_F_EXCL : NLM_F_REPLACE);
   const message = { actions: actionMessages(kernel, actions) };
-  return ask(kernel, describe(message.actions.map(identify)), RTM_NEWACTION, flags | NLM_F_ECHO, message);
+  const programs = actions.flatMap(({ program }) => (program === undefined || 'classic' in program ? [] : [program]));
+  const made = ask(kernel, describe(message.actions.map(identify)), RTM_NEWACTION, flags | NLM_F_ECHO, message);
+  // What was replaced cannot be had back.
+  if (verb === 'add') undoWith(programs, () => deleteActions(kernel, made.map(identify)));
+  return made;
 }
 
 /** Removes actions. Throws SysError: ENOENT if one is not there (then none goes), EPERM at the first that a filter is bound to. */

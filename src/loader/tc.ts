@@ -12,6 +12,7 @@ import {
 } from '../net/index.ts';
 import type { Kernel } from '../sys/kernel.ts';
 import { errno } from '../uapi/errno.ts';
+import type { ProgId } from '../uapi/fd.ts';
 import {
   ETH_P_ALL,
   NLM_F_CREATE,
@@ -25,8 +26,12 @@ import {
   RTM_GETTFILTER,
   RTM_NEWQDISC,
   RTM_NEWTFILTER,
+  TCA_CLS_FLAGS_SKIP_HW,
+  TCA_CLS_FLAGS_SKIP_SW,
 } from '../uapi/netlink.ts';
+import { attachUndoably } from './attach/undo.ts';
 import { findDevice } from './devices.ts';
+import type { BpfProgram } from './program.ts';
 import { type ActionSpec, actionMessages, missingActions } from './tc-action.ts';
 import { describeHook, type FilterHook, hookMessage } from './tc-hook.ts';
 import { type FilterProgram, programMessage } from './tc-program.ts';
@@ -120,12 +125,33 @@ export function setFilter(
   };
   const message = filterMessage(kernel, place, { kind: 'bpf', bpf });
   const protocol = verb === 'change' ? message.protocol : message.protocol || ETH_P_ALL;
-  const answer = explainActions(kernel, place, actions, () =>
-    request(kernel, describeHook(place), RTM_NEWTFILTER, flags | NLM_F_ECHO, encodeFilter({ ...message, protocol })),
-  );
-  const [made] = answer.map(decodeFilter);
-  if (made === undefined) throw new NotSupportedError('a kernel that does not echo the filter it makes');
-  return made;
+  const set = () => {
+    const answer = explainActions(kernel, place, actions, () =>
+      request(kernel, describeHook(place), RTM_NEWTFILTER, flags | NLM_F_ECHO, encodeFilter({ ...message, protocol })),
+    );
+    const [made] = answer.map(decodeFilter);
+    if (made === undefined) throw new NotSupportedError('a kernel that does not echo the filter it makes');
+    return made;
+  };
+  return 'classic' in program ? set() : setUndoably(kernel, place, program, set);
+}
+
+/** What a filter is replaced by is taken back with its load; a filter that had actions, or no eBPF program, is gone then. */
+function setUndoably(kernel: Kernel, place: FilterPlace, program: BpfProgram, set: () => Filter): Filter {
+  let before: BpfFilter | undefined;
+  const former = () => {
+    if (place.handle === undefined || place.priority === undefined) return undefined;
+    before = getFilter(kernel, place).bpf;
+    return before?.id === undefined || (before.actions ?? []).length > 0 ? undefined : (before.id as ProgId); // the brand's origin
+  };
+  return attachUndoably(program, former, set, (old, { priority, handle, protocol, chain }) => {
+    const made = { ...place, priority, handle, protocol, chain };
+    if (old === undefined) return deleteFilter(kernel, made);
+    const { flags, classid, name, flagsGen = 0 } = before ?? {};
+    // The kernel adds flags that it does not take.
+    const asked = flagsGen & (TCA_CLS_FLAGS_SKIP_HW | TCA_CLS_FLAGS_SKIP_SW);
+    setFilter(kernel, made, old, { directAction: flags === 1, classid, name, flagsGen: asked }, 'replace');
+  });
 }
 
 /** The kernel has no words for an action that is to be bound to and is not there. */

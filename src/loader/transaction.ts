@@ -3,10 +3,16 @@ import { BpfError } from '../errors.ts';
 /** What an operation has made so far, and how to take each thing back. */
 export class Transaction {
   readonly #steps: (() => void)[] = [];
+  readonly #end: (() => void)[] = [];
 
   /** To be run by {@link Transaction.rollback}, newest first. */
   onRollback(step: () => void): void {
     this.#steps.push(step);
+  }
+
+  /** To be run when the operation is over, whether it succeeded or was taken back. */
+  onEnd(step: () => void): void {
+    this.#end.push(step);
   }
 
   rollback(): void {
@@ -28,6 +34,8 @@ export class Transaction {
     } catch (error) {
       transaction.rollback();
       throw error;
+    } finally {
+      for (const step of transaction.#end) step();
     }
   }
 }

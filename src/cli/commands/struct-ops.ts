@@ -51,8 +51,6 @@ export const structOpsRegister = command<readonly Shown[]>({
         for (const [name, map] of Object.entries(loading.maps)) {
           if (map.info.type !== 'struct_ops') continue;
           const link = loading.registerStructOps(name);
-          // The load takes links back.
-          if (link === undefined) transaction.onRollback(() => unregisterStructOps(map));
           if (link !== undefined && directory !== undefined) {
             const path = joinPath(directory, name);
             link.pin(path);

@@ -8,6 +8,8 @@ import { type BpfLink, createLink } from '../link.ts';
 import type { BpfProgram } from '../program.ts';
 import { withOpened } from './open.ts';
 import { type Position, positionAttr } from './position.ts';
+import { queryPrograms } from './query.ts';
+import { attachUndoably } from './undo.ts';
 
 /** `cgroup_inet_ingress`, …, and `lsm_cgroup`. */
 export type CgroupHook = Extract<AttachType, `cgroup_${string}` | 'lsm_cgroup'>;
@@ -72,18 +74,34 @@ export function attachProgramToCgroup(
   if (replace !== undefined) checkKernel(kernel, replace);
   if (replace !== undefined && mode !== 'multi') throw new UsageError("`replace` needs mode 'multi'");
   const { flags, ...relative } = positionAttr(kernel, position);
-  withOpened(kernel, cgroup, (target_fd) =>
-    saying(`of ${program.label} on ${cgroup} ${hook}`, () =>
-      kernel.bpf('BPF_PROG_ATTACH', {
-        target_fd,
-        attach_bpf_fd: program.fd,
-        attach_type: attachTypeNumber[hook],
-        attach_flags:
-          flags | MODES[mode] | (replace === undefined ? 0 : BPF_F_REPLACE) | (preorder ? BPF_F_PREORDER : 0),
-        replace_bpf_fd: replace?.fd,
-        ...relative,
-      }),
-    ),
+  const attach_flags =
+    flags | MODES[mode] | (replace === undefined ? 0 : BPF_F_REPLACE) | (preorder ? BPF_F_PREORDER : 0);
+  const attach = () =>
+    withOpened(kernel, cgroup, (target_fd) =>
+      saying(`of ${program.label} on ${cgroup} ${hook}`, () =>
+        kernel.bpf('BPF_PROG_ATTACH', {
+          target_fd,
+          attach_bpf_fd: program.fd,
+          attach_type: attachTypeNumber[hook],
+          attach_flags,
+          replace_bpf_fd: replace?.fd,
+          ...relative,
+        }),
+      ),
+    );
+  attachUndoably(
+    program,
+    () => (mode === 'multi' ? replace?.id : queryPrograms(kernel, { cgroup }, hook).programs[0]?.id),
+    attach,
+    (former) => {
+      if (former === undefined) detachProgramFromCgroup(kernel, cgroup, hook, program);
+      else
+        attachProgramToCgroup(former, cgroup, hook, {
+          mode,
+          preorder,
+          replace: mode === 'multi' ? program : undefined,
+        });
+    },
   );
 }
 

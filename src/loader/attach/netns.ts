@@ -3,6 +3,8 @@ import { saying } from '../calls.ts';
 import { type BpfLink, createLink } from '../link.ts';
 import type { BpfProgram } from '../program.ts';
 import { withOpened } from './open.ts';
+import { queryPrograms } from './query.ts';
+import { attachUndoably } from './undo.ts';
 
 export type NetnsHook = 'flow_dissector' | 'sk_lookup';
 
@@ -21,7 +23,12 @@ export function attachToNetns(program: BpfProgram, hook: NetnsHook, netns = '/pr
 
 /** The flow dissector of this process's network namespace, without a link; one that is there is replaced. */
 export function setFlowDissector(program: BpfProgram): void {
-  changeFlowDissector('BPF_PROG_ATTACH', program);
+  attachUndoably(
+    program,
+    () => queryPrograms(program.kernel, { netns: undefined }, 'flow_dissector').programs[0]?.id,
+    () => changeFlowDissector('BPF_PROG_ATTACH', program),
+    (former) => (former === undefined ? clearFlowDissector(program) : setFlowDissector(former)),
+  );
 }
 /** Throws SysError ENOENT if another one is there, or none. */
 export function clearFlowDissector(program: BpfProgram): void {

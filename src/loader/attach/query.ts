@@ -4,13 +4,16 @@ import { type AttachType, attachTypeNumber } from '../../uapi/bpf.ts';
 import type { LinkId, ProgId } from '../../uapi/fd.ts';
 import { BPF_F_QUERY_EFFECTIVE } from '../../uapi/link.ts';
 import { saying } from '../calls.ts';
+import type { BpfMap } from '../map.ts';
 import { type DeviceName, ifindexOf } from './device.ts';
 import { withOpened } from './open.ts';
 
-/** What is asked about: a device, a cgroup, or a network namespace. */
+/** What is asked about: a device, a cgroup, a map of sockets, or a network namespace. */
 export type QueryTarget =
   | { readonly device: DeviceName }
   | { readonly cgroup: string }
+  /** A map of sockets (Linux >= 5.18). */
+  | { readonly map: BpfMap }
   /** Default: the namespace of this process. */
   | { readonly netns: string | undefined };
 
@@ -46,6 +49,7 @@ export function queryPrograms(
   { effective = false }: { readonly effective?: boolean | undefined } = {},
 ): AttachedPrograms {
   if ('device' in target) return query(kernel, { target_ifindex: ifindexOf(kernel, target.device) }, attachType, false);
+  if ('map' in target) return query(kernel, { target_fd: target.map.fd }, attachType, false);
   const path = 'cgroup' in target ? target.cgroup : (target.netns ?? '/proc/self/ns/net');
   return withOpened(kernel, path, (target_fd) => query(kernel, { target_fd }, attachType, effective));
 }

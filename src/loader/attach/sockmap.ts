@@ -4,13 +4,20 @@ import { checkKernel } from '../handle.ts';
 import { type BpfLink, createLink } from '../link.ts';
 import type { BpfMap } from '../map.ts';
 import type { BpfProgram } from '../program.ts';
+import { queryPrograms } from './query.ts';
+import { attachUndoably } from './undo.ts';
 
 /** What a sockmap or sockhash runs on the sockets in it. */
 export type SockmapHook = Extract<AttachType, `sk_skb_${string}` | 'sk_msg_verdict'>;
 
 /** Attaches a program to a map of sockets until it is detached, or the map goes. Throws SysError EINVAL if the map or the program is of another type. */
 export function attachToSockmap(program: BpfProgram, map: BpfMap, hook: SockmapHook): void {
-  change('BPF_PROG_ATTACH', program, map, hook);
+  attachUndoably(
+    program,
+    () => queryPrograms(program.kernel, { map }, hook).programs[0]?.id,
+    () => change('BPF_PROG_ATTACH', program, map, hook),
+    (former) => (former === undefined ? detachFromSockmap(program, map, hook) : attachToSockmap(former, map, hook)),
+  );
 }
 
 /** Throws SysError ENOENT if another program is there, or none. */

@@ -7,6 +7,7 @@ import { type BpfLink, createLink } from '../link.ts';
 import type { BpfProgram } from '../program.ts';
 import { type DeviceName, ifindexOf } from './device.ts';
 import { type Position, positionAttr } from './position.ts';
+import { attachUndoably } from './undo.ts';
 
 /** The hooks of a device that hold several classifiers in an order (Linux >= 6.6; netkit >= 6.7). */
 export type DeviceHook = 'tcx_ingress' | 'tcx_egress' | 'netkit_primary' | 'netkit_peer';
@@ -51,15 +52,25 @@ export function attachProgramToDevice(
   const { kernel } = program;
   const { flags, ...relative } = positionAttr(kernel, position);
   if (replace !== undefined) checkKernel(kernel, replace);
-  saying(`of ${program.label} ${where(device, hook)}`, () =>
-    kernel.bpf('BPF_PROG_ATTACH', {
-      target_ifindex: ifindexOf(kernel, device),
-      attach_bpf_fd: program.fd,
-      attach_type: attachTypeNumber[hook],
-      attach_flags: flags | (replace === undefined ? 0 : BPF_F_REPLACE),
-      replace_bpf_fd: replace?.fd,
-      ...relative,
-    }),
+  const attach = () =>
+    saying(`of ${program.label} ${where(device, hook)}`, () =>
+      kernel.bpf('BPF_PROG_ATTACH', {
+        target_ifindex: ifindexOf(kernel, device),
+        attach_bpf_fd: program.fd,
+        attach_type: attachTypeNumber[hook],
+        attach_flags: flags | (replace === undefined ? 0 : BPF_F_REPLACE),
+        replace_bpf_fd: replace?.fd,
+        ...relative,
+      }),
+    );
+  attachUndoably(
+    program,
+    () => replace?.id,
+    attach,
+    (former) =>
+      former === undefined
+        ? detachProgramFromDevice(kernel, device, hook, program)
+        : attachProgramToDevice(former, device, hook, { replace: program }),
   );
 }
 

@@ -2,6 +2,7 @@ import { UsageError } from '../../errors.ts';
 import { encodeLink, request } from '../../net/index.ts';
 import type { Kernel } from '../../sys/kernel.ts';
 import { attachTypeNumber } from '../../uapi/bpf.ts';
+import type { ProgId } from '../../uapi/fd.ts';
 import {
   RTM_SETLINK,
   XDP_FLAGS_DRV_MODE,
@@ -10,10 +11,12 @@ import {
   XDP_FLAGS_SKB_MODE,
   XDP_FLAGS_UPDATE_IF_NOEXIST,
 } from '../../uapi/netlink.ts';
+import { listDevices } from '../devices.ts';
 import { checkKernel } from '../handle.ts';
 import { type BpfLink, createLink } from '../link.ts';
 import type { BpfProgram } from '../program.ts';
 import { type DeviceName, ifindexOf } from './device.ts';
+import { attachUndoably } from './undo.ts';
 
 /** Who runs the program: the network stack, the device's driver, or the device. Without a word the driver if it can, else the stack. */
 export type XdpMode = 'generic' | 'driver' | 'offload';
@@ -63,5 +66,20 @@ export function setXdp(
   const flags = (mode === undefined ? 0 : MODE_FLAGS[mode]) | only;
   const xdp = { fd: program?.fd ?? -1, flags, expectedFd: replace };
   const message = encodeLink({ ifindex: ifindexOf(kernel, device), xdp });
-  request(kernel, `${program?.label ?? 'no program'} on ${device} xdp`, RTM_SETLINK, 0, message);
+  const set = () => request(kernel, `${program?.label ?? 'no program'} on ${device} xdp`, RTM_SETLINK, 0, message);
+  if (program === undefined) set();
+  else
+    attachUndoably(
+      program,
+      () => xdpProgram(kernel, device),
+      set,
+      (former) => setXdp(kernel, device, former, { mode, expected: program }),
+    );
+}
+
+/** Of one mode at most there is a program that is to be replaced: the kernel refuses another beside it. */
+function xdpProgram(kernel: Kernel, device: DeviceName): ProgId | undefined {
+  const ifindex = ifindexOf(kernel, device);
+  const id = listDevices(kernel).find((link) => link.ifindex === ifindex)?.xdp?.progId;
+  return id === undefined || id === 0 ? undefined : (id as ProgId); // the brand's origin
 }
