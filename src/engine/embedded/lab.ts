@@ -2,6 +2,7 @@ import { SysError } from '../../errors.ts';
 import type { Kernel } from '../../sys/kernel.ts';
 import type { Direction, PacketLab } from '../../sys/lab.ts';
 import { errno } from '../../uapi/errno.ts';
+import { type LabCgroups, labCgroups } from './cgroups/lab-cgroups.ts';
 import type { Clock } from './clock.ts';
 import { AF_INET, AF_INET6 } from './inet/address.ts';
 import type { Fault } from './interp/fault.ts';
@@ -48,6 +49,7 @@ export interface EmbeddedLab extends LabNamespace {
   namespace(name: string): LabNamespace;
   /** A socket of a process. `process` is one of this kernel's. */
   socket(process: Kernel, input: LabSocketInput): LabSocket;
+  readonly cgroups: LabCgroups;
   /** Programs that did not end as they should: the last 1000, oldest first. */
   readonly faults: readonly Fault[];
   /** A manual clock moves only by `clock.advance(ns)`. What the kernel does later (timers of maps, retransmissions, lookups of neighbours that fail) is done on the way, each at its time. */
@@ -88,6 +90,7 @@ export function createLab(machine: Machine, openProcess: (network: Network) => K
       if (process instanceof Process && process.machine === machine) return openLabSocket(process, input);
       throw new SysError(errno.ESRCH, 'socket', { detail: 'the process is none of this kernel' });
     },
+    cgroups: labCgroups(machine),
     get faults() {
       return interpreter.faults;
     },

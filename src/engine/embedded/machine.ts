@@ -1,5 +1,6 @@
 import type { BtfObject } from './btf-object.ts';
 import type { Cgroup } from './cgroups/cgroup.ts';
+import { CGROUP_SOCKET_HOOKS } from './cgroups/socket-programs.ts';
 import { Clock } from './clock.ts';
 import { CgroupFileSystem } from './fs/cgroup-fs.ts';
 import { createTmpfs } from './fs/memory-fs.ts';
@@ -19,7 +20,8 @@ import { Process } from './process.ts';
 import type { BpfProg } from './progs/prog.ts';
 import { createRandom } from './random.ts';
 import { Scratch } from './scratch.ts';
-import { NO_HOOKS, type SocketHooks } from './sockets/socket-hooks.ts';
+import type { SocketHooks } from './sockets/socket-hooks.ts';
+import { Sysctls } from './sysctls.ts';
 import { Timers } from './timers.ts';
 import { TraceLog } from './trace-log.ts';
 import { Wakeups } from './wakeups.ts';
@@ -51,7 +53,7 @@ export class Machine {
   readonly clock: Clock;
   readonly timers: Timers;
   /** What the programs of cgroups have to say about sockets. */
-  socketHooks: SocketHooks = NO_HOOKS;
+  socketHooks: SocketHooks = CGROUP_SOCKET_HOOKS;
   /** Unsigned 32-bit, from a seeded generator: bpf_get_prandom_u32. */
   readonly random: () => number;
   /** Called when a file that somebody waits for may have become readable. */
@@ -65,6 +67,7 @@ export class Machine {
   perfEvents = 1;
   /** Records of ring buffers that programs are writing, by the address of their bytes. */
   readonly records = new Map<number, RingBuffer>();
+  readonly sysctls = new Sysctls();
   readonly cgroups = new CgroupFileSystem(CGROUP_DEV);
   readonly fileSystems: FileSystemTypes;
   readonly mounts: MountTable;

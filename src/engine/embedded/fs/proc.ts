@@ -12,7 +12,7 @@ export function procEntries(process: Process): Entries {
     version: { text: () => `Linux version ${RELEASE} (skep)\n` },
     // libbpf reads it plain as well as packed.
     'config.gz': { text: () => kernelConfig() },
-    sys: { entries: { kernel: { entries: { osrelease: { text: () => `${RELEASE}\n` } } } } },
+    sys: { entries: process.machine.sysctls.entries() },
     uptime: { text: (who) => uptime(who.machine.clock.now()) },
     [process.pid]: {
       entries: {

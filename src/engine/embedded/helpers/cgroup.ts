@@ -66,7 +66,35 @@ function isUnder(env: HelperEnv, cgroup: Cgroup, map: BpfMap, index: number): nu
   return cgroup.isWithin(other) ? 1 : 0;
 }
 
-/** The packet of a test run comes from a socket of the caller's. */
+/** Of the socket that sent the packet; that of a test run comes from one of the caller's. */
 function cgroupOf(env: HelperEnv, skb: Skb): Cgroup | undefined {
+  if (skb.sender !== undefined) return skb.sender.cgroup;
   return skb.socketCookie === 0 ? undefined : env.machine.cgroup;
 }
+
+/** What the call that the programs are run for answers, as far as they have decided. */
+export const get_retval = helper({
+  id: 186,
+  name: 'get_retval',
+  args: [],
+  returns: 'integer',
+  call(env) {
+    const { subject } = env;
+    if (subject?.kind !== 'cgroup') return env.fail('the program runs for no call');
+    return subject.retvalAt === undefined ? subject.retval : env.memory.dv.getInt32(subject.retvalAt, true);
+  },
+});
+
+export const set_retval = helper({
+  id: 187,
+  name: 'set_retval',
+  args: ['anything'],
+  returns: 'integer',
+  call(env, value) {
+    const { subject } = env;
+    if (subject?.kind !== 'cgroup') return env.fail('the program runs for no call');
+    subject.retval = value;
+    if (subject.retvalAt !== undefined) env.memory.dv.setInt32(subject.retvalAt, value, true);
+    return 0;
+  },
+});

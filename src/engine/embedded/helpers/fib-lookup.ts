@@ -4,7 +4,7 @@ import { NUD_VALID } from '../inet/neighbours.ts';
 import { type Route, RT_TABLE_MAIN } from '../inet/routes.ts';
 import { sourceFor } from '../inet/source-address.ts';
 import { ETH_HLEN } from '../progs/frame.ts';
-import { type HelperEnv, helper, netnsOf } from './helper.ts';
+import { type HelperEnv, helper, netnsOf, packetOf } from './helper.ts';
 
 /** `struct bpf_fib_lookup`: its size, and the offset of each field. Those that are asked with, and those of the answer, share bytes. */
 const SIZE = 64;
@@ -98,7 +98,8 @@ function found(env: HelperEnv, params: number, { route, destination, flags, mtu 
   }
   dv.setUint32(params + AT.vlan, 0, true);
   dv.setUint16(params + AT.mtuResult, mtu || device.mtu, true);
-  const tooLong = mtu === 0 && env.subject !== undefined && env.subject.length - ETH_HLEN > device.mtu;
+  const packet = packetOf(env);
+  const tooLong = mtu === 0 && packet !== undefined && packet.length - ETH_HLEN > device.mtu;
   return tooLong ? RET.fragmentationNeeded : RET.success;
 }
 

@@ -106,8 +106,14 @@ export interface HelperEnv {
 }
 
 /** The network namespace that a program runs in: that of its packet, else of the process whose system call is running. */
-export function netnsOf({ subject, machine }: HelperEnv): Network {
-  return subject?.netns ?? machine.netns;
+export function netnsOf(env: HelperEnv): Network {
+  const { subject, machine } = env;
+  return (subject?.kind === 'cgroup' ? subject.socket?.network : subject?.netns) ?? machine.netns;
+}
+
+/** The packet that a program runs for, where there is one. */
+export function packetOf({ subject }: HelperEnv): Skb | XdpBuff | undefined {
+  return subject?.kind === 'cgroup' ? undefined : subject;
 }
 
 type ArgValues<A extends readonly ArgKind[]> = { [I in keyof A]: ArgKinds[A[I]] };

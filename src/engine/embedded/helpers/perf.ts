@@ -1,6 +1,6 @@
 import { errno } from '../../../uapi/errno.ts';
 import { PerfEventArray } from '../maps/perf-event-array.ts';
-import { type HelperEnv, helper } from './helper.ts';
+import { type HelperEnv, helper, packetOf } from './helper.ts';
 
 /** The low half of the flags: a slot, or that of the running CPU. Above it, how many bytes of the packet go behind the data. */
 const BPF_F_CURRENT_CPU = 0xffffffff;
@@ -37,8 +37,9 @@ export const perf_event_output = helper({
 });
 
 /** Address of the packet's first `length` bytes; -errno where there is no packet, or not as much. */
-function packetBytes({ subject }: HelperEnv, length: number): number {
-  if (subject === undefined) return -errno.EINVAL;
-  const at = subject.at(0, length);
+function packetBytes(env: HelperEnv, length: number): number {
+  const packet = packetOf(env);
+  if (packet === undefined) return -errno.EINVAL;
+  const at = packet.at(0, length);
   return at < 0 ? -errno.EFAULT : at;
 }

@@ -23,7 +23,7 @@ export const redirect = helper({
         if (flags !== 0) return XDP_ABORTED;
         subject.hops = [{ kind: 'device', ifindex: ifindex >>> 0, prog: undefined }];
         return XDP_REDIRECT;
-      case undefined:
+      default:
         return env.fail('this program has no packet to redirect');
     }
   },

@@ -1,6 +1,6 @@
 import { errno } from '../../../uapi/errno.ts';
 import { ETH_HLEN } from '../progs/frame.ts';
-import { helper } from './helper.ts';
+import { helper, packetOf } from './helper.ts';
 
 const BPF_MTU_CHK_SEGS = 1;
 const BPF_MTU_CHK_RET_SUCCESS = 0;
@@ -18,14 +18,14 @@ export const check_mtu = helper({
   call(env, _context, ifindex, length, difference, flags) {
     const { dv } = env.memory;
     const given = dv.getUint32(length, true);
-    const { subject } = env;
-    if (subject === undefined) return env.fail('this program has no packet to check');
-    if (flags > (subject.kind === 'skb' ? BPF_MTU_CHK_SEGS : 0)) return -errno.EINVAL;
+    const packet = packetOf(env);
+    if (packet === undefined) return env.fail('this program has no packet to check');
+    if (flags > (packet.kind === 'skb' ? BPF_MTU_CHK_SEGS : 0)) return -errno.EINVAL;
     if (flags === BPF_MTU_CHK_SEGS && (difference !== 0 || given !== 0)) return -errno.EINVAL;
-    const mtu = subject.netns.device(ifindex === 0 ? subject.ifindex : ifindex >>> 0)?.mtu;
+    const mtu = packet.netns.device(ifindex === 0 ? packet.ifindex : ifindex >>> 0)?.mtu;
     if (mtu === undefined) return -errno.ENODEV;
     dv.setUint32(length, mtu, true);
-    const size = given === 0 ? subject.length : given + ETH_HLEN;
+    const size = given === 0 ? packet.length : given + ETH_HLEN;
     return ((size + difference) | 0) <= mtu + ETH_HLEN ? BPF_MTU_CHK_RET_SUCCESS : BPF_MTU_CHK_RET_FRAG_NEEDED;
   },
 });

@@ -11,9 +11,13 @@ const NOBODY = 65534;
 export const get_socket_cookie = helper({
   id: 46,
   name: 'get_socket_cookie',
-  args: ['skb'],
+  args: ['ctx'],
   returns: 'u32',
-  call: (_env, skb) => skb.socketCookie,
+  call({ subject }) {
+    return (
+      (subject?.kind === 'cgroup' ? subject.socket?.cookie : subject?.kind === 'skb' ? subject.socketCookie : 0) ?? 0
+    );
+  },
 });
 
 export const get_socket_uid = helper({

@@ -14,9 +14,11 @@ import * as ringbuf from './ringbuf.ts';
 import * as room from './room.ts';
 import * as route from './route.ts';
 import * as skb from './skb.ts';
+import * as sockOps from './sock-ops.ts';
 import * as socket from './socket.ts';
 import * as spinLock from './spin-lock.ts';
 import * as string from './string.ts';
+import * as sysctl from './sysctl.ts';
 import * as system from './system.ts';
 import * as tail from './tail-call.ts';
 import * as time from './time.ts';
@@ -35,6 +37,8 @@ const ALL: readonly Helper[] = [
   system,
   tail,
   cgroup,
+  sysctl,
+  sockOps,
   skb,
   vlan,
   room,

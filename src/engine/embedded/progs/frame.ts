@@ -48,6 +48,7 @@ export const PACKET_HOST = 0;
 export const PACKET_BROADCAST = 1;
 export const PACKET_MULTICAST = 2;
 export const PACKET_OTHERHOST = 3;
+export const PACKET_OUTGOING = 4;
 
 /** PACKET_* of a frame that arrives at a device with this address. */
 export function packetType(frame: Uint8Array, address: Uint8Array): number {

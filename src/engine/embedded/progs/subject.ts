@@ -1,5 +1,6 @@
+import type { CgroupCall } from '../cgroups/run-hook.ts';
 import type { Skb } from './skb.ts';
 import type { XdpBuff } from './xdp-buff.ts';
 
 /** What a program's context describes, beside what of it is in linear memory: a packet, or what helpers need to know of the hook. */
-export type Subject = Skb | XdpBuff;
+export type Subject = Skb | XdpBuff | CgroupCall;

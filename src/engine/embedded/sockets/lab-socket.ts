@@ -4,6 +4,7 @@ import { AF_INET, AF_INET6, formatAddress, parseAddress } from '../inet/address.
 import type { Process } from '../process.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { SocketOptions } from './socket.ts';
+import { getOption, setOption } from './socket-option.ts';
 import { TcpSocket } from './tcp-socket.ts';
 import type { TcpState } from './tcp-state.ts';
 import { UdpSocket } from './udp-socket.ts';
@@ -41,6 +42,10 @@ export interface LabSocket extends Disposable {
   /** Of TCP. */
   readonly state: TcpState | undefined;
   setOptions(options: Partial<SocketOptions>): void;
+  /** setsockopt(2) as it is, with the programs of the cgroup. Throws SysError: ENOPROTOOPT for what no socket here has, EINVAL, and what a program answers. */
+  setsockopt(level: number, name: number, value: Uint8Array): void;
+  /** getsockopt(2) into a buffer that has `buffer` in it: the bytes that come back. */
+  getsockopt(level: number, name: number, buffer: Uint8Array): Uint8Array;
   bind(address: SocketAddress): void;
   /**
    * Of TCP: waits until there is a connection, or there will be none. Time passes for that as far as it must: the clock jumps from one retransmission to the
@@ -110,6 +115,13 @@ class ProcessSocket implements LabSocket {
       Object.assign(this.#socket.options, options);
       return 0;
     });
+  }
+
+  setsockopt(level: number, name: number, value: Uint8Array): void {
+    this.#call('setsockopt', () => setOption(this.#socket, level, name, value));
+  }
+  getsockopt(level: number, name: number, buffer: Uint8Array): Uint8Array {
+    return this.#call('getsockopt', () => getOption(this.#socket, level, name, buffer));
   }
 
   bind(address: SocketAddress): void {

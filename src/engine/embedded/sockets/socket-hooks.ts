@@ -42,19 +42,3 @@ export interface SocketHooks {
   /** BPF_CGROUP_SOCK_OPS: the program's reply, -1 without one. */
   sockOps(socket: Socket, op: number, ...args: readonly number[]): number;
 }
-
-/** Without programs. */
-export const NO_HOOKS: SocketHooks = {
-  create: () => 0,
-  release: () => undefined,
-  bind: (_socket, address) => address,
-  postBind: () => 0,
-  connect: (_socket, to) => to,
-  sendmsg: (_socket, to, from) => ({ to, from }),
-  recvmsg: (_socket, from) => from,
-  getpeername: (_socket, peer) => peer,
-  getsockname: (_socket, name) => name,
-  egress: () => 0,
-  ingress: () => true,
-  sockOps: () => -1,
-};

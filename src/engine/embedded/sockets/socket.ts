@@ -1,4 +1,5 @@
 import { errno } from '../../../uapi/errno.ts';
+import type { Cgroup } from '../cgroups/cgroup.ts';
 import {
   AF_INET,
   addressSize,
@@ -31,8 +32,10 @@ export interface SocketOptions {
 /** A socket of the IP stack. It holds its namespace until it is closed. */
 export abstract class Socket {
   readonly network: Network;
-  /** Whose it is: its cgroup is where the socket's programs are. */
+  /** Whose it is. */
   readonly process: Process;
+  /** Where it was made: that of its process then. */
+  readonly cgroup: Cgroup;
   readonly family: Family;
   /** SOCK_*, IPPROTO_*. */
   abstract readonly type: number;
@@ -55,6 +58,8 @@ export abstract class Socket {
   /** Has a port of its own, which others cannot bind to. */
   bound = false;
   closed = false;
+  /** BPF_SOCK_OPS_*_CB_FLAG that programs have set. */
+  sockOpsFlags = 0;
   /** fds that lead to it. */
   fds = 0;
   /** What the next call answers, once: positive. */
@@ -63,6 +68,7 @@ export abstract class Socket {
   constructor(network: Network, process: Process, family: Family) {
     this.network = network.get();
     this.process = process;
+    this.cgroup = process.cgroup;
     this.family = family;
     this.cookie = network.machine.nextSocketCookie();
     this.local = this.remote = this.nowhere;

@@ -1,0 +1,17 @@
+import { errno } from '../../../uapi/errno.ts';
+import { SOCK_OPS_ALL_CB_FLAGS } from '../cgroups/sock-ops.ts';
+import { helper } from './helper.ts';
+
+/** Asks to be called for more. The flags that this kernel does not know. */
+export const sock_ops_cb_flags_set = helper({
+  id: 59,
+  name: 'sock_ops_cb_flags_set',
+  args: ['ctx', 'anything'],
+  returns: 'integer',
+  call({ subject }, _ctx, flags) {
+    const socket = subject?.kind === 'cgroup' ? subject.socket : undefined;
+    if (socket === undefined) return -errno.EINVAL;
+    socket.sockOpsFlags = flags & SOCK_OPS_ALL_CB_FLAGS;
+    return flags & ~SOCK_OPS_ALL_CB_FLAGS;
+  },
+});

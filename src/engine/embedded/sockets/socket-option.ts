@@ -1,0 +1,43 @@
+import { errno } from '../../../uapi/errno.ts';
+import { checkGetsockopt, checkSetsockopt } from '../cgroups/sockopt.ts';
+import type { Socket, SocketOptions } from './socket.ts';
+
+const SOL_SOCKET = 1;
+const INT = 4;
+
+/** The options that are numbers, by their name at SOL_SOCKET. */
+// biome-ignore format: aligned table
+const NUMBERS: ReadonlyMap<number, { readonly name: keyof SocketOptions; readonly flag: boolean }> = new Map([
+  [2,  { name: 'reuseAddress', flag: true }],
+  [6,  { name: 'broadcast', flag: true }],
+  [12, { name: 'priority', flag: false }],
+  [15, { name: 'reusePort', flag: true }],
+  [36, { name: 'mark', flag: false }],
+]);
+
+/** setsockopt(2), past the programs of the socket's cgroup: 0 or -errno. */
+export function setOption(socket: Socket, level: number, name: number, value: Uint8Array): number {
+  const checked = checkSetsockopt(socket.network.machine, socket.cgroup, socket, { level, name, value });
+  if (checked === 'done') return 0;
+  if (typeof checked === 'number') return checked;
+  const option = checked.level === SOL_SOCKET ? NUMBERS.get(checked.name) : undefined;
+  if (option === undefined) return -errno.ENOPROTOOPT;
+  if (checked.value.length < INT) return -errno.EINVAL;
+  const { buffer, byteOffset } = checked.value;
+  const number = new DataView(buffer, byteOffset).getInt32(0, true);
+  Object.assign(socket.options, { [option.name]: option.flag ? number !== 0 : number });
+  return 0;
+}
+
+/** getsockopt(2) into `buffer`: the bytes that the caller gets, or -errno. */
+export function getOption(socket: Socket, level: number, name: number, buffer: Uint8Array): Uint8Array | number {
+  const option = level === SOL_SOCKET ? NUMBERS.get(name) : undefined;
+  const value = buffer.slice();
+  const length = Math.min(value.length, INT);
+  if (option !== undefined) {
+    const number = new Uint8Array(Int32Array.of(Number(socket.options[option.name])).buffer);
+    value.set(number.subarray(0, length));
+  }
+  const retval = option === undefined ? -errno.ENOPROTOOPT : 0;
+  return checkGetsockopt(socket.network.machine, socket.cgroup, socket, { level, name, value }, length, retval);
+}
