@@ -11,6 +11,7 @@ import { lifetimeRows } from './lifetime.ts';
 import { linkRows } from './links.ts';
 import { mappingRows } from './mappings.ts';
 import { moreMapRows } from './more-maps.ts';
+import { probeRows } from './probes.ts';
 import { progTypeRows } from './prog-types.ts';
 import { outcome, Session } from './session.ts';
 import { valueFieldRows } from './value-fields.ts';
@@ -26,6 +27,7 @@ const GROUPS: Readonly<Record<string, readonly Row[]>> = {
   info: infoRows,
   bpffs: bpffsRows,
   'types of programs': progTypeRows,
+  'tracepoints and perf events': probeRows,
   'tcx programs and links': linkRows,
   'other types of maps': moreMapRows,
   'fields that the kernel keeps': valueFieldRows,

@@ -10,6 +10,7 @@ import type { Network } from './net/network.ts';
 import type { PerfEvent } from './perf-event.ts';
 import type { BpfProg } from './progs/prog.ts';
 import type { Socket } from './sockets/socket.ts';
+import type { ProbeEvent } from './trace/probe-event.ts';
 
 /** Standard input, output and error have the numbers below. */
 const FIRST_FD = 3;
@@ -24,6 +25,8 @@ export type OpenFile =
   | { readonly kind: 'btf'; readonly btf: BtfObject }
   | { readonly kind: 'link'; readonly link: Link }
   | { readonly kind: 'perf_event'; readonly event: PerfEvent }
+  /** Of a tracepoint, a probe or a sample: a program runs there. */
+  | { readonly kind: 'probe_event'; readonly event: ProbeEvent }
   /** A file of nsfs. */
   | { readonly kind: 'netns'; readonly path: string; readonly network: Network }
   /** A socket of the IP stack. */
@@ -89,6 +92,7 @@ export function hold(file: OpenFile): void {
       file.map.getUser();
       return;
     case 'perf_event':
+    case 'probe_event':
       file.event.get();
       return;
     case 'prog':
@@ -123,6 +127,7 @@ export function release(file: OpenFile): void {
       file.map.putUser();
       return;
     case 'perf_event':
+    case 'probe_event':
       file.event.put();
       return;
     case 'prog':

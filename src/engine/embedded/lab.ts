@@ -14,6 +14,7 @@ import type { Network } from './net/network.ts';
 import type { Injected } from './net/traffic.ts';
 import { Process } from './process.ts';
 import { type LabSocket, type LabSocketInput, openLabSocket } from './sockets/lab-socket.ts';
+import { type LabTrace, labTrace } from './trace/lab-trace.ts';
 
 export type { LabRoute } from './net/lab-network.ts';
 export type { Injected } from './net/traffic.ts';
@@ -50,6 +51,7 @@ export interface EmbeddedLab extends LabNamespace {
   /** A socket of a process. `process` is one of this kernel's. */
   socket(process: Kernel, input: LabSocketInput): LabSocket;
   readonly cgroups: LabCgroups;
+  readonly trace: LabTrace;
   /** Programs that did not end as they should: the last 1000, oldest first. */
   readonly faults: readonly Fault[];
   /** A manual clock moves only by `clock.advance(ns)`. What the kernel does later (timers of maps, retransmissions, lookups of neighbours that fail) is done on the way, each at its time. */
@@ -91,6 +93,7 @@ export function createLab(machine: Machine, openProcess: (network: Network) => K
       throw new SysError(errno.ESRCH, 'socket', { detail: 'the process is none of this kernel' });
     },
     cgroups: labCgroups(machine),
+    trace: labTrace(machine),
     get faults() {
       return interpreter.faults;
     },

@@ -23,6 +23,7 @@ import { Scratch } from './scratch.ts';
 import type { SocketHooks } from './sockets/socket-hooks.ts';
 import { Sysctls } from './sysctls.ts';
 import { Timers } from './timers.ts';
+import { Tracing } from './trace/tracing.ts';
 import { TraceLog } from './trace-log.ts';
 import { Wakeups } from './wakeups.ts';
 
@@ -59,6 +60,8 @@ export class Machine {
   /** Called when a file that somebody waits for may have become readable. */
   readonly wake = new Wakeups();
   readonly trace: TraceLog;
+  /** Places where programs for tracing can be. */
+  readonly tracing = new Tracing();
   readonly maps = new IdTable<BpfMap>();
   readonly progs = new IdTable<BpfProg>();
   readonly btfs = new IdTable<BtfObject>();

@@ -3,7 +3,6 @@ import type { PerfEventAttr } from '../../uapi/perf.ts';
 import {
   PERF_ATTR_DISABLED,
   PERF_ATTR_WATERMARK,
-  PERF_COUNT_SW_BPF_OUTPUT,
   PERF_EVENT_HEADER_SIZE,
   PERF_PAGE_DATA_HEAD,
   PERF_PAGE_DATA_OFFSET,
@@ -13,7 +12,6 @@ import {
   PERF_RECORD_SAMPLE,
   PERF_SAMPLE_RAW,
   PERF_SAMPLE_TIME,
-  PERF_TYPE_SOFTWARE,
 } from '../../uapi/perf.ts';
 import type { Machine } from './machine.ts';
 import type { Mappable } from './mapping.ts';
@@ -25,15 +23,9 @@ const LOST_SIZE = PERF_EVENT_HEADER_SIZE + 16;
 const MAX_RECORD = 0xffff;
 const MAX_PAGES = 1 << 15;
 
-/** perf_event_open(2), of the only event that is here: what programs put out on one CPU. The new fd, or -errno. */
+/** perf_event_open(2) of what programs put out on one CPU. The new fd, or -errno. */
 export function openPerfEvent(process: Process, attr: PerfEventAttr, cpu: number): number {
-  const { type = 0, config = 0n, sample_type = 0n } = attr;
-  if (type !== PERF_TYPE_SOFTWARE || config !== PERF_COUNT_SW_BPF_OUTPUT) {
-    return process.fail(
-      errno.ENOTSUPP,
-      'the only perf events of the embedded kernel are the output of programs (PERF_COUNT_SW_BPF_OUTPUT); use the linux kernel for tracepoints and probes',
-    );
-  }
+  const { sample_type = 0n } = attr;
   if ((sample_type & ~(PERF_SAMPLE_TIME | PERF_SAMPLE_RAW)) !== 0n)
     return process.fail(errno.ENOTSUPP, 'the embedded kernel samples PERF_SAMPLE_TIME and PERF_SAMPLE_RAW only');
   if (cpu < 0) return process.fail(errno.EINVAL, 'an event of the output of programs is for one CPU');

@@ -3,7 +3,13 @@ import type { FdMessage, Kernel, Mapping, MappingAccess, Stat, WaitOptions } fro
 import { BPF_COMMANDS, type BpfAttr, type BpfCmd, type BpfResult } from '../../uapi/attr.ts';
 import { errno } from '../../uapi/errno.ts';
 import type { Fd } from '../../uapi/fd.ts';
-import { IOCTLS, type Ioctl, type PerfEventAttr } from '../../uapi/perf.ts';
+import {
+  IOCTLS,
+  type Ioctl,
+  PERF_COUNT_SW_BPF_OUTPUT,
+  PERF_TYPE_SOFTWARE,
+  type PerfEventAttr,
+} from '../../uapi/perf.ts';
 import type { BtfObject } from './btf-object.ts';
 import type { Cgroup } from './cgroups/cgroup.ts';
 import { bindFds, receiveFds, sendFds } from './fd-socket.ts';
@@ -20,7 +26,10 @@ import type { Network } from './net/network.ts';
 import { openPerfEvent, type PerfEvent } from './perf-event.ts';
 import type { BpfProg } from './progs/prog.ts';
 import { callBpf } from './syscall/bpf.ts';
+import { openProbeEvent } from './trace/probe-event.ts';
 import { waitForFds } from './wait.ts';
+
+const ON_OUTPUT = 'no program runs on the output of programs in the embedded kernel';
 
 /**
  * One process of the machine: its fds, and the system calls as it makes them. It is the superuser. Disposing of it closes its fds.
@@ -60,12 +69,14 @@ export class Process implements Kernel, Descriptors {
     return this.#call('netlink', undefined, () => this.network.request(this, request));
   }
 
-  perfEventOpen(attr: PerfEventAttr, _pid: number, cpu: number, _groupFd: Fd | -1, _flags: number): Fd {
-    return this.#call('perf_event_open', undefined, () => openPerfEvent(this, attr, cpu)) as Fd; // the brand's origin
+  perfEventOpen(attr: PerfEventAttr, pid: number, cpu: number, _groupFd: Fd | -1, _flags: number): Fd {
+    const isOutput = attr.type === PERF_TYPE_SOFTWARE && attr.config === PERF_COUNT_SW_BPF_OUTPUT;
+    const open = () => (isOutput ? openPerfEvent(this, attr, cpu) : openProbeEvent(this, attr, pid, cpu));
+    return this.#call('perf_event_open', undefined, open) as Fd; // the brand's origin
   }
   ioctl(fd: Fd, request: Ioctl, argument: number): void {
     if (!Object.hasOwn(IOCTLS, request) || argument >>> 0 !== argument) throw new SysError(errno.EINVAL, 'ioctl');
-    this.#call(request, `fd ${fd}`, () => this.#ioctl(fd, request));
+    this.#call(request, `fd ${fd}`, () => this.#ioctl(fd, request, argument));
   }
 
   open(path: string, flags: number, _mode?: number): Fd {
@@ -219,9 +230,10 @@ export class Process implements Kernel, Descriptors {
     return this.files.add(file);
   }
 
-  #ioctl(fd: Fd, request: Ioctl): number {
+  #ioctl(fd: Fd, request: Ioctl, argument: number): number {
     const file = this.files.get(fd);
-    if (file?.kind !== 'perf_event') return file === undefined ? -errno.EBADF : -errno.ENOTTY;
+    if (file?.kind !== 'perf_event' && file?.kind !== 'probe_event')
+      return file === undefined ? -errno.EBADF : -errno.ENOTTY;
     switch (request) {
       case 'PERF_EVENT_IOC_ENABLE':
       case 'PERF_EVENT_IOC_DISABLE':
@@ -229,8 +241,13 @@ export class Process implements Kernel, Descriptors {
         return 0;
       case 'PERF_EVENT_IOC_RESET':
         return 0;
+      case 'PERF_EVENT_IOC_SET_BPF': {
+        const prog = this.prog(argument);
+        if (typeof prog === 'number') return prog;
+        return file.kind === 'probe_event' ? file.event.attach(prog, 0n) : this.fail(errno.ENOTSUPP, ON_OUTPUT);
+      }
       default:
-        return this.fail(errno.ENOTSUPP, 'no program runs on the perf events of the embedded kernel');
+        return -errno.EINVAL;
     }
   }
 

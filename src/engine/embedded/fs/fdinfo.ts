@@ -1,6 +1,7 @@
 import { toHex } from '../../../bytes/hex.ts';
 import { roundUp } from '../../../bytes/round.ts';
 import { O_CLOEXEC } from '../../../sys/kernel.ts';
+import { LINK_TYPES } from '../../../uapi/bpf.ts';
 import type { OpenFile } from '../files.ts';
 import type { Link } from '../links/link.ts';
 import type { BpfMap } from '../maps/map.ts';
@@ -39,8 +40,9 @@ function linesOf(file: OpenFile): Lines {
 }
 
 function linkLines(link: Link): Lines {
+  const name = LINK_TYPES[link.type] ?? link.type;
   return [
-    ['link_type', link.type],
+    ['link_type', name === 'perf_event' ? 'perf' : name],
     ['link_id', link.id],
     ['prog_tag', toHex(link.prog.attr.tag)],
     ['prog_id', link.prog.id],

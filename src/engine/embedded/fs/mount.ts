@@ -14,6 +14,7 @@ import type { Directory, FileSystem } from './inode.ts';
 import { createBpffs, createTmpfs } from './memory-fs.ts';
 import { procEntries } from './proc.ts';
 import { sysEntries } from './sys.ts';
+import { tracefsEntries } from './tracefs.ts';
 import { createTree } from './tree.ts';
 import { type Place, walk } from './walk.ts';
 
@@ -28,7 +29,7 @@ export function fileSystemTypes(machine: Machine): FileSystemTypes {
   const dev = (): bigint => ++lastDev;
   const proc = createTree('proc', PROC_SUPER_MAGIC, dev(), procEntries);
   const sysfs = createTree('sysfs', SYSFS_MAGIC, dev(), sysEntries(machine));
-  const tracefs = createTree('tracefs', TRACEFS_MAGIC, dev(), { trace_pipe: { pipe: true } });
+  const tracefs = createTree('tracefs', TRACEFS_MAGIC, dev(), tracefsEntries(machine));
   const names = () =>
     Object.fromEntries([...machine.namespaces.names].map(([name, net]) => [name, { netns: () => net }]));
   const netns = createTree('tmpfs', TMPFS_MAGIC, dev(), names);

@@ -11,6 +11,7 @@ export function procEntries(process: Process): Entries {
     mounts: { link: () => 'self/mounts' },
     version: { text: () => `Linux version ${RELEASE} (skep)\n` },
     // libbpf reads it plain as well as packed.
+    kallsyms: { text: (who) => kallsyms(who) },
     'config.gz': { text: () => kernelConfig() },
     sys: { entries: process.machine.sysctls.entries() },
     uptime: { text: (who) => uptime(who.machine.clock.now()) },
@@ -24,6 +25,13 @@ export function procEntries(process: Process): Entries {
       },
     },
   };
+}
+
+/** The functions that kprobes can be on: all of the kernel that there is to be traced. */
+function kallsyms({ machine }: Process): string {
+  return [...machine.tracing.functions.values()]
+    .map(({ name, address }) => `${address.toString(16)} T ${name}\n`)
+    .join('');
 }
 
 /** Seconds since the machine was started, and seconds that its CPUs were idle: nobody counts those here. */
@@ -47,6 +55,7 @@ function linkText(file: OpenFile): string {
     case 'link':
       return 'anon_inode:bpf_link';
     case 'perf_event':
+    case 'probe_event':
       return 'anon_inode:[perf_event]';
     case 'socket':
       return `socket:[${file.path}]`;

@@ -108,12 +108,13 @@ export interface HelperEnv {
 /** The network namespace that a program runs in: that of its packet, else of the process whose system call is running. */
 export function netnsOf(env: HelperEnv): Network {
   const { subject, machine } = env;
-  return (subject?.kind === 'cgroup' ? subject.socket?.network : subject?.netns) ?? machine.netns;
+  if (subject?.kind === 'cgroup') return subject.socket?.network ?? machine.netns;
+  return packetOf(env)?.netns ?? machine.netns;
 }
 
 /** The packet that a program runs for, where there is one. */
 export function packetOf({ subject }: HelperEnv): Skb | XdpBuff | undefined {
-  return subject?.kind === 'cgroup' ? undefined : subject;
+  return subject?.kind === 'skb' || subject?.kind === 'xdp' ? subject : undefined;
 }
 
 type ArgValues<A extends readonly ArgKind[]> = { [I in keyof A]: ArgKinds[A[I]] };

@@ -8,6 +8,7 @@ import * as kptr from './kptr.ts';
 import * as loops from './loop.ts';
 import * as map from './map.ts';
 import * as perf from './perf.ts';
+import * as probe from './probe.ts';
 import * as probeRead from './probe-read.ts';
 import * as redirect from './redirect.ts';
 import * as ringbuf from './ringbuf.ts';
@@ -54,6 +55,7 @@ const ALL: readonly Helper[] = [
   dynptr,
   loops,
   perf,
+  probe,
   probeRead,
   spinLock,
   timer,

@@ -1,8 +1,15 @@
 import type { StructValue } from '../../../bytes/struct.ts';
-import type { bpfLinkInfo } from '../../../uapi/info.ts';
+import type { bpfLinkInfo, INFO_POINTERS } from '../../../uapi/info.ts';
 import type { Machine } from '../machine.ts';
 import type { BpfProg } from '../progs/prog.ts';
 import { RefCounted } from '../refs.ts';
+
+/** A text in struct bpf_link_info: the fields of its address, and of its bytes with the NUL. */
+export interface LinkText {
+  readonly pointer: keyof typeof INFO_POINTERS;
+  readonly length: keyof typeof bpfLinkInfo.fields;
+  readonly text: string;
+}
 
 /** An attachment that is an object: held by fds and pins, and gone from its hook with the last of them. It holds its program. */
 export abstract class Link extends RefCounted {
@@ -26,12 +33,20 @@ export abstract class Link extends RefCounted {
 
   /** BPF_LINK_UPDATE. `old`: the program that it must have. 0, or -errno with the link as it was. */
   abstract update(prog: BpfProg, old: BpfProg | undefined): number;
+  /** Whether BPF_LINK_DETACH takes it from its hook. */
+  get detachable(): boolean {
+    return true;
+  }
   /** Leaves the hook; the link itself stays. */
   abstract detach(): void;
   /** The fields of its own in struct bpf_link_info. */
   abstract info(): Partial<StructValue<typeof bpfLinkInfo.fields>>;
+  /** The text that struct bpf_link_info points to, if it has one. */
+  text(): LinkText | undefined {
+    return undefined;
+  }
   /** The lines of its own in /proc/PID/fdinfo/N. */
-  abstract fdinfo(): readonly (readonly [name: string, value: string | number])[];
+  abstract fdinfo(): readonly (readonly [name: string, value: string | number | bigint])[];
 
   /** For {@link Link.update}, once the hook has the new program. */
   protected exchange(prog: BpfProg): void {

@@ -10,6 +10,7 @@ import { deleteBatch, lookupBatch, updateBatch } from './map-batch.ts';
 import { mapCreate } from './map-create.ts';
 import { mapDelete, mapFreeze, mapGetNextKey, mapLookup, mapLookupAndDelete, mapUpdate } from './map-elem.ts';
 import { objGet, objPin } from './obj.ts';
+import { rawTracepointOpen, taskFdQuery } from './probe-attach.ts';
 import { progAttach, progDetach, progQuery } from './prog-attach.ts';
 import { progLoad } from './prog-load.ts';
 import { enableStats, progBindMap } from './prog-misc.ts';
@@ -53,8 +54,8 @@ const HANDLERS: { readonly [C in BpfCmd]: Handler<C> } = {
   BPF_LINK_GET_NEXT_ID:            (process, attr) => getNextId(process.machine.links, attr),
   BPF_LINK_GET_FD_BY_ID:           linkGetFdById,
   BPF_ENABLE_STATS:                enableStats,
-  BPF_RAW_TRACEPOINT_OPEN:         absent('BPF_RAW_TRACEPOINT_OPEN'),
-  BPF_TASK_FD_QUERY:               absent('BPF_TASK_FD_QUERY'),
+  BPF_RAW_TRACEPOINT_OPEN:         rawTracepointOpen,
+  BPF_TASK_FD_QUERY:               taskFdQuery,
   BPF_ITER_CREATE:                 absent('BPF_ITER_CREATE'),
   BPF_TOKEN_CREATE:                absent('BPF_TOKEN_CREATE'),
   BPF_PROG_STREAM_READ_BY_FD:      absent('BPF_PROG_STREAM_READ_BY_FD'),

@@ -2,7 +2,7 @@ import type { Struct, StructFields, StructValue } from '../../../bytes/struct.ts
 import { errno } from '../../../uapi/errno.ts';
 import { bpfBtfInfo, bpfLinkInfo, bpfMapInfo, bpfProgInfo, INFO_POINTERS } from '../../../uapi/info.ts';
 import type { BtfObject } from '../btf-object.ts';
-import type { Link } from '../links/link.ts';
+import type { Link, LinkText } from '../links/link.ts';
 import type { BpfMap } from '../maps/map.ts';
 import type { Process } from '../process.ts';
 import { isGplCompatible } from '../progs/license.ts';
@@ -36,18 +36,42 @@ export function objGetInfoByFd(process: Process, attr: Attr): number {
   }
 }
 
-/** A link's info is a union: only the fields of its own type are written. None of the links here has a text that would need a buffer. */
+/** A link's info is a union: only the fields of its own type are written. */
 function linkInfo(process: Process, attr: Attr, link: Link): number {
   const known = checkInfo(process, attr, bpfLinkInfo.size);
   if (known < 0) return known;
-  const [array] = Object.keys(attr.arrays ?? {});
+  const text = link.text();
+  const array = Object.keys(attr.arrays ?? {}).find((name) => name !== text?.pointer);
   if (array !== undefined) return process.fail(errno.EINVAL, `the info of this fd has no array ${array}`);
   const bytes = new Uint8Array(bpfLinkInfo.size);
   bytes.set(attr.info?.subarray(0, known) ?? []);
+  const copied = text === undefined ? 0 : linkText(process, attr, text, bytes);
+  if (copied < 0 && copied !== -errno.ENOSPC) return copied;
   bpfLinkInfo.encode({ type: link.type, id: link.id, prog_id: link.prog.id, ...link.info() }, bytes);
   attr.info?.set(bytes.subarray(0, known));
   attr.info_len = known;
-  return 0;
+  return copied;
+}
+
+/** Copies the text as far as there is room, always with a NUL: 0, or -ENOSPC if it is cut off. */
+function linkText(process: Process, attr: Attr, { pointer, length, text }: LinkText, info: Uint8Array): number {
+  const whole = new TextEncoder().encode(`${text}\0`);
+  const [, at] = bpfLinkInfo.fields[length];
+  const view = new DataView(info.buffer);
+  const room = view.getUint32(at, true);
+  const buffer = attr.arrays?.[pointer];
+  if ((room === 0) !== (buffer === undefined)) return -errno.EINVAL;
+  view.setUint32(at, whole.length, true);
+  if (buffer === undefined) return 0;
+  if (buffer.length < room)
+    return process.fail(errno.EFAULT, `${pointer} is ${buffer.length} bytes long, but ${room} bytes are asked for`);
+  if (room >= whole.length) {
+    buffer.set(whole);
+    return 0;
+  }
+  buffer.set(whole.subarray(0, room - 1));
+  buffer[room - 1] = 0;
+  return -errno.ENOSPC;
 }
 
 /** How many bytes of the caller's struct count, or -errno. */

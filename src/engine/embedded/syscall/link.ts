@@ -7,6 +7,7 @@ import { XdpLink } from '../links/xdp-link.ts';
 import type { Process } from '../process.ts';
 import type { CheckedAttr } from './attr.ts';
 import { createCgroupLink } from './cgroup-attach.ts';
+import { createPerfLink } from './probe-attach.ts';
 import { cannotAttach } from './prog-attach.ts';
 import { relativeOf, tcProg, tcxDevice, tcxDirection } from './tcx-attach.ts';
 
@@ -17,6 +18,7 @@ const CREATE: ReadonlyMap<number, Create> = new Map<number, Create>([
   [attachTypeNumber.xdp, createXdp],
   [attachTypeNumber.tcx_ingress, createTcx],
   [attachTypeNumber.tcx_egress, createTcx],
+  [attachTypeNumber.perf_event, createPerfLink],
   ...[...CGROUP_ATTACH_TYPES].map((type) => [type, createCgroupLink] as const),
 ]);
 
@@ -68,6 +70,7 @@ export function linkUpdate(process: Process, attr: CheckedAttr<'BPF_LINK_UPDATE'
 export function linkDetach(process: Process, attr: CheckedAttr<'BPF_LINK_DETACH'>): number {
   const link = process.link(attr.link_fd);
   if (typeof link === 'number') return link;
+  if (!link.detachable) return -errno.EOPNOTSUPP;
   link.detach();
   return 0;
 }
