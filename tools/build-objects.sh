@@ -52,6 +52,7 @@ for words in 4 5 6 7 8 9; do
 done
 build test/objects/map_def_long.c test/objects/map_def_long.o -g0
 build test/objects/map_programs.c test/objects/map_programs.o
+build test/objects/cgroup_programs.c test/objects/cgroup_programs.o
 build test/objects/helper_programs.c test/objects/helper_programs.o
 build test/objects/values.c test/objects/values.o
 build test/objects/packet_helpers.c test/objects/packet_helpers.o

@@ -13,6 +13,9 @@ export interface BenchSocket {
   readonly name: Address;
   readonly peer: Address | undefined;
   set(option: 'mark' | 'priority' | 'reuseAddress' | 'reusePort' | 'broadcast', value: number): void;
+  setsockopt(level: number, name: number, value: Uint8Array): void;
+  /** `buffer`: what the caller's has in it before. The bytes that come back. */
+  getsockopt(level: number, name: number, buffer: Uint8Array): Uint8Array;
   bind(address: Address): void;
   connect(address: Address): void;
   listen(backlog?: number): void;

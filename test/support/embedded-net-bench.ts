@@ -1,15 +1,16 @@
-import { createEmbeddedKernel, type LabSocket } from '../../src/engine/embedded/index.ts';
+import { createEmbeddedKernel, type EmbeddedLab, type LabSocket } from '../../src/engine/embedded/index.ts';
 import type { Process } from '../../src/engine/embedded/process.ts';
 import { O_RDONLY } from '../../src/sys/kernel.ts';
 import type { BenchSocket, NetBench, Side } from '../contract/net-bench.ts';
 
 /** Two namespaces of an embedded kernel. */
-export function createEmbeddedNetBench(): NetBench & Disposable {
+export function createEmbeddedNetBench(): NetBench & Disposable & { readonly lab: EmbeddedLab } {
   const embedded = createEmbeddedKernel({ clock: 'manual' });
   const { lab } = embedded;
   const spaces = { a: lab.createNamespace('a'), b: lab.createNamespace('b') };
   const kernels = { a: spaces.a.openProcess(), b: spaces.b.openProcess() };
   return {
+    lab,
     kernel: (side) => kernels[side],
     netns: (side: Side, of: Side) => kernels[of].open(`/run/netns/${side}`, O_RDONLY),
     pid: (side) => (kernels[side] as Process).pid, // what the lab opens
@@ -39,6 +40,8 @@ function wrap(socket: LabSocket): BenchSocket {
     },
     set: (option, value) =>
       socket.setOptions({ [option]: option === 'mark' || option === 'priority' ? value : value !== 0 }),
+    setsockopt: (level, name, value) => socket.setsockopt(level, name, value),
+    getsockopt: (level, name, buffer) => socket.getsockopt(level, name, buffer),
     bind: (address) => socket.bind(address),
     connect: (address) => socket.connect(address),
     listen: (backlog) => socket.listen(backlog),

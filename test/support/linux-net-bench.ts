@@ -133,6 +133,8 @@ function wrap(socket: LinuxSocket, within: <T>(call: () => T) => T): BenchSocket
     set(option, value) {
       socket.setOption(SOL_SOCKET, OPTIONS[option], Uint8Array.of(value & 0xff, (value >> 8) & 0xff, 0, 0));
     },
+    setsockopt: (level, name, value) => socket.setOption(level, name, value),
+    getsockopt: (level, name, buffer) => socket.getOption(level, name, buffer),
     bind: (address) => within(() => socket.bind(encode(address))),
     connect: (address) => within(() => socket.connect(encode(address))),
     listen: (backlog = 128) => socket.listen(backlog),

@@ -111,6 +111,12 @@ export class LinuxSocket {
   setOption(level: number, name: number, value: Uint8Array): void {
     checked('setsockopt', this.fd, level, name, value, value.length);
   }
+  getOption(level: number, name: number, buffer: Uint8Array): Uint8Array {
+    const value = buffer.slice();
+    const size = [value.length];
+    checked('getsockopt', this.fd, level, name, value, size);
+    return value.slice(0, size[0]);
+  }
   error(): number {
     const value = new Uint8Array(4);
     checked('getsockopt', this.fd, 1, 4, value, [4]);

@@ -29,8 +29,8 @@ export function runSockOps(socket: Socket, op: number, ...args: readonly number[
     op,
     args: new Uint8Array(Uint32Array.from([0, 1, 2, 3], (i) => args[i] ?? 0).buffer),
     family,
-    // Of this one the kernel shows the two bytes in the upper half of the word.
-    remote_port: swap16(remote.port),
+    // In network byte order as a word of four bytes, the other in host order.
+    remote_port: swap16(remote.port) * 0x1_0000,
     local_port: local.port,
     is_fullsock: 1,
     bpf_sock_ops_cb_flags: socket.sockOpsFlags,

@@ -5,7 +5,7 @@ import type { Machine } from '../machine.ts';
 import type { Cgroup } from './cgroup.ts';
 import { runCgroupHook } from './run-hook.ts';
 
-/** Bytes of an option's value that programs see at most, and that they have room for at least. */
+/** Bytes of an option's value that programs see at most, and that those of setsockopt(2) have room for at least. */
 const MAX_VALUE = 4096;
 const MIN_ROOM = 16;
 
@@ -66,7 +66,7 @@ export function checkGetsockopt(
   if (cgroup.effective(attachTypeNumber.cgroup_getsockopt).length === 0) return answer;
   const asked = option.value.length;
   const optlen = retval === 0 ? length : asked;
-  const room = Math.min(Math.max(asked, MIN_ROOM), MAX_VALUE);
+  const room = Math.min(asked, MAX_VALUE);
   using window = Window.create(
     machine,
     socket,

@@ -119,7 +119,7 @@ const ALLOWED: Readonly<Partial<Record<ProgType, readonly HelperName[]>>> = {
     'skb_store_bytes', 'perf_event_output', 'skb_load_bytes', 'skb_change_tail', 'skb_pull_data', 'skb_change_head', 'get_socket_cookie',
     'get_socket_uid', 'skb_adjust_room', 'sk_redirect_map', 'sk_redirect_hash', 'ktime_get_coarse_ns',
   ],
-  cgroup_device: [...COMMON, 'perf_event_output', 'get_local_storage'],
+  cgroup_device: [...COMMON, 'perf_event_output', 'get_local_storage', 'get_retval', 'set_retval'],
   sk_msg: [
     ...COMMON, ...SOCKET_CASTS,
     'perf_event_output', 'msg_redirect_map', 'msg_apply_bytes', 'msg_cork_bytes', 'msg_pull_data', 'msg_redirect_hash', 'msg_push_data',
@@ -137,7 +137,7 @@ const ALLOWED: Readonly<Partial<Record<ProgType, readonly HelperName[]>>> = {
   cgroup_sysctl: [
     ...COMMON,
     'perf_event_output', 'get_local_storage', 'sysctl_get_name', 'sysctl_get_current_value', 'sysctl_get_new_value', 'sysctl_set_new_value',
-    'ktime_get_coarse_ns',
+    'ktime_get_coarse_ns', 'get_retval', 'set_retval',
   ],
   raw_tracepoint_writable: TRACING,
   cgroup_sockopt: [
@@ -159,6 +159,8 @@ const ONLY_FOR: readonly (readonly [ProgType, readonly HelperName[], readonly At
     'cgroup_inet4_bind', 'cgroup_inet6_bind', 'cgroup_inet4_connect', 'cgroup_inet6_connect', 'cgroup_udp4_sendmsg', 'cgroup_udp6_sendmsg',
     'cgroup_unix_connect', 'cgroup_unix_sendmsg',
   ]],
+  ['cgroup_device', ['get_retval', 'set_retval'], ['cgroup_device']],
+  ['cgroup_sysctl', ['get_retval', 'set_retval'], ['cgroup_sysctl']],
   ['cgroup_sockopt', ['getsockopt', 'setsockopt'], ['cgroup_setsockopt']],
   ['tracing', ['seq_printf', 'seq_write', 'seq_printf_btf'], ['trace_iter']],
   ['tracing', ['get_attach_cookie'], ['trace_raw_tp', 'trace_fentry', 'trace_fexit', 'modify_return']],

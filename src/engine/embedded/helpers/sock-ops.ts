@@ -1,3 +1,4 @@
+import { bpfSockOps } from '../../../uapi/contexts.ts';
 import { errno } from '../../../uapi/errno.ts';
 import { SOCK_OPS_ALL_CB_FLAGS } from '../cgroups/sock-ops.ts';
 import { helper } from './helper.ts';
@@ -8,10 +9,11 @@ export const sock_ops_cb_flags_set = helper({
   name: 'sock_ops_cb_flags_set',
   args: ['ctx', 'anything'],
   returns: 'integer',
-  call({ subject }, _ctx, flags) {
+  call({ subject, memory }, ctx, flags) {
     const socket = subject?.kind === 'cgroup' ? subject.socket : undefined;
     if (socket === undefined) return -errno.EINVAL;
     socket.sockOpsFlags = flags & SOCK_OPS_ALL_CB_FLAGS;
+    memory.dv.setUint32(ctx + bpfSockOps.fields.bpf_sock_ops_cb_flags[1], socket.sockOpsFlags, true);
     return flags & ~SOCK_OPS_ALL_CB_FLAGS;
   },
 });

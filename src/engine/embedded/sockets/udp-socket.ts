@@ -60,7 +60,8 @@ export class UdpSocket extends Socket {
     const from = isUnspecified(ends.from) ? way.source : ends.from;
     const sent = this.transmit(this.#encode(data, from, address, ends.to.port), address, from);
     this.network.machine.traffic.drain();
-    return sent === 0 ? data.length : sent;
+    // That there was no room for it on the way is nothing that the sender is told.
+    return sent === 0 || sent === -errno.ENOBUFS ? data.length : sent;
   }
 
   #encode(data: Uint8Array, from: Uint8Array, to: Uint8Array, port: number): Uint8Array {

@@ -1,0 +1,48 @@
+import { closeSync, openSync, readSync, writeFileSync, writeSync } from 'node:fs';
+import { afterAll, beforeEach, describe, it } from 'vitest';
+import { SysError } from '../../src/errors.ts';
+import { errno } from '../../src/uapi/errno.ts';
+import { createLinuxNetBench } from '../support/linux-net-bench.ts';
+import { skipBefore } from '../support/since.ts';
+import { CgroupBench, cgroupProgramRows, expectRow } from './cgroup-programs.ts';
+import { setUp } from './inet-packets.ts';
+
+/** A SysError for what node says that the kernel refused. */
+function call<T>(syscall: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+    const known = Object.entries(errno).find(([name]) => name === code)?.[1];
+    throw known === undefined ? error : new SysError(known, syscall);
+  }
+}
+
+function withFile<T>(path: string, flags: string, use: (fd: number) => T): T {
+  return call('open', () => {
+    const fd = openSync(path, flags);
+    try {
+      return use(fd);
+    } finally {
+      closeSync(fd);
+    }
+  });
+}
+
+describe('programs of cgroups on linux', () => {
+  beforeEach((context) => skipBefore(context, '6.17', 'answers as they are since then'));
+  const net = createLinuxNetBench();
+  afterAll(() => net[Symbol.dispose]());
+  setUp(net, 'a', 'lo');
+  const bench = new CgroupBench(net, {
+    enter: (path) => writeFileSync(`${path}/cgroup.procs`, String(process.pid)),
+    open: (device) => withFile(`/dev/${device}`, device === 'zero' ? 'r' : 'r+', () => undefined),
+    readSysctl: (name) =>
+      withFile(`/proc/sys/${name}`, 'r', (fd) => {
+        const buffer = new Uint8Array(4096);
+        return new TextDecoder().decode(buffer.subarray(0, readSync(fd, buffer)));
+      }),
+    writeSysctl: (name, text) => withFile(`/proc/sys/${name}`, 'r+', (fd) => void writeSync(fd, text)),
+  });
+  it.for(cgroupProgramRows)('%s', (row) => expectRow(bench, row));
+});

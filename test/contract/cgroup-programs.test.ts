@@ -1,0 +1,22 @@
+import { afterAll, describe, it } from 'vitest';
+import { createEmbeddedNetBench } from '../support/embedded-net-bench.ts';
+import { CgroupBench, cgroupProgramRows, expectRow } from './cgroup-programs.ts';
+
+describe('programs of cgroups on embedded', () => {
+  const net = createEmbeddedNetBench();
+  afterAll(() => net[Symbol.dispose]());
+  const process = net.kernel('a');
+  const { cgroups } = net.lab;
+  net.lab.namespace('a').setUp('lo');
+  const bench = new CgroupBench(net, {
+    enter: (path) => cgroups.move(process, path),
+    open(device) {
+      const minor = device === 'zero' ? 5 : 3;
+      const accesses = device === 'zero' ? (['read'] as const) : (['read', 'write'] as const);
+      cgroups.useDevice(process, { kind: 'char', major: 1, minor }, ...accesses);
+    },
+    readSysctl: (name) => cgroups.readSysctl(process, name),
+    writeSysctl: (name, text) => cgroups.writeSysctl(process, name, text),
+  });
+  it.for(cgroupProgramRows)('%s', (row) => expectRow(bench, row));
+});
