@@ -15,11 +15,18 @@ interface Target {
 
 const tcx: Target = { attach: attachToTcx, detach: detachFromTcx, query: queryTcx };
 const cgroup: Target = { attach: attachToCgroup, detach: detachFromCgroup, query: queryCgroup };
+/** Of security hooks there are none: a cgroup has no programs there. */
+const lsmCgroup: Target = {
+  attach: (process, attr) => cannotAttach(process, attr.attach_type),
+  detach: (process, attr) => cannotAttach(process, attr.attach_type),
+  query: queryCgroup,
+};
 
 /** By BPF_* of enum bpf_attach_type. */
 const TARGETS: ReadonlyMap<number, Target> = new Map([
   [attachTypeNumber.tcx_ingress, tcx],
   [attachTypeNumber.tcx_egress, tcx],
+  [attachTypeNumber.lsm_cgroup, lsmCgroup],
   ...[...CGROUP_ATTACH_TYPES].map((type) => [type, cgroup] as const),
 ]);
 
