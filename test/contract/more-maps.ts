@@ -253,6 +253,15 @@ export const moreMapRows: readonly Row[] = [
     return [outcome(() => s.kernel.bpf('BPF_MAP_LOOKUP_BATCH', attr)), attr.count, number(values), number(values, 40)];
   }, ['ENOENT', 6, 3, 4]],
 
+  ['hash_of_maps: take',                 (s) => s.take(outer(s, 'hash_of_maps', innerArray(s)), 0),     'ENOTSUPP'],
+  ...(['array_of_maps', 'hash_of_maps'] as const).map((type): Row => [`${type}: a batch shows ids, of what is there`, (s) => {
+    const inner = innerArray(s);
+    const fd = outer(s, type, inner);
+    insert(s, fd, 2, inner);
+    const [keys, values, out_batch] = [new Uint8Array(16), new Uint8Array(16), new Uint8Array(4)];
+    const attr = { map_fd: fd, keys, values, out_batch, count: 4 };
+    return [outcome(() => s.kernel.bpf('BPF_MAP_LOOKUP_BATCH', attr)), attr.count, number(keys), number(values) === s.mapId(inner)];
+  }, ['ENOENT', 1, 2, true]]),
   ['array_of_maps: no template',         makes({ ...OUTER, map_type: T.array_of_maps, inner_map_fd: 999 }),                'EBADF'],
   ['hash_of_maps: no template',          makes({ ...OUTER, map_type: T.hash_of_maps, inner_map_fd: 999 }),                 'EBADF'],
   ...(['array_of_maps', 'hash_of_maps'] as const).flatMap((type): Row[] => [

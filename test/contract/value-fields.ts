@@ -167,6 +167,7 @@ export const valueFieldRows: readonly Row[] = [
     }, ['ok', 'EEXIST']],
     [`${type}: the lock and flags that no update has`, (s) => s.update(make(s, type, 16, LOCK), 1, ALL_ONES, F_LOCK | 3n),  'EINVAL'],
     [`${type}: the lock and a flag that nothing has`, (s) => s.update(make(s, type, 16, LOCK), 1, ALL_ONES, F_LOCK | 8n),   'EINVAL'],
+    [`${type}: a lock, frozen`,          (s) => s.freeze(make(s, type, 16, LOCK)),                       'ENOTSUPP'],
     [`${type}: no lock, an update with it`,  (s) => s.update(make(s, type, 16, [['long', 0]]), 1, ALL_ONES, F_LOCK),        'EINVAL'],
     [`${type}: no lock, a lookup with it`,   (s) => shown(s, make(s, type, 16, [['long', 0]]), 1, F_LOCK),                  'EINVAL'],
     [`${type}: a kptr is not shown, and not written`, (s) => {

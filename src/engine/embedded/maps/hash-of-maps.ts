@@ -42,10 +42,14 @@ class HashOfMaps extends HashMap {
   }
 
   override copyOut(key: number, out: number): number {
-    const map = this.#maps.get(super.lookup(key));
-    if (map === undefined) return -errno.ENOENT;
-    this.machine.memory.dv.setUint32(out, map.id, true);
+    const value = super.lookup(key);
+    if (value === 0) return -errno.ENOENT;
+    this.show(out, value);
     return 0;
+  }
+
+  override show(out: number, value: number): void {
+    this.machine.memory.dv.setUint32(out, this.#maps.get(value)?.id ?? 0, true);
   }
 
   override copyIn(key: number, value: number, flags: number, from: Descriptors): number {
@@ -60,6 +64,10 @@ class HashOfMaps extends HashMap {
     this.#maps.get(at)?.put();
     this.#maps.set(at, map);
     return 0;
+  }
+
+  override takeOut(): number {
+    return -errno.ENOTSUPP;
   }
 
   override memoryUsage(): number {

@@ -2,10 +2,11 @@ import { errno } from '../../../uapi/errno.ts';
 import type { Process } from '../process.ts';
 
 /**
- * Address of a copy of the `size` bytes that the caller gives, for the length of the call; -EFAULT if there are fewer, -ENOMEM. `name` is for
+ * Address of a copy of the `size` bytes that the caller gives, for the length of the call; -EFAULT if there are fewer, -ENOMEM. No bytes need no buffer. `name` is for
  * the message.
  */
 export function copyFrom(process: Process, name: string, bytes: Uint8Array | undefined, size: number): number {
+  if (size === 0) return process.machine.scratch.take(0) || -errno.ENOMEM;
   if (bytes === undefined || bytes.length < size) return tooShort(process, name, bytes, size);
   return process.machine.scratch.put(bytes.subarray(0, size)) || -errno.ENOMEM;
 }
@@ -17,7 +18,7 @@ export function room(process: Process, size: number): number {
 
 /** 0 if the caller's buffer has room for `size` bytes. */
 export function checkRoom(process: Process, name: string, bytes: Uint8Array | undefined, size: number): number {
-  return bytes !== undefined && bytes.length >= size ? 0 : tooShort(process, name, bytes, size);
+  return size === 0 || (bytes !== undefined && bytes.length >= size) ? 0 : tooShort(process, name, bytes, size);
 }
 
 /** Copies `size` bytes from `at` in linear memory to the caller's buffer, from `offset` on. */

@@ -107,7 +107,12 @@ function lookupKeys(process: Process, map: BpfMap, attr: LookupAttr, max: number
     if (end !== 0) return end;
     from = key;
     const missing = map.copyOut(key, value);
-    if (missing !== 0) return missing;
+    // An index without a value is passed over.
+    if (missing === -errno.ENOENT) continue;
+    if (missing !== 0) {
+      attr.count = 0;
+      return missing;
+    }
     copyTo(process, attr.keys, key, keySize, attr.count * keySize);
     copyTo(process, attr.values, value, map.userValueSize, attr.count * map.userValueSize);
     copyTo(process, attr.out_batch, key, keySize);

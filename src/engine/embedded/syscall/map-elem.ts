@@ -68,6 +68,9 @@ export function mapGetNextKey(process: Process, attr: CheckedAttr<'BPF_MAP_GET_N
 
 /** BPF_MAP_FREEZE: from now on no system call writes to the map. Programs still do. */
 export function mapFreeze(process: Process, attr: CheckedAttr<'BPF_MAP_FREEZE'>): number {
+  const any = process.map(attr.map_fd);
+  if (typeof any === 'object' && any.copier.fields.length > 0)
+    return process.fail(errno.ENOTSUPP, 'a map whose values have locks, timers or kptrs cannot be frozen');
   const map = mapOfFd(process, attr.map_fd, 'write');
   if (typeof map === 'number') return map;
   if (map.writableMappings > 0) return -errno.EBUSY;

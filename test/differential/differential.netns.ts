@@ -1,0 +1,43 @@
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import { createEmbeddedKernel } from '../../src/engine/embedded/index.ts';
+import { createLinuxKernel } from '../../src/engine/linux/index.ts';
+import { possibleCpus, Session } from '../contract/session.ts';
+import { skipBefore } from '../support/since.ts';
+import { mapSequence, runMaps } from './maps.ts';
+
+/**
+ * Random sequences of calls on both kernels: every answer is the same. A difference comes out as the shortest sequence that shows it, with the seed. SKEP_FUZZ_SECONDS
+ * is how long each kind runs, SKEP_FUZZ_SEED where it starts, SKEP_FUZZ_ONLY the kind: `npm run fuzz`.
+ */
+const SECONDS = Number(process.env.SKEP_FUZZ_SECONDS ?? 3);
+const SEED = Number(process.env.SKEP_FUZZ_SEED ?? 5);
+const ONLY = process.env.SKEP_FUZZ_ONLY;
+
+const linux = createLinuxKernel();
+const cpus = possibleCpus(new Session(linux));
+const embedded = createEmbeddedKernel({ cpus });
+
+it.for([['maps', mapSequence, runMaps]] as const)(
+  '%s: both kernels answer the same',
+  { timeout: 1000 * SECONDS + 120_000 },
+  ([name, sequence, run], context) => {
+    skipBefore(context, '6.18', 'what the embedded kernel answers like');
+    context.skip(ONLY !== undefined && ONLY !== name, `only ${ONLY} is asked for`);
+    const answers = (kernel: typeof linux, input: Parameters<typeof run>[1]): string[] => {
+      using session = new Session(kernel);
+      return run(session, input, cpus);
+    };
+    const result = fc.check(
+      fc.property(sequence, (input) => {
+        const [here, there] = [answers(embedded.kernel, input), answers(linux, input)];
+        const at = here.findIndex((line, i) => line !== there[i]);
+        if (at >= 0) throw new Error(`embedded says ${here[at]}, linux ${there[at]}, at ${at}`);
+      }),
+      { seed: SEED, numRuns: 10_000_000, interruptAfterTimeLimit: 1000 * SECONDS, includeErrorInReport: true },
+    );
+    console.log(`${name}: ${result.numRuns} sequences`);
+    if (result.counterexample !== null) throw new Error(fc.defaultReportMessage(result));
+    expect(result.numRuns).toBeGreaterThan(0);
+  },
+);
