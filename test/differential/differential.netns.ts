@@ -1,10 +1,11 @@
 import fc from 'fast-check';
-import { expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { createEmbeddedKernel } from '../../src/engine/embedded/index.ts';
 import { createLinuxKernel } from '../../src/engine/linux/index.ts';
 import { possibleCpus, Session } from '../contract/session.ts';
 import { skipBefore } from '../support/since.ts';
 import { mapSequence, runMaps } from './maps.ts';
+import { objectSequence, runObjects } from './objects.ts';
 
 /**
  * Random sequences of calls on both kernels: every answer is the same. A difference comes out as the shortest sequence that shows it, with the seed. SKEP_FUZZ_SECONDS
@@ -18,26 +19,32 @@ const linux = createLinuxKernel();
 const cpus = possibleCpus(new Session(linux));
 const embedded = createEmbeddedKernel({ cpus });
 
-it.for([['maps', mapSequence, runMaps]] as const)(
-  '%s: both kernels answer the same',
-  { timeout: 1000 * SECONDS + 120_000 },
-  ([name, sequence, run], context) => {
+/** Runs sequences until the time is over, or a difference is found and made short. */
+function compare<T>(name: string, sequence: fc.Arbitrary<T>, run: (session: Session, input: T) => string[]): void {
+  const answers = (kernel: typeof linux, input: T): string[] => {
+    using session = new Session(kernel);
+    return run(session, input);
+  };
+  const result = fc.check(
+    fc.property(sequence, (input) => {
+      const [here, there] = [answers(embedded.kernel, input), answers(linux, input)];
+      const at = here.findIndex((line, i) => line !== there[i]);
+      if (at >= 0) throw new Error(`embedded says ${here[at]}, linux ${there[at]}, at ${at}`);
+    }),
+    { seed: SEED, numRuns: 10_000_000, interruptAfterTimeLimit: 1000 * SECONDS, includeErrorInReport: true },
+  );
+  console.log(`${name}: ${result.numRuns} sequences`);
+  if (result.counterexample !== null) throw new Error(fc.defaultReportMessage(result));
+  expect(result.numRuns).toBeGreaterThan(0);
+}
+
+describe('both kernels answer the same', { timeout: 1000 * SECONDS + 120_000 }, () => {
+  beforeEach((context) => {
     skipBefore(context, '6.18', 'what the embedded kernel answers like');
+    const name = context.task.name;
     context.skip(ONLY !== undefined && ONLY !== name, `only ${ONLY} is asked for`);
-    const answers = (kernel: typeof linux, input: Parameters<typeof run>[1]): string[] => {
-      using session = new Session(kernel);
-      return run(session, input, cpus);
-    };
-    const result = fc.check(
-      fc.property(sequence, (input) => {
-        const [here, there] = [answers(embedded.kernel, input), answers(linux, input)];
-        const at = here.findIndex((line, i) => line !== there[i]);
-        if (at >= 0) throw new Error(`embedded says ${here[at]}, linux ${there[at]}, at ${at}`);
-      }),
-      { seed: SEED, numRuns: 10_000_000, interruptAfterTimeLimit: 1000 * SECONDS, includeErrorInReport: true },
-    );
-    console.log(`${name}: ${result.numRuns} sequences`);
-    if (result.counterexample !== null) throw new Error(fc.defaultReportMessage(result));
-    expect(result.numRuns).toBeGreaterThan(0);
-  },
-);
+  });
+
+  it('maps', () => compare('maps', mapSequence, (session, input) => runMaps(session, input, cpus)));
+  it('objects', () => compare('objects', objectSequence, runObjects));
+});

@@ -34,7 +34,12 @@ const shape = fc.constantFrom(...TYPES).chain((type) => {
     keySize: mostly(keySize, 0, 1, 3, 4, 5, 8, 12, 600),
     valueSize: mostly(valueSize, 0, 1, 4, 7, 8, 9, 16, 24, 33_000),
     // How many CPUs there may be is each kernel's own.
-    entries: type === 'cpumap' ? mostly(2, 0, 1) : mostly(entries, 0, 1, 2, 5, 4096, 6000, LRU_ENTRIES),
+    entries:
+      type === 'cpumap'
+        ? mostly(2, 0, 1)
+        : type.startsWith('lru')
+          ? mostly(entries, 0)
+          : mostly(entries, 0, 1, 2, 5, 4096, 6000, LRU_ENTRIES),
     flags: mostly(
       type === 'lpm_trie' ? 1 : 0,
       ...[1, 2, 4, 8, 16, 32, 64, 128, 256, 384, 1024, 4096, 8192, 0x10000, 24],

@@ -95,7 +95,8 @@ export class Mprog {
 
   #change(entries: readonly MprogEntry[]): void {
     this.#entries = entries;
-    this.#revision++;
+    // An empty hook is a new one.
+    this.#revision = entries.length === 0 ? 1n : this.#revision + 1n;
   }
 
   /** Index of a program that was attached in this way, or -errno. */

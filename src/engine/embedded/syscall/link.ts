@@ -43,6 +43,8 @@ function createXdp(process: Process, attr: CheckedAttr<'BPF_LINK_CREATE'>): numb
 function createTcx(process: Process, attr: CheckedAttr<'BPF_LINK_CREATE'>): number {
   const prog = tcProg(process, attr.prog_fd);
   if (typeof prog === 'number') return prog;
+  const direction = tcxDirection(process, attr.attach_type);
+  if (typeof direction === 'number') return direction;
   const device = tcxDevice(process, attr.target_ifindex);
   if (typeof device === 'number') return device;
   const relative = relativeOf(process, attr.flags, attr['tcx.relative_fd']);
