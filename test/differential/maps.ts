@@ -88,7 +88,6 @@ class Bench {
   readonly #shape: Shape;
   readonly #fds: Readonly<Record<'both' | 'read' | 'write', Fd>>;
   readonly #values: readonly (number | undefined)[];
-  readonly #stride: number;
   readonly #valueSize: number;
   readonly #ids = new Map<number, string>();
   readonly #pushed = new Set<number>();
@@ -107,8 +106,7 @@ class Bench {
     if (type === 'prog_array') this.#ids.set(session.progId(prog), 'prog');
     else this.#ids.set(session.mapId(inner), 'inner');
     this.#values = OF_FDS.includes(type) && type !== 'cpumap' ? [inner, prog, map, 9999] : [];
-    this.#stride = isPerCpuMap(mapTypeNumber[type]) ? Math.ceil(valueSize / 8) * 8 : valueSize;
-    this.#valueSize = isPerCpuMap(mapTypeNumber[type]) ? this.#stride * cpus : valueSize;
+    this.#valueSize = isPerCpuMap(mapTypeNumber[type]) ? Math.ceil(valueSize / 8) * 8 * cpus : valueSize;
   }
 
   #attr(inner: Fd): BpfAttr<'BPF_MAP_CREATE'> {
@@ -263,7 +261,7 @@ class Bench {
     const bytes = new Uint8Array(this.#valueSize + longer);
     const fd = this.#values.length > 0 ? (this.#values[value % this.#values.length] ?? 0) : undefined;
     if (fd !== undefined) bytes.set([...new Uint8Array(Uint32Array.of(fd).buffer)].slice(0, bytes.length));
-    else for (let i = 0; i < bytes.length; i += Math.max(1, this.#stride)) bytes[i] = value + i;
+    else for (let i = 0; i < bytes.length; i += 3) bytes[i] = value + i;
     return bytes;
   }
 }

@@ -153,7 +153,7 @@ export class HashMap extends BpfMap {
     const { valueOffset, values, stride } = this.layout;
     const first = allCpus ? element + valueOffset : this.#valueHere(element);
     for (let i = 0; i < (allCpus ? values : 1); i++) {
-      this.copier.write(first + i * stride, value + i * stride);
+      this.copier.write(first + i * stride, value + i * stride, allCpus ? stride : this.attr.valueSize);
       this.copier.drop(first + i * stride);
     }
   }
@@ -208,7 +208,8 @@ export class HashMap extends BpfMap {
   /** Copies the value or values of an element, at this address, as user space sees them. */
   show(out: number, value: number): void {
     const { values, stride } = this.layout;
-    for (let i = 0; i < values; i++) this.copier.show(out + i * stride, value + i * stride);
+    const size = values === 1 ? this.attr.valueSize : stride;
+    for (let i = 0; i < values; i++) this.copier.show(out + i * stride, value + i * stride, size);
   }
 
   override takeOut(key: number, out: number): number {

@@ -54,7 +54,7 @@ export class PercpuArrayMap extends ValueArray {
   copyOut(key: number, out: number): number {
     const element = this.#element(key);
     if (element === 0) return -errno.ENOENT;
-    for (let at = 0; at < this.userValueSize; at += this.stride) this.copier.show(out + at, element + at);
+    for (let at = 0; at < this.userValueSize; at += this.stride) this.copier.show(out + at, element + at, this.stride);
     return 0;
   }
 
@@ -63,7 +63,7 @@ export class PercpuArrayMap extends ValueArray {
     if (refused !== 0) return refused;
     const element = this.#element(key);
     for (let at = 0; at < this.userValueSize; at += this.stride) {
-      this.copier.write(element + at, value + at);
+      this.copier.write(element + at, value + at, this.stride);
       this.copier.drop(element + at);
     }
     return 0;

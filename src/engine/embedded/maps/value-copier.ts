@@ -17,22 +17,22 @@ export class ValueCopier {
     return this.fields.some((field) => field.kind === kind);
   }
 
-  /** Writes a value over that at `to`, whose fields stay as they are. */
-  write(to: number, from: number): void {
+  /** Writes a value over that at `to`, whose fields stay as they are. `size`: for per-CPU values of user space, which are padded, and padding counts. */
+  write(to: number, from: number, size = this.#size): void {
     const { u8 } = this.#machine.memory;
     let start = 0;
-    for (const { offset, size } of this.fields) {
-      u8.copyWithin(to + start, from + start, from + offset);
-      start = offset + size;
+    for (const field of this.fields) {
+      u8.copyWithin(to + start, from + start, from + field.offset);
+      start = field.offset + field.size;
     }
-    u8.copyWithin(to + start, from + start, from + this.#size);
+    u8.copyWithin(to + start, from + start, from + size);
   }
 
   /** Copies a value for whom its fields are zeros. */
-  show(out: number, from: number): void {
+  show(out: number, from: number, size = this.#size): void {
     const { u8 } = this.#machine.memory;
-    u8.copyWithin(out, from, from + this.#size);
-    for (const { offset, size } of this.fields) u8.fill(0, out + offset, out + offset + size);
+    u8.copyWithin(out, from, from + size);
+    this.begin(out);
   }
 
   /** The fields of a value begin, as zeros. */
