@@ -14,6 +14,7 @@ import { moreMapRows } from './more-maps.ts';
 import { probeRows } from './probes.ts';
 import { progTypeRows } from './prog-types.ts';
 import { outcome, Session } from './session.ts';
+import { storageRows } from './storages.ts';
 import { valueFieldRows } from './value-fields.ts';
 
 /** What is done on a kernel, and what it must answer: a value, or the name of an errno. */
@@ -31,6 +32,7 @@ const GROUPS: Readonly<Record<string, readonly Row[]>> = {
   'tcx programs and links': linkRows,
   'other types of maps': moreMapRows,
   'fields that the kernel keeps': valueFieldRows,
+  'values of objects, and stacks': storageRows,
   mmap: mappingRows,
   ioctl: ioctlRows,
   'fds in messages': fdMessageRows,

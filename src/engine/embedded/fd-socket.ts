@@ -4,6 +4,7 @@ import type { Fd } from '../../uapi/fd.ts';
 import { hold, type OpenFile, release } from './files.ts';
 import { bind } from './fs/operations.ts';
 import { walk } from './fs/walk.ts';
+import { endStorages } from './maps/local-storage.ts';
 import type { Process } from './process.ts';
 import type { Wakeups } from './wakeups.ts';
 
@@ -49,6 +50,7 @@ export class FdSocket {
   /** When its fd is closed: what nobody has received is let go. */
   end(): void {
     this.#open = false;
+    endStorages(this);
     for (const { files } of this.#queue.splice(0)) for (const file of files) release(file);
   }
 }

@@ -203,6 +203,10 @@ export class Process implements Kernel, Descriptors {
     return file === undefined ? -errno.EBADF : -errno.EINVAL;
   }
 
+  file(fd: number): OpenFile | undefined {
+    return this.files.get(fd);
+  }
+
   perfEvent(fd: number): PerfEvent | number {
     const file = this.files.get(fd);
     return file?.kind === 'perf_event' ? file.event : -errno.EBADF;

@@ -35,10 +35,16 @@ export class Mprog {
     return this.#revision;
   }
 
+  /** What is said before anybody looks for the neighbour: -errno, or 0. */
+  refusal(prog: BpfProg, revision: bigint): number {
+    if (revision !== 0n && revision !== this.#revision) return -errno.ESTALE;
+    return this.#entries.some((entry) => entry.prog === prog) ? -errno.EEXIST : 0;
+  }
+
   /** 0 or -errno. `old`: with BPF_F_REPLACE, the program in whose place the new one comes. */
   attach(entry: MprogEntry, flags: number, relative: Relative, revision: bigint, old?: BpfProg): number {
-    if (revision !== 0n && revision !== this.#revision) return -errno.ESTALE;
-    if (this.#entries.some(({ prog }) => prog === entry.prog)) return -errno.EEXIST;
+    const refused = this.refusal(entry.prog, revision);
+    if (refused !== 0) return refused;
     const replacing = (flags & BPF_F_REPLACE) !== 0;
     let exact = UNDECIDED;
     if (replacing) {

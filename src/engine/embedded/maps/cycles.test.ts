@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { mapBtf } from '../../../../test/contract/btf.ts';
 import { O_DIRECTORY } from '../../../sys/kernel.ts';
 import type { BpfAttr } from '../../../uapi/attr.ts';
 import { MAP_TYPES, type MapType, mapTypeNumber } from '../../../uapi/bpf.ts';
@@ -37,6 +38,12 @@ const u32 = (n: number): Uint8Array => new Uint8Array(Uint32Array.of(n).buffer);
 const SMALL = { key_size: 4, value_size: 8, max_entries: 4 };
 const SLOTS = { key_size: 4, value_size: 4, max_entries: 4 };
 const KEYLESS = { key_size: 0, value_size: 8, max_entries: 4 };
+const bytes = mapBtf();
+const btf_fd = kernel.bpf('BPF_BTF_LOAD', { btf: bytes, btf_size: bytes.length });
+const STORAGE = {
+  ...{ key_size: 4, value_size: 8, max_entries: 0, map_flags: 1 },
+  ...{ btf_fd, btf_key_type_id: 1, btf_value_type_id: 2 },
+};
 const RING = { key_size: 0, value_size: 0, max_entries: 4096 };
 
 /** How each type is made that is not as SMALL, and what is put in. */
@@ -58,6 +65,10 @@ const SHAPES: Partial<Record<MapType, readonly [attr: BpfAttr<'BPF_MAP_CREATE'>,
   bloom_filter: [KEYLESS],
   ringbuf: [RING],
   user_ringbuf: [RING],
+  stack_trace: [SMALL],
+  sk_storage: [STORAGE],
+  inode_storage: [STORAGE],
+  task_storage: [STORAGE],
 };
 
 it.each(MAP_TYPES.filter((name) => mapTypeOf(mapTypeNumber[name]) !== undefined))(
@@ -66,7 +77,9 @@ it.each(MAP_TYPES.filter((name) => mapTypeOf(mapTypeNumber[name]) !== undefined)
     const [attr, value] = SHAPES[name] ?? [SMALL];
     const cycle = (): void => {
       const map_fd = kernel.bpf('BPF_MAP_CREATE', { map_type: mapTypeNumber[name], ...attr });
-      fill(map_fd, attr, value?.() ?? new Uint8Array(8));
+      if (name === 'inode_storage')
+        kernel.bpf('BPF_MAP_UPDATE_ELEM', { map_fd, key: u32(inner), value: new Uint8Array(8) });
+      else if (name !== 'stack_trace') fill(map_fd, attr, value?.() ?? new Uint8Array(8));
       kernel.close(map_fd);
     };
     for (let i = 0; i < 100; i++) cycle();

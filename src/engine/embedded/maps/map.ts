@@ -56,6 +56,8 @@ export interface Descriptors {
   perfEvent(fd: number): PerfEvent | number;
   /** -ENOENT if it was removed. */
   cgroupOf(fd: number): Cgroup | number;
+  file(fd: number): OpenFile | undefined;
+  readonly machine: Machine;
 }
 
 /** The batch commands that a type has; the others answer ENOTSUPP. */
@@ -119,9 +121,17 @@ export abstract class BpfMap extends RefCounted implements Mappable {
   readonly asksByValue: boolean = false;
   /** BPF_MAP_LOOKUP_ELEM: copies the value to `out` (`userValueSize` bytes). */
   abstract copyOut(key: number, out: number): number;
+  /** The same for whom keys are fds. */
+  copyOutFrom(key: number, out: number, _from: Descriptors): number {
+    return this.copyOut(key, out);
+  }
   /** BPF_MAP_UPDATE_ELEM with a value as user space gives it (`userValueSize` bytes), through this file of the map. */
   copyIn(key: number, value: number, flags: number, _from: Descriptors, _through: OpenFile | undefined): number {
     return this.update(key, value, flags);
+  }
+  /** BPF_MAP_DELETE_ELEM. */
+  deleteFrom(key: number, _from: Descriptors): number {
+    return this.delete(key);
   }
   /** No fd leads to this file of the map any more. */
   closedThrough(_file: OpenFile): void {}

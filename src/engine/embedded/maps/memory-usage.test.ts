@@ -50,6 +50,8 @@ const MEMLOCK: readonly (readonly [MapType, Partial<MapAttr>, number])[] = [
   ['devmap',          { valueSize: 4, maxEntries: 100 },             1144],
   ['devmap_hash',     { valueSize: 4 },                              376],
   ['cpumap',          { valueSize: 4, maxEntries: 2 },               320],
+  ['stack_trace',     { valueSize: 128, maxEntries: 3 },             784],
+  ['task_storage',    { maxEntries: 0, flags: 1 },                   480],
   ['user_ringbuf',    { keySize: 0, valueSize: 0, maxEntries: 8192 }, 20840],
 ];
 

@@ -6,6 +6,7 @@ import { cpumap } from './cpumap.ts';
 import { devmap, devmapHash } from './devmap.ts';
 import { hash, percpuHash } from './hash.ts';
 import { hashOfMaps } from './hash-of-maps.ts';
+import { inodeStorage } from './inode-storage.ts';
 import { lpmTrie } from './lpm-trie.ts';
 import { lruHash, lruPercpuHash } from './lru-hash.ts';
 import type { MapType } from './map.ts';
@@ -14,11 +15,14 @@ import { perfEventArray } from './perf-event-array.ts';
 import { progArray } from './prog-array.ts';
 import { queue, stack } from './queue.ts';
 import { ringbuf, userRingbuf } from './ringbuf.ts';
+import { skStorage } from './sk-storage.ts';
+import { stackTrace } from './stack-trace.ts';
+import { taskStorage } from './task-storage.ts';
 
 // biome-ignore format: by number
 const MAP_TYPES_HERE: readonly MapType[] = [
   hash, array, progArray, perfEventArray, cgroupArray, percpuHash, percpuArray, lruHash, lruPercpuHash, lpmTrie, arrayOfMaps, hashOfMaps, queue, stack, ringbuf, bloomFilter,
-  userRingbuf, devmap, devmapHash, cpumap,
+  userRingbuf, devmap, devmapHash, cpumap, stackTrace, skStorage, inodeStorage, taskStorage,
 ];
 
 const byNumber = new Map(MAP_TYPES_HERE.map((row) => [row.type, row]));

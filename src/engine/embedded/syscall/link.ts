@@ -43,14 +43,14 @@ function createXdp(process: Process, attr: CheckedAttr<'BPF_LINK_CREATE'>): numb
 function createTcx(process: Process, attr: CheckedAttr<'BPF_LINK_CREATE'>): number {
   const prog = tcProg(process, attr.prog_fd);
   if (typeof prog === 'number') return prog;
-  const direction = tcxDirection(process, attr.attach_type);
-  if (typeof direction === 'number') return direction;
   const device = tcxDevice(process, attr.target_ifindex);
   if (typeof device === 'number') return device;
   const relative = relativeOf(process, attr.flags, attr['tcx.relative_fd']);
-  if (typeof relative === 'number') return relative;
-  const link = new TcxLink(device, tcxDirection(attr.attach_type), prog);
-  const result = link.attach(attr.flags, relative, attr['tcx.expected_revision']);
+  const revision = attr['tcx.expected_revision'];
+  const direction = tcxDirection(attr.attach_type);
+  if (typeof relative === 'number') return device.tcx[direction].refusal(prog, revision) || relative;
+  const link = new TcxLink(device, direction, prog);
+  const result = link.attach(attr.flags, relative, revision);
   if (result === 0) return process.installLink(link);
   link.put();
   return result;

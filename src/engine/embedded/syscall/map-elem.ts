@@ -16,9 +16,9 @@ export function mapLookup(process: Process, attr: CheckedAttr<'BPF_MAP_LOOKUP_EL
   if (key < 0) return key;
   if (map.asksByValue) {
     const value = copyFrom(process, 'value', attr.value, map.userValueSize);
-    return value < 0 ? value : map.copyOut(key, value);
+    return value < 0 ? value : map.copyOutFrom(key, value, process);
   }
-  return copyValue(process, map, attr.value, (out) => map.copyOut(key, out));
+  return copyValue(process, map, attr.value, (out) => map.copyOutFrom(key, out, process));
 }
 
 /** BPF_MAP_UPDATE_ELEM. */
@@ -37,7 +37,7 @@ export function mapDelete(process: Process, attr: CheckedAttr<'BPF_MAP_DELETE_EL
   const map = mapOfFd(process, attr.map_fd, 'write');
   if (typeof map === 'number') return map;
   const key = copyKey(process, map, attr.key);
-  return key < 0 ? key : map.delete(key);
+  return key < 0 ? key : map.deleteFrom(key, process);
 }
 
 /** BPF_MAP_LOOKUP_AND_DELETE_ELEM. */

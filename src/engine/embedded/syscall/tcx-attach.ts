@@ -22,7 +22,7 @@ export function attachToTcx(process: Process, attr: CheckedAttr<'BPF_PROG_ATTACH
   const old = (flags & BPF_F_REPLACE) === 0 ? undefined : tcProg(process, attr.replace_bpf_fd);
   if (typeof old === 'number') return old;
   const relative = relativeOf(process, flags, attr.relative_fd);
-  if (typeof relative === 'number') return relative;
+  if (typeof relative === 'number') return hook.refusal(prog, attr.expected_revision) || relative;
   return hook.attach({ prog, link: undefined }, flags, relative, attr.expected_revision, old);
 }
 
