@@ -62,11 +62,17 @@ export class Mprog {
     return 0;
   }
 
+  /** As {@link Mprog.refusal}, for one who detaches. */
+  detachRefusal(flags: number, revision: bigint): number {
+    if (this.#entries.length === 0) return -errno.ENOENT;
+    if ((flags & BPF_F_REPLACE) !== 0) return -errno.EINVAL;
+    return revision !== 0n && revision !== this.#revision ? -errno.ESTALE : 0;
+  }
+
   /** `prog` undefined: the last one, or as the flags say. 0 or -errno. */
   detach(prog: BpfProg | undefined, flags: number, relative: Relative, revision: bigint): number {
-    if ((flags & BPF_F_REPLACE) !== 0) return -errno.EINVAL;
-    if (revision !== 0n && revision !== this.#revision) return -errno.ESTALE;
-    if (this.#entries.length === 0) return -errno.ENOENT;
+    const refused = this.detachRefusal(flags, revision);
+    if (refused !== 0) return refused;
     let exact = UNDECIDED;
     if (prog !== undefined) {
       exact = this.#exact(prog, undefined);

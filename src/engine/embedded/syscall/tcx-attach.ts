@@ -35,7 +35,7 @@ export function detachFromTcx(process: Process, attr: CheckedAttr<'BPF_PROG_DETA
   const hook = tcxHook(process, attr.target_ifindex, tcxDirection(attr.attach_type));
   if (typeof hook === 'number') return hook;
   const relative = relativeOf(process, flags, attr.relative_fd);
-  if (typeof relative === 'number') return relative;
+  if (typeof relative === 'number') return hook.detachRefusal(flags, attr.expected_revision) || relative;
   return hook.detach(prog, flags, relative, attr.expected_revision);
 }
 
