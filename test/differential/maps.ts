@@ -40,10 +40,7 @@ const shape = fc.constantFrom(...TYPES).chain((type) => {
         : type.startsWith('lru')
           ? mostly(entries, 0)
           : mostly(entries, 0, 1, 2, 5, 4096, 6000, LRU_ENTRIES),
-    flags: mostly(
-      type === 'lpm_trie' ? 1 : 0,
-      ...[1, 2, 4, 8, 16, 32, 64, 128, 256, 384, 1024, 4096, 8192, 24],
-    ),
+    flags: mostly(type === 'lpm_trie' ? 1 : 0, ...[1, 2, 4, 8, 16, 32, 64, 128, 256, 384, 1024, 4096, 8192, 24]),
     extra: mostly(0n, 1n, 15n, 16n),
     lock: mostly(false, true),
   });
