@@ -10,6 +10,9 @@ export interface Address {
 
 /** A socket that does not wait. */
 export interface BenchSocket {
+  readonly fd: number;
+  /** SO_COOKIE. */
+  readonly cookie: number;
   readonly name: Address;
   readonly peer: Address | undefined;
   set(option: 'mark' | 'priority' | 'reuseAddress' | 'reusePort' | 'broadcast', value: number): void;
@@ -22,6 +25,8 @@ export interface BenchSocket {
   accept(): BenchSocket | undefined;
   send(data: Uint8Array, to?: Address): number;
   receive(max?: number): { readonly data: Uint8Array; readonly from: Address } | undefined;
+  /** SO_ATTACH_BPF, SO_ATTACH_REUSEPORT_EBPF. */
+  attach(what: 'filter' | 'reuseport', prog: number): void;
   shutdown(how: 'read' | 'write' | 'both'): void;
   close(): void;
 }

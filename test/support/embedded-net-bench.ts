@@ -1,6 +1,7 @@
 import { createEmbeddedKernel, type EmbeddedLab, type LabSocket } from '../../src/engine/embedded/index.ts';
 import type { Process } from '../../src/engine/embedded/process.ts';
 import { O_RDONLY } from '../../src/sys/kernel.ts';
+import type { Fd } from '../../src/uapi/fd.ts';
 import type { BenchSocket, NetBench, Side } from '../contract/net-bench.ts';
 
 /** Two namespaces of an embedded kernel. */
@@ -32,6 +33,8 @@ export function createEmbeddedNetBench(): NetBench & Disposable & { readonly lab
 
 function wrap(socket: LabSocket): BenchSocket {
   return {
+    fd: socket.fd,
+    cookie: socket.cookie,
     get name() {
       return socket.name;
     },
@@ -51,6 +54,7 @@ function wrap(socket: LabSocket): BenchSocket {
     },
     send: (data, to) => socket.send(data, to),
     receive: (max) => socket.receive(max),
+    attach: (what, prog) => (what === 'filter' ? socket.setFilter(prog as Fd) : socket.setReuseport(prog as Fd)), // of bpf(2)
     shutdown: (how) => socket.shutdown(how),
     close: () => socket.close(),
   };

@@ -124,6 +124,10 @@ function indexOf(kernel: Kernel, device: string): number {
 
 function wrap(socket: LinuxSocket, within: <T>(call: () => T) => T): BenchSocket {
   return {
+    fd: socket.fd,
+    get cookie() {
+      return socket.cookie();
+    },
     get name() {
       return decode(socket.name());
     },
@@ -152,6 +156,8 @@ function wrap(socket: LinuxSocket, within: <T>(call: () => T) => T): BenchSocket
         }
       );
     },
+    attach: (what, prog) =>
+      socket.setOption(SOL_SOCKET, what === 'filter' ? 50 : 52, new Uint8Array(Uint32Array.of(prog).buffer)),
     shutdown: (how) => socket.shutdown(how),
     close: () => socket.close(),
   };

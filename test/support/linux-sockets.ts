@@ -122,6 +122,11 @@ export class LinuxSocket {
     checked('getsockopt', this.fd, 1, 4, value, [4]);
     return new DataView(value.buffer).getInt32(0, true);
   }
+  cookie(): number {
+    const value = new Uint8Array(8);
+    checked('getsockopt', this.fd, 1, 57, value, [8]);
+    return Number(new DataView(value.buffer).getBigUint64(0, true));
+  }
   shutdown(how: 'read' | 'write' | 'both'): void {
     checked('shutdown', this.fd, ['read', 'write', 'both'].indexOf(how));
   }

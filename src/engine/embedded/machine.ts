@@ -21,6 +21,7 @@ import type { BpfProg } from './progs/prog.ts';
 import { createRandom } from './random.ts';
 import { Scratch } from './scratch.ts';
 import type { SocketHooks } from './sockets/socket-hooks.ts';
+import { SocketViews } from './sockets/socket-views.ts';
 import { Sysctls } from './sysctls.ts';
 import { Timers } from './timers.ts';
 import { Tracing } from './trace/tracing.ts';
@@ -53,6 +54,8 @@ export class Machine {
   task: Process | undefined;
   readonly clock: Clock;
   readonly timers: Timers;
+  /** What programs see of sockets. */
+  readonly socketViews: SocketViews;
   /** What the programs of cgroups have to say about sockets. */
   socketHooks: SocketHooks = CGROUP_SOCKET_HOOKS;
   /** Unsigned 32-bit, from a seeded generator: bpf_get_prandom_u32. */
@@ -95,6 +98,7 @@ export class Machine {
     const { cpus = 2, seed = DEFAULT_SEED, clock } = options;
     this.cpus = Math.min(Math.max(Math.trunc(cpus) || 1, 1), MAX_CPUS);
     this.clock = new Clock(clock);
+    this.socketViews = new SocketViews(this.memory);
     this.timers = new Timers(this.clock);
     this.random = createRandom(seed);
     this.trace = new TraceLog(this);

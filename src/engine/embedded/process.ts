@@ -25,6 +25,7 @@ import type { BpfMap, Descriptors } from './maps/map.ts';
 import type { Network } from './net/network.ts';
 import { openPerfEvent, type PerfEvent } from './perf-event.ts';
 import type { BpfProg } from './progs/prog.ts';
+import type { Socket } from './sockets/socket.ts';
 import { callBpf } from './syscall/bpf.ts';
 import { openProbeEvent } from './trace/probe-event.ts';
 import { waitForFds } from './wait.ts';
@@ -218,6 +219,12 @@ export class Process implements Kernel, Descriptors {
     const directory = file?.kind === 'directory' ? file.place.inode : undefined;
     if (!(directory instanceof CgroupDirectory)) return -errno.EBADF;
     return directory.cgroup.gone ? -errno.ENOENT : directory.cgroup;
+  }
+
+  socket(fd: number): Socket | number {
+    const file = this.files.get(fd);
+    if (file?.kind === 'inet_socket') return file.socket;
+    return file === undefined ? -errno.EBADF : -errno.ENOTSOCK;
   }
 
   /** A new fd for a program, which takes over the caller's reference. -EMFILE if there are too many. */

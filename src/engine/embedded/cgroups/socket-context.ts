@@ -17,6 +17,7 @@ export function sockBytes(socket: Socket): Uint8Array {
     priority: options.priority,
     src_port: local.port,
     dst_port: swap16(remote.port),
+    state: socket.stateNumber,
     rx_queue_mapping: -1,
   });
   const { fields } = bpfSock;

@@ -6,6 +6,7 @@ import type { BpfProg } from '../progs/prog.ts';
 import type { Skb } from '../progs/skb.ts';
 import type { Subject } from '../progs/subject.ts';
 import type { XdpBuff } from '../progs/xdp-buff.ts';
+import type { Socket } from '../sockets/socket.ts';
 
 /**
  * What a helper takes in each of r1 to r5, and what its `call` gets for it. The verifier of Linux proves these facts before a program runs;
@@ -37,6 +38,9 @@ export interface ArgKinds {
   inout_32: number;
   /** A register as it is. */
   wide: Wide;
+  /** A socket, by the address of its struct bpf_sock. */
+  sock: Socket;
+  sock_or_null: Socket | undefined;
   /** A function of the program: its slot. */
   func: number;
   /** What a callback gets from whom it is set up by, whatever it is. */
@@ -203,7 +207,7 @@ function argument(
   n: number,
   low: Int32Array,
   high: Int32Array,
-): number | BpfMap | Subject | Wide | Uint8Array {
+): number | BpfMap | Subject | Socket | Wide | Uint8Array | undefined {
   const value = low[n] ?? 0;
   const top = high[n] ?? 0;
   switch (kind) {
@@ -246,6 +250,10 @@ function argument(
       return top === 0 && env.machine.fieldAt(value, kind) !== undefined
         ? value
         : env.fail(`R${n} of the call is no ${kind === 'kptr' ? kind : `bpf_${kind}`} in a value of a map`);
+    case 'sock':
+      return socket(env, n, value, top);
+    case 'sock_or_null':
+      return value === 0 && top === 0 ? undefined : socket(env, n, value, top);
     case 'ctx_or_null':
       return (value === 0 && top === 0) || isContext(env, value, top)
         ? value
@@ -261,6 +269,11 @@ function argument(
         ? env.subject
         : env.fail(`R${n} of the call is not the context of an XDP program`);
   }
+}
+
+function socket(env: HelperEnv, n: number, address: number, top: number): Socket | 0 {
+  const found = top === 0 ? env.machine.socketViews.at(address) : undefined;
+  return found ?? env.fail(`R${n} of the call is no socket`);
 }
 
 function isContext(env: HelperEnv, value: number, top: number): boolean {

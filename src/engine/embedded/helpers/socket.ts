@@ -1,11 +1,15 @@
+import type { Skb } from '../progs/skb.ts';
 import { helper, netnsOf } from './helper.ts';
 
 /*
- * What programs ask about the socket that sent a packet. There are no sockets here; the packet of a test run has one all the same, as on Linux, which belongs to
- * root.
+ * What programs ask about the socket that sent a packet. The packet of a test run has one too, as on Linux, which belongs to root.
  */
 
 const NOBODY = 65534;
+
+function cookieOf({ assigned, sender, socketCookie }: Skb): number {
+  return (assigned ?? sender)?.cookie ?? socketCookie;
+}
 
 /** A number of its own for each socket; 0 without a socket. */
 export const get_socket_cookie = helper({
@@ -14,9 +18,8 @@ export const get_socket_cookie = helper({
   args: ['ctx'],
   returns: 'u32',
   call({ subject }) {
-    return (
-      (subject?.kind === 'cgroup' ? subject.socket?.cookie : subject?.kind === 'skb' ? subject.socketCookie : 0) ?? 0
-    );
+    if (subject?.kind === 'skb') return cookieOf(subject);
+    return subject?.kind === 'cgroup' ? (subject.socket?.cookie ?? 0) : 0;
   },
 });
 
@@ -25,7 +28,7 @@ export const get_socket_uid = helper({
   name: 'get_socket_uid',
   args: ['skb'],
   returns: 'u32',
-  call: (_env, skb) => (skb.socketCookie === 0 ? NOBODY : 0),
+  call: (_env, skb) => (cookieOf(skb) === 0 ? NOBODY : 0),
 });
 
 export const skb_cgroup_classid = helper({
@@ -43,40 +46,4 @@ export const get_netns_cookie = helper({
   returns: 'u32',
   // Without a context it is that of the first namespace.
   call: (env, context) => (context === 0 ? env.machine.namespaces.first : netnsOf(env)).cookie,
-});
-
-/** No socket listens or is connected. */
-const NO_SOCKET = 0;
-
-export const sk_lookup_tcp = helper({
-  id: 84,
-  name: 'sk_lookup_tcp',
-  args: ['ctx', 'mem', 'mem_size', 'u64', 'u64'],
-  returns: 'map_value_or_null',
-  call: () => NO_SOCKET,
-});
-
-export const sk_lookup_udp = helper({
-  id: 85,
-  name: 'sk_lookup_udp',
-  args: ['ctx', 'mem', 'mem_size', 'u64', 'u64'],
-  returns: 'map_value_or_null',
-  call: () => NO_SOCKET,
-});
-
-export const skc_lookup_tcp = helper({
-  id: 99,
-  name: 'skc_lookup_tcp',
-  args: ['ctx', 'mem', 'mem_size', 'u64', 'u64'],
-  returns: 'map_value_or_null',
-  call: () => NO_SOCKET,
-});
-
-/** Programs call it only for a socket that was found. */
-export const sk_release = helper({
-  id: 86,
-  name: 'sk_release',
-  args: ['u64'],
-  returns: 'integer',
-  call: (env) => env.fail('R1 of the call is no socket'),
 });

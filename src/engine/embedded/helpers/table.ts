@@ -11,12 +11,14 @@ import * as perf from './perf.ts';
 import * as probe from './probe.ts';
 import * as probeRead from './probe-read.ts';
 import * as redirect from './redirect.ts';
+import * as reuseport from './reuseport.ts';
 import * as ringbuf from './ringbuf.ts';
 import * as room from './room.ts';
 import * as route from './route.ts';
 import * as skb from './skb.ts';
 import * as sockOps from './sock-ops.ts';
 import * as socket from './socket.ts';
+import * as socketLookup from './socket-lookup.ts';
 import * as spinLock from './spin-lock.ts';
 import * as string from './string.ts';
 import * as sysctl from './sysctl.ts';
@@ -45,6 +47,8 @@ const ALL: readonly Helper[] = [
   room,
   tunnel,
   socket,
+  socketLookup,
+  reuseport,
   route,
   fib,
   csum,

@@ -99,7 +99,6 @@ export class IpStack {
     if (packet === undefined || !this.#isPlausible(device, packet)) return;
     const route = this.routes.lookup(packet.destination);
     const forUs =
-      frame.assigned !== undefined ||
       route?.type === 'local' ||
       route?.type === 'broadcast' ||
       isLimitedBroadcast(packet.destination) ||

@@ -8,8 +8,9 @@ import { createEmbeddedKernel } from '../embedded.ts';
 import { mapTypeOf } from './types.ts';
 
 const CYCLES = 3000;
-const { kernel, memorySize } = ((embedded) => ({
+const { kernel, lab, memorySize } = ((embedded) => ({
   kernel: embedded.kernel,
+  lab: embedded.lab,
   memorySize: () => embedded.memorySize,
 }))(createEmbeddedKernel());
 const inner = kernel.bpf('BPF_MAP_CREATE', {
@@ -33,6 +34,9 @@ const prog = kernel.bpf('BPF_PROG_LOAD', {
 const event = kernel.perfEventOpen({ type: 1, config: 10n, sample_type: 1n << 10n }, -1, 0, -1, 0);
 
 const cgroup = kernel.open('/sys/fs/cgroup', O_DIRECTORY);
+lab.setUp('lo');
+const socket = lab.socket(kernel, { type: 'udp', reusePort: true });
+socket.bind({ address: '127.0.0.1', port: 53 });
 
 const u32 = (n: number): Uint8Array => new Uint8Array(Uint32Array.of(n).buffer);
 const SMALL = { key_size: 4, value_size: 8, max_entries: 4 };
@@ -60,6 +64,9 @@ const SHAPES: Partial<Record<MapType, readonly [attr: BpfAttr<'BPF_MAP_CREATE'>,
   devmap_hash: [SLOTS, () => u32(1)],
   cgroup_array: [SLOTS, () => u32(cgroup)],
   cpumap: [{ ...SLOTS, max_entries: 2 }, () => u32(64)],
+  sockmap: [SLOTS, () => u32(socket.fd)],
+  sockhash: [SLOTS, () => u32(socket.fd)],
+  reuseport_sockarray: [{ ...SLOTS, max_entries: 1 }, () => u32(socket.fd)],
   queue: [KEYLESS],
   stack: [KEYLESS],
   bloom_filter: [KEYLESS],

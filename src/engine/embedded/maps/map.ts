@@ -7,6 +7,7 @@ import type { Mappable } from '../mapping.ts';
 import type { PerfEvent } from '../perf-event.ts';
 import type { BpfProg } from '../progs/prog.ts';
 import { RefCounted } from '../refs.ts';
+import type { Socket } from '../sockets/socket.ts';
 import { ValueCopier } from './value-copier.ts';
 import type { ValueField } from './value-fields.ts';
 
@@ -58,6 +59,8 @@ export interface Descriptors {
   cgroupOf(fd: number): Cgroup | number;
   file(fd: number): OpenFile | undefined;
   readonly machine: Machine;
+  /** The socket, or -EBADF, or -ENOTSOCK if the fd is something else. */
+  socket(fd: number): Socket | number;
 }
 
 /** The batch commands that a type has; the others answer ENOTSUPP. */

@@ -1,4 +1,5 @@
 import { createActionTables } from '../hooks/action-table.ts';
+import { NetnsPrograms } from '../hooks/netns-programs.ts';
 import { SharedBlocks } from '../hooks/shared-blocks.ts';
 import { IpStack } from '../inet/ip-stack.ts';
 import type { Machine } from '../machine.ts';
@@ -18,6 +19,7 @@ export class Network extends RefCounted {
   readonly actions = createActionTables();
   readonly blocks = new SharedBlocks();
   readonly inet: IpStack;
+  readonly programs = new NetnsPrograms();
   readonly #devices = new Map<number, Device>();
   readonly #numbers = new Map<Network, number>();
   #lastIfindex = 0;
@@ -103,8 +105,15 @@ export class Network extends RefCounted {
     return number;
   }
 
+  /** The other one that this namespace calls so. */
+  numbered(number: number): Network | undefined {
+    for (const [network, its] of this.#numbers) if (its === number) return network;
+    return undefined;
+  }
+
   protected override destroy(): void {
     for (const device of this.devices) if (this.#devices.has(device.ifindex)) this.removeDevice(device);
+    this.programs.clear();
     this.machine.namespaces.forget(this);
   }
 

@@ -187,6 +187,7 @@ export class Traffic {
     skb.set('mark', frame.mark);
     skb.set('priority', frame.priority);
     skb.sender = frame.sender;
+    skb.atIngress = direction === 'ingress';
     skb.pktLen = frame.bytes.length - (direction === 'ingress' ? ETH_HLEN : 0);
     if (direction === 'ingress') skb.untag();
     let result: Classification;

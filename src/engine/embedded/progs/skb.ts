@@ -10,7 +10,7 @@ import { ETH_HLEN, frameProtocol, type Redirect, type TunnelInfo } from './frame
 export const SK_BUFF = {
   len: 0, pkt_type: 4, mark: 8, queue_mapping: 12, protocol: 16, vlan_present: 20, vlan_tci: 24, vlan_proto: 28, priority: 32,
   ingress_ifindex: 36, ifindex: 40, tc_index: 44, cb: 48, hash: 68, tc_classid: 72, data: 76, data_end: 80, data_meta: 140, flow_keys: 144, tstamp: 152,
-  wire_len: 160, gso_segs: 164, gso_size: 176, tstamp_type: 180, hwtstamp: 184,
+  wire_len: 160, gso_segs: 164, sk: 168, gso_size: 176, tstamp_type: 180, hwtstamp: 184,
 } as const;
 export const SK_BUFF_SIZE = 192;
 
@@ -104,6 +104,8 @@ export class Skb {
   tunnel: TunnelInfo | undefined;
   /** The socket that sent the packet, where one did. */
   sender: Socket | undefined;
+  /** It comes in: its hook may give it to a socket. */
+  atIngress = false;
   /** The socket that a program chose for it (bpf_sk_assign). */
   assigned: Socket | undefined;
   /** Of the socket that sent the packet; 0 if none did. */
@@ -242,6 +244,8 @@ export class Skb {
     view.setUint32(at + SK_BUFF.data, this.data, true);
     view.setUint32(at + SK_BUFF.data_end, this.end, true);
     view.setUint32(at + SK_BUFF.data_meta, this.data, true);
+    const socket = this.assigned ?? this.sender;
+    view.setUint32(at + SK_BUFF.sk, socket === undefined ? 0 : socket.network.machine.socketViews.show(socket), true);
   }
 
   /** The program's view starts at the network header, as for socket filters and cgroup programs. */

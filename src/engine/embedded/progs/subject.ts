@@ -1,7 +1,9 @@
 import type { CgroupCall } from '../cgroups/run-hook.ts';
 import type { ProbeHit } from '../trace/trace-point.ts';
+import type { ReuseportSelection } from './reuseport.ts';
+import type { SkLookup } from './sk-lookup.ts';
 import type { Skb } from './skb.ts';
 import type { XdpBuff } from './xdp-buff.ts';
 
 /** What a program's context describes, beside what of it is in linear memory: a packet, or what helpers need to know of the hook. */
-export type Subject = Skb | XdpBuff | CgroupCall | ProbeHit;
+export type Subject = Skb | XdpBuff | CgroupCall | ProbeHit | SkLookup | ReuseportSelection;

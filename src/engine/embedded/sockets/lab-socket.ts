@@ -1,5 +1,8 @@
+import { type ProgType, progTypeNumber } from '../../../uapi/bpf.ts';
 import { errno } from '../../../uapi/errno.ts';
 import type { Fd } from '../../../uapi/fd.ts';
+import { decodeClassic } from '../hooks/classic.ts';
+import type { TcProgram } from '../hooks/tc-program.ts';
 import { AF_INET, AF_INET6, formatAddress, parseAddress } from '../inet/address.ts';
 import type { Process } from '../process.ts';
 import type { Endpoint } from './endpoint.ts';
@@ -59,6 +62,10 @@ export interface LabSocket extends Disposable {
   send(data: Uint8Array, to?: SocketAddress): number;
   /** The next datagram, or what has come of a stream: nothing (no bytes) after its end. `undefined` if nothing has come yet. */
   receive(max?: number): Received | undefined;
+  /** SO_ATTACH_BPF and SO_ATTACH_FILTER: a program of type socket_filter, or classic instructions of 8 bytes each; `undefined` takes it away. */
+  setFilter(filter: Fd | Uint8Array | undefined): void;
+  /** SO_ATTACH_REUSEPORT_EBPF and _CBPF: who of the sockets that share the port gets a packet. A program of type sk_reuseport or socket_filter. */
+  setReuseport(filter: Fd | Uint8Array | undefined): void;
   shutdown(how: 'read' | 'write' | 'both'): void;
   close(): void;
 }
@@ -173,6 +180,36 @@ class ProcessSocket implements LabSocket {
       if (taken instanceof Uint8Array) return { data: taken, from: shown(socket.remote) };
       return { data: taken.data.subarray(0, max), from: shown(taken.from) };
     });
+  }
+
+  setFilter(filter: Fd | Uint8Array | undefined): void {
+    this.#call('setsockopt', () => {
+      const program = this.#program(filter, ['socket_filter']);
+      if (typeof program === 'number') return program;
+      if (program === undefined && this.#socket.filter === undefined) return -errno.ENOENT;
+      this.#socket.filter = program;
+      return 0;
+    });
+  }
+
+  setReuseport(filter: Fd | Uint8Array | undefined): void {
+    const socket = this.#socket;
+    this.#call('setsockopt', () => {
+      const program = this.#program(filter, ['socket_filter', 'sk_reuseport']);
+      return typeof program === 'number' ? program : socket.network.inet.sockets.setGroupProgram(socket, program);
+    });
+  }
+
+  #program(filter: Fd | Uint8Array | undefined, types: readonly ProgType[]): TcProgram | number | undefined {
+    if (filter === undefined) return undefined;
+    if (filter instanceof Uint8Array) {
+      const insns = decodeClassic(filter);
+      return insns === undefined ? -errno.EINVAL : { kind: 'classic', insns, bytes: filter.slice() };
+    }
+    const prog = this.#process.prog(filter);
+    if (typeof prog === 'number') return prog;
+    if (!types.some((type) => progTypeNumber[type] === prog.attr.type)) return -errno.EINVAL;
+    return { kind: 'ebpf', prog, name: undefined };
   }
 
   shutdown(how: 'read' | 'write' | 'both'): void {

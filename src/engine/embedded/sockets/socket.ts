@@ -1,5 +1,6 @@
 import { errno } from '../../../uapi/errno.ts';
 import type { Cgroup } from '../cgroups/cgroup.ts';
+import { dropTcProgram, holdTcProgram, type TcProgram } from '../hooks/tc-program.ts';
 import {
   AF_INET,
   addressSize,
@@ -11,6 +12,7 @@ import {
 } from '../inet/address.ts';
 import type { Incoming } from '../inet/ip-stack.ts';
 import type { IpPacket } from '../inet/packet.ts';
+import type { SocketMap } from '../maps/socket-map.ts';
 import type { Device } from '../net/device.ts';
 import type { Network } from '../net/network.ts';
 import type { Process } from '../process.ts';
@@ -42,6 +44,10 @@ export abstract class Socket {
   abstract readonly protocol: number;
   /** Waits for connections. */
   abstract get listening(): boolean;
+  /** BPF_TCP_*: UDP has two of them. */
+  abstract get stateNumber(): number;
+  /** Maps of sockets take it. */
+  abstract get mayBeMapped(): boolean;
   /** A number of its own in the machine. */
   readonly cookie: number;
   readonly uid = 0;
@@ -60,6 +66,10 @@ export abstract class Socket {
   closed = false;
   /** BPF_SOCK_OPS_*_CB_FLAG that programs have set. */
   sockOpsFlags = 0;
+  /** Those that it is in. */
+  readonly maps = new Set<SocketMap>();
+  /** SO_ATTACH_FILTER, SO_ATTACH_BPF: which packets it gets, and how much of them. */
+  #filter: TcProgram | undefined;
   /** fds that lead to it. */
   fds = 0;
   /** What the next call answers, once: positive. */
@@ -176,9 +186,20 @@ export abstract class Socket {
     return error === 0 ? 0 : -error;
   }
 
+  get filter(): TcProgram | undefined {
+    return this.#filter;
+  }
+  set filter(program: TcProgram | undefined) {
+    const old = this.#filter;
+    this.#filter = program && holdTcProgram(program);
+    if (old !== undefined) dropTcProgram(old);
+  }
+
   close(): void {
     if (this.closed) return;
     this.closed = true;
+    this.filter = undefined;
+    for (const map of [...this.maps]) map.remove(this);
     this.hooks.release(this);
     this.closeProtocol();
     this.network.machine.traffic.drain();

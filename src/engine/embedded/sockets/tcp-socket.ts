@@ -27,12 +27,21 @@ export class TcpSocket extends Socket {
   received = 0;
   output = new TcpOutput(this, 0);
   readonly #backlog = new Backlog();
-  /** Of a connection whose handshake is under way: who listens. */
   #listener: TcpSocket | undefined;
   readonly #queue = new ReceiveQueue();
   #ended = false;
   #shut = false;
 
+  /** Of a connection whose handshake is under way: who listens. */
+  get listener(): TcpSocket | undefined {
+    return this.#listener;
+  }
+  override get stateNumber(): number {
+    return TCP_STATES[this.state];
+  }
+  override get mayBeMapped(): boolean {
+    return this.state === 'established' || this.state === 'listen' || this.state === 'syn_recv';
+  }
   get listening(): boolean {
     return this.state === 'listen';
   }
@@ -318,6 +327,7 @@ export class TcpSocket extends Socket {
     this.output.stop();
     sockets.disconnect(this);
     sockets.givePort(this);
+    if (this.closed) this.network.machine.socketViews.forget(this);
     if (this.state !== 'close') this.#become('close');
     const listener = this.#listener;
     if (listener === undefined) return;

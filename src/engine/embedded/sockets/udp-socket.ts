@@ -5,6 +5,7 @@ import { transportChecksum } from '../inet/checksum.ts';
 import { IPPROTO_UDP, type IpPacket } from '../inet/packet.ts';
 import type { Endpoint } from './endpoint.ts';
 import { Socket } from './socket.ts';
+import { TCP_STATES } from './tcp-state.ts';
 
 export const SOCK_DGRAM = 2;
 const HEADER = 8;
@@ -22,6 +23,12 @@ export class UdpSocket extends Socket {
   readonly type = SOCK_DGRAM;
   readonly protocol = IPPROTO_UDP;
   readonly listening = false;
+  override get stateNumber(): number {
+    return this.connected ? TCP_STATES.established : TCP_STATES.close;
+  }
+  override get mayBeMapped(): boolean {
+    return this.bound;
+  }
   #queue: Datagram[] = [];
   #queued = 0;
 
@@ -84,7 +91,7 @@ export class UdpSocket extends Socket {
   override receive({ payload, source }: IpPacket): void {
     const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength);
     const length = view.getUint16(4);
-    if (length < HEADER || length > payload.length) return;
+    if (length < HEADER) return;
     if (this.#queued >= RECEIVE_BUFFER) return;
     this.#queued += length + OVERHEAD;
     this.#queue.push({
@@ -107,5 +114,6 @@ export class UdpSocket extends Socket {
   protected override closeProtocol(): void {
     this.#queue = [];
     this.network.inet.sockets.givePort(this);
+    this.network.machine.socketViews.forget(this);
   }
 }

@@ -7,6 +7,7 @@ import { XdpLink } from '../links/xdp-link.ts';
 import type { Process } from '../process.ts';
 import type { CheckedAttr } from './attr.ts';
 import { createCgroupLink } from './cgroup-attach.ts';
+import { createNetnsLink } from './netns-attach.ts';
 import { createPerfLink } from './probe-attach.ts';
 import { cannotAttach } from './prog-attach.ts';
 import { relativeOf, tcProg, tcxDevice, tcxDirection } from './tcx-attach.ts';
@@ -19,6 +20,8 @@ const CREATE: ReadonlyMap<number, Create> = new Map<number, Create>([
   [attachTypeNumber.tcx_ingress, createTcx],
   [attachTypeNumber.tcx_egress, createTcx],
   [attachTypeNumber.perf_event, createPerfLink],
+  [attachTypeNumber.flow_dissector, createNetnsLink],
+  [attachTypeNumber.sk_lookup, createNetnsLink],
   ...[...CGROUP_ATTACH_TYPES].map((type) => [type, createCgroupLink] as const),
 ]);
 

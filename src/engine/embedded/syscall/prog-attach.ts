@@ -4,6 +4,7 @@ import { CGROUP_ATTACH_TYPES } from '../cgroups/attach-types.ts';
 import type { Process } from '../process.ts';
 import type { CheckedAttr } from './attr.ts';
 import { attachToCgroup, detachFromCgroup, queryCgroup } from './cgroup-attach.ts';
+import { attachToNetns, detachFromNetns, queryNetns } from './netns-attach.ts';
 import { attachToTcx, detachFromTcx, queryTcx } from './tcx-attach.ts';
 
 /** What a kind of hook does with programs that are attached without a link. */
@@ -21,12 +22,15 @@ const lsmCgroup: Target = {
   detach: (process, attr) => cannotAttach(process, attr.attach_type),
   query: queryCgroup,
 };
+const netns: Target = { attach: attachToNetns, detach: detachFromNetns, query: queryNetns };
 
 /** By BPF_* of enum bpf_attach_type. */
 const TARGETS: ReadonlyMap<number, Target> = new Map([
   [attachTypeNumber.tcx_ingress, tcx],
   [attachTypeNumber.tcx_egress, tcx],
   [attachTypeNumber.lsm_cgroup, lsmCgroup],
+  [attachTypeNumber.flow_dissector, netns],
+  [attachTypeNumber.sk_lookup, netns],
   ...[...CGROUP_ATTACH_TYPES].map((type) => [type, cgroup] as const),
 ]);
 

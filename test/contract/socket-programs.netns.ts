@@ -1,0 +1,13 @@
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { createLinuxNetBench } from '../support/linux-net-bench.ts';
+import { ProgramBench, socketProgramRows } from './socket-programs.ts';
+
+describe('programs of sockets on linux', () => {
+  const bench = createLinuxNetBench();
+  afterAll(() => bench[Symbol.dispose]());
+  const programs = new ProgramBench(bench);
+  afterEach(() => programs.end());
+  it.for(socketProgramRows)('%s', ([_name, run, want]) => {
+    expect(run(programs)).toEqual(want);
+  });
+});
