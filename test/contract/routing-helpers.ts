@@ -2,9 +2,18 @@ import { AF_INET, AF_INET6, formatAddress, parseAddress } from '../../src/engine
 import { encodePacket, etherFrame } from '../../src/engine/embedded/inet/packet.ts';
 import type { Insn } from '../../src/isa/index.ts';
 import { findDevice } from '../../src/loader/devices.ts';
-import { clsact, encodeFilter, encodeNeighbour, encodeQdisc, encodeRoute } from '../../src/net/index.ts';
-import { progTypeNumber } from '../../src/uapi/bpf.ts';
+import {
+  clsact,
+  decodeQdisc,
+  encodeFilter,
+  encodeLink,
+  encodeNeighbour,
+  encodeQdisc,
+  encodeRoute,
+} from '../../src/net/index.ts';
+import { attachTypeNumber, progTypeNumber } from '../../src/uapi/bpf.ts';
 import type { Fd } from '../../src/uapi/fd.ts';
+import { bpfLinkInfo } from '../../src/uapi/info.ts';
 import * as N from '../../src/uapi/netlink.ts';
 import { bytecode, I } from '../support/bytecode.ts';
 import { addAddress, addPair, addRoute, setUp } from './inet-packets.ts';
@@ -236,6 +245,39 @@ export class RoutingBench {
     return [I.mov(1, this.ifindex(device)), I.mov(2, flags), I.call(155)];
   }
 
+  /** What of a device's programs is there once it has been moved from `b` to `a`: of tcx, of XDP, its qdisc; and the number in the link's info. */
+  moved(): unknown {
+    addPair(this.bench, 'm0', 'm1');
+    const before = this.ifindex('m1');
+    const kernel = this.bench.kernel('b');
+    const prog_fd = this.load('sched_cls', [I.mov(0, 0), I.exit]);
+    const link = kernel.bpf('BPF_LINK_CREATE', {
+      prog_fd,
+      target_ifindex: before,
+      attach_type: attachTypeNumber.tcx_ingress,
+    });
+    const xdp = this.load('xdp', [I.mov(0, 2), I.exit]);
+    ask(this.bench, 'b', N.RTM_NEWLINK, 0, encodeLink({ ifindex: before, xdp: { fd: xdp } }));
+    ask(this.bench, 'b', N.RTM_NEWQDISC, ADD, encodeQdisc(clsact(before)));
+    ask(this.bench, 'b', N.RTM_NEWLINK, 0, encodeLink({ ifindex: before, netnsFd: this.bench.netns('a', 'b') }));
+    const after = this.ifindex('m1', 'a');
+    const query = { target_ifindex: after, attach_type: attachTypeNumber.tcx_ingress, count: 0 };
+    this.bench.kernel('a').bpf('BPF_PROG_QUERY', query);
+    const info = new Uint8Array(64);
+    kernel.bpf('BPF_OBJ_GET_INFO_BY_FD', { bpf_fd: link, info, info_len: 64 });
+    const device = findDevice(this.bench.kernel('a'), 'm1');
+    const dump = encodeQdisc({ ifindex: after, kind: undefined, handle: 0, parent: 0 });
+    const qdiscs = ask(this.bench, 'a', N.RTM_GETQDISC, N.NLM_F_DUMP, dump).map(decodeQdisc);
+    for (const fd of [prog_fd, link, xdp]) kernel.close(fd);
+    return [
+      query.count,
+      N.XDP_ATTACHED[device.xdp?.attached ?? 0],
+      qdiscs.filter(({ ifindex, kind }) => ifindex === after && kind === 'clsact').length,
+      bpfLinkInfo.decode(info)['tcx.ifindex'] === after,
+      after !== before,
+    ];
+  }
+
   /** bpf_get_netns_cookie in a test run. */
   cookie(side: Side, context: boolean): bigint {
     const kernel = this.bench.kernel(side);
@@ -317,6 +359,7 @@ export const redirectRows: readonly (readonly [name: string, run: (b: RoutingBen
   ['to the peer of itself', (b) => b.redirected(b.peer('v1')), ['v0 2:0:0:0:0:a>2:0:0:0:0:b 10.0.0.1>10.9.9.9 ttl 64 len 24 protocol 200']],
   ['to the peer of lo', (b) => b.redirected(b.peer('lo')), []],
   ['to the peer, with flags', (b) => b.redirected(b.peer('w1', 1)), []],
+  ['a device that is moved keeps tcx and XDP, and loses its qdisc', (b) => b.moved(), [1, 'driver', 0, true, true]],
   ['cookies are of the namespace', (b) => [new Set([b.cookie('a', true), b.cookie('b', true), b.cookie('b', false)]).size, b.cookie('a', false) === b.cookie('b', false)], [3, true]],
   ['to which there is no way by that device: it is taken for a neighbour', (b) => b.redirected(b.neigh('v1'), '10.7.1.1').filter((line) => line.startsWith('v0')), ['v0 2:0:0:0:0:b>ff:ff:ff:ff:ff:ff arp request 10.0.0.2 at 2:0:0:0:0:b, 10.7.1.1 at 0:0:0:0:0:0']],
 ];

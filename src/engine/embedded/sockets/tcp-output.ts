@@ -1,5 +1,6 @@
 import type { Timer } from '../timers.ts';
 import { SOCK_OPS } from './socket-hooks.ts';
+import type { TcpConnection } from './tcp-connection.ts';
 import {
   ACK,
   before,
@@ -11,7 +12,6 @@ import {
   TIMESTAMP_OPTION,
   WINDOW_SCALE,
 } from './tcp-segment.ts';
-import type { TcpSocket } from './tcp-socket.ts';
 
 const EMPTY = new Uint8Array(0);
 /** Bytes that wait to be sent or acknowledged. */
@@ -31,7 +31,7 @@ const MAX_WINDOW = 64256;
 
 /** The sending half of a connection: what is on its way, and when it is sent again. */
 export class TcpOutput {
-  readonly #socket: TcpSocket;
+  readonly #socket: TcpConnection;
   readonly #first: number;
   /** The first number that is not acknowledged, the next one to be sent, and the one behind all that ever were. */
   una: number;
@@ -52,7 +52,7 @@ export class TcpOutput {
   /** What the other end sent as its time. */
   peerTime = 0;
 
-  constructor(socket: TcpSocket, first: number) {
+  constructor(socket: TcpConnection, first: number) {
     this.#socket = socket;
     this.#first = first;
     this.una = this.next = this.max = first;

@@ -1,0 +1,213 @@
+import { errno } from '../../../uapi/errno.ts';
+import { AF_INET } from '../inet/address.ts';
+import { IPPROTO_TCP, IPV4_HEADER, IPV6_HEADER, type IpPacket } from '../inet/packet.ts';
+import { ReceiveQueue } from './receive-queue.ts';
+import { Socket } from './socket.ts';
+import { SOCK_OPS } from './socket-hooks.ts';
+import { TcpOutput } from './tcp-output.ts';
+import { refuseSegment } from './tcp-refuse.ts';
+import { ACK, before, FIN, parseSegment, RST, type Segment, SYN, TCP_HEADER } from './tcp-segment.ts';
+import { FIN_ACKNOWLEDGED, FIN_RECEIVED, isSynchronized, TCP_STATES, type TcpState } from './tcp-state.ts';
+
+const EMPTY = new Uint8Array(0);
+/** Bytes that wait to be received. */
+const RECEIVE_BUFFER = 131072;
+/** How long the end that closed first keeps the port. Nanoseconds. */
+const TIME_WAIT = 60_000_000_000n;
+
+/**
+ * What a TCP socket does when segments come. They come in order here, so what comes out of order is not kept but sent again.
+ */
+export abstract class TcpConnection extends Socket {
+  readonly protocol = IPPROTO_TCP;
+  state: TcpState = 'close';
+  /** The next number that is expected. */
+  received = 0;
+  output = new TcpOutput(this, 0);
+  protected readonly queue = new ReceiveQueue();
+  /** The other end has finished. */
+  protected ended = false;
+  /** And this one. */
+  protected shut = false;
+
+  /** A segment for who listens. */
+  protected abstract receiveOpening(segment: Segment, packet: IpPacket): void;
+  /** The handshake is done: whether who listens has room for it. */
+  protected abstract handOver(): boolean;
+  /** It ends, maybe before anybody had it. */
+  protected abstract abandon(): void;
+
+  override get stateNumber(): number {
+    return TCP_STATES[this.state];
+  }
+  get room(): number {
+    return Math.max(0, RECEIVE_BUFFER - this.queue.size);
+  }
+  /** What a segment to us may hold at most. Bytes. */
+  get ownMss(): number {
+    const way = this.network.inet.wayTo(this.remote.address, this.device);
+    const device = typeof way === 'number' || way.route.type === 'local' ? this.network.loopback : way.route.device;
+    return Math.min(65495, (device?.mtu ?? 1500) - TCP_HEADER - (this.family === AF_INET ? IPV4_HEADER : IPV6_HEADER));
+  }
+
+  override receive(packet: IpPacket): void {
+    const segment = parseSegment(packet);
+    if (segment === undefined) return;
+    if (this.state === 'listen') this.receiveOpening(segment, packet);
+    else if (this.state === 'syn_sent') this.#receiveAnswer(segment, packet);
+    else this.#receiveConnected(segment, packet);
+    this.network.machine.wake.all();
+  }
+
+  sendSegment(bytes: Uint8Array): number {
+    return this.transmit(bytes, this.remote.address, this.local.address);
+  }
+
+  /** Ends the attempt to connect; a connection that stands goes on trying. */
+  override unreachable(error: number): void {
+    if (this.state === 'syn_sent') this.#reset(error);
+  }
+
+  timedOut(): void {
+    this.#reset(errno.ETIMEDOUT);
+  }
+
+  #receiveAnswer(segment: Segment, packet: IpPacket): void {
+    const { flags, ack } = segment;
+    const acked = (flags & ACK) !== 0 && ack === this.output.next;
+    if ((flags & ACK) !== 0 && !acked) {
+      refuseSegment(this.network, packet);
+      return;
+    }
+    if ((flags & RST) !== 0) {
+      if (acked) this.#reset(errno.ECONNREFUSED);
+      return;
+    }
+    if ((flags & SYN) === 0 || !acked) return;
+    this.synchronize(segment);
+    this.output.acknowledge(ack);
+    this.become('established');
+    this.hooks.sockOps(this, SOCK_OPS.activeEstablished);
+    this.acknowledge();
+  }
+
+  /** From the other end's SYN: its first number, its window, and what it can do. */
+  protected synchronize({ seq, window, mss, scale, timestamps }: Segment): void {
+    this.received = (seq + 1) >>> 0;
+    this.output.window = window;
+    this.output.scale = scale ?? 0;
+    this.output.mss = Math.min(mss ?? 536, this.ownMss);
+    this.output.peerTime = timestamps?.[0] ?? 0;
+  }
+
+  #receiveConnected(segment: Segment, packet: IpPacket): void {
+    const { flags, seq, ack } = segment;
+    if ((flags & RST) !== 0) {
+      if (seq === this.received) this.#reset(this.state === 'close_wait' ? errno.EPIPE : errno.ECONNRESET);
+      return;
+    }
+    if ((flags & SYN) !== 0) {
+      if (this.state === 'syn_recv') this.output.syn(true);
+      else this.acknowledge();
+      return;
+    }
+    if ((flags & ACK) === 0) return;
+    if (this.state === 'syn_recv' && !this.#establish(ack, packet)) return;
+    if (!this.output.acknowledge(ack)) {
+      this.acknowledge();
+      return;
+    }
+    if (!before(seq, this.received)) this.output.peerTime = segment.timestamps?.[0] ?? 0;
+    this.output.window = segment.window << this.output.scale;
+    const next = this.output.finAcknowledged ? FIN_ACKNOWLEDGED[this.state] : undefined;
+    if (next !== undefined) this.#advance(next);
+    if (segment.payload.length > 0 || (flags & FIN) !== 0) this.#receiveData(segment);
+    if (isSynchronized(this.state)) this.output.push();
+  }
+
+  /** The last step of being connected to. */
+  #establish(ack: number, packet: IpPacket): boolean {
+    if (ack !== this.output.next) {
+      refuseSegment(this.network, packet);
+      return false;
+    }
+    if (!this.handOver()) return false;
+    this.become('established');
+    this.hooks.sockOps(this, SOCK_OPS.passiveEstablished);
+    return true;
+  }
+
+  #receiveData({ seq, payload, flags }: Segment): void {
+    const known = (this.received - seq) | 0;
+    const fresh = payload.subarray(Math.min(payload.length, Math.max(0, known)));
+    const isNext = known >= 0 && known <= payload.length && !this.ended;
+    if (isNext && fresh.length > 0) {
+      if (this.closed) {
+        this.abort();
+        return;
+      }
+      if (fresh.length > this.room) {
+        this.acknowledge();
+        return;
+      }
+      this.queue.add(fresh);
+      this.received = (this.received + fresh.length) >>> 0;
+    }
+    if (isNext && (flags & FIN) !== 0) {
+      this.received = (this.received + 1) >>> 0;
+      this.ended = true;
+      const next = FIN_RECEIVED[this.state];
+      if (next !== undefined) this.#advance(next);
+    }
+    this.acknowledge();
+  }
+
+  protected acknowledge(): void {
+    this.output.send(ACK, this.output.next, EMPTY);
+  }
+
+  protected finish(): void {
+    if (this.shut) return;
+    this.shut = true;
+    this.output.finished = true;
+    this.become(this.state === 'close_wait' ? 'last_ack' : 'fin_wait1');
+    this.output.push();
+  }
+
+  #advance(state: TcpState): void {
+    if (state === 'close') this.end();
+    else this.become(state);
+    if (state === 'time_wait' || (state === 'fin_wait2' && this.closed)) this.endLater();
+  }
+
+  protected endLater(): void {
+    this.network.machine.timers.after(TIME_WAIT, () => this.end());
+  }
+
+  protected abort(): void {
+    if (this.state !== 'close')
+      this.output.send(RST | ACK, this.output.next, EMPTY, { timestamps: undefined, window: 0 });
+    this.end();
+  }
+
+  #reset(error: number): void {
+    this.fail(error);
+    this.end();
+  }
+
+  protected end(): void {
+    const { sockets } = this.network.inet;
+    this.output.stop();
+    sockets.disconnect(this);
+    sockets.givePort(this);
+    if (this.closed) this.network.machine.socketViews.forget(this);
+    if (this.state !== 'close') this.become('close');
+    this.abandon();
+  }
+
+  protected become(state: TcpState): void {
+    const old = this.state;
+    this.state = state;
+    this.hooks.sockOps(this, SOCK_OPS.state, TCP_STATES[old], TCP_STATES[state]);
+  }
+}
