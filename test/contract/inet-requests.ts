@@ -179,6 +179,7 @@ const { RTM_NEWNEIGH: NEWNEIGH, RTM_DELNEIGH: DELNEIGH, RTM_GETNEIGH: GETNEIGH }
 export const inetSteps: readonly (readonly [name: string, step: (r: Requests) => unknown, want: unknown])[] = [
   // Namespaces.
   ['each has its own lo', (r) => [r.links('a'), r.links('b')], [['lo 1'], ['lo 1']]],
+  ['its own namespace is a file of nsfs', (r) => ownNamespace(r), [true, 0x6e736673, 0o100444]],
   ['a veth with its peer in the other namespace', (r) => r.veth('v0', { name: 'v1', netnsFd: r.bench.netns('b', 'a') }), 'ok'],
   ['indexes are of the namespace', (r) => [r.links('a'), r.links('b')], [['lo 1', 'v0 2'], ['lo 1', 'v1 2']]],
   ['each names the other by its index there', (r) => [r.link('v0').link, r.link('v0').linkNetnsId, r.link('v1', 'b').link, r.link('v1', 'b').linkNetnsId], [2, 0, 2, 0]],
@@ -301,6 +302,14 @@ export const inetSteps: readonly (readonly [name: string, step: (r: Requests) =>
   ['up again', (r) => [r.up('v0'), r.way('10.9.0.5')], [undefined, 'type 1 dev v0 src 10.9.0.1']],
   ['moved away: nothing is left', (r) => [r.setLink({ name: 'v0', netnsFd: r.bench.netns('b', 'a') }), r.routes(AF_INET).filter((text) => text.includes('dev')), said1(() => r.way('10.9.0.1'))], [undefined, [], 'ENETUNREACH']],
 ];
+
+/** Whether the link in /proc names the inode, and what file it leads to. */
+function ownNamespace({ bench }: Requests): unknown {
+  const kernel = bench.kernel('a');
+  const path = '/proc/self/ns/net';
+  const { ino, mode } = kernel.stat(path);
+  return [kernel.readlink(path) === `net:[${ino}]`, kernel.fsType(path), mode];
+}
 
 function said1(call: () => unknown): unknown {
   try {

@@ -36,6 +36,8 @@ export function readdir(process: Process, path: string): string[] | number {
 export function readlink(process: Process, path: string): string | number {
   const at = walk(process, path, false);
   if (typeof at === 'number') return at;
+  // In /proc a namespace is a link that leads to itself.
+  if (at.inode.kind === 'netns' && at.mount.fs.type === 'proc') return `net:[${at.inode.ino}]`;
   return at.inode.kind === 'symlink' ? at.inode.target : -errno.EINVAL;
 }
 
