@@ -19,6 +19,8 @@ export interface ArgKinds {
   map_key: number;
   /** Address of `valueSize` bytes, likewise. */
   map_value: number;
+  /** As `map_value`, or 0 where there is none. */
+  map_value_or_null: number;
   /** The program's own context: the packet. */
   skb: Skb;
   xdp: XdpBuff;
@@ -225,6 +227,8 @@ function argument(
       return memory(env, n, value, top, env.map?.attr.keySize ?? 0);
     case 'map_value':
       return memory(env, n, value, top, env.map?.attr.valueSize ?? 0);
+    case 'map_value_or_null':
+      return value === 0 && top === 0 ? 0 : memory(env, n, value, top, env.map?.attr.valueSize ?? 0);
     case 'mem':
       return memory(env, n, value, top, low[n + 1] ?? 0);
     case 'mem_or_null':

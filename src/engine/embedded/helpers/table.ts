@@ -20,6 +20,7 @@ import * as sockOps from './sock-ops.ts';
 import * as socket from './socket.ts';
 import * as socketLookup from './socket-lookup.ts';
 import * as spinLock from './spin-lock.ts';
+import * as storage from './storage.ts';
 import * as string from './string.ts';
 import * as sysctl from './sysctl.ts';
 import * as system from './system.ts';
@@ -36,6 +37,7 @@ const ALL: readonly Helper[] = [
   map,
   time,
   trace,
+  storage,
   string,
   system,
   tail,

@@ -5,5 +5,5 @@ import { storageType } from './local-storage.ts';
 export const skStorage = storageType('sk_storage', (from, fd) => {
   const file = from.file(fd);
   if (file === undefined) return -errno.EBADF;
-  return file.kind === 'socket' ? file.socket : -errno.ENOTSOCK;
+  return file.kind === 'socket' || file.kind === 'inet_socket' ? file.socket : -errno.ENOTSOCK;
 });

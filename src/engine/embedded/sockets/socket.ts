@@ -12,6 +12,7 @@ import {
 } from '../inet/address.ts';
 import type { Incoming } from '../inet/ip-stack.ts';
 import type { IpPacket } from '../inet/packet.ts';
+import { endStorages } from '../maps/local-storage.ts';
 import type { SocketMap } from '../maps/socket-map.ts';
 import type { Device } from '../net/device.ts';
 import type { Network } from '../net/network.ts';
@@ -202,6 +203,7 @@ export abstract class Socket {
     for (const map of [...this.maps]) map.remove(this);
     this.hooks.release(this);
     this.closeProtocol();
+    endStorages(this);
     this.network.machine.traffic.drain();
     this.network.put();
   }
