@@ -84,7 +84,7 @@ describe('kconfigContent', () => {
     const cookie = variable('bool', 1, { name: 'LINUX_HAS_BPF_COOKIE', offset: 4 });
     const wrapper = variable('bool', 1, { name: 'LINUX_HAS_SYSCALL_WRAPPER', offset: 5 });
     const { content } = kconfigContent(kernel, [version, cookie, wrapper], undefined);
-    expect([...content]).toEqual([0, 18, 6, 0, 0, 0]);
+    expect([...content]).toEqual([0, 18, 6, 0, 1, 0]);
   });
 });
 

@@ -19,9 +19,7 @@ export function supportTables(): string {
     ...table('Map types', 'map', has(mapTypes)),
     ...table('Program types', 'prog', has(programTypes)),
     ...table('Attach types', 'attach', (name) => attaching(kernel, name)),
-    ...table('Links', 'link', (name) =>
-      attaching(kernel, LINK_ATTACH_TYPE[name] ?? name).includes('link') ? 'yes' : '',
-    ),
+    ...table('Links', 'link', (name) => (hasLink(kernel, name) ? 'yes' : '')),
     ...table('Commands of bpf(2)', 'command', (name) => (hasCommand(kernel, name) ? 'yes' : '')),
     ...table('Helpers', 'helper', (name) =>
       callers(name)
@@ -34,15 +32,21 @@ export function supportTables(): string {
 /** Why the embedded kernel lacks a thing, for those that are not merely to come; the first that fits. */
 const WHY: readonly (readonly [RegExp, string])[] = [
   [/lirc|^rc_/, 'it has no infrared receivers'],
-  [/^lwt_/, 'it has no routes'],
+  [/^lwt_/, 'no program runs on its routes'],
   [/netfilter/, 'it has no netfilter'],
   [/netkit/, 'it has no netkit devices'],
   [/BPF_TOKEN_CREATE/, 'it has no users: every process may do everything'],
+  [/^sk_reuseport_select/, 'as on Linux: `SO_ATTACH_REUSEPORT_EBPF` attaches them (`lab.socket`)'],
   [
-    /^(kprobe|perf_event|raw_tracepoint|tracepoint|tracing|trace_|lsm|modify_return|uprobe|BPF_RAW_TRACEPOINT|BPF_TASK_FD)/,
-    'it has no kernel code to trace',
+    /(kprobe|uprobe)_(multi|session)|^(perf_event_read|perf_prog_read|read_branch|get_branch|override_return)/,
+    'it has no code to trace but what the lab names',
   ],
-  [/xskmap|sock|^sk_|^skc_|^msg_|tcp|reuseport/, 'it has no sockets'],
+  [
+    /^(tracing|trace_|lsm|modify_return|ext$|struct_ops|iter$|BPF_ITER|seq_|skc_to_|btf_find|snprintf_btf|get_func_(arg|ret)|d_path|sock_from_file|(this|per)_cpu_ptr|get_current_task|task_|(inode|cgrp)_storage_(get|delete))/,
+    'it has no types of a kernel (BTF)',
+  ],
+  [/^xskmap/, 'it has no AF_XDP'],
+  [/^ima_|^bprm_/, 'it has no security modules'],
 ];
 
 /** One that makes links of the type, where it is not named as the link is. */
@@ -53,7 +57,6 @@ const LINK_ATTACH_TYPE: Readonly<Record<string, string>> = {
   netns: 'sk_lookup',
   iter: 'trace_iter',
   tracing: 'trace_fentry',
-  raw_tracepoint: 'trace_raw_tp',
   kprobe_multi: 'trace_kprobe_multi',
   uprobe_multi: 'trace_uprobe_multi',
   sockmap: 'sk_skb_verdict',
@@ -78,6 +81,11 @@ function attaching(kernel: Kernel, name: string): string {
     knows(() => kernel.bpf('BPF_LINK_CREATE', attr)) && 'link',
   ];
   return ways.filter((way) => way !== false).join(', ');
+}
+
+function hasLink(kernel: Kernel, name: string): boolean {
+  if (name === 'raw_tracepoint') return hasCommand(kernel, 'BPF_RAW_TRACEPOINT_OPEN');
+  return attaching(kernel, LINK_ATTACH_TYPE[name] ?? name).includes('link');
 }
 
 function hasCommand(kernel: Kernel, name: string): boolean {

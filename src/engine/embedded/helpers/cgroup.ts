@@ -38,6 +38,22 @@ export const skb_ancestor_cgroup_id = helper({
   call: (env, skb, level) => cgroupOf(env, skb)?.ancestor(level)?.id ?? 0,
 });
 
+export const sk_cgroup_id = helper({
+  id: 128,
+  name: 'sk_cgroup_id',
+  args: ['sock_or_null'],
+  returns: 'u32',
+  call: (_env, socket) => socket?.cgroup.id ?? 0,
+});
+
+export const sk_ancestor_cgroup_id = helper({
+  id: 129,
+  name: 'sk_ancestor_cgroup_id',
+  args: ['sock_or_null', 'anything'],
+  returns: 'u32',
+  call: (_env, socket, level) => socket?.cgroup.ancestor(level)?.id ?? 0,
+});
+
 export const current_task_under_cgroup = helper({
   id: 37,
   name: 'current_task_under_cgroup',

@@ -93,6 +93,21 @@ describe('places that the lab passes', () => {
     );
   });
 
+  it('what an argument points to is read', () => {
+    using embedded = createEmbeddedKernel();
+    const { trace } = embedded.lab;
+    trace.addFunction('do_unlinkat');
+    const reads = (helper: number) =>
+      bytecode(I.load(8, 3, 1, 104), I.movReg(1, 10), I.add(1, -16), I.mov(2, 16), I.call(helper), EXIT);
+    // bpf_probe_read_user_str, bpf_probe_read_kernel_str, bpf_probe_read_str, bpf_probe_read_user
+    const programs = [114, 115, 45, 112].map((helper) => program(embedded, 'kprobe', reads(helper)));
+    for (const one of programs) attachKprobe(one, 'do_unlinkat');
+    using path = trace.store(new TextEncoder().encode('/etc/passwd\0'));
+    expect(retvals(trace.fire('do_unlinkat', { args: [-100, path.address] }))).toEqual([12, 12, 12, 0]);
+    const [EFAULT, ERANGE] = [-14 >>> 0, -34 >>> 0];
+    expect(retvals(trace.fire('do_unlinkat', { args: [-100, 0] }))).toEqual([EFAULT, ERANGE, EFAULT, EFAULT]);
+  });
+
   it('a sample is taken on a CPU', () => {
     using embedded = createEmbeddedKernel();
     const event = { type: 1, config: 0n, sample_period: 1000n };

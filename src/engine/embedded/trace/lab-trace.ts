@@ -30,6 +30,11 @@ export interface SampleOptions extends Pick<FireOptions, 'cpu' | 'process'> {
   readonly address?: bigint | undefined;
 }
 
+/** Bytes of the caller in the kernel's memory, until they are disposed of. */
+export interface StoredBytes extends Disposable {
+  readonly address: number;
+}
+
 /** The places of a kernel where programs for tracing can be: tracepoints and functions. Nothing passes them but `fire`. */
 export interface LabTrace {
   /**
@@ -50,6 +55,15 @@ export interface LabTrace {
    * lab.trace.fire('sched_switch', { record: { prev_comm: 'bash', prev_pid: 7 } });
    */
   fire(place: string, options?: FireOptions): Fired[];
+  /**
+   * Bytes in the kernel's memory, which programs can be given the address of: `bpf_probe_read_kernel`, `bpf_probe_read_user` and their like read them. Throws
+   * SysError ENOMEM.
+   *
+   * @example
+   * using path = lab.trace.store(new TextEncoder().encode('/etc/passwd\\0'));
+   * lab.trace.fire('do_unlinkat', { args: [-100, path.address] });
+   */
+  store(bytes: Uint8Array): StoredBytes;
   /** A sample is taken: programs on perf events of software and hardware run, those for this CPU and process. Throws SysError: ESRCH, EINVAL. */
   sample(options?: SampleOptions): Fired[];
 }
@@ -69,6 +83,7 @@ export function labTrace(machine: Machine): LabTrace {
     addTracepoint: (path, fields) => done(tracing.addTracepoint(path, fields), path),
     addFunction: (name) => done(tracing.addFunction(name), name),
     fire: (place, options = {}) => during(options, () => pass(machine, place, options)),
+    store: (bytes) => store(machine, bytes),
     sample: (options = {}) => during(options, () => tracing.samples.fire(sampled(options))),
   };
 
@@ -88,6 +103,20 @@ export function labTrace(machine: Machine): LabTrace {
       machine.task = outer.task;
     }
   }
+}
+
+function store({ memory }: Machine, bytes: Uint8Array): StoredBytes {
+  const address = memory.alloc(Math.max(bytes.length, 1));
+  if (address === 0) throw new SysError(errno.ENOMEM, 'trace', { detail: `no room for ${bytes.length} bytes` });
+  memory.u8.set(bytes, address);
+  let stored = true;
+  return {
+    address,
+    [Symbol.dispose]() {
+      if (stored) memory.free(address);
+      stored = false;
+    },
+  };
 }
 
 function sampled({ registers = {}, period = 0n, address = 0n }: SampleOptions): Uint8Array {
