@@ -33,13 +33,23 @@ const CHANGES: readonly Change[] = [
   [/^other types of maps: user_ringbuf/,                     '6.1',  'user ring buffers'],
   [/^other types of maps: lpm_trie: a batch$/,               '6.1',  'tries are read in batches'],
   [/^other types of maps: lpm_trie: (NO)?EXIST /,            '6.13', 'tries look at BPF_EXIST and BPF_NOEXIST'],
+  [/^map programs: tries$/,                                  '6.13', 'tries look at BPF_NOEXIST'],
   [/^xdp: generic: (a program on the way out|to another CPU)/, '6.1', 'generic XDP looks at the programs of maps, and goes to other CPUs'],
   [/^xdp: .*: to all devices/,                               '5.14', 'bpf_redirect_map goes to all devices of a map'],
   [/^actions: (that is for no|one that keeps off hardware)/, '6.1',  'actions have flags for hardware and software'],
 ];
 
+/** What Linux answers otherwise from a version on: the first that was seen to. */
+// biome-ignore format: aligned table
+const LATER: readonly Change[] = [
+  [/^other types of maps: cpumap: a program (that is none|of another kind)$/, '7.3', 'ENOMEM for whatever is wrong with the program'],
+  [/^map programs: blooms$/,                                                  '7.3', 'its verifier takes the value that a bloom filter looks for on the stack for written, and nothing there before'],
+];
+
 /** Why the running kernel, or one of this version, is not asked; `undefined` if it is. */
-export function tooOld(name: string, version: Version = running): string | undefined {
+export function notAsked(name: string, version: Version = running): string | undefined {
   const [, since, what] = CHANGES.find(([names, from]) => names.test(name) && !isAtLeast(version, from)) ?? [];
-  return since === undefined ? undefined : `Linux >= ${since}: ${what}`;
+  if (since !== undefined) return `Linux >= ${since}: ${what}`;
+  const [, until, earlier] = LATER.find(([names, from]) => names.test(name) && isAtLeast(version, from)) ?? [];
+  return until === undefined ? undefined : `Linux < ${until}: ${earlier}`;
 }

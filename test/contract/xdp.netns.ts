@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { createLinuxKernel, createLinuxPacketLab } from '../../src/engine/linux/index.ts';
 import { outcome } from './session.ts';
-import { tooOld } from './since.ts';
+import { notAsked } from './since.ts';
 import { XdpBench, xdpAttachRows, xdpScenarios } from './xdp.ts';
 
 describe('XDP on linux', () => {
@@ -9,7 +9,7 @@ describe('XDP on linux', () => {
   afterAll(() => kernel[Symbol.dispose]());
   const bench = new XdpBench(kernel, createLinuxPacketLab(kernel));
   it.for(xdpScenarios)('%s', ([name, steps, want], { skip }) => {
-    const reason = tooOld(`xdp: ${name}`);
+    const reason = notAsked(`xdp: ${name}`);
     if (reason !== undefined) skip(reason);
     expect(bench.run(steps)).toBe(want);
   });

@@ -136,7 +136,7 @@ SEC("tc")
 int adjust_room(struct __sk_buff *skb)
 {
 	next = 0;
-	NOTE(bpf_skb_adjust_room(skb, 4, BPF_ADJ_ROOM_MAC, 1 << 9));
+	NOTE(bpf_skb_adjust_room(skb, 4, BPF_ADJ_ROOM_MAC, 1ULL << 40));
 	NOTE(bpf_skb_adjust_room(skb, 0x1000, BPF_ADJ_ROOM_MAC, 0));
 	NOTE(bpf_skb_adjust_room(skb, 4, 2, 0));
 	NOTE(bpf_skb_adjust_room(skb, -1000, BPF_ADJ_ROOM_NET, 0));
@@ -334,7 +334,7 @@ static void note_routes(void *ctx)
 
 	next = 0;
 	NOTE(bpf_fib_lookup(ctx, &fib, sizeof(fib), 0));
-	NOTE(bpf_fib_lookup(ctx, &fib, sizeof(fib), 1 << 6));
+	NOTE(bpf_fib_lookup(ctx, &fib, sizeof(fib), 1U << 31));
 	NOTE(bpf_fib_lookup(ctx, &fib, sizeof(fib) - 1, 0));
 	fib.family = 10;
 	NOTE(bpf_fib_lookup(ctx, &fib, sizeof(fib), BPF_FIB_LOOKUP_DIRECT));
