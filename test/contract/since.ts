@@ -43,7 +43,7 @@ const CHANGES: readonly Change[] = [
 // biome-ignore format: aligned table
 const LATER: readonly Change[] = [
   [/^other types of maps: cpumap: a program (that is none|of another kind)$/, '7.3', 'ENOMEM for whatever is wrong with the program'],
-  [/^map programs: blooms$/,                                                  '7.3', 'its verifier takes the value that a bloom filter looks for on the stack for written, and nothing there before'],
+  [/^map programs: blooms$/,                                                  '7.3', 'a value on the stack may be looked for in a bloom filter: since then the verifier takes it for written, not read'],
 ];
 
 /** Why the running kernel, or one of this version, is not asked; `undefined` if it is. */
