@@ -66,7 +66,9 @@ int queues(struct __sk_buff *skb)
 {
 	__u64 value;
 
-	for (value = 1; value <= 4; value++) {
+	// Older verifiers know nothing of a value any more that a helper has been given the address of.
+	for (__u64 i = 1; i <= 4; i++) {
+		value = i;
 		seen[0] = bpf_map_push_elem(&queue, &value, 0);
 		seen[1] = bpf_map_push_elem(&stack, &value, BPF_EXIST);
 	}
