@@ -30,7 +30,9 @@ export function mapPrograms(kernel: Kernel, notAsked: (name: string) => string |
     expect(seen.map(Number)).toEqual([...want, ...new Array(16 - want.length).fill(0)]);
   });
 
-  it('what a program writes into a ring buffer is read', () => {
+  it('what a program writes into a ring buffer is read', (context) => {
+    const reason = notAsked('rings');
+    if (reason !== undefined) context.skip(reason);
     using loaded = open('rings');
     loaded.program('rings').run({ data: new Uint8Array(64) });
     using ring = openRingBuffer(loaded.map('ring'));

@@ -33,6 +33,8 @@ const CHANGES: readonly Change[] = [
   [/^other types of maps: user_ringbuf/,                     '6.1',  'user ring buffers'],
   [/^other types of maps: lpm_trie: a batch$/,               '6.1',  'tries are read in batches'],
   [/^other types of maps: lpm_trie: (NO)?EXIST /,            '6.13', 'tries look at BPF_EXIST and BPF_NOEXIST'],
+  [/^map programs: (queues|blooms)$/,                        '6.4',  'helpers for maps return 64 bits: a negative answer is one'],
+  [/^map programs: rings$/,                                  '6.12', 'the verifier sees that a record that was tested is given back; 6.1 does not'],
   [/^map programs: tries$/,                                  '6.13', 'tries look at BPF_NOEXIST'],
   [/^xdp: generic: (a program on the way out|to another CPU)/, '6.1', 'generic XDP looks at the programs of maps, and goes to other CPUs'],
   [/^xdp: .*: to all devices/,                               '5.14', 'bpf_redirect_map goes to all devices of a map'],
