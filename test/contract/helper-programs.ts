@@ -79,4 +79,12 @@ export function helperPrograms(kernel: Kernel): void {
     expect(text).toBe(TEXT[name]);
     expect(seen[0]).toBe(BigInt(text.length + 1));
   });
+
+  it('values of tasks', () => {
+    const tasks = openObject(objectBytes('test/objects/task_storage.o'), { file: 'task_storage.o' });
+    using loaded = load(kernel, tasks);
+    const run = (name: string) => loaded.program(name).run({ data: new Uint8Array(64) }).retval | 0;
+    const ENOENT = -2;
+    expect([run('forget'), run('count'), run('count'), run('forget'), run('count')]).toEqual([ENOENT, 11, 12, 0, 11]);
+  });
 }

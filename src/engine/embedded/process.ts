@@ -21,6 +21,7 @@ import * as paths from './fs/operations.ts';
 import type { Link } from './links/link.ts';
 import type { Machine } from './machine.ts';
 import { mapMemory } from './mapping.ts';
+import { endStorages } from './maps/local-storage.ts';
 import type { BpfMap, Descriptors } from './maps/map.ts';
 import type { Network } from './net/network.ts';
 import { openPerfEvent, type PerfEvent } from './perf-event.ts';
@@ -46,6 +47,7 @@ export class Process implements Kernel, Descriptors {
   readonly files = new FileTable();
   readonly #onEnd = new Set<() => void>();
   #cgroup: Cgroup;
+  #task = 0;
   #detail: string | undefined;
   #ended = false;
 
@@ -155,7 +157,15 @@ export class Process implements Kernel, Descriptors {
     this.#cgroup.processes.delete(this);
     for (const end of [...this.#onEnd]) end();
     this.files.closeAll();
+    endStorages(this);
+    if (this.#task !== 0) this.machine.memory.free(this.#task);
     this.network.put();
+  }
+
+  /** Address by which programs name the process as a task: of nothing that can be read; 0 if there is no memory for it. */
+  get task(): number {
+    if (this.#task === 0) this.#task = this.machine.memory.alloc(8);
+    return this.#task;
   }
 
   get cgroup(): Cgroup {

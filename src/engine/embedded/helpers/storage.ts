@@ -2,7 +2,8 @@ import { mapTypeNumber } from '../../../uapi/bpf.ts';
 import { errno } from '../../../uapi/errno.ts';
 import { LocalStorageMap } from '../maps/local-storage.ts';
 import type { BpfMap } from '../maps/map.ts';
-import { type HelperEnv, helper } from './helper.ts';
+import type { Process } from '../process.ts';
+import { type HelperEnv, helper, type Wide } from './helper.ts';
 
 /** BPF_SK_STORAGE_GET_F_CREATE, BPF_LOCAL_STORAGE_GET_F_CREATE. */
 const CREATE = 1;
@@ -14,7 +15,7 @@ export const sk_storage_get = helper({
   args: ['const_map_ptr', 'sock_or_null', 'map_value_or_null', 'u64'],
   returns: 'map_value_or_null',
   call(env, map, socket, initial, flags) {
-    const storage = storageMap(env, map);
+    const storage = storageMap(env, map, 'sk_storage');
     if (storage === undefined || socket === undefined || socket.closed || flags > CREATE) return 0;
     return storage.storageOf(socket, flags === CREATE, initial);
   },
@@ -26,13 +27,53 @@ export const sk_storage_delete = helper({
   args: ['const_map_ptr', 'sock_or_null'],
   returns: 'integer',
   call(env, map, socket) {
-    const storage = storageMap(env, map);
+    const storage = storageMap(env, map, 'sk_storage');
     return storage === undefined || socket === undefined ? -errno.EINVAL : storage.remove(socket);
   },
 });
 
-function storageMap(env: HelperEnv, map: BpfMap): LocalStorageMap | undefined {
-  if (map instanceof LocalStorageMap && map.attr.type === mapTypeNumber.sk_storage) return map;
-  env.fail('R1 of the call is no map of values of sockets');
+/** The running process as a task: what the helpers below take. */
+export const get_current_task_btf = helper({
+  id: 158,
+  name: 'get_current_task_btf',
+  args: [],
+  returns: 'map_value_or_null',
+  call: (env) => env.machine.task?.task ?? 0,
+});
+
+export const task_storage_get = helper({
+  id: 156,
+  name: 'task_storage_get',
+  args: ['const_map_ptr', 'wide', 'map_value_or_null', 'u64'],
+  returns: 'map_value_or_null',
+  call(env, map, task, initial, flags) {
+    const storage = storageMap(env, map, 'task_storage');
+    const owner = taskAt(env, task);
+    if (storage === undefined || owner === undefined || flags > CREATE) return 0;
+    return storage.storageOf(owner, flags === CREATE, initial);
+  },
+});
+
+export const task_storage_delete = helper({
+  id: 157,
+  name: 'task_storage_delete',
+  args: ['const_map_ptr', 'wide'],
+  returns: 'integer',
+  call(env, map, task) {
+    const storage = storageMap(env, map, 'task_storage');
+    const owner = taskAt(env, task);
+    return storage === undefined || owner === undefined ? -errno.EINVAL : storage.remove(owner);
+  },
+});
+
+/** Programs know no other task than the running one. */
+function taskAt({ machine }: HelperEnv, { low, high }: Wide): Process | undefined {
+  const { task } = machine;
+  return task !== undefined && high === 0 && low !== 0 && low === task.task ? task : undefined;
+}
+
+function storageMap(env: HelperEnv, map: BpfMap, type: 'sk_storage' | 'task_storage'): LocalStorageMap | undefined {
+  if (map instanceof LocalStorageMap && map.attr.type === mapTypeNumber[type]) return map;
+  env.fail(`R1 of the call is no ${type} map`);
   return undefined;
 }
