@@ -14,16 +14,20 @@ const BUILT = join(root, 'node_modules/.cache/skep-tests');
 const EXTERNAL = /^(node:|vitest|koffi)/;
 
 export async function bundleTests() {
-  const files = [
+  const others = [
     'vitest.config.ts',
-    'test/support/netns.config.ts',
     'test/support/global-setup.ts',
     'test/support/summary-reporter.ts',
-    ...list('test', /\.netns\.ts$/),
     ...list('test', /^(netns-\w+|flows\/.*)\.test\.ts$/),
     ...list('src/engine/linux', /\.test\.ts$/),
   ];
-  rmSync(BUILT, { recursive: true, force: true });
+  return bundleNamespaceTests(BUILT, others);
+}
+
+/** Those alone that run in namespaces, which vitest is started for one by one. */
+export async function bundleNamespaceTests(directory, others = []) {
+  const files = ['test/support/netns.config.ts', ...list('test', /\.netns\.ts$/), ...others];
+  rmSync(directory, { recursive: true, force: true });
   const bundle = await rolldown({
     input: Object.fromEntries(files.map((file) => [file.replace(/\.ts$/, ''), join(root, file)])),
     platform: 'node',
@@ -33,12 +37,12 @@ export async function bundleTests() {
     logLevel: 'warn',
   });
   await bundle.write({
-    dir: BUILT,
+    dir: directory,
     format: 'esm',
     entryFileNames: '[name].js',
     chunkFileNames: 'chunks/[name]-[hash].js',
   });
-  return BUILT;
+  return directory;
 }
 
 function list(directory, names) {

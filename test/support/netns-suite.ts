@@ -1,5 +1,8 @@
-import { describe, expect, it } from 'vitest';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BUILT } from './built.ts';
+import { root } from './kernels.ts';
 import { namespaceMissing, namespaceTests, runNamespaceTests } from './netns.ts';
 
 /** Every second of the files that run in namespaces, from the first or the second on: two halves, for the two files that vitest runs at once. */
@@ -9,8 +12,17 @@ export function netnsSuite(half: 0 | 1): void {
   const files = namespaceTests().filter((_, i) => i % 2 === half);
 
   describe.skipIf(missing !== undefined)('in a network and mount namespace of its own', () => {
+    // vitest takes longer to start than most of the files do, most of it for making JavaScript of what they share.
+    const own = join(root, `node_modules/.cache/skep-netns-${process.pid}`);
+    let built = BUILT;
+    beforeAll(async () => {
+      const { bundleNamespaceTests } = await import('../../tools/bundle-tests.js');
+      built ??= await bundleNamespaceTests(own);
+    });
+    afterAll(() => rmSync(own, { recursive: true, force: true }));
+
     it.each(files)('%s', (file) => {
-      const { status, stdout, stderr } = runNamespaceTests([file]);
+      const { status, stdout, stderr } = runNamespaceTests([file], built);
       for (const [line] of stdout.matchAll(/^\s*↓.*$/gm)) console.log(`skipped in ${file}: ${line.trim()}`);
       if (BUILT !== undefined) console.log(`${file}: ${/^\s*Tests\s+(.*)/m.exec(stdout)?.[1]}`);
       // What passed is of no interest.

@@ -17,13 +17,17 @@ const ENTER = [
 ].join(' && ');
 
 /** Runs a command in such namespaces, as a child. Where {@link linuxMissing} gives a reason it cannot work: ask first. */
-export function runInNamespace(command: string, args: readonly string[], timeoutMs = 180_000 * SLOW): Ran {
+export function runInNamespace(
+  command: string,
+  args: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+): Ran {
   const words = ['--net', '--mount', '--propagation', 'private', 'sh', '-c', ENTER, 'sh', command, ...args];
   const { status, signal, stdout, stderr, error } = spawnSync('unshare', words, {
     cwd: root,
     encoding: 'utf8',
-    timeout: timeoutMs,
-    env: { ...process.env, NO_COLOR: '1' },
+    timeout: 180_000 * SLOW,
+    env: { ...process.env, ...environment, NO_COLOR: '1' },
   });
   if (error !== undefined) throw error;
   if (status === null) throw new Error(`${command} in a namespace was ended by ${signal}`);
@@ -38,13 +42,14 @@ export function namespaceTests(): string[] {
     .sort();
 }
 
-/** Runs such files with vitest in one namespace. */
-export function runNamespaceTests(files: readonly string[]): Ran {
+/** Runs such files with vitest in one namespace. `built`: where they are as JavaScript, if they are. */
+export function runNamespaceTests(files: readonly string[], built = BUILT): Ran {
   const vitest = join(root, 'node_modules/vitest/vitest.mjs');
-  const words = ['--config', 'test/support/netns.config.ts', ...files];
-  const built = BUILT === undefined ? [] : ['--configLoader', 'native', '--root', BUILT];
-  const names = BUILT === undefined ? words : words.map((word) => word.replace(/\.ts$/, '.js'));
-  return runInNamespace(process.execPath, [vitest, 'run', ...built, ...names]);
+  const words = ['run', '--config', 'test/support/netns.config.ts', ...files];
+  if (built === undefined) return runInNamespace(process.execPath, [vitest, ...words]);
+  const names = words.map((word) => word.replace(/\.ts$/, '.js'));
+  const environment = { SKEP_TEST_BUILT: built };
+  return runInNamespace(process.execPath, [vitest, ...names, '--configLoader', 'native', '--root', built], environment);
 }
 
 export { linuxMissing as namespaceMissing };
