@@ -1,4 +1,4 @@
-import { attachTypeNumber, progTypeNumber } from '../../../uapi/bpf.ts';
+import { ATTACH_TYPES, attachTypeNumber, progTypeNumber } from '../../../uapi/bpf.ts';
 import { errno } from '../../../uapi/errno.ts';
 import { BPF_F_REPLACE } from '../../../uapi/link.ts';
 import { CGROUP_ATTACH_TYPES } from '../cgroups/attach-types.ts';
@@ -27,7 +27,11 @@ const CREATE: ReadonlyMap<number, Create> = new Map<number, Create>([
 
 /** BPF_LINK_CREATE: the new fd or -errno. */
 export function linkCreate(process: Process, attr: CheckedAttr<'BPF_LINK_CREATE'>): number {
-  return CREATE.get(attr.attach_type)?.(process, attr) ?? cannotAttach(process, attr.attach_type);
+  const create = CREATE.get(attr.attach_type);
+  if (create !== undefined) return create(process, attr);
+  // What only Linux has is said before anything is looked at; of what nobody has, the program is.
+  const prog = ATTACH_TYPES[attr.attach_type] === undefined ? process.prog(attr.prog_fd) : undefined;
+  return typeof prog === 'number' ? prog : cannotAttach(process, attr.attach_type);
 }
 
 function createXdp(process: Process, attr: CheckedAttr<'BPF_LINK_CREATE'>): number {
