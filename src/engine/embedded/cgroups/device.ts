@@ -2,6 +2,7 @@ import { attachTypeNumber } from '../../../uapi/bpf.ts';
 import { bpfCgroupDevCtx } from '../../../uapi/contexts.ts';
 import { errno } from '../../../uapi/errno.ts';
 import type { Machine } from '../machine.ts';
+import { Placed } from '../placed.ts';
 import type { Cgroup } from './cgroup.ts';
 import { type CgroupVerdict, runCgroupHook } from './run-hook.ts';
 
@@ -24,15 +25,11 @@ export function checkDevice(
   node: DeviceNode,
   accesses: readonly DeviceAccess[],
 ): CgroupVerdict {
-  const context = machine.memory.alloc(bpfCgroupDevCtx.size);
-  if (context === 0) return { retval: -errno.ENOMEM, flags: 0, fault: undefined };
   const access = accesses.reduce((bits, name) => bits | ACCESSES[name], 0);
   const access_type = (access << 16) | KINDS[node.kind];
-  machine.memory.u8.set(bpfCgroupDevCtx.encode({ access_type, major: node.major, minor: node.minor }), context);
-  const verdict = runCgroupHook(machine, cgroup, attachTypeNumber.cgroup_device, context, {
-    kind: 'cgroup',
-    retval: 0,
-  });
-  machine.memory.free(context);
-  return verdict;
+  const { major, minor } = node;
+  using context = Placed.put(machine.memory, bpfCgroupDevCtx.encode({ access_type, major, minor }));
+  if (context === undefined) return { retval: -errno.ENOMEM, flags: 0, fault: undefined };
+  const call = { kind: 'cgroup', retval: 0 } as const;
+  return runCgroupHook(machine, cgroup, attachTypeNumber.cgroup_device, context.address, call);
 }

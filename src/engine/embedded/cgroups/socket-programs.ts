@@ -2,6 +2,7 @@ import { type AttachType, attachTypeNumber } from '../../../uapi/bpf.ts';
 import { bpfSock } from '../../../uapi/contexts.ts';
 import { errno } from '../../../uapi/errno.ts';
 import { AF_INET } from '../inet/address.ts';
+import { Placed } from '../placed.ts';
 import type { Endpoint } from '../sockets/endpoint.ts';
 import type { Socket } from '../sockets/socket.ts';
 import type { SocketHooks } from '../sockets/socket-hooks.ts';
@@ -55,13 +56,10 @@ function run(socket: Socket, hook: AttachType, context: number, withFlags = fals
 /** Programs that see the socket itself, of which they may change three fields. */
 function runSock(socket: Socket, hook: AttachType): number {
   if (!hasPrograms(socket, hook)) return 0;
-  const { memory } = socket.network.machine;
-  const context = memory.alloc(bpfSock.size);
-  if (context === 0) return -errno.ENOMEM;
-  memory.u8.set(sockBytes(socket), context);
-  const retval = run(socket, hook, context);
-  const { bound_dev_if, mark, priority } = bpfSock.decode(memory.u8, context);
-  memory.free(context);
+  using context = Placed.put(socket.network.machine.memory, sockBytes(socket));
+  if (context === undefined) return -errno.ENOMEM;
+  const retval = run(socket, hook, context.address);
+  const { bound_dev_if, mark, priority } = bpfSock.decode(context.read(bpfSock.size));
   Object.assign(socket.options, { boundDevice: bound_dev_if, mark, priority });
   return retval;
 }

@@ -119,7 +119,6 @@ class Window implements Disposable {
       optname: name,
       optlen,
     };
-    memory.u8.fill(0, context, start + room);
     memory.u8.set(bpfSockopt.encode(fields), context);
     memory.u8.set(bpfSock.encode({ ...socket }), sk);
     memory.u8.set(value.subarray(0, room), start);

@@ -2,6 +2,7 @@ import { attachTypeNumber } from '../../../uapi/bpf.ts';
 import { bpfSysctl } from '../../../uapi/contexts.ts';
 import { errno } from '../../../uapi/errno.ts';
 import type { Machine } from '../machine.ts';
+import { Placed } from '../placed.ts';
 import type { Cgroup } from './cgroup.ts';
 import { runCgroupHook } from './run-hook.ts';
 import { SYSCTL_PAGE, type SysctlAccess } from './sysctl-access.ts';
@@ -28,10 +29,9 @@ export function checkSysctl(
   const given = value ?? new Uint8Array(0);
   const unchanged = { retval: 0, position, value: given };
   if (cgroup.effective(attachTypeNumber.cgroup_sysctl).length === 0) return unchanged;
-  const context = machine.memory.alloc(bpfSysctl.size);
-  if (context === 0) return { ...unchanged, retval: -errno.ENOMEM };
   const write = value === undefined ? 0 : 1;
-  machine.memory.u8.set(bpfSysctl.encode({ write, file_pos: position }), context);
+  using context = Placed.put(machine.memory, bpfSysctl.encode({ write, file_pos: position }));
+  if (context === undefined) return { ...unchanged, retval: -errno.ENOMEM };
   const sysctl: SysctlAccess = {
     name,
     write: write === 1,
@@ -40,8 +40,7 @@ export function checkSysctl(
     changed: false,
   };
   const call = { kind: 'cgroup', retval: 0, sysctl } as const;
-  const { retval } = runCgroupHook(machine, cgroup, attachTypeNumber.cgroup_sysctl, context, call);
-  const { file_pos } = bpfSysctl.decode(machine.memory.u8, context);
-  machine.memory.free(context);
+  const { retval } = runCgroupHook(machine, cgroup, attachTypeNumber.cgroup_sysctl, context.address, call);
+  const { file_pos } = bpfSysctl.decode(context.read(bpfSysctl.size));
   return { retval, position: file_pos, value: sysctl.changed ? sysctl.value : given };
 }

@@ -2,6 +2,7 @@ import { errno } from '../../../uapi/errno.ts';
 import { interpreterOf } from '../interp/interpreter.ts';
 import type { NetnsLink } from '../links/netns-link.ts';
 import type { Device } from '../net/device.ts';
+import { Placed } from '../placed.ts';
 import type { BpfProg } from '../progs/prog.ts';
 import { SkLookup } from '../progs/sk-lookup.ts';
 import type { Flow } from '../sockets/endpoint.ts';
@@ -66,23 +67,20 @@ export class NetnsPrograms {
     const programs = this.of('sk_lookup');
     if (programs.length === 0) return NO_OPINION;
     const lookup = new SkLookup(flow, device);
-    const { memory } = device.network.machine;
-    const context = memory.alloc(SkLookup.size);
-    if (context === 0) return NO_OPINION;
+    const { machine } = device.network;
+    const asked = lookup.context();
+    using context = Placed.put(machine.memory, asked);
+    if (context === undefined) return NO_OPINION;
     let chosen: Selection | undefined;
     let dropped = false;
-    try {
-      for (const prog of programs) {
-        memory.u8.set(lookup.context(), context);
-        const { value, fault } = interpreterOf(device.network.machine).runProgram(prog, context, lookup);
-        const pass = fault === undefined && value === SK_PASS;
-        if (pass && lookup.selected !== undefined)
-          chosen = { verdict: 'pass', socket: lookup.selected, final: lookup.noReuseport };
-        else if (!pass) dropped = true;
-        lookup.selected = undefined;
-      }
-    } finally {
-      memory.free(context);
+    for (const prog of programs) {
+      machine.memory.u8.set(asked, context.address);
+      const { value, fault } = interpreterOf(machine).runProgram(prog, context.address, lookup);
+      const pass = fault === undefined && value === SK_PASS;
+      if (pass && lookup.selected !== undefined)
+        chosen = { verdict: 'pass', socket: lookup.selected, final: lookup.noReuseport };
+      else if (!pass) dropped = true;
+      lookup.selected = undefined;
     }
     return chosen ?? (dropped ? { verdict: 'drop' } : NO_OPINION);
   }

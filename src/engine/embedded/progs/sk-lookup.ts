@@ -10,7 +10,6 @@ const NO_REUSEPORT = 2;
 
 /** A lookup of a socket that programs have a word in: what is looked for, and what they chose. */
 export class SkLookup {
-  static readonly size = bpfSkLookup.size;
   readonly kind = 'sk_lookup';
   readonly netns: Network;
   readonly ifindex: number;

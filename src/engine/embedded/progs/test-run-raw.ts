@@ -1,5 +1,6 @@
 import { errno } from '../../../uapi/errno.ts';
 import { interpreterOf } from '../interp/interpreter.ts';
+import { Placed } from '../placed.ts';
 import type { BpfProg } from './prog.ts';
 import type { TestRunAttr } from './test-run-output.ts';
 
@@ -48,16 +49,9 @@ function givenContext(attr: TestRunAttr): Uint8Array | number {
 /** Runs once with a copy of `context` in `room` bytes, and brings the copy back. */
 function runWith(prog: BpfProg, attr: TestRunAttr, context: Uint8Array, room: number): number {
   const { machine } = prog;
-  const { memory } = machine;
-  const address = memory.alloc(Math.max(room, 8));
-  if (address === 0) return -errno.ENOMEM;
-  try {
-    memory.u8.fill(0, address, address + Math.max(room, 8));
-    memory.u8.set(context, address);
-    attr.retval = interpreterOf(machine).runProgram(prog, address).value >>> 0;
-    context.set(memory.u8.subarray(address, address + context.length));
-    return 0;
-  } finally {
-    memory.free(address);
-  }
+  using placed = Placed.put(machine.memory, context, room);
+  if (placed === undefined) return -errno.ENOMEM;
+  attr.retval = interpreterOf(machine).runProgram(prog, placed.address).value >>> 0;
+  context.set(placed.read(context.length));
+  return 0;
 }

@@ -1,12 +1,12 @@
 import { bpfSkLookup } from '../../../uapi/contexts.ts';
 import { errno } from '../../../uapi/errno.ts';
 
+import { AF_INET, AF_INET6 } from '../inet/address.ts';
 import { interpreterOf } from '../interp/interpreter.ts';
+import { Placed } from '../placed.ts';
 import type { BpfProg } from './prog.ts';
 import { finishContext, finishData, readContext, repeatRun, type TestRunAttr } from './test-run-output.ts';
 
-const AF_INET = 2;
-const AF_INET6 = 10;
 const MAX_PORT = 0xffff;
 const { sk, local_port, ingress_ifindex } = bpfSkLookup.fields;
 
@@ -23,20 +23,16 @@ export function testRunSkLookup(prog: BpfProg, attr: TestRunAttr): number {
   if (asked.family !== AF_INET && asked.family !== AF_INET6) return -errno.EAFNOSUPPORT;
 
   const { memory } = prog.machine;
-  const context = memory.alloc(bpfSkLookup.size);
-  if (context === 0) return -errno.ENOMEM;
-  try {
-    const interpreter = interpreterOf(prog.machine);
-    const ran = repeatRun(attr.repeat, () => {
-      memory.u8.set(given, context);
-      return interpreter.runProgram(prog, context);
-    });
-    if (typeof ran === 'number') return ran;
-    given.set(memory.u8.subarray(context + sk[1], context + sk[1] + 8), sk[1]);
-    given.fill(0, ingress_ifindex[1]);
-    const result = finishData(attr, new Uint8Array(0), ran.verdict.value, ran.duration);
-    return result !== 0 ? result : finishContext(attr, given);
-  } finally {
-    memory.free(context);
-  }
+  using context = Placed.put(memory, given);
+  if (context === undefined) return -errno.ENOMEM;
+  const interpreter = interpreterOf(prog.machine);
+  const ran = repeatRun(attr.repeat, () => {
+    memory.u8.set(given, context.address);
+    return interpreter.runProgram(prog, context.address);
+  });
+  if (typeof ran === 'number') return ran;
+  given.set(context.read(bpfSkLookup.size).subarray(sk[1], sk[1] + 8), sk[1]);
+  given.fill(0, ingress_ifindex[1]);
+  const result = finishData(attr, new Uint8Array(0), ran.verdict.value, ran.duration);
+  return result !== 0 ? result : finishContext(attr, given);
 }

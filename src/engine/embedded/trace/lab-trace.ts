@@ -4,6 +4,7 @@ import type { Kernel } from '../../../sys/kernel.ts';
 import { bpfPerfEventData, ptRegs } from '../../../uapi/contexts.ts';
 import { errno } from '../../../uapi/errno.ts';
 import type { Machine } from '../machine.ts';
+import { Placed } from '../placed.ts';
 import { Process } from '../process.ts';
 import type { FieldValue, RecordField } from './record.ts';
 import type { Fired } from './trace-point.ts';
@@ -106,17 +107,9 @@ export function labTrace(machine: Machine): LabTrace {
 }
 
 function store({ memory }: Machine, bytes: Uint8Array): StoredBytes {
-  const address = memory.alloc(Math.max(bytes.length, 1));
-  if (address === 0) throw new SysError(errno.ENOMEM, 'trace', { detail: `no room for ${bytes.length} bytes` });
-  memory.u8.set(bytes, address);
-  let stored = true;
-  return {
-    address,
-    [Symbol.dispose]() {
-      if (stored) memory.free(address);
-      stored = false;
-    },
-  };
+  const placed = Placed.put(memory, bytes);
+  if (placed === undefined) throw new SysError(errno.ENOMEM, 'trace', { detail: `no room for ${bytes.length} bytes` });
+  return placed;
 }
 
 function sampled({ registers = {}, period = 0n, address = 0n }: SampleOptions): Uint8Array {

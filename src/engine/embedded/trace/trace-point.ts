@@ -1,5 +1,6 @@
 import { errno } from '../../../uapi/errno.ts';
 import { interpreterOf } from '../interp/interpreter.ts';
+import { Placed } from '../placed.ts';
 import type { BpfProg } from '../progs/prog.ts';
 
 /** A program that runs when a place is passed. */
@@ -55,28 +56,21 @@ export class TracePoint {
     if (at >= 0) this.#attached.splice(at, 1);
   }
 
-  get isEmpty(): boolean {
-    return this.#attached.length === 0;
-  }
-
   /** Runs them with a copy each of `context`. `room`: bytes that a program may read, zero beyond the context. */
   fire(context: Uint8Array, functionAddress = 0n, room = context.length): Fired[] {
     return [...this.#attached].flatMap((attached) => {
       const { prog, cookie, cpu, pid, enabled } = attached;
       const { machine } = prog;
       if (!enabled() || (cpu >= 0 && cpu !== machine.cpu) || (pid >= 0 && pid !== machine.pid)) return [];
-      const address = machine.memory.alloc(Math.max(room, 8));
-      if (address === 0) return [];
+      using placed = Placed.put(machine.memory, context, room);
+      if (placed === undefined) return [];
       prog.get();
       try {
-        machine.memory.u8.fill(0, address, address + Math.max(room, 8));
-        machine.memory.u8.set(context, address);
         const subject: ProbeHit = { kind: 'probe', cookie, functionAddress };
-        const { value, fault } = interpreterOf(machine).runProgram(prog, address, subject);
+        const { value, fault } = interpreterOf(machine).runProgram(prog, placed.address, subject);
         const program = { id: prog.id, name: prog.attr.name };
         return [{ program, retval: value >>> 0, fault: fault?.reason }];
       } finally {
-        machine.memory.free(address);
         prog.put();
       }
     });
