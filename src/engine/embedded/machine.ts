@@ -83,8 +83,6 @@ export class Machine {
   statsUsers = 0;
   readonly namespaces: Namespaces;
   readonly traffic: Traffic;
-  /** The network namespace of the process whose system call is running; else the first. */
-  netns: Network;
   #charged = 0;
   /** The timers in the values of maps. */
   readonly mapTimers = new MapTimers(this);
@@ -107,7 +105,6 @@ export class Machine {
     this.mounts = new MountTable(createTmpfs(ROOT_DEV));
     this.traffic = new Traffic(this);
     this.namespaces = new Namespaces(this);
-    this.netns = this.namespaces.first;
     using init = this.openProcess();
     mountStandard(init);
   }
@@ -119,6 +116,11 @@ export class Machine {
   /** The cgroup of {@link Machine.task}; the first one where no process is running. */
   get cgroup(): Cgroup {
     return this.task?.cgroup ?? this.cgroups.root.cgroup;
+  }
+
+  /** The network namespace of {@link Machine.task}; the first one where no process is running. */
+  get netns(): Network {
+    return this.task?.network ?? this.namespaces.first;
   }
 
   /** A new process: its own fds, the same maps, programs and files. */

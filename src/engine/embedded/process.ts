@@ -291,17 +291,15 @@ export class Process implements Kernel, Descriptors {
   ): T {
     if (this.#ended) throw new SysError(errno.EBADF, syscall, { detail: 'this kernel was disposed of' });
     const { machine } = this;
-    const outer = { task: machine.task, netns: machine.netns };
+    const outer = machine.task;
     machine.task = this;
-    machine.netns = this.network;
     machine.timers.runDue();
     this.#detail = undefined;
     let result: T | number;
     try {
       result = call();
     } finally {
-      machine.task = outer.task;
-      machine.netns = outer.netns;
+      machine.task = outer;
       machine.scratch.reset();
     }
     if (typeof result === 'number' && result < 0) {
