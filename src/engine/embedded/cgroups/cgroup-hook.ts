@@ -9,7 +9,7 @@ import {
   BPF_F_RELATIVE_LINK,
   BPF_F_REPLACE,
 } from '../../../uapi/link.ts';
-import type { MprogEntry, Relative } from '../hooks/mprog.ts';
+import { type MprogEntry, NOTHING_RELATIVE, type Relative } from '../hooks/mprog.ts';
 import type { Link } from '../links/link.ts';
 import type { BpfProg } from '../progs/prog.ts';
 
@@ -136,9 +136,6 @@ export class CgroupHook {
     return before ? at : at + 1;
   }
 }
-
-/** No program and no link is named. */
-export const NOTHING_RELATIVE: Relative = { prog: undefined, link: undefined };
 
 function isDirect(entry: CgroupEntry, prog: BpfProg | undefined): boolean {
   return entry.link === undefined && entry.prog === prog;

@@ -14,6 +14,8 @@ export interface Relative {
   readonly prog: BpfProg | undefined;
   readonly link: Link | undefined;
 }
+/** No program and no link is named. */
+export const NOTHING_RELATIVE: Relative = { prog: undefined, link: undefined };
 
 const MAX_PROGS = 64;
 /** A place that is not decided yet. -1 is one: before the first. */

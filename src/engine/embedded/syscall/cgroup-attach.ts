@@ -11,12 +11,12 @@ import {
   BPF_F_REPLACE,
 } from '../../../uapi/link.ts';
 import { cgroupProgType, fitsCgroupHook } from '../cgroups/attach-types.ts';
-import { NOTHING_RELATIVE } from '../cgroups/cgroup-hook.ts';
-import type { Relative } from '../hooks/mprog.ts';
 import { CgroupLink } from '../links/cgroup-link.ts';
 import type { Process } from '../process.ts';
 import type { BpfProg } from '../progs/prog.ts';
 import type { CheckedAttr } from './attr.ts';
+import { answerQuery } from './query.ts';
+import { relativeOf } from './relative.ts';
 
 const PLACES = BPF_F_BEFORE | BPF_F_AFTER | BPF_F_ID | BPF_F_PREORDER;
 const ATTACH_FLAGS = PLACES | BPF_F_ALLOW_OVERRIDE | BPF_F_ALLOW_MULTI | BPF_F_REPLACE;
@@ -57,18 +57,13 @@ export function queryCgroup(process: Process, attr: CheckedAttr<'BPF_PROG_QUERY'
   if (effective && attr.prog_attach_flags !== undefined) return -errno.EINVAL;
   const hook = cgroup.hook(attr.attach_type);
   const entries = effective ? cgroup.effective(attr.attach_type) : hook.entries;
-  const room = attr.count;
   attr.attach_flags = effective ? 0 : hook.mode;
-  attr.count = entries.length;
   attr.revision = effective ? 0n : hook.revision;
-  if (room === 0 || attr.prog_ids === undefined) return 0;
-  const shown = entries.slice(0, room);
-  const { prog_ids, prog_attach_flags } = attr;
-  if (prog_ids.length < shown.length) return -errno.EFAULT;
-  if (prog_attach_flags !== undefined && prog_attach_flags.length < shown.length) return -errno.EFAULT;
-  for (const [i, { prog }] of shown.entries()) prog_ids[i] = prog.id;
-  prog_attach_flags?.fill(hook.mode, 0, shown.length);
-  return shown.length < entries.length ? -errno.ENOSPC : 0;
+  return answerQuery(
+    attr,
+    entries.map(({ prog }) => prog.id),
+    [[attr.prog_attach_flags, entries.map(() => hook.mode)]],
+  );
 }
 
 /** BPF_LINK_CREATE to a cgroup: the new fd or -errno. */
@@ -91,17 +86,4 @@ export function createCgroupLink(process: Process, attr: CheckedAttr<'BPF_LINK_C
 function progOfType(process: Process, fd: number, type: number): BpfProg | number {
   const prog = process.prog(fd);
   return typeof prog === 'number' || prog.attr.type === type ? prog : -errno.EINVAL;
-}
-
-/** What relative_fd or relative_id names, of whatever type. */
-function relativeOf(process: Process, flags: number, name: number): Relative | number {
-  const { machine } = process;
-  const byId = (flags & BPF_F_ID) !== 0;
-  if ((flags & BPF_F_RELATIVE_LINK) !== 0) {
-    const link = byId ? (machine.links.get(name) ?? -errno.ENOENT) : process.link(name);
-    return typeof link === 'number' ? link : { prog: link.prog, link };
-  }
-  if (!byId && name === 0) return NOTHING_RELATIVE;
-  const prog = byId ? (machine.progs.get(name) ?? -errno.ENOENT) : process.prog(name);
-  return typeof prog === 'number' ? prog : { prog, link: undefined };
 }

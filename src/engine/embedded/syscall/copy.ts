@@ -26,6 +26,23 @@ export function copyTo(process: Process, bytes: Uint8Array | undefined, at: numb
   bytes?.set(process.machine.memory.u8.subarray(at, at + size), offset);
 }
 
+/** Copies a text to a buffer of `size` bytes as far as it fits, always with a NUL: 0, or -ENOSPC if it is cut off, or -EFAULT. No bytes need no buffer. */
+export function copyText(
+  process: Process,
+  name: string,
+  buffer: Uint8Array | undefined,
+  size: number,
+  text: string,
+): number {
+  if (size === 0) return 0;
+  if (buffer === undefined || buffer.length < size) return tooShort(process, name, buffer, size);
+  const whole = new TextEncoder().encode(`${text}\0`);
+  buffer.set(whole.subarray(0, size));
+  if (size >= whole.length) return 0;
+  buffer[size - 1] = 0;
+  return -errno.ENOSPC;
+}
+
 function tooShort(process: Process, name: string, bytes: Uint8Array | undefined, size: number): number {
   const found = bytes === undefined ? 'missing' : `${bytes.length} bytes long`;
   return process.fail(errno.EFAULT, `${name} is ${found}, but the kernel would use ${size}`);

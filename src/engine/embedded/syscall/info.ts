@@ -8,6 +8,7 @@ import type { Process } from '../process.ts';
 import { isGplCompatible } from '../progs/license.ts';
 import type { BpfProg } from '../progs/prog.ts';
 import type { CheckedAttr } from './attr.ts';
+import { copyText } from './copy.ts';
 
 type Attr = CheckedAttr<'BPF_OBJ_GET_INFO_BY_FD'>;
 
@@ -53,25 +54,15 @@ function linkInfo(process: Process, attr: Attr, link: Link): number {
   return copied;
 }
 
-/** Copies the text as far as there is room, always with a NUL: 0, or -ENOSPC if it is cut off. */
+/** The text, and its bytes with the NUL; the caller says in `info` how much room there is. */
 function linkText(process: Process, attr: Attr, { pointer, length, text }: LinkText, info: Uint8Array): number {
-  const whole = new TextEncoder().encode(`${text}\0`);
   const [, at] = bpfLinkInfo.fields[length];
   const view = new DataView(info.buffer);
   const room = view.getUint32(at, true);
   const buffer = attr.arrays?.[pointer];
   if ((room === 0) !== (buffer === undefined)) return -errno.EINVAL;
-  view.setUint32(at, whole.length, true);
-  if (buffer === undefined) return 0;
-  if (buffer.length < room)
-    return process.fail(errno.EFAULT, `${pointer} is ${buffer.length} bytes long, but ${room} bytes are asked for`);
-  if (room >= whole.length) {
-    buffer.set(whole);
-    return 0;
-  }
-  buffer.set(whole.subarray(0, room - 1));
-  buffer[room - 1] = 0;
-  return -errno.ENOSPC;
+  view.setUint32(at, new TextEncoder().encode(text).length + 1, true);
+  return copyText(process, pointer, buffer, room, text);
 }
 
 /** How many bytes of the caller's struct count, or -errno. */

@@ -10,7 +10,7 @@ import { createCgroupLink } from './cgroup-attach.ts';
 import { createNetnsLink } from './netns-attach.ts';
 import { createPerfLink } from './probe-attach.ts';
 import { cannotAttach } from './prog-attach.ts';
-import { relativeOf, tcProg, tcxDevice, tcxDirection } from './tcx-attach.ts';
+import { tcProg, tcRelative, tcxDevice, tcxDirection } from './tcx-attach.ts';
 
 type Create = (process: Process, attr: CheckedAttr<'BPF_LINK_CREATE'>) => number;
 
@@ -52,7 +52,7 @@ function createTcx(process: Process, attr: CheckedAttr<'BPF_LINK_CREATE'>): numb
   if (typeof prog === 'number') return prog;
   const device = tcxDevice(process, attr.target_ifindex);
   if (typeof device === 'number') return device;
-  const relative = relativeOf(process, attr.flags, attr['tcx.relative_fd']);
+  const relative = tcRelative(process, attr.flags, attr['tcx.relative_fd']);
   const revision = attr['tcx.expected_revision'];
   const direction = tcxDirection(attr.attach_type);
   if (typeof relative === 'number') return device.tcx[direction].refusal(prog, revision) || relative;

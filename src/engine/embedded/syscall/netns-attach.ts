@@ -6,6 +6,7 @@ import type { Network } from '../net/network.ts';
 import type { Process } from '../process.ts';
 import type { BpfProg } from '../progs/prog.ts';
 import type { CheckedAttr } from './attr.ts';
+import { answerQuery } from './query.ts';
 
 /** Which hook of a namespace an attach type means, of the two that there are. */
 function hookOf({ attach_type }: { readonly attach_type: number }): NetnsHook {
@@ -50,14 +51,10 @@ export function queryNetns(process: Process, attr: CheckedAttr<'BPF_PROG_QUERY'>
   if (attr.query_flags !== 0) return -errno.EINVAL;
   const network = netnsOfFd(process, attr.target_fd);
   if (typeof network === 'number') return network;
-  const programs = network.programs.of(hook);
-  const room = attr.count;
-  attr.count = programs.length;
-  if (room === 0 || attr.prog_ids === undefined || programs.length === 0) return 0;
-  const shown = programs.slice(0, room);
-  if (attr.prog_ids.length < shown.length) return -errno.EFAULT;
-  for (const [i, { id }] of shown.entries()) attr.prog_ids[i] = id;
-  return shown.length < programs.length ? -errno.ENOSPC : 0;
+  return answerQuery(
+    attr,
+    network.programs.of(hook).map(({ id }) => id),
+  );
 }
 
 function netnsProg(process: Process, fd: number, hook: NetnsHook): BpfProg | number {

@@ -4,8 +4,10 @@ import { TASK_FD_TYPES } from '../../../uapi/link.ts';
 import { PerfLink, RawTracepointLink } from '../links/probe-link.ts';
 import type { Process } from '../process.ts';
 import type { CheckedAttr } from './attr.ts';
+import { copyText } from './copy.ts';
 
 const RAW_TYPES = new Set([progTypeNumber.raw_tracepoint, progTypeNumber.raw_tracepoint_writable]);
+const PROBE_TYPES = new Set([progTypeNumber.tracepoint, progTypeNumber.kprobe, progTypeNumber.perf_event]);
 
 /** BPF_RAW_TRACEPOINT_OPEN: the fd of a link, or -errno. */
 export function rawTracepointOpen(process: Process, attr: CheckedAttr<'BPF_RAW_TRACEPOINT_OPEN'>): number {
@@ -26,8 +28,7 @@ export function rawTracepointOpen(process: Process, attr: CheckedAttr<'BPF_RAW_T
 export function createPerfLink(process: Process, attr: CheckedAttr<'BPF_LINK_CREATE'>): number {
   const prog = process.prog(attr.prog_fd);
   if (typeof prog === 'number') return prog;
-  const isProbe = PROBE_TYPES.has(prog.attr.type);
-  if (!isProbe || attr.flags !== 0) return -errno.EINVAL;
+  if (!PROBE_TYPES.has(prog.attr.type) || attr.flags !== 0) return -errno.EINVAL;
   const file = process.files.get(attr.target_fd);
   if (file?.kind !== 'probe_event' && file?.kind !== 'perf_event') return -errno.EBADF;
   if (file.kind === 'perf_event')
@@ -38,8 +39,6 @@ export function createPerfLink(process: Process, attr: CheckedAttr<'BPF_LINK_CRE
   link.put();
   return result;
 }
-
-const PROBE_TYPES = new Set([progTypeNumber.tracepoint, progTypeNumber.kprobe, progTypeNumber.perf_event]);
 
 /** BPF_TASK_FD_QUERY: which program runs on the event of an fd of a process. */
 export function taskFdQuery(process: Process, attr: CheckedAttr<'BPF_TASK_FD_QUERY'>): number {
@@ -66,19 +65,9 @@ function answer(
   type: (typeof TASK_FD_TYPES)[number],
   name: string,
 ): number {
-  const text = new TextEncoder().encode(`${name}\0`);
   const room = attr.buf_len;
   attr.prog_id = id;
   attr.fd_type = TASK_FD_TYPES.indexOf(type);
-  attr.buf_len = text.length - 1;
-  if (room === 0) return 0;
-  if (attr.buf === undefined || attr.buf.length < room)
-    return process.fail(errno.EFAULT, `buf has no room for the ${room} bytes of buf_len`);
-  if (room >= text.length) {
-    attr.buf.set(text);
-    return 0;
-  }
-  attr.buf.set(text.subarray(0, room - 1));
-  attr.buf[room - 1] = 0;
-  return -errno.ENOSPC;
+  attr.buf_len = new TextEncoder().encode(name).length;
+  return copyText(process, 'buf', attr.buf, room, name);
 }

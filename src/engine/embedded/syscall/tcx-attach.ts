@@ -7,9 +7,10 @@ import type { Device } from '../net/device.ts';
 import type { Process } from '../process.ts';
 import type { BpfProg } from '../progs/prog.ts';
 import type { CheckedAttr } from './attr.ts';
+import { answerQuery } from './query.ts';
+import { relativeOf } from './relative.ts';
 
 const ATTACH_FLAGS = BPF_F_REPLACE | BPF_F_BEFORE | BPF_F_AFTER | BPF_F_ID | BPF_F_RELATIVE_LINK;
-const NOTHING: Relative = { prog: undefined, link: undefined };
 
 /** BPF_PROG_ATTACH to tcx. */
 export function attachToTcx(process: Process, attr: CheckedAttr<'BPF_PROG_ATTACH'>): number {
@@ -21,7 +22,7 @@ export function attachToTcx(process: Process, attr: CheckedAttr<'BPF_PROG_ATTACH
   if (typeof hook === 'number') return hook;
   const old = (flags & BPF_F_REPLACE) === 0 ? undefined : tcProg(process, attr.replace_bpf_fd);
   if (typeof old === 'number') return old;
-  const relative = relativeOf(process, flags, attr.relative_fd);
+  const relative = tcRelative(process, flags, attr.relative_fd);
   if (typeof relative === 'number') return hook.refusal(prog, attr.expected_revision) || relative;
   return hook.attach({ prog, link: undefined }, flags, relative, attr.expected_revision, old);
 }
@@ -34,7 +35,7 @@ export function detachFromTcx(process: Process, attr: CheckedAttr<'BPF_PROG_DETA
   if (typeof prog === 'number') return prog;
   const hook = tcxHook(process, attr.target_ifindex, tcxDirection(attr.attach_type));
   if (typeof hook === 'number') return hook;
-  const relative = relativeOf(process, flags, attr.relative_fd);
+  const relative = tcRelative(process, flags, attr.relative_fd);
   if (typeof relative === 'number') return hook.detachRefusal(flags, attr.expected_revision) || relative;
   return hook.detach(prog, flags, relative, attr.expected_revision);
 }
@@ -44,19 +45,18 @@ export function queryTcx(process: Process, attr: CheckedAttr<'BPF_PROG_QUERY'>):
   const hook = tcxHook(process, attr.target_ifindex, tcxDirection(attr.attach_type));
   if (typeof hook === 'number') return hook;
   if (attr.query_flags !== 0 || attr.attach_flags !== 0) return -errno.EINVAL;
-  const room = attr.count;
   const { entries } = hook;
-  attr.count = entries.length;
   attr.revision = hook.revision;
-  if (room === 0 || attr.prog_ids === undefined) return 0;
-  const shown = entries.slice(0, room);
-  const columns = [attr.prog_ids, attr.link_ids, attr.prog_attach_flags, attr.link_attach_flags];
-  if (columns.some((column) => column !== undefined && column.length < shown.length)) return -errno.EFAULT;
-  for (const [i, { prog, link }] of shown.entries()) {
-    const row = [prog.id, link?.id ?? 0, 0, 0];
-    for (const [at, column] of columns.entries()) if (column !== undefined) column[i] = row[at] ?? 0;
-  }
-  return shown.length < entries.length ? -errno.ENOSPC : 0;
+  const none = entries.map(() => 0);
+  return answerQuery(
+    attr,
+    entries.map(({ prog }) => prog.id),
+    [
+      [attr.link_ids, entries.map(({ link }) => link?.id ?? 0)],
+      [attr.prog_attach_flags, none],
+      [attr.link_attach_flags, none],
+    ],
+  );
 }
 
 /** The direction of one of the two attach types. */
@@ -79,19 +79,10 @@ export function tcProg(process: Process, fd: number): BpfProg | number {
   return typeof prog === 'number' || isClassifier(prog) ? prog : -errno.EINVAL;
 }
 
-/** What relative_fd or relative_id names. */
-export function relativeOf(process: Process, flags: number, name: number): Relative | number {
-  const { machine } = process;
-  const byId = (flags & BPF_F_ID) !== 0;
-  if ((flags & BPF_F_RELATIVE_LINK) !== 0) {
-    const link = byId ? (machine.links.get(name) ?? -errno.ENOENT) : process.link(name);
-    if (typeof link === 'number') return link;
-    return isClassifier(link.prog) ? { prog: link.prog, link } : -errno.EINVAL;
-  }
-  if (!byId && name === 0) return NOTHING;
-  const prog = byId ? (machine.progs.get(name) ?? -errno.ENOENT) : process.prog(name);
-  if (typeof prog === 'number') return prog;
-  return isClassifier(prog) ? { prog, link: undefined } : -errno.EINVAL;
+/** What relative_fd or relative_id names, which has to be a classifier. */
+export function tcRelative(process: Process, flags: number, name: number): Relative | number {
+  const named = relativeOf(process, flags, name);
+  return typeof named === 'number' || named.prog === undefined || isClassifier(named.prog) ? named : -errno.EINVAL;
 }
 
 function isClassifier(prog: BpfProg): boolean {
