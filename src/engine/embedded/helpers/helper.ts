@@ -111,6 +111,12 @@ export interface HelperEnv {
   fail(reason: string): 0;
 }
 
+/** The `u64` result of a helper: its low word, with the high one where it belongs. */
+export function answer64(env: HelperEnv, value: bigint): number {
+  env.resultHigh = Number(BigInt.asIntN(32, value >> 32n));
+  return Number(BigInt.asIntN(32, value));
+}
+
 /** The network namespace that a program runs in: that of its packet, else of the process whose system call is running. */
 export function netnsOf(env: HelperEnv): Network {
   const { subject, machine } = env;

@@ -1,4 +1,4 @@
-import { helper } from './helper.ts';
+import { answer64, helper } from './helper.ts';
 
 /** What whoever attached the program gave: 0 where nothing was said. */
 export const get_attach_cookie = helper({
@@ -6,7 +6,7 @@ export const get_attach_cookie = helper({
   name: 'get_attach_cookie',
   args: ['ctx'],
   returns: 'u64',
-  call: (env) => wide(env, env.subject?.kind === 'probe' ? env.subject.cookie : 0n),
+  call: (env) => answer64(env, env.subject?.kind === 'probe' ? env.subject.cookie : 0n),
 });
 
 /** The address of the function that a kprobe is on; 0 elsewhere. */
@@ -15,10 +15,5 @@ export const get_func_ip = helper({
   name: 'get_func_ip',
   args: ['ctx'],
   returns: 'u64',
-  call: (env) => wide(env, env.subject?.kind === 'probe' ? env.subject.functionAddress : 0n),
+  call: (env) => answer64(env, env.subject?.kind === 'probe' ? env.subject.functionAddress : 0n),
 });
-
-function wide(env: { resultHigh: number }, value: bigint): number {
-  env.resultHigh = Number(BigInt.asIntN(32, value >> 32n));
-  return Number(BigInt.asIntN(32, value));
-}

@@ -1,7 +1,7 @@
 import { errno } from '../../../uapi/errno.ts';
 import type { BpfMap } from '../maps/map.ts';
 import { RingBuffer, WAKEUP_FLAGS } from '../maps/ringbuf.ts';
-import { type HelperEnv, helper } from './helper.ts';
+import { answer64, type HelperEnv, helper } from './helper.ts';
 
 // What bpf_ringbuf_query is asked for.
 const BPF_RB_AVAIL_DATA = 0;
@@ -60,9 +60,7 @@ export const ringbuf_query = helper({
   returns: 'u64',
   call(env, map, flags) {
     const ring = ringOf(env, map);
-    const answer = ring === undefined ? 0n : query(ring, flags);
-    env.resultHigh = Number(BigInt.asIntN(32, answer >> 32n));
-    return Number(BigInt.asIntN(32, answer));
+    return answer64(env, ring === undefined ? 0n : query(ring, flags));
   },
 });
 

@@ -14,11 +14,8 @@ export const sk_storage_get = helper({
   name: 'sk_storage_get',
   args: ['const_map_ptr', 'sock_or_null', 'map_value_or_null', 'u64'],
   returns: 'map_value_or_null',
-  call(env, map, socket, initial, flags) {
-    const storage = storageMap(env, map, 'sk_storage');
-    if (storage === undefined || socket === undefined || socket.closed || flags > CREATE) return 0;
-    return storage.storageOf(socket, flags === CREATE, initial);
-  },
+  call: (env, map, socket, initial, flags) =>
+    obtain(storageMap(env, map, 'sk_storage'), socket?.closed ? undefined : socket, initial, flags),
 });
 
 export const sk_storage_delete = helper({
@@ -26,10 +23,7 @@ export const sk_storage_delete = helper({
   name: 'sk_storage_delete',
   args: ['const_map_ptr', 'sock_or_null'],
   returns: 'integer',
-  call(env, map, socket) {
-    const storage = storageMap(env, map, 'sk_storage');
-    return storage === undefined || socket === undefined ? -errno.EINVAL : storage.remove(socket);
-  },
+  call: (env, map, socket) => remove(storageMap(env, map, 'sk_storage'), socket),
 });
 
 /** The running process as a task: what the helpers below take. */
@@ -46,12 +40,8 @@ export const task_storage_get = helper({
   name: 'task_storage_get',
   args: ['const_map_ptr', 'wide', 'map_value_or_null', 'u64'],
   returns: 'map_value_or_null',
-  call(env, map, task, initial, flags) {
-    const storage = storageMap(env, map, 'task_storage');
-    const owner = taskAt(env, task);
-    if (storage === undefined || owner === undefined || flags > CREATE) return 0;
-    return storage.storageOf(owner, flags === CREATE, initial);
-  },
+  call: (env, map, task, initial, flags) =>
+    obtain(storageMap(env, map, 'task_storage'), taskAt(env, task), initial, flags),
 });
 
 export const task_storage_delete = helper({
@@ -59,12 +49,22 @@ export const task_storage_delete = helper({
   name: 'task_storage_delete',
   args: ['const_map_ptr', 'wide'],
   returns: 'integer',
-  call(env, map, task) {
-    const storage = storageMap(env, map, 'task_storage');
-    const owner = taskAt(env, task);
-    return storage === undefined || owner === undefined ? -errno.EINVAL : storage.remove(owner);
-  },
+  call: (env, map, task) => remove(storageMap(env, map, 'task_storage'), taskAt(env, task)),
 });
+
+function obtain(
+  storage: LocalStorageMap | undefined,
+  owner: object | undefined,
+  initial: number,
+  flags: number,
+): number {
+  if (storage === undefined || owner === undefined || flags > CREATE) return 0;
+  return storage.storageOf(owner, flags === CREATE, initial);
+}
+
+function remove(storage: LocalStorageMap | undefined, owner: object | undefined): number {
+  return storage === undefined || owner === undefined ? -errno.EINVAL : storage.remove(owner);
+}
 
 /** Programs know no other task than the running one. */
 function taskAt({ machine }: HelperEnv, { low, high }: Wide): Process | undefined {

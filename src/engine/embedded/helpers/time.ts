@@ -1,10 +1,8 @@
-import { type HelperEnv, helper } from './helper.ts';
+import { answer64, type HelperEnv, helper } from './helper.ts';
 
 /** CLOCK_MONOTONIC. The embedded machine never sleeps, so it is also the time since boot. */
 function now(env: HelperEnv): number {
-  const ns = env.machine.clock.now();
-  env.resultHigh = Number(BigInt.asIntN(32, ns >> 32n));
-  return Number(BigInt.asIntN(32, ns));
+  return answer64(env, env.machine.clock.now());
 }
 
 export const ktime_get_ns = helper({
@@ -34,9 +32,5 @@ export const jiffies64 = helper({
   name: 'jiffies64',
   args: [],
   returns: 'u64',
-  call(env) {
-    const ticks = env.machine.clock.now() / 4_000_000n;
-    env.resultHigh = Number(BigInt.asIntN(32, ticks >> 32n));
-    return Number(BigInt.asIntN(32, ticks));
-  },
+  call: (env) => answer64(env, env.machine.clock.now() / 4_000_000n),
 });

@@ -9,7 +9,7 @@ import {
   operationOf,
   programProblem,
 } from '../../../isa/index.ts';
-import { HELPERS, helperFunction } from '../../../uapi/helpers.ts';
+import { HELPERS, type HelperName, helperFunction } from '../../../uapi/helpers.ts';
 import { allowedHelpers } from '../helpers/allowed.ts';
 import { HELPER_BY_ID } from '../helpers/table.ts';
 import type { ProgType } from './prog-type.ts';
@@ -42,6 +42,10 @@ export interface ProgUser {
   /** BPF_* of enum bpf_attach_type. */
   readonly attachType: number;
   readonly gpl: boolean;
+}
+
+interface Caller extends ProgUser {
+  readonly allowed: ReadonlySet<HelperName>;
 }
 
 /** The program's functions, the main one with them. */
@@ -111,8 +115,9 @@ function checkCalls(insns: readonly Insn[], user: ProgUser): Rejection | undefin
     const taken = knownJump(insns, i, targets);
     return taken === undefined ? successors(insns, i) : [taken];
   });
+  const caller = { ...user, allowed: new Set(allowedHelpers(user.type.name, user.attachType)) };
   for (const [i, insn] of insns.entries()) {
-    const found = live[i] ? checkCall(insn, user) : undefined;
+    const found = live[i] ? checkCall(insn, caller) : undefined;
     if (found !== undefined) return found;
   }
   return undefined;
@@ -138,7 +143,7 @@ function knownJump(insns: readonly Insn[], i: number, targets: ReadonlySet<numbe
   return undefined;
 }
 
-function checkCall({ opcode, src, off, imm }: Insn, user: ProgUser): Rejection | undefined {
+function checkCall({ opcode, src, off, imm }: Insn, user: Caller): Rejection | undefined {
   const operation = operationOf(opcode);
   switch (operation?.kind) {
     case 'ld_abs':
@@ -162,11 +167,11 @@ function checkCall({ opcode, src, off, imm }: Insn, user: ProgUser): Rejection |
   }
 }
 
-function checkHelper(id: number, { type, attachType, gpl }: ProgUser): Rejection | undefined {
+function checkHelper(id: number, { allowed, gpl }: Caller): Rejection | undefined {
   const name = HELPERS[id];
   if (name === undefined || id === 0) return reject(`invalid func ${helperFunction(id) ?? 'unknown'}#${id}`);
   const refusal = `program of this type cannot use helper bpf_${name}#${id}`;
-  if (!allowedHelpers(type.name, attachType).includes(name)) return reject(refusal);
+  if (!allowed.has(name)) return reject(refusal);
   const helper = HELPER_BY_ID[id];
   if (helper === undefined) return reject(`${refusal}: the embedded kernel does not have it yet`);
   return helper.gplOnly && !gpl
