@@ -1,3 +1,4 @@
+import { afterAll, expect, it } from 'vitest';
 import { AF_INET, AF_INET6, formatAddress, parseAddress } from '../../src/engine/embedded/inet/address.ts';
 import { encodePacket, etherFrame } from '../../src/engine/embedded/inet/packet.ts';
 import type { Insn } from '../../src/isa/index.ts';
@@ -44,7 +45,7 @@ export interface Lookup {
 }
 
 /** `b` is a router between v1 (10.0.0.2/24, fd00::2/64) and w1 (10.1.0.2/24, fd01::2/64); `a` has the other ends. */
-export class RoutingBench {
+class RoutingBench {
   readonly bench: NetBench;
   readonly #map: Fd;
 
@@ -306,7 +307,7 @@ export class RoutingBench {
 
 const NONE = '0.0.0.0.0.0.0.0.0.0.0.0';
 // biome-ignore format: one lookup a row
-export const lookupRows: readonly (readonly [name: string, asked: Lookup, want: string, forwarding?: false])[] = [
+const lookupRows: readonly (readonly [name: string, asked: Lookup, want: string, forwarding?: false])[] = [
   ['a neighbour that is known', { to: '10.1.0.9' }, '0 w1 src 10.0.0.1 dst 10.1.0.9 mtu 1500 metric 0 2.0.0.0.0.11.2.0.0.0.0.9'],
   ['one that is not', { to: '10.1.0.8' }, `7 w1 src 10.0.0.1 dst 10.1.0.8 mtu 0 metric 0 ${NONE}`],
   ['without looking for it', { to: '10.1.0.8', flags: SKIP_NEIGH }, `0 w1 src 10.0.0.1 dst 10.1.0.8 mtu 1500 metric 0 ${NONE}`],
@@ -348,7 +349,7 @@ export const lookupRows: readonly (readonly [name: string, asked: Lookup, want: 
 
 /** With what the packet is sent on. */
 // biome-ignore format: one packet a row
-export const redirectRows: readonly (readonly [name: string, run: (b: RoutingBench) => unknown, want: unknown])[] = [
+const redirectRows: readonly (readonly [name: string, run: (b: RoutingBench) => unknown, want: unknown])[] = [
   ['to a neighbour by its address', (b) => b.redirected(b.neigh('w1', '10.1.0.9')), ['w0 2:0:0:0:0:b>2:0:0:0:0:9 10.0.0.1>10.9.9.9 ttl 64 len 24 protocol 200']],
   ['by the way of the packet', (b) => b.redirected(b.neigh('w1'), '10.7.1.1'), ['w0 2:0:0:0:0:b>2:0:0:0:0:7 10.0.0.1>10.7.1.1 ttl 64 len 24 protocol 200']],
   ['IPv6, by its address', (b) => b.redirected(b.neigh('w1', 'fd01::7'), 'fd09::1'), ['w0 2:0:0:0:0:b>2:0:0:0:0:7 fd00::1>fd09::1 ttl 64 len 44 protocol 200']],
@@ -363,3 +364,23 @@ export const redirectRows: readonly (readonly [name: string, run: (b: RoutingBen
   ['cookies are of the namespace', (b) => [new Set([b.cookie('a', true), b.cookie('b', true), b.cookie('b', false)]).size, b.cookie('a', false) === b.cookie('b', false)], [3, true]],
   ['to which there is no way by that device: it is taken for a neighbour', (b) => b.redirected(b.neigh('v1'), '10.7.1.1').filter((line) => line.startsWith('v0')), ['v0 2:0:0:0:0:b>ff:ff:ff:ff:ff:ff arp request 10.0.0.2 at 2:0:0:0:0:b, 10.7.1.1 at 0:0:0:0:0:0']],
 ];
+
+/** The same on every kernel. Call it within a `describe`. */
+export function routingHelpers(createBench: () => NetBench & Disposable): void {
+  const bench = createBench();
+  afterAll(() => bench[Symbol.dispose]());
+  const routing = new RoutingBench(bench);
+  it.for(lookupRows)('bpf_fib_lookup: %s', ([_name, asked, want, forwarding]) => {
+    expect(routing.lookup(asked, forwarding !== false)).toBe(want);
+  });
+  it('bpf_fib_lookup of XDP programs: a length that does not fit, and one that does', () => {
+    const answers = [1501, 1500].map((length) => routing.lookup({ to: '10.1.0.9', length }, true, 'xdp'));
+    expect(answers).toEqual([
+      '8 v1 src 10.0.0.1 dst 10.1.0.9 mtu 1500 metric 0 0.0.0.0.0.0.0.0.0.0.0.0',
+      '0 w1 src 10.0.0.1 dst 10.1.0.9 mtu 1500 metric 0 2.0.0.0.0.11.2.0.0.0.0.9',
+    ]);
+  });
+  it.for(redirectRows)('redirect: %s', ([_name, run, want]) => {
+    expect(run(routing)).toEqual(want);
+  });
+}
