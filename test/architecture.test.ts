@@ -21,7 +21,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   loader: ['object', 'elf', 'isa', 'btf', 'net', 'sys', 'uapi', 'bytes', 'errors.ts', 'fflate'],
   'engine/linux': ['net', 'sys', 'uapi', 'bytes', 'errors.ts', 'koffi', 'node'],
   'engine/embedded': ['isa', 'btf', 'net', 'sys', 'uapi', 'bytes', 'errors.ts'],
-  server: ['sys', 'uapi', 'errors.ts', 'node'],
+  server: ['sys', 'uapi', 'errors.ts', 'koffi', 'node'],
   cli: [
     'loader',
     'linker',

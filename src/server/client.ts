@@ -2,8 +2,10 @@ import type { Socket } from 'node:net';
 import { BpfError, UsageError } from '../errors.ts';
 import type { Kernel } from '../sys/kernel.ts';
 import type { PacketLab } from '../sys/lab.ts';
+import { decodeFrame } from './decode.ts';
 import { dispatch, waitArguments } from './dispatch.ts';
-import { decodeFrame, encodeFrame, FrameReader, type Reply } from './protocol.ts';
+import { encodeFrame } from './encode.ts';
+import { FrameReader, type Reply } from './protocol.ts';
 import { toWire } from './wire-error.ts';
 
 /** `wait` calls that one client may have open at a time. */

@@ -9,7 +9,9 @@ import { objectBytes } from '../../test/support/objects.ts';
 import { createEmbeddedKernel } from '../engine/embedded/index.ts';
 import { BpfError } from '../errors.ts';
 import type { Kernel } from '../sys/kernel.ts';
-import { decodeFrame, encodeFrame, FrameReader } from './protocol.ts';
+import { decodeFrame } from './decode.ts';
+import { encodeFrame } from './encode.ts';
+import { FrameReader } from './protocol.ts';
 
 /** As built: its thread is a file of JavaScript. */
 const { RemoteKernel }: typeof import('./remote.ts') = await import(join(root, 'dist/server/remote.js'));
@@ -42,7 +44,9 @@ const loop = (rounds: number) =>
 const SLOW = loop(0xffff);
 const SLOWER = loop(0xff_ffff);
 
-describe('errors of a kernel behind a socket', () => {
+const LINES = ['direct', 'thread'] as const;
+
+describe.each(LINES)('errors of a kernel behind a socket, by a line of kind %s', (line) => {
   it.each<[string, (kernel: Kernel) => unknown]>([
     ['a path', (kernel) => kernel.rmdir('/sys/fs/bpf/none')],
     ['two paths', (kernel) => kernel.rename('/sys/fs/bpf/a', '/sys/fs/bpf/b')],
@@ -50,7 +54,7 @@ describe('errors of a kernel behind a socket', () => {
     ['an fd', (kernel) => kernel.close(77 as ReturnType<Kernel['open']>)],
     ['nothing but a sentence', (kernel) => kernel.bpf('BPF_MAP_CREATE', { ...array, map_type: 999 })],
   ])('are those of one in this process: %s', (_name, call) => {
-    using remote = new RemoteKernel(path);
+    using remote = new RemoteKernel(path, line);
     using embedded = createEmbeddedKernel();
     const want = failure(() => call(embedded.kernel));
     expect(want.message).not.toBe('');
@@ -58,13 +62,13 @@ describe('errors of a kernel behind a socket', () => {
   });
 
   it('say which names are too long', () => {
-    using remote = new RemoteKernel(path);
+    using remote = new RemoteKernel(path, line);
     const long = `/sys/fs/bpf/${'x'.repeat(70_000)}`;
     expect(failure(() => remote.mkdir(long, 0o700)).code).toBe('ENAMETOOLONG');
   });
 
   it('say what a socket does not carry', () => {
-    using remote = new RemoteKernel(path);
+    using remote = new RemoteKernel(path, line);
     const map_fd = remote.bpf('BPF_MAP_CREATE', { ...array, value_size: 100_000_000 });
     const lookup = () =>
       remote.bpf('BPF_MAP_LOOKUP_ELEM', { map_fd, key: new Uint8Array(4), value: new Uint8Array(100_000_000) });
@@ -76,9 +80,9 @@ describe('errors of a kernel behind a socket', () => {
   });
 });
 
-describe('a connection that is gone', () => {
+describe.each(LINES)('a connection that is gone, of kind %s', (line) => {
   it('fails calls at once, and closing not at all', async () => {
-    using remote = new RemoteKernel(path);
+    using remote = new RemoteKernel(path, line);
     const fd = remote.bpf('BPF_MAP_CREATE', array);
     server.kill('SIGKILL');
     await ended;
@@ -91,7 +95,7 @@ describe('a connection that is gone', () => {
   });
 
   it('fails what is waited for', async () => {
-    using remote = new RemoteKernel(path);
+    using remote = new RemoteKernel(path, line);
     const fd = remote.open('/sys/kernel/tracing/trace_pipe', 0o4000);
     const waiting = remote.wait([fd]);
     const failed = expect(waiting).rejects.toMatchObject({ code: 'CONNECTION' });
@@ -99,7 +103,9 @@ describe('a connection that is gone', () => {
     await failed;
     await expect(remote.wait([fd])).rejects.toMatchObject({ code: 'CONNECTION' });
   });
+});
 
+describe('a connection of a command', () => {
   it('ends `prog tracelog` with a sentence', async () => {
     const log = spawn(process.execPath, [join(root, 'bin/skep'), '--kernel', path, 'prog', 'tracelog'], {
       stdio: ['ignore', 'pipe', 'pipe'],

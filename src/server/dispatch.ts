@@ -43,12 +43,26 @@ function bpf(kernel: Kernel, id: number, args: readonly unknown[]): Reply {
   }
 }
 
-function changed(cmd: BpfCmd, attr: Attr): Attr {
-  return Object.fromEntries(
-    attrFields(cmd).flatMap(([name, kind]) =>
-      CHANGED_KINDS.has(kind) && attr[name] !== undefined ? [[name, attr[name]]] : [],
-    ),
-  );
+/** What a call has changed in `attr`; `undefined` if that is nothing. */
+function changed(cmd: BpfCmd, attr: Attr): Attr | undefined {
+  let fields: Attr | undefined;
+  for (const name of changedFields(cmd)) {
+    if (attr[name] === undefined) continue;
+    fields ??= {};
+    fields[name] = attr[name];
+  }
+  return fields;
+}
+
+const fieldsOf = new Map<BpfCmd, readonly string[]>();
+
+/** The names of the attributes that the kernel changes. */
+function changedFields(cmd: BpfCmd): readonly string[] {
+  const known = fieldsOf.get(cmd);
+  if (known !== undefined) return known;
+  const names = attrFields(cmd).flatMap(([name, kind]) => (CHANGED_KINDS.has(kind) ? [name] : []));
+  fieldsOf.set(cmd, names);
+  return names;
 }
 
 function badArguments(method: string, args: readonly unknown[]): BpfError {

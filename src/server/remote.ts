@@ -5,7 +5,7 @@ import type { BpfAttr, BpfCmd, BpfResult } from '../uapi/attr.ts';
 import { errno } from '../uapi/errno.ts';
 import type { Fd } from '../uapi/fd.ts';
 import type { Ioctl, PerfEventAttr } from '../uapi/perf.ts';
-import { SyncSocket } from './sync-socket.ts';
+import { type LineKind, SyncSocket } from './sync-socket.ts';
 import { fromWire } from './wire-error.ts';
 
 /** A kernel in another process, as if it were here, and its lab. */
@@ -13,10 +13,10 @@ export class RemoteKernel implements Kernel, PacketLab {
   readonly name: string;
   readonly #socket: SyncSocket;
 
-  /** Connects to the kernel that serves on the socket at `path`. Throws BpfError CONNECTION if there is none. */
-  constructor(path: string) {
+  /** Connects to the kernel that serves on the socket at `path`. Throws BpfError CONNECTION if there is none. `line`: how; for tests. */
+  constructor(path: string, line?: LineKind) {
     this.name = path;
-    this.#socket = new SyncSocket(path);
+    this.#socket = new SyncSocket(path, line);
   }
 
   bpf<C extends BpfCmd>(cmd: C, attr: BpfAttr<C>): BpfResult<C> {

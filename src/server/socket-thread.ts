@@ -1,10 +1,10 @@
 import { connect } from 'node:net';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
-import { decodeFrame, FrameReader } from './protocol.ts';
-import { STATE, type ToThread } from './sync-socket.ts';
+import { FrameReader, frameId } from './protocol.ts';
+import { STATE, type ToThread } from './thread-line.ts';
 
 /**
- * The thread of a SyncSocket: it owns the socket, and wakes the main thread when the reply that it sleeps for is here. Other replies, and why the
+ * The thread of a ThreadLine: it owns the socket, and wakes the main thread when the reply that it sleeps for is here. Other replies, and why the
  * connection ended, go to the main thread as events. After the connection has ended it lives on, to say so to whoever calls.
  */
 interface Given {
@@ -35,7 +35,7 @@ function fail(reason: string): void {
 
 function receive(chunk: Uint8Array): void {
   for (const frame of frames.push(chunk)) {
-    const id = decodeFrame(frame)?.[0];
+    const id = frameId(frame);
     // -1: the other end could not read what it was sent.
     if (id === undefined) fail('it answers with something that is no message');
     else if (sleepingFor !== undefined && (id === sleepingFor || id === -1)) wake(STATE.ready, frame);

@@ -1,21 +1,16 @@
-import { MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import { BpfError } from '../errors.ts';
+import { decodeFrame } from './decode.ts';
+import { DirectLine } from './direct-line.ts';
+import { encodeFrame } from './encode.ts';
+import type { Line, LineEvents } from './line.ts';
 import { checkSocketPath } from './place.ts';
-import { decodeFrame, encodeFrame } from './protocol.ts';
+import { ThreadLine } from './thread-line.ts';
 
-/** Milliseconds that connecting, and a call, may take before the other end is taken for dead. */
-const CONNECT_TIMEOUT = 10_000;
+/** Milliseconds that a call may take before the other end is taken for dead. */
 const CALL_TIMEOUT = 60_000;
 
-/** What the socket's thread tells the main thread through shared memory, where a sleeping thread can see it. */
-export const STATE = { busy: 0, ready: 1, failed: 2 } as const;
-
-/** What the main thread tells the socket's thread: bytes to send, and whether it goes to sleep until the reply to message `id` is here. */
-export interface ToThread {
-  readonly frame: Uint8Array | undefined;
-  readonly id: number;
-  readonly sleeping: boolean;
-}
+/** How a line is made: whatever is fastest here, or by name. */
+export type LineKind = 'direct' | 'thread';
 
 type Message = readonly unknown[];
 
@@ -25,14 +20,12 @@ interface Waiting {
 }
 
 /**
- * A connection on which a caller can wait for a reply without returning to the event loop. Node.js has no such socket, so a thread owns it and
- * the caller sleeps in Atomics.wait. The thread does not keep the process alive unless an asynchronous request is open.
+ * A connection on which a caller can wait for a reply without returning to the event loop. It does not keep the process alive unless an asynchronous
+ * request is open.
  */
 export class SyncSocket {
   readonly #path: string;
-  readonly #worker: Worker;
-  readonly #state = new Int32Array(new SharedArrayBuffer(4));
-  readonly #replies = new MessageChannel();
+  readonly #line: Line;
   readonly #pending = new Map<number, Waiting>();
   #lastId = 0;
   /** Why the connection ended, as far as this thread was told. */
@@ -40,43 +33,27 @@ export class SyncSocket {
   #open = true;
 
   /** Connects to the socket at `path`. Throws BpfError CONNECTION if nobody listens there, or no socket can have that path. */
-  constructor(path: string) {
+  constructor(path: string, kind?: LineKind) {
     checkSocketPath(path);
     this.#path = path;
-    const port = this.#replies.port2;
-    this.#worker = new Worker(new URL('./socket-thread.js', import.meta.url), {
-      workerData: { path, state: this.#state, port },
-      transferList: [port],
-      // Not those of the process: `-e SCRIPT` or `--inspect` are none for this thread.
-      execArgv: [],
-    });
-    this.#worker.unref();
-    this.#worker.on('message', (message: Uint8Array | string) => {
-      if (typeof message === 'string') return this.#fail(message);
-      const reply = decodeFrame(message);
-      if (reply !== undefined) this.#pending.get(Number(reply[0]))?.resolve(reply);
-    });
-    this.#worker.once('error', (error) => this.#fail(error.message));
-    this.#worker.once('exit', () => this.#fail('the connection was closed'));
-    const { state, message } = this.#sleep(CONNECT_TIMEOUT);
-    if (state !== STATE.ready) {
-      this.close();
-      throw new BpfError('CONNECTION', `no kernel answers at ${path}: ${describe(message)}`);
-    }
+    const line = openLine(
+      path,
+      { message: (frame) => this.#receive(frame), ended: (reason) => this.#fail(reason) },
+      kind,
+    );
+    if (typeof line === 'string') throw new BpfError('CONNECTION', `no kernel answers at ${path}: ${line}`);
+    this.#line = line;
   }
 
   /** Sends a request and sleeps until its reply is here. */
   call(method: string, ...args: readonly unknown[]): Message {
     if (!this.#open || this.#failure !== undefined) throw this.#gone(this.#failure);
     const id = ++this.#lastId;
-    const frame = encodeFrame([id, method, ...args]);
-    Atomics.store(this.#state, 0, STATE.busy);
-    this.#post({ frame, id, sleeping: true });
-    const { state, message } = this.#sleep(CALL_TIMEOUT);
-    const reply = message instanceof Uint8Array ? decodeFrame(message) : undefined;
-    if (state === STATE.ready && reply !== undefined) return reply;
+    const answer = this.#line.call(encodeFrame([id, method, ...args]), id, CALL_TIMEOUT);
+    const reply = typeof answer === 'string' ? undefined : decodeFrame(answer);
+    if (reply !== undefined) return reply;
     this.close();
-    this.#failure ??= describe(message);
+    this.#fail(typeof answer === 'string' ? answer : 'it answers with something that is no message');
     throw this.#gone(this.#failure);
   }
 
@@ -87,11 +64,11 @@ export class SyncSocket {
       if (!this.#open || this.#failure !== undefined) throw this.#gone(this.#failure);
       const frame = encodeFrame([id, method, ...args]);
       this.#pending.set(id, { resolve, reject });
-      this.#worker.ref();
-      this.#post({ frame, id, sleeping: false });
+      this.#line.post(frame);
+      this.#line.keepAlive(true);
     }).finally(() => {
       this.#pending.delete(id);
-      if (this.#pending.size === 0) this.#worker.unref();
+      if (this.#pending.size === 0) this.#line.keepAlive(false);
     });
     return { id, reply };
   }
@@ -99,7 +76,12 @@ export class SyncSocket {
   close(): void {
     if (!this.#open) return;
     this.#open = false;
-    this.#post({ frame: undefined, id: 0, sleeping: false });
+    this.#line.close();
+  }
+
+  #receive(frame: Uint8Array): void {
+    const reply = decodeFrame(frame);
+    if (reply !== undefined) this.#pending.get(Number(reply[0]))?.resolve(reply);
   }
 
   #fail(reason: string): void {
@@ -115,26 +97,9 @@ export class SyncSocket {
         : `the kernel at ${this.#path} is gone: ${reason}`,
     );
   }
-
-  #post(message: ToThread): void {
-    this.#worker.postMessage(message);
-  }
-
-  /** Until the thread says what came of it, and its message with that: it is posted before, but need not be here before. */
-  #sleep(timeout: number): { state: number; message: unknown } {
-    const end = performance.now() + timeout;
-    const left = () => end - performance.now();
-    while (Atomics.load(this.#state, 0) === STATE.busy && left() > 0) Atomics.wait(this.#state, 0, STATE.busy, left());
-    const state = Atomics.load(this.#state, 0);
-    while (state !== STATE.busy && left() > 0) {
-      const received = receiveMessageOnPort(this.#replies.port1);
-      if (received !== undefined) return { state, message: received.message };
-      Atomics.wait(this.#state, 0, state, 1);
-    }
-    return { state, message: undefined };
-  }
 }
 
-function describe(message: unknown): string {
-  return typeof message === 'string' ? message : 'it did not answer in time';
+function openLine(path: string, events: LineEvents, kind?: LineKind): Line | string {
+  const direct = kind === 'thread' ? undefined : DirectLine.open(path, events);
+  return direct ?? ThreadLine.open(path, events);
 }
