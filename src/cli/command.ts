@@ -1,5 +1,6 @@
 import type { Kernel } from '../sys/kernel.ts';
 import type { PacketLab } from '../sys/lab.ts';
+import type { WatchedKernel } from '../sys/watch.ts';
 import type { Words } from './words.ts';
 
 /** What a command works with; made by `main.ts`, the only place that knows which kernel it is. */
@@ -7,6 +8,8 @@ export interface Context {
   /** Connects on first use, so that commands that need no kernel start none. */
   readonly kernel: Kernel;
   readonly lab: PacketLab;
+  /** What tells of what happens in the kernel; of a kernel that tells nobody, nothing. */
+  readonly watched?: WatchedKernel | undefined;
   readonly details: boolean;
   /** --stats: counters and ages beside what is listed. */
   readonly stats: boolean;

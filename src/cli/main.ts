@@ -4,6 +4,7 @@ import { connectOrStart, defaultSocket, RemoteKernel, systemReason } from '../se
 import type { Kernel } from '../sys/kernel.ts';
 import type { PacketLab } from '../sys/lab.ts';
 import { strace } from '../sys/strace.ts';
+import type { WatchedKernel } from '../sys/watch.ts';
 import type { Context } from './command.ts';
 import { commandTable } from './commands/index.ts';
 import { EXIT, exitCode } from './exit.ts';
@@ -20,6 +21,7 @@ const output = {
 interface Machine {
   readonly kernel: Kernel;
   readonly lab: PacketLab;
+  readonly watched?: WatchedKernel;
 }
 
 /** Loads what the kernel of this name needs, and nothing else: a command starts in the time that its imports take. */
@@ -50,7 +52,7 @@ async function createEmbedded() {
 }
 
 function ofRemote(kernel: RemoteKernel): Machine {
-  return { kernel, lab: kernel };
+  return { kernel, lab: kernel, watched: kernel };
 }
 
 function makeContext(options: Options, make: () => Machine): { context: Context; dispose(): void } {
@@ -68,6 +70,9 @@ function makeContext(options: Options, make: () => Machine): { context: Context;
     },
     get lab() {
       return get().lab;
+    },
+    get watched() {
+      return get().watched;
     },
     details: options.details,
     stats: options.stats,

@@ -108,4 +108,5 @@ export type { FilterHook } from './tc-hook.ts';
 export type { FilterProgram } from './tc-program.ts';
 export { TraceLog } from './trace.ts';
 export { openUserRingBuffer, type Reservation, UserRingBuffer } from './user-ring-buffer.ts';
+export { type MapChange, watchMap } from './watch-map.ts';
 export { formatXlated, type XlatedLine } from './xlated.ts';

@@ -2,13 +2,15 @@ import type { Socket } from 'node:net';
 import { BpfError, UsageError } from '../errors.ts';
 import type { Kernel } from '../sys/kernel.ts';
 import type { PacketLab } from '../sys/lab.ts';
+import type { ObservedKernel } from '../sys/watch.ts';
 import { decodeFrame } from './decode.ts';
 import { dispatch, waitArguments } from './dispatch.ts';
 import { encodeFrame } from './encode.ts';
 import { FrameReader, type Reply } from './protocol.ts';
+import { Watcher, watchArguments } from './watcher.ts';
 import { toWire } from './wire-error.ts';
 
-/** `wait` calls that one client may have open at a time. */
+/** `wait` and `watch` calls that one client may have open at a time. */
 const MAX_WAITS = 256;
 /** Milliseconds for the calls of one client before others have their turn. A single call is not interrupted. */
 const SLICE = 10;
@@ -23,24 +25,25 @@ const MAX_UNREAD = 1 << 25;
  */
 export class Client {
   readonly #kernel: Kernel;
-  readonly #lab: PacketLab;
+  readonly #lab: PacketLab & ObservedKernel;
   readonly #socket: Socket;
   readonly #stop: () => void;
   readonly #frames = new FrameReader();
   readonly #waits = new Map<number, AbortController>();
+  readonly #watchers = new Set<Watcher>();
 
   /** Messages that are here and not carried out yet. */
   readonly #queue: Uint8Array[] = [];
   #scheduled = false;
 
   /** Owns `kernel` from here on. `stop` is called when the client asks for the end of the server. */
-  constructor(kernel: Kernel, lab: PacketLab, socket: Socket, stop: () => void) {
+  constructor(kernel: Kernel, lab: PacketLab & ObservedKernel, socket: Socket, stop: () => void) {
     this.#kernel = kernel;
     this.#lab = lab;
     this.#socket = socket;
     this.#stop = stop;
     socket.on('data', (chunk) => this.#receive(chunk));
-    socket.on('drain', () => this.#work());
+    socket.on('drain', () => this.#drained());
     socket.on('error', () => socket.destroy());
     socket.once('close', () => this.#close());
   }
@@ -91,6 +94,9 @@ export class Client {
       case 'wait':
         this.#wait(id, args);
         return;
+      case 'watch':
+        this.#watch(id, args);
+        return;
       case 'cancel':
         if (typeof args[0] === 'number') this.#waits.get(args[0])?.abort();
         return;
@@ -103,14 +109,36 @@ export class Client {
     }
   }
 
-  #wait(id: number, args: readonly unknown[]): void {
-    const wanted = waitArguments(args);
-    if (wanted === undefined || this.#waits.has(id) || this.#waits.size >= MAX_WAITS) {
-      this.#reply([id, false, toWire(new UsageError('wrong arguments for wait, or too many of them at a time'))]);
+  /** Its reply comes again and again, with what has happened since, until it is cancelled. */
+  #watch(id: number, args: readonly unknown[]): void {
+    const wanted = watchArguments(args);
+    const abort = wanted && this.#open(id);
+    if (wanted === undefined || abort === undefined) {
+      this.#refuse(id, 'watch');
       return;
     }
-    const abort = new AbortController();
-    this.#waits.set(id, abort);
+    const socket = this.#socket;
+    const watcher = new Watcher(this.#lab, wanted, {
+      get ready() {
+        return !socket.writableNeedDrain;
+      },
+      send: (events) => this.#reply([id, true, events]),
+    });
+    this.#watchers.add(watcher);
+    abort.signal.addEventListener('abort', () => {
+      watcher.stop();
+      this.#watchers.delete(watcher);
+      this.#waits.delete(id);
+    });
+  }
+
+  #wait(id: number, args: readonly unknown[]): void {
+    const wanted = waitArguments(args);
+    const abort = wanted && this.#open(id);
+    if (wanted === undefined || abort === undefined) {
+      this.#refuse(id, 'wait');
+      return;
+    }
     this.#kernel
       .wait(wanted.fds, { ...wanted.options, signal: abort.signal })
       .then(
@@ -118,6 +146,23 @@ export class Client {
         (error: unknown) => this.#reply([id, false, toWire(error)]),
       )
       .finally(() => this.#waits.delete(id));
+  }
+
+  /** What ends a call that stays open; `undefined` if there are too many. */
+  #open(id: number): AbortController | undefined {
+    if (this.#waits.has(id) || this.#waits.size >= MAX_WAITS) return undefined;
+    const abort = new AbortController();
+    this.#waits.set(id, abort);
+    return abort;
+  }
+
+  #refuse(id: number, method: string): void {
+    this.#reply([id, false, toWire(new UsageError(`wrong arguments for ${method}, or too many of them at a time`))]);
+  }
+
+  #drained(): void {
+    for (const watcher of this.#watchers) watcher.flush();
+    this.#work();
   }
 
   #reply(reply: Reply): void {

@@ -1,15 +1,17 @@
 import { BpfError, SysError } from '../errors.ts';
 import type { FdMessage, Kernel, Mapping, MappingAccess, Stat, WaitOptions } from '../sys/kernel.ts';
 import type { Direction, PacketLab } from '../sys/lab.ts';
+import type { KernelEvent, WatchedKernel, WatchOptions } from '../sys/watch.ts';
 import type { BpfAttr, BpfCmd, BpfResult } from '../uapi/attr.ts';
 import { errno } from '../uapi/errno.ts';
 import type { Fd } from '../uapi/fd.ts';
 import type { Ioctl, PerfEventAttr } from '../uapi/perf.ts';
 import { type LineKind, SyncSocket } from './sync-socket.ts';
+import { watch } from './watch.ts';
 import { fromWire } from './wire-error.ts';
 
 /** A kernel in another process, as if it were here, and its lab. */
-export class RemoteKernel implements Kernel, PacketLab {
+export class RemoteKernel implements Kernel, PacketLab, WatchedKernel {
   readonly name: string;
   readonly #socket: SyncSocket;
 
@@ -98,12 +100,16 @@ export class RemoteKernel implements Kernel, PacketLab {
   async wait(fds: readonly Fd[], { until, timeoutMs, signal }: WaitOptions = {}): Promise<Fd[]> {
     signal?.throwIfAborted();
     const { id, reply } = this.#socket.request('wait', fds, timeoutMs, until);
-    const cancel = () => this.#socket.request('cancel', id).reply.catch(() => {}); // it has no reply
+    const cancel = () => this.#socket.post('cancel', id);
     signal?.addEventListener('abort', cancel, { once: true });
     const [, ok, result] = await reply.finally(() => signal?.removeEventListener('abort', cancel));
     signal?.throwIfAborted();
     if (ok !== true) throw fromWire(result);
     return result as Fd[];
+  }
+
+  watch(options: WatchOptions): AsyncGenerator<KernelEvent, void> {
+    return watch(this.#socket, options);
   }
 
   /** Asks the process at the other end to stop serving; its kernel, with all that is in it, ends. */

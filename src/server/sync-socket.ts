@@ -14,9 +14,10 @@ export type LineKind = 'direct' | 'thread';
 
 type Message = readonly unknown[];
 
-interface Waiting {
-  readonly resolve: (reply: Message) => void;
-  readonly reject: (error: BpfError) => void;
+/** Who waits for replies that come later. */
+export interface Waiting {
+  message(reply: Message): void;
+  failed(error: BpfError): void;
 }
 
 /**
@@ -59,18 +60,33 @@ export class SyncSocket {
 
   /** Sends a request whose reply comes later; the id cancels it. The reply is rejected with BpfError CONNECTION if the connection ends first. */
   request(method: string, ...args: readonly unknown[]): { readonly id: number; readonly reply: Promise<Message> } {
-    const id = ++this.#lastId;
+    let id = 0;
     const reply = new Promise<Message>((resolve, reject) => {
-      if (!this.#open || this.#failure !== undefined) throw this.#gone(this.#failure);
-      const frame = encodeFrame([id, method, ...args]);
-      this.#pending.set(id, { resolve, reject });
-      this.#line.post(frame);
-      this.#line.keepAlive(true);
-    }).finally(() => {
-      this.#pending.delete(id);
-      if (this.#pending.size === 0) this.#line.keepAlive(false);
-    });
+      id = this.subscribe({ message: resolve, failed: reject }, method, ...args);
+    }).finally(() => this.forget(id));
     return { id, reply };
+  }
+
+  /** Sends a request to which any number of replies come later, until it is forgotten. Returns its id. Throws BpfError CONNECTION if the connection has ended. */
+  subscribe(waiting: Waiting, method: string, ...args: readonly unknown[]): number {
+    if (!this.#open || this.#failure !== undefined) throw this.#gone(this.#failure);
+    const id = ++this.#lastId;
+    const frame = encodeFrame([id, method, ...args]);
+    this.#pending.set(id, waiting);
+    this.#line.post(frame);
+    this.#line.keepAlive(true);
+    return id;
+  }
+
+  /** Sends a request that has no reply; on a connection that has ended, nothing. */
+  post(method: string, ...args: readonly unknown[]): void {
+    if (this.#open && this.#failure === undefined) this.#line.post(encodeFrame([++this.#lastId, method, ...args]));
+  }
+
+  /** What still comes for a request is left unread. */
+  forget(id: number): void {
+    this.#pending.delete(id);
+    if (this.#pending.size === 0) this.#line.keepAlive(false);
   }
 
   close(): void {
@@ -81,12 +97,12 @@ export class SyncSocket {
 
   #receive(frame: Uint8Array): void {
     const reply = decodeFrame(frame);
-    if (reply !== undefined) this.#pending.get(Number(reply[0]))?.resolve(reply);
+    if (reply !== undefined) this.#pending.get(Number(reply[0]))?.message(reply);
   }
 
   #fail(reason: string): void {
     this.#failure ??= reason;
-    for (const { reject } of this.#pending.values()) reject(this.#gone(this.#failure));
+    for (const waiting of this.#pending.values()) waiting.failed(this.#gone(this.#failure));
   }
 
   #gone(reason: string | undefined): BpfError {

@@ -6,3 +6,12 @@ export type { BtfId, Fd, LinkId, MapId, ProgId } from '../uapi/fd.ts';
 export * from './kernel.ts';
 export type { Direction, PacketLab } from './lab.ts';
 export { strace } from './strace.ts';
+export type {
+  KernelEvent,
+  LogEvent,
+  LostEvent,
+  ObservedKernel,
+  PacketEvent,
+  WatchedKernel,
+  WatchOptions,
+} from './watch.ts';

@@ -29,6 +29,7 @@ import { execDebug, execGraft, execImport } from './tc-exec.ts';
 import { filterCommands, filterDelete, filterGet, filterShow } from './tc-filter.ts';
 import { qdiscCommands, qdiscShow } from './tc-qdisc.ts';
 import { progTracelog } from './tracelog.ts';
+import { watch } from './watch.ts';
 
 /** All commands. The order decides what an abbreviation means: the first that matches. `loadKernel` brings what makes the kernel of `serve`. */
 export function commandTable(loadKernel: () => Promise<() => SharedKernel>): readonly AnyCommand[] {
@@ -107,6 +108,7 @@ export function commandTable(loadKernel: () => Promise<() => SharedKernel>): rea
     featureProbe,
     featureListBuiltins,
     doctor,
+    watch,
     serveCommand(defaultSocket, loadKernel),
     helpCommand(() => commands),
   ];

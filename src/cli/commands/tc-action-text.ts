@@ -74,7 +74,7 @@ function controlWord(control: number): string {
   return Object.entries(CONTROLS).find(([, number]) => number === kind)?.[0] ?? String(control);
 }
 
-function controlText(control: number): string {
+export function controlText(control: number): string {
   const word = controlWord(control);
   const value = control & TC_ACT_EXT_VAL_MASK;
   return word === 'goto' ? `goto chain ${value}` : word === 'jump' ? `jump ${value}` : word;

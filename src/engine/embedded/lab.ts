@@ -1,6 +1,7 @@
 import { SysError } from '../../errors.ts';
 import type { Kernel } from '../../sys/kernel.ts';
 import type { Direction, PacketLab } from '../../sys/lab.ts';
+import type { ObservedKernel } from '../../sys/watch.ts';
 import { errno } from '../../uapi/errno.ts';
 import { type LabCgroups, labCgroups } from './cgroups/lab-cgroups.ts';
 import type { Clock } from './clock.ts';
@@ -41,7 +42,7 @@ export interface LabNamespace extends PacketLab {
 }
 
 /** What one can do to the embedded kernel that no system call does. As a namespace it is the one that the machine starts with. */
-export interface EmbeddedLab extends LabNamespace {
+export interface EmbeddedLab extends LabNamespace, ObservedKernel {
   /** A new network namespace: /run/netns/NAME. Throws SysError: EEXIST, EINVAL for a name that no file can have, ENOSPC. */
   createNamespace(name: string): LabNamespace;
   /** Takes the name away, and with it the namespace, unless something else holds it. Throws SysError ENOENT. */
@@ -94,6 +95,7 @@ export function createLab(machine: Machine, openProcess: (network: Network) => K
     },
     cgroups: labCgroups(machine),
     trace: labTrace(machine),
+    observe: (observer: Parameters<ObservedKernel['observe']>[0]) => machine.observers.on(observer),
     get faults() {
       return interpreter.faults;
     },

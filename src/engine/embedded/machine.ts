@@ -16,6 +16,7 @@ import { LinearMemory } from './memory.ts';
 import { Namespaces } from './net/namespaces.ts';
 import type { Network } from './net/network.ts';
 import { Traffic } from './net/traffic.ts';
+import { Observers } from './observers.ts';
 import { Process } from './process.ts';
 import type { BpfProg } from './progs/prog.ts';
 import { createRandom } from './random.ts';
@@ -62,6 +63,7 @@ export class Machine {
   readonly random: () => number;
   /** Called when a file that somebody waits for may have become readable. */
   readonly wake = new Wakeups();
+  readonly observers = new Observers();
   readonly trace: TraceLog;
   /** Places where programs for tracing can be. */
   readonly tracing = new Tracing();

@@ -1,12 +1,13 @@
 import { expect, it } from 'vitest';
 import { Clock } from './clock.ts';
+import { Observers } from './observers.ts';
 import { TraceLog } from './trace-log.ts';
 import { Wakeups } from './wakeups.ts';
 
 const clock = new Clock('manual');
 clock.advance(12_345_678_999n);
 const wake = new Wakeups();
-const log = new TraceLog({ clock, cpu: 1, pid: 42, wake });
+const log = new TraceLog({ clock, cpu: 1, pid: 42, wake, observers: new Observers() });
 
 it('TraceLog: a line looks as in trace_pipe and is taken once', () => {
   log.write('map val: 3');

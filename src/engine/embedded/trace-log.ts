@@ -1,4 +1,5 @@
 import type { Clock } from './clock.ts';
+import type { Observers } from './observers.ts';
 import type { Wakeups } from './wakeups.ts';
 
 /** Lines that are kept while nobody reads; older ones are lost, as in a ring buffer. */
@@ -13,6 +14,7 @@ export interface TraceContext {
   /** The process in a system call; 0 if none. */
   readonly pid: number;
   readonly wake: Wakeups;
+  readonly observers: Observers;
 }
 
 /** What programs say with bpf_trace_printk, until a reader of trace_pipe takes it. One log for all readers: what one takes, no other sees. */
@@ -35,9 +37,11 @@ export class TraceLog {
       this.#count--;
       this.#lost++;
     }
-    this.#lines[(this.#first + this.#count) % CAPACITY] = formatLine(this.#context, text.slice(0, MAX_TEXT));
+    const line = formatLine(this.#context, text.slice(0, MAX_TEXT));
+    this.#lines[(this.#first + this.#count) % CAPACITY] = line;
     this.#count++;
     this.#context.wake.all();
+    this.#context.observers.tell({ kind: 'log', line: line.trimEnd() });
   }
 
   get empty(): boolean {

@@ -162,11 +162,19 @@ export class Traffic {
   #receive(device: Device, frame: Frame): Injected | undefined {
     device.countReceived(frame.bytes.length);
     const met = receiveXdp(this.#machine, device, frame.bytes, (to, bytes) => this.#emit(to, bare(bytes)));
-    if (met !== undefined && met.action !== XDP_PASS)
+    if (met !== undefined && met.action !== XDP_PASS) {
+      this.#tell(device, 'ingress', frame.bytes.length, TC_ACT_SHOT, met.action);
       return { verdict: TC_ACT_SHOT, xdp: met.action, classid: 0, frame: met.bytes, fault: met.fault };
+    }
     const passed = { ...frame, bytes: met?.bytes ?? frame.bytes, ingressIfindex: device.ifindex };
     for (const capture of device.captures) capture.see('ingress', passed.bytes);
-    const injected = this.#throughHook(device, 'ingress', passed, (left) => device.network.inet.receive(device, left));
+    const injected = this.#throughHook(
+      device,
+      'ingress',
+      passed,
+      (left) => device.network.inet.receive(device, left),
+      met?.action,
+    );
     return injected && met ? { ...injected, xdp: met.action, fault: met.fault ?? injected.fault } : injected;
   }
 
@@ -175,7 +183,13 @@ export class Traffic {
     else device.stats.rxDropped++;
   }
 
-  #throughHook(device: Device, direction: Direction, frame: Frame, pass: (left: Left) => void): Injected | undefined {
+  #throughHook(
+    device: Device,
+    direction: Direction,
+    frame: Frame,
+    pass: (left: Left) => void,
+    xdp?: number,
+  ): Injected | undefined {
     const skb = Skb.create(this.#machine.memory, {
       frame: frame.bytes,
       netns: device.network,
@@ -208,6 +222,7 @@ export class Traffic {
     } finally {
       skb.free();
     }
+    this.#tell(device, direction, frame.bytes.length, result.action, xdp);
     switch (result.action) {
       case TC_ACT_SHOT: // dropped
       case TC_ACT_STOLEN: // or consumed
@@ -221,6 +236,14 @@ export class Traffic {
         pass(left);
     }
     return { verdict: result.action, classid: result.classid, frame: left.bytes, fault: result.fault };
+  }
+
+  #tell(device: Device, direction: Direction, length: number, verdict: number, xdp: number | undefined): void {
+    const { name, ifindex, network } = device;
+    const { observers } = this.#machine;
+    if (observers.none) return;
+    const netns = network.cookie;
+    observers.tell({ kind: 'packet', device: name, ifindex, netns, direction, length, verdict, xdp });
   }
 
   #redirect(from: Device, direction: Direction, redirect: Redirect | undefined, frame: Frame): void {
