@@ -23,6 +23,8 @@ export const METHODS = {
   mkdir:    ['string', 'number'],
   rmdir:    ['string'],
   unlink:   ['string'],
+  chmod:    ['string', 'number'],
+  chown:    ['string', 'number', 'number'],
   rename:   ['string', 'string'],
   symlink:  ['string', 'string'],
   mount:    ['string', 'string', 'string', 'number', 'string'],

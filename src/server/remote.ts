@@ -75,6 +75,12 @@ export class RemoteKernel implements Kernel, PacketLab, WatchedKernel {
   unlink(path: string): void {
     this.#call('unlink', [path]);
   }
+  chmod(path: string, mode: number): void {
+    this.#call('chmod', [path, mode]);
+  }
+  chown(path: string, uid: number, gid: number): void {
+    this.#call('chown', [path, uid, gid]);
+  }
   rename(from: string, to: string): void {
     this.#call('rename', [from, to]);
   }

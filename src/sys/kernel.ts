@@ -60,6 +60,10 @@ export interface Kernel extends Disposable {
   rmdir(path: string): void;
   unlink(path: string): void;
   rename(from: string, to: string): void;
+  /** chmod(2): the bits of 0o7777. Throws SysError EPERM for who neither owns it nor is the superuser. */
+  chmod(path: string, mode: number): void;
+  /** chown(2); -1 leaves the one or the other. Throws SysError EPERM. */
+  chown(path: string, uid: number, gid: number): void;
   symlink(target: string, path: string): void;
   /** mount(2). `flags` as MS_BIND 4096, MS_REC 16384, MS_PRIVATE 1 << 18. */
   mount(source: string, target: string, fstype: string, flags: number, data: string): void;

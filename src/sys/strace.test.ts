@@ -35,6 +35,8 @@ function answering(calls: Partial<Kernel>): Kernel {
     fsType: refuse,
     readdir: refuse,
     readlink: refuse,
+    chmod: nothing,
+    chown: nothing,
     mkdir: nothing,
     rmdir: nothing,
     unlink: nothing,

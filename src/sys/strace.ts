@@ -173,6 +173,18 @@ class Traced implements Kernel {
       () => `unlink(${quote(path)})`,
     );
   }
+  chmod(path: string, mode: number): void {
+    this.#plain(
+      () => this.#kernel.chmod(path, mode),
+      () => `chmod(${quote(path)}, ${octal(mode)})`,
+    );
+  }
+  chown(path: string, uid: number, gid: number): void {
+    this.#plain(
+      () => this.#kernel.chown(path, uid, gid),
+      () => `chown(${quote(path)}, ${uid}, ${gid})`,
+    );
+  }
   rename(from: string, to: string): void {
     this.#plain(
       () => this.#kernel.rename(from, to),

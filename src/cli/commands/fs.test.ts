@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -33,6 +33,34 @@ describe.runIf(linuxWorks())('fs on the running kernel', () => {
     mkdirSync(join(work, 'there'));
     expect(fs('mkdir', 'there')).toEqual({ status: 2, stderr: 'Error: there exists already\n' });
     expect(fs('mkdir', '/')).toEqual({ status: 2, stderr: 'Error: / exists already\n' });
+  });
+
+  it('chmod and chown set what they say, and nothing else', () => {
+    writeFileSync(join(work, 'mine'), '', { mode: 0o600 });
+    const said = () => {
+      const { mode, uid, gid } = statSync(join(work, 'mine'));
+      return [(mode & 0o7777).toString(8), uid, gid];
+    };
+    expect(fs('chmod', '0640', 'mine')).toEqual({ status: 0, stderr: '' });
+    expect(said()).toEqual(['640', 0, 0]);
+    for (const [owner, want] of [
+      ['7', [7, 0]],
+      [':8', [7, 8]],
+      ['9:10', [9, 10]],
+    ] as const) {
+      expect(fs('chown', owner, 'mine')).toEqual({ status: 0, stderr: '' });
+      expect(said()).toEqual(['640', ...want]);
+    }
+    for (const words of [
+      ['chmod', '8', 'mine'],
+      ['chmod', '17777', 'mine'],
+      ['chmod', '7'],
+      ['chown', ':', 'mine'],
+      ['chown', 'root', 'mine'],
+      ['chown', '4294967295', 'mine'],
+    ])
+      expect(fs(...words)).toMatchObject({ status: 2 });
+    expect(said()).toEqual(['640', 9, 10]);
   });
 
   it('mv moves into a directory, or to a name', () => {

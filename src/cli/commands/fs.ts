@@ -21,6 +21,14 @@ interface Node {
 const MAX_DEPTH = 64;
 const MAX_NODES = 100_000;
 
+/** What stands before the paths. */
+interface Leading<T> {
+  readonly usage: string;
+  take(words: Words): T;
+}
+
+const NOTHING: Leading<undefined> = { usage: '', take: () => undefined };
+
 function readNode(kernel: Kernel, path: string, name: string, levels: number, budget = { left: MAX_NODES }): Node {
   const type = kernel.lstat(path).mode & S_IFMT;
   if (budget.left-- <= 0) throw new UsageError(`${path}: more than ${MAX_NODES} names; choose a directory below`);
@@ -99,6 +107,7 @@ export const fsMkdir = pathCommand(
     if (missing.length === 0) throw new UsageError(`${path} exists already`);
     for (const dir of missing) kernel.mkdir(dir, 0o700);
   },
+  NOTHING,
 );
 
 /** The directory that a path is in, `undefined` for the root and for a single relative name. */
@@ -107,10 +116,15 @@ function parentOf(path: string): string | undefined {
   return slash <= 0 ? undefined : path.slice(0, slash).replace(/\/+$/, '') || undefined;
 }
 
-export const fsRm = pathCommand('rm', 'removes a pin, a link, or an empty directory', (kernel, path) => {
-  if ((kernel.lstat(path).mode & S_IFMT) === S_IFDIR) kernel.rmdir(path);
-  else kernel.unlink(path);
-});
+export const fsRm = pathCommand(
+  'rm',
+  'removes a pin, a link, or an empty directory',
+  (kernel, path) => {
+    if ((kernel.lstat(path).mode & S_IFMT) === S_IFDIR) kernel.rmdir(path);
+    else kernel.unlink(path);
+  },
+  NOTHING,
+);
 
 export const fsMv = command<undefined>({
   path: ['fs', 'mv'],
@@ -126,14 +140,53 @@ export const fsMv = command<undefined>({
   text: () => '',
 });
 
-function pathCommand(verb: string, about: string, work: (kernel: Kernel, path: string) => void) {
+export const fsChmod = pathCommand(
+  'chmod',
+  'sets the permission bits, in octal',
+  (kernel, path, mode: number) => kernel.chmod(path, mode),
+  {
+    usage: 'MODE',
+    take(words) {
+      const mode = words.next('the mode, in octal');
+      if (!/^[0-7]{1,5}$/.test(mode) || Number.parseInt(mode, 8) > 0o7777)
+        throw new UsageError(`'${mode}' is no mode: octal digits up to 7777 are expected`);
+      return Number.parseInt(mode, 8);
+    },
+  },
+);
+
+export const fsChown = pathCommand(
+  'chown',
+  'gives it to a user, a group, or both, by number',
+  (kernel, path, [uid, gid]: readonly [number, number]) => kernel.chown(path, uid, gid),
+  {
+    usage: '{UID | UID:GID | :GID}',
+    take(words): readonly [number, number] {
+      const owner = words.next('the owner: UID, UID:GID or :GID');
+      const [, uid = '', gid = ''] = /^(\d{0,10})(?::(\d{1,10}))?$/.exec(owner) ?? [];
+      const ids = [uid, gid].map((id) => (id === '' ? -1 : Number(id)));
+      const [user = -1, group = -1] = ids;
+      if ((user === -1 && group === -1) || Math.max(user, group) >= 0xffffffff)
+        throw new UsageError(`'${owner}' is no owner: numbers are expected, UID, UID:GID or :GID`);
+      return [user, group];
+    },
+  },
+);
+
+function pathCommand<T>(
+  verb: string,
+  about: string,
+  work: (kernel: Kernel, path: string, given: T) => void,
+  { usage, take }: Leading<T>,
+) {
   return command<undefined>({
     path: ['fs', verb],
-    usage: 'PATH...',
+    usage: `${usage} PATH...`.trim(),
     about,
     run({ kernel }, words) {
+      const given = take(words);
       const paths = [words.next('the path'), ...words.rest()];
-      for (const path of paths) work(kernel, path.replace(/(?<=.)\/+$/, ''));
+      for (const path of paths) work(kernel, path.replace(/(?<=.)\/+$/, ''), given);
       return undefined;
     },
     text: () => '',

@@ -6,7 +6,7 @@ import { cgroupAttach, cgroupDetach, cgroupShow, cgroupTreeShow } from './cgroup
 import { doctor } from './doctor.ts';
 import { mapEventPipe } from './event-pipe.ts';
 import { featureListBuiltins, featureProbe } from './feature.ts';
-import { fsLs, fsMkdir, fsMv, fsRm, fsTree } from './fs.ts';
+import { fsChmod, fsChown, fsLs, fsMkdir, fsMv, fsRm, fsTree } from './fs.ts';
 import { genMinCoreBtf, genSkeleton, genSubskeleton, genTypes } from './gen.ts';
 import { genObject } from './gen-object.ts';
 import { helpCommand } from './help.ts';
@@ -91,6 +91,8 @@ export function commandTable(loadKernel: () => Promise<() => SharedKernel>): rea
     fsTree,
     fsMkdir,
     fsMv,
+    fsChmod,
+    fsChown,
     fsRm,
     plan,
     btfShow,

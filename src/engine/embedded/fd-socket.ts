@@ -3,6 +3,7 @@ import { errno } from '../../uapi/errno.ts';
 import type { Fd } from '../../uapi/fd.ts';
 import { hold, type OpenFile, release } from './files.ts';
 import { bind } from './fs/operations.ts';
+import { MAY_WRITE, permission } from './fs/permission.ts';
 import { walk } from './fs/walk.ts';
 import { endStorages } from './maps/local-storage.ts';
 import type { Process } from './process.ts';
@@ -82,6 +83,8 @@ export function sendFds(process: Process, path: string, data: Uint8Array, fds: r
   }
   const at = walk(process, path);
   if (typeof at === 'number') return at;
+  const denied = permission(process.user, at.inode, MAY_WRITE);
+  if (denied !== 0) return denied;
   if (at.inode.kind !== 'socket') return -errno.ECONNREFUSED;
   const { socket } = at.inode;
   const full = socket.refusal();

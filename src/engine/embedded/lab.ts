@@ -5,6 +5,7 @@ import type { ObservedKernel } from '../../sys/watch.ts';
 import { errno } from '../../uapi/errno.ts';
 import { type LabCgroups, labCgroups } from './cgroups/lab-cgroups.ts';
 import type { Clock } from './clock.ts';
+import type { User } from './fs/permission.ts';
 import { AF_INET, AF_INET6 } from './inet/address.ts';
 import type { Fault } from './interp/fault.ts';
 import { interpreterOf } from './interp/interpreter.ts';
@@ -51,6 +52,8 @@ export interface EmbeddedLab extends LabNamespace, ObservedKernel {
   namespace(name: string): LabNamespace;
   /** A socket of a process. `process` is one of this kernel's. */
   socket(process: Kernel, input: LabSocketInput): LabSocket;
+  /** Makes a process another user's for files: modes and owners count. What else it may do stays. `process` is one of this kernel's. */
+  setUser(process: Kernel, user: User): void;
   readonly cgroups: LabCgroups;
   readonly trace: LabTrace;
   /** Programs that did not end as they should: the last 1000, oldest first. */
@@ -92,6 +95,12 @@ export function createLab(machine: Machine, openProcess: (network: Network) => K
     socket(process: Kernel, input: LabSocketInput) {
       if (process instanceof Process && process.machine === machine) return openLabSocket(process, input);
       throw new SysError(errno.ESRCH, 'socket', { detail: 'the process is none of this kernel' });
+    },
+    setUser(process: Kernel, { uid, gid }: User) {
+      if (!(process instanceof Process && process.machine === machine))
+        throw new SysError(errno.ESRCH, 'setuid', { detail: 'the process is none of this kernel' });
+      if (uid >>> 0 !== uid || gid >>> 0 !== gid) throw new SysError(errno.EINVAL, 'setuid');
+      process.user = { uid, gid };
     },
     cgroups: labCgroups(machine),
     trace: labTrace(machine),

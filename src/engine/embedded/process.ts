@@ -18,6 +18,7 @@ import { CgroupDirectory } from './fs/cgroup-fs.ts';
 import { mount } from './fs/mount.ts';
 import { open, read } from './fs/open.ts';
 import * as paths from './fs/operations.ts';
+import { ROOT, type User } from './fs/permission.ts';
 import type { Link } from './links/link.ts';
 import type { Machine } from './machine.ts';
 import { mapMemory } from './mapping.ts';
@@ -34,7 +35,7 @@ import { waitForFds } from './wait.ts';
 const ON_OUTPUT = 'no program runs on the output of programs in the embedded kernel';
 
 /**
- * One process of the machine: its fds, and the system calls as it makes them. It is the superuser. Disposing of it closes its fds.
+ * One process of the machine: its fds, and the system calls as it makes them. It is the superuser, unless it is made another {@link Process.user}. Disposing of it closes its fds.
  *
  * The border: within the kernel a call answers `-errno`, and here it becomes a SysError.
  */
@@ -45,6 +46,8 @@ export class Process implements Kernel, Descriptors {
   /** The network namespace that it is in. */
   readonly network: Network;
   readonly files = new FileTable();
+  /** Who it is for files; what it may do beside that is not less for another user. */
+  user: User = ROOT;
   readonly #onEnd = new Set<() => void>();
   #cgroup: Cgroup;
   #task = 0;
@@ -121,6 +124,12 @@ export class Process implements Kernel, Descriptors {
   }
   unlink(path: string): void {
     this.#path('unlink', path, () => paths.unlink(this, path));
+  }
+  chmod(path: string, mode: number): void {
+    this.#path('chmod', path, () => paths.chmod(this, path, mode));
+  }
+  chown(path: string, uid: number, gid: number): void {
+    this.#path('chown', path, () => paths.chown(this, path, uid, gid));
   }
   rename(from: string, to: string): void {
     checkText('rename', from, to);

@@ -1,5 +1,7 @@
 import type { BigIntStats } from 'node:fs';
 import {
+  chmodSync,
+  chownSync,
   lstatSync,
   mkdirSync,
   readdirSync,
@@ -161,6 +163,12 @@ class RunningKernel implements Kernel {
   }
   unlink(path: string): void {
     checkFs('unlink', path, () => unlinkSync(path));
+  }
+  chmod(path: string, mode: number): void {
+    checkFs('chmod', path, () => chmodSync(path, mode));
+  }
+  chown(path: string, uid: number, gid: number): void {
+    checkFs('chown', path, () => chownSync(path, uid, gid));
   }
   rename(from: string, to: string): void {
     checkFs('rename', `${from} to ${to}`, () => renameSync(from, to));

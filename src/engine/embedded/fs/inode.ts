@@ -5,6 +5,7 @@ import type { BpfMap } from '../maps/map.ts';
 import type { Network } from '../net/network.ts';
 import type { Process } from '../process.ts';
 import type { BpfProg } from '../progs/prog.ts';
+import type { User } from './permission.ts';
 
 /** A file system: what is behind one device number. */
 export interface FileSystem {
@@ -29,7 +30,9 @@ interface Common {
   readonly fs: FileSystem;
   readonly ino: bigint;
   /** st_mode: type and permission bits. */
-  readonly mode: number;
+  mode: number;
+  /** The superuser's, if not said. */
+  owner?: User | undefined;
 }
 export interface Symlink extends Common {
   readonly kind: 'symlink';
@@ -66,7 +69,8 @@ export abstract class Directory implements Common {
   readonly kind = 'directory';
   readonly fs: FileSystem;
   readonly ino: bigint;
-  readonly mode: number;
+  mode: number;
+  owner?: User | undefined;
   /** `undefined`: this is the root of its file system. */
   parent: Directory | undefined;
 
@@ -82,16 +86,16 @@ export abstract class Directory implements Common {
   abstract names(process: Process): readonly string[];
 
   /** Those that write are asked only for names that {@link Directory.lookup} answered with ENOENT. */
-  mkdir(_name: string, _mode: number): number {
+  mkdir(_name: string, _mode: number, _user: User): number {
     return -errno.EPERM;
   }
-  symlink(_name: string, _target: string): number {
+  symlink(_name: string, _target: string, _user: User): number {
     return -errno.EPERM;
   }
-  pin(_name: string, _object: Pinned): number {
+  pin(_name: string, _object: Pinned, _user: User): number {
     return -errno.EPERM;
   }
-  bind(_name: string, _socket: FdSocket): number {
+  bind(_name: string, _socket: FdSocket, _user: User): number {
     return -errno.EPERM;
   }
   /** Takes away a name that is there, which for a directory has to be empty. */
@@ -101,6 +105,14 @@ export abstract class Directory implements Common {
   /** Moves a name that is there to another directory of this file system, over what has that name. */
   rename(_name: string, _to: Directory, _toName: string): number {
     return -errno.EPERM;
+  }
+  /** Whether its inodes keep the modes and owners that they are given. */
+  get changeable(): boolean {
+    return false;
+  }
+  /** Whether BPF objects can be pinned. */
+  get pins(): boolean {
+    return false;
   }
   /** Directories directly within. */
   get subdirectories(): number {

@@ -2,11 +2,14 @@ import { S_IFDIR, S_IFLNK, S_IFREG, S_IFSOCK, TMPFS_MAGIC } from '../../../sys/k
 import { BPF_FS_MAGIC } from '../../../uapi/bpf.ts';
 import { errno } from '../../../uapi/errno.ts';
 import type { FdSocket } from '../fd-socket.ts';
+import { bpffsOptionsText, parseBpffsOptions } from './bpffs-options.ts';
 import { Directory, type FileSystem, type Inode, type Pinned } from './inode.ts';
+import { ownerOf, type User } from './permission.ts';
 
 /** Nobody changes the umask of a process here. */
 const UMASK = 0o022;
 const STICKY = 0o1000;
+const S_ISGID = 0o2000;
 /** Of one file system: no caller can fill the memory of all with names. */
 const MAX_INODES = 131072;
 
@@ -21,17 +24,14 @@ interface Rules {
 const BPFFS: Rules = { type: 'bpf', magic: BPF_FS_MAGIC, pins: true, dots: false };
 const TMPFS: Rules = { type: 'tmpfs', magic: TMPFS_MAGIC, pins: false, dots: true };
 
-/** A new bpffs: every mount has its own. `data` as of mount(2): `mode=0700`; what is not known is ignored. -EINVAL for a mode that is none. */
+/** A new bpffs: every mount has its own. `data` as of mount(2), see {@link parseBpffsOptions}. -errno for a value that is none. */
 export function createBpffs(dev: bigint, data = ''): FileSystem | number {
-  let mode = 0o777;
-  for (const option of data.split(',')) {
-    const [, value] = /^mode=(.*)$/.exec(option) ?? [];
-    if (value === undefined) continue;
-    if (!/^[0-7]{1,6}$/.test(value)) return -errno.EINVAL;
-    mode = Number.parseInt(value, 8) & 0o1777;
-  }
-  const options = (mode & 0o777) === 0o777 ? '' : `mode=${(mode & 0o777).toString(8)}`;
-  return new MemoryFileSystem(BPFFS, dev, options, mode | STICKY);
+  const options = parseBpffsOptions(data);
+  if (typeof options === 'number') return options;
+  const { uid, gid, mode } = options;
+  const fs = new MemoryFileSystem(BPFFS, dev, bpffsOptionsText(options), mode | STICKY);
+  fs.root.owner = { uid, gid };
+  return fs;
 }
 
 /** What is behind `/`: directories and symbolic links to mount on. */
@@ -90,30 +90,36 @@ class MemoryDirectory extends Directory {
     return [...this.#children.keys()];
   }
 
-  override mkdir(name: string, mode: number): number {
+  override mkdir(name: string, mode: number, user: User): number {
     if (this.#store.full) return -errno.ENOSPC;
-    const permissions = mode & (0o777 | STICKY) & ~UMASK;
-    return this.#add(name, new MemoryDirectory(this.#store, this, S_IFDIR | permissions, this.#rules));
+    const permissions = (mode & (0o777 | STICKY) & ~UMASK) | (this.mode & S_ISGID);
+    const made = new MemoryDirectory(this.#store, this, S_IFDIR | permissions, this.#rules);
+    made.owner = this.#ownerOfNew(user);
+    return this.#add(name, made);
   }
 
-  override symlink(name: string, target: string): number {
+  override symlink(name: string, target: string, user: User): number {
     if (this.#store.full) return -errno.ENOSPC;
-    return this.#add(name, { kind: 'symlink', fs: this.fs, ino: this.fs.newIno(), mode: S_IFLNK | 0o777, target });
+    return this.#add(name, { kind: 'symlink', ...this.#new(S_IFLNK | 0o777, user), target });
   }
 
-  override pin(name: string, object: Pinned): number {
-    if (!this.#rules.pins) return -errno.EPERM;
+  override get changeable(): boolean {
+    return true;
+  }
+  override get pins(): boolean {
+    return this.#rules.pins;
+  }
+
+  override pin(name: string, object: Pinned, user: User): number {
     if (this.#store.full) return -errno.ENOSPC;
     hold(object);
-    const mode = S_IFREG | (0o600 & ~UMASK);
-    return this.#add(name, { kind: 'pin', fs: this.fs, ino: this.fs.newIno(), mode, object });
+    return this.#add(name, { kind: 'pin', ...this.#new(S_IFREG | (0o600 & ~UMASK), user), object });
   }
 
-  override bind(name: string, socket: FdSocket): number {
+  override bind(name: string, socket: FdSocket, user: User): number {
     if (this.#rules.pins) return -errno.EPERM;
     if (this.#store.full) return -errno.ENOSPC;
-    const mode = S_IFSOCK | (0o777 & ~UMASK);
-    return this.#add(name, { kind: 'socket', fs: this.fs, ino: this.fs.newIno(), mode, socket });
+    return this.#add(name, { kind: 'socket', ...this.#new(S_IFSOCK | (0o777 & ~UMASK), user), socket });
   }
 
   override remove(name: string): number {
@@ -142,6 +148,15 @@ class MemoryDirectory extends Directory {
 
   override get subdirectories(): number {
     return this.#subdirectories;
+  }
+
+  #new(mode: number, user: User) {
+    return { fs: this.fs, ino: this.fs.newIno(), mode, owner: this.#ownerOfNew(user) };
+  }
+
+  /** A directory with S_ISGID hands its group on. */
+  #ownerOfNew({ uid, gid }: User): User {
+    return { uid, gid: (this.mode & S_ISGID) === 0 ? gid : ownerOf(this).gid };
   }
 
   #add(name: string, inode: Inode): number {

@@ -67,6 +67,7 @@ export function mount(
   data: string,
 ): number {
   const { mounts, fileSystems } = process.machine;
+  if (process.user.uid !== 0) return -errno.EPERM;
   const at = walk(process, target);
   if (typeof at === 'number') return at;
   if ((flags & MS_BIND) !== 0) {

@@ -1,7 +1,8 @@
-import { O_ACCMODE, O_CREAT, O_DIRECTORY, O_RDONLY } from '../../../sys/kernel.ts';
+import { O_ACCMODE, O_CREAT, O_DIRECTORY, O_RDONLY, O_WRONLY } from '../../../sys/kernel.ts';
 import { errno } from '../../../uapi/errno.ts';
 import type { OpenFile } from '../files.ts';
 import type { Process } from '../process.ts';
+import { MAY_READ, MAY_WRITE, permission } from './permission.ts';
 import { walk } from './walk.ts';
 
 /** open(2): the new fd or -errno. */
@@ -16,6 +17,9 @@ export function open(process: Process, path: string, flags: number): number {
   if (typeof at === 'number') return at;
   const { mount, inode } = at;
   const writing = (flags & O_ACCMODE) !== O_RDONLY;
+  const reading = (flags & O_ACCMODE) !== O_WRONLY;
+  const refused = permission(process.user, inode, (reading ? MAY_READ : 0) | (writing ? MAY_WRITE : 0));
+  if (refused !== 0) return refused;
   const add = (file: OpenFile): number => process.files.add(file);
   if (inode.kind === 'directory') {
     return writing ? -errno.EISDIR : add({ kind: 'directory', path, place: { mount, inode } });

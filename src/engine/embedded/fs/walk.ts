@@ -3,6 +3,7 @@ import { errno } from '../../../uapi/errno.ts';
 import type { Process } from '../process.ts';
 import type { Directory, Inode } from './inode.ts';
 import type { Mount, MountTable } from './mounts.ts';
+import { MAY_EXEC, permission } from './permission.ts';
 
 const NAME_MAX = 255;
 /** Symbolic links on the way to one file. */
@@ -90,6 +91,8 @@ class Walk {
 
   #step(at: Place, name: string, follow: boolean): Place | number {
     if (at.inode.kind !== 'directory') return -errno.ENOTDIR;
+    const refused = permission(this.#process.user, at.inode, MAY_EXEC);
+    if (refused !== 0) return refused;
     if (name === '.') return at;
     if (name === '..') return this.#mounts.up({ mount: at.mount, inode: at.inode });
     const found = child(this.#process, { mount: at.mount, inode: at.inode }, name);

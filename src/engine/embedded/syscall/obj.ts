@@ -1,6 +1,7 @@
 import { BPF_F_RDONLY, BPF_F_WRONLY } from '../../../uapi/bpf.ts';
 import { errno } from '../../../uapi/errno.ts';
 import { pin } from '../fs/operations.ts';
+import { MAY_READ, MAY_WRITE, permission } from '../fs/permission.ts';
 import { walk } from '../fs/walk.ts';
 import type { Process } from '../process.ts';
 import type { CheckedAttr } from './attr.ts';
@@ -21,6 +22,9 @@ export function objGet(process: Process, attr: CheckedAttr<'BPF_OBJ_GET'>): numb
   if (attr.pathname === undefined) return -errno.EFAULT;
   const at = walk(process, attr.pathname);
   if (typeof at === 'number') return at;
+  const wanted = (access.canRead ? MAY_READ : 0) | (access.canWrite ? MAY_WRITE : 0);
+  const refused = permission(process.user, at.inode, wanted);
+  if (refused !== 0) return refused;
   if (at.inode.kind !== 'pin') return -errno.EACCES;
   const { object } = at.inode;
   if (object.kind === 'map') return process.installMap(object.map, access);
