@@ -1,6 +1,16 @@
 import { UsageError } from '../errors.ts';
-import { type Action, type ActionMessage, decodeActionMessage, encodeActionMessage, request } from '../net/index.ts';
+import {
+  type Action,
+  type ActionMessage,
+  actionParms,
+  decodeActionMessage,
+  encodeActionMessage,
+  type GactAction,
+  type MirredAction,
+  request,
+} from '../net/index.ts';
 import type { Kernel } from '../sys/kernel.ts';
+import type { Direction } from '../sys/lab.ts';
 import { TC_ACT_PIPE } from '../uapi/bpf.ts';
 import {
   NLM_F_CREATE,
@@ -9,14 +19,21 @@ import {
   NLM_F_EXCL,
   NLM_F_REPLACE,
   NLM_F_ROOT,
+  PGACT_DETERM,
+  PGACT_NETRAND,
   RTM_DELACTION,
   RTM_GETACTION,
   RTM_NEWACTION,
   TCA_ACT_FLAG_LARGE_DUMP_ON,
   TCA_ACT_MAX_PRIO,
+  TCA_EGRESS_MIRROR,
+  TCA_EGRESS_REDIR,
+  TCA_INGRESS_MIRROR,
+  TCA_INGRESS_REDIR,
 } from '../uapi/netlink.ts';
 import { undoWith } from './attach/undo.ts';
 import { orUndefined } from './calls.ts';
+import { findDevice } from './devices.ts';
 import { type FilterProgram, programMessage } from './tc-program.ts';
 
 /**
@@ -24,14 +41,18 @@ import { type FilterProgram, programMessage } from './tc-program.ts';
  * is said here, and together they hold it.
  */
 export interface ActionSpec {
-  /** `gact` runs no program: it only has a verdict. Default `bpf`. */
-  readonly kind?: 'bpf' | 'gact' | undefined;
+  /** `gact` runs no program: it only has a verdict. `mirred` sends packets to a device. Default `bpf`. */
+  readonly kind?: 'bpf' | 'gact' | 'mirred' | undefined;
   /** Of kind `bpf`: a program of type sched_act, or classic instructions. Without one an action is bound to, not made. */
   readonly program?: FilterProgram | undefined;
   /** Among those of its kind in the network namespace. Default: the kernel chooses. */
   readonly index?: number | undefined;
   /** TC_ACT_*, TC_ACT_JUMP or TC_ACT_GOTO_CHAIN with a number; the verdict, of kind `bpf` where the program answers TC_ACT_UNSPEC. Default TC_ACT_PIPE. */
   readonly control?: number | undefined;
+  /** Of kind `mirred`, which without it is bound to, not made: where packets, or copies of them, go. */
+  readonly mirred?: MirredSpec | undefined;
+  /** Of kind `gact`: another verdict for some packets. */
+  readonly random?: RandomSpec | undefined;
   /** What lists show, e.g. `shared.bpf.o:[egress]`. Default: the program's name. */
   readonly name?: string | undefined;
   /** At most 16 bytes that the kernel keeps and shows. */
@@ -41,6 +62,28 @@ export interface ActionSpec {
   /** TCA_ACT_HW_STATS_*; default any. */
   readonly hwStats?: number | undefined;
 }
+
+export interface MirredSpec {
+  readonly device: string;
+  /** Out of the device, or as if they came in there. */
+  readonly direction: Direction;
+  /** Whether the packets themselves go there (the verdict is then best TC_ACT_STOLEN), or copies. Default: copies. */
+  readonly redirect?: boolean | undefined;
+}
+
+export interface RandomSpec {
+  /** By chance, or in turn. */
+  readonly type: 'netrand' | 'determ';
+  /** One in so many packets, up to 65535. */
+  readonly value: number;
+  /** TC_ACT_*, no chain. */
+  readonly control: number;
+}
+
+const EACTIONS = {
+  egress: [TCA_EGRESS_MIRROR, TCA_EGRESS_REDIR],
+  ingress: [TCA_INGRESS_MIRROR, TCA_INGRESS_REDIR],
+} as const;
 
 /** `add` fails where an index is taken, `replace` gives the action there another program and verdict, in one step for each packet. */
 export type ActionVerb = 'add' | 'replace';
@@ -99,8 +142,8 @@ export function flushActions(kernel: Kernel, kind = 'bpf'): void {
 
 /** Those of `actions` that a filter could only bind to and that are not there: to say so where the kernel says EINVAL. */
 export function missingActions(kernel: Kernel, actions: readonly ActionSpec[]): ActionId[] {
-  return actions.flatMap(({ kind = 'bpf', program, index = 0 }) => {
-    if (kind === 'gact' || program !== undefined) return [];
+  return actions.flatMap(({ kind = 'bpf', program, mirred, index = 0 }) => {
+    if (kind === 'gact' || program !== undefined || mirred !== undefined) return [];
     const found = orUndefined(['ENOENT', 'EINVAL'], () => getActions(kernel, [{ kind, index }]));
     return found === undefined ? [{ kind, index }] : [];
   });
@@ -116,9 +159,21 @@ export function actionMessages(kernel: Kernel, actions: readonly ActionSpec[]): 
     const rest = { kind, cookie, flags: flags || undefined, hwStats };
     if (kind === 'bpf')
       return { ...rest, bpf: { ...parms, ...(program && programMessage(kernel, program, spec.name)) } };
-    if (program !== undefined) throw new UsageError('an action of kind gact runs no program');
-    return { ...rest, gact: parms };
+    if (program !== undefined) throw new UsageError(`an action of kind ${kind} runs no program`);
+    if (kind === 'mirred') return { ...rest, mirred: { ...parms, ...mirredMessage(kernel, spec.mirred) } };
+    return { ...rest, gact: { ...parms, random: spec.random && randomMessage(spec.random) } };
   });
+}
+
+/** One that is there is bound to by its index, whatever is said of the rest. */
+function mirredMessage(kernel: Kernel, spec: MirredSpec | undefined): Pick<MirredAction, 'eaction' | 'ifindex'> {
+  if (spec === undefined) return { eaction: TCA_EGRESS_MIRROR, ifindex: 0 };
+  const { device, direction, redirect = false } = spec;
+  return { eaction: EACTIONS[direction][redirect ? 1 : 0], ifindex: findDevice(kernel, device).ifindex };
+}
+
+function randomMessage({ type, value, control }: RandomSpec): NonNullable<GactAction['random']> {
+  return { type: type === 'netrand' ? PGACT_NETRAND : PGACT_DETERM, value, control };
 }
 
 function ask(kernel: Kernel, what: string, type: number, flags: number, message: ActionMessage): Action[] {
@@ -126,8 +181,8 @@ function ask(kernel: Kernel, what: string, type: number, flags: number, message:
   return answers.flatMap((answer) => decodeActionMessage(answer).actions);
 }
 
-function identify({ kind, bpf, gact }: Action): ActionId {
-  return { kind, index: (bpf ?? gact)?.index ?? 0 };
+function identify(action: Action): ActionId {
+  return { kind: action.kind, index: actionParms(action)?.index ?? 0 };
 }
 
 /** An index of 0 is none, and the kernel says so. */

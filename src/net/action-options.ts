@@ -1,4 +1,4 @@
-import { TCA_ACT_BPF, TCA_GACT, tcfT, tcGactP, tcGen } from '../uapi/netlink.ts';
+import { TCA_ACT_BPF, TCA_GACT, TCA_MIRRED, tcfT, tcGactP, tcGen, tcMirred } from '../uapi/netlink.ts';
 import { decodeAttributes, encodeAttributes } from './attributes.ts';
 import { checkedHeader } from './tcmsg.ts';
 
@@ -52,6 +52,16 @@ export interface GactAction extends ActionParms {
     | undefined;
 }
 
+/** Options of an action of kind `mirred`, which sends packets, or copies of them, to a device. */
+export interface MirredAction extends ActionParms {
+  /** TCA_EGRESS_REDIR, TCA_EGRESS_MIRROR, TCA_INGRESS_REDIR, TCA_INGRESS_MIRROR. */
+  readonly eaction: number;
+  /** The device; in dumps 0 if it is gone, in requests 0 to leave it. */
+  readonly ifindex: number;
+  /** A block of filters instead, to all of whose devices it sends. Linux >= 6.8. */
+  readonly block?: number | undefined;
+}
+
 export function encodeBpfAction(bpf: BpfAction): Uint8Array {
   const { ops, opsLen = ops === undefined ? undefined : Math.floor(ops.length / 8) } = bpf;
   return encodeAttributes(TCA_ACT_BPF, {
@@ -98,6 +108,28 @@ export function decodeGactAction(options: Uint8Array): GactAction {
     ...decodeParms(attributes.TCA_GACT_PARMS, attributes.TCA_GACT_TM),
     random: random && { type: random.ptype, control: random.paction, value: random.pval },
   };
+}
+
+export function encodeMirredAction(mirred: MirredAction): Uint8Array {
+  const { index, control, refs, bindings, eaction, ifindex, block } = mirred;
+  return encodeAttributes(TCA_MIRRED, {
+    TCA_MIRRED_TM: encodeAges(mirred),
+    TCA_MIRRED_PARMS: tcMirred.encode({ index, action: control, refcnt: refs, bindcnt: bindings, eaction, ifindex }),
+    TCA_MIRRED_BLOCKID: block,
+  });
+}
+
+/** Throws SysError: EINVAL, ERANGE. */
+export function decodeMirredAction(options: Uint8Array): MirredAction {
+  const {
+    TCA_MIRRED_PARMS: parms,
+    TCA_MIRRED_TM: times,
+    TCA_MIRRED_BLOCKID: block,
+  } = decodeAttributes(TCA_MIRRED, options);
+  const { eaction, ifindex } = tcMirred.decode(
+    checkedHeader(parms ?? new Uint8Array(0), tcMirred.size, 'struct tc_mirred'),
+  );
+  return { ...decodeParms(parms, times), eaction, ifindex, ...(block !== undefined && { block }) };
 }
 
 function encodeParms({ index, control, refs, bindings }: ActionParms): Uint8Array {

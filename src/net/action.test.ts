@@ -102,7 +102,7 @@ describe('actions', () => {
 
   it('are read back in their order', () => {
     const actions: Action[] = [
-      { kind: 'mirred', options: Uint8Array.of(1, 2, 3, 4), flags: 5, hwStats: 0, usedHwStats: 2, inHwCount: 2 },
+      { kind: 'pedit', options: Uint8Array.of(1, 2, 3, 4), flags: 5, hwStats: 0, usedHwStats: 2, inHwCount: 2 },
       {
         kind: 'gact',
         gact: { index: 1, control: TC_ACT_GOTO_CHAIN | 5, ...fresh, random: { type: 2, control: 2, value: 10 } },
@@ -113,6 +113,8 @@ describe('actions', () => {
         index: 3,
         bpf: { index: 3, control: -1, refs: 2, bindings: 1, id: 9, tag: new Uint8Array(8), name: 'x' },
       },
+      { kind: 'mirred', mirred: { index: 4, control: 3, ...fresh, eaction: 2, ifindex: 7 } },
+      { kind: 'mirred', mirred: { index: 5, control: 4, ...fresh, eaction: 3, ifindex: 0, block: 22 } },
     ];
     expect(decodeActions(encodeActions(actions))).toEqual(actions);
     expect(decodeActions(encodeActions(actions, 0))).toEqual(actions);

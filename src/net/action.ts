@@ -5,9 +5,12 @@ import {
   type BpfAction,
   decodeBpfAction,
   decodeGactAction,
+  decodeMirredAction,
   encodeBpfAction,
   encodeGactAction,
+  encodeMirredAction,
   type GactAction,
+  type MirredAction,
 } from './action-options.ts';
 import { type ActionStats, decodeActionStats, encodeActionStats } from './action-stats.ts';
 import { decodeAttributes, encodeAttribute, encodeAttributes, listAttributes } from './attributes.ts';
@@ -23,6 +26,8 @@ export interface Action {
   readonly bpf?: BpfAction | undefined;
   /** Of kind `gact` that has options. */
   readonly gact?: GactAction | undefined;
+  /** Of kind `mirred` that has options. */
+  readonly mirred?: MirredAction | undefined;
   /** TCA_ACT_OPTIONS of another kind, raw. */
   readonly options?: Uint8Array | undefined;
   /** At most 16 bytes that the kernel keeps and shows. */
@@ -51,8 +56,8 @@ export interface ActionMessage {
 }
 
 /** What all kinds of action have in their options; `undefined` if the message has none, or the kind is not known here. */
-export function actionParms({ bpf, gact }: Action): ActionParms | undefined {
-  return bpf ?? gact;
+export function actionParms({ bpf, gact, mirred }: Action): ActionParms | undefined {
+  return bpf ?? gact ?? mirred;
 }
 
 /** The payload of an RTM_*ACTION. `first`: see {@link encodeActions}. */
@@ -97,10 +102,10 @@ export function decodeActions(bytes: Uint8Array): Action[] {
 }
 
 function encodeAction(action: Action): Uint8Array {
-  const { bpf, gact, options, stats } = action;
+  const { stats } = action;
   return encodeAttributes(TCA_ACT, {
     TCA_ACT_KIND: action.kind,
-    TCA_ACT_OPTIONS: bpf ? encodeBpfAction(bpf) : gact ? encodeGactAction(gact) : options,
+    TCA_ACT_OPTIONS: encodeOptions(action),
     TCA_ACT_INDEX: action.index,
     TCA_ACT_STATS: stats && encodeActionStats(stats),
     TCA_ACT_COOKIE: action.cookie,
@@ -111,15 +116,35 @@ function encodeAction(action: Action): Uint8Array {
   });
 }
 
+function encodeOptions({ bpf, gact, mirred, options }: Action): Uint8Array | undefined {
+  if (bpf !== undefined) return encodeBpfAction(bpf);
+  if (gact !== undefined) return encodeGactAction(gact);
+  return mirred === undefined ? options : encodeMirredAction(mirred);
+}
+
+function decodeOptions(
+  kind: string | undefined,
+  options: Uint8Array,
+): Pick<Action, 'bpf' | 'gact' | 'mirred' | 'options'> {
+  switch (kind) {
+    case 'bpf':
+      return { bpf: decodeBpfAction(options) };
+    case 'gact':
+      return { gact: decodeGactAction(options) };
+    case 'mirred':
+      return { mirred: decodeMirredAction(options) };
+    default:
+      return { options };
+  }
+}
+
 function decodeAction(nest: Uint8Array): Action {
   const attributes = decodeAttributes(TCA_ACT, nest);
   const { TCA_ACT_KIND: kind, TCA_ACT_OPTIONS: options, TCA_ACT_STATS: stats } = attributes;
   return {
     kind,
     index: attributes.TCA_ACT_INDEX,
-    bpf: kind === 'bpf' && options !== undefined ? decodeBpfAction(options) : undefined,
-    gact: kind === 'gact' && options !== undefined ? decodeGactAction(options) : undefined,
-    options: kind === 'bpf' || kind === 'gact' ? undefined : options,
+    ...(options !== undefined && decodeOptions(kind, options)),
     cookie: attributes.TCA_ACT_COOKIE,
     flags: attributes.TCA_ACT_FLAGS,
     hwStats: attributes.TCA_ACT_HW_STATS,

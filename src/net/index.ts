@@ -8,7 +8,7 @@ export {
   encodeActionMessage,
   encodeActions,
 } from './action.ts';
-export type { ActionAges, ActionParms, BpfAction, GactAction } from './action-options.ts';
+export type { ActionAges, ActionParms, BpfAction, GactAction, MirredAction } from './action-options.ts';
 export type { ActionStats } from './action-stats.ts';
 export { type Address, decodeAddress, encodeAddress } from './address.ts';
 export {

@@ -106,6 +106,16 @@ export const tcGen = struct(20, {
   index: ['u32', 0], capab: ['u32', 4], action: ['i32', 8], refcnt: ['i32', 12], bindcnt: ['i32', 16],
 });
 
+/** TCA_MIRRED_PARMS: what begins all parameters, and where to. */
+// biome-ignore format: aligned table
+export const tcMirred = struct(28, {
+  index: ['u32', 0], capab: ['u32', 4], action: ['i32', 8], refcnt: ['i32', 12], bindcnt: ['i32', 16], eaction: ['i32', 20], ifindex: ['u32', 24],
+});
+export const TCA_EGRESS_REDIR = 1;
+export const TCA_EGRESS_MIRROR = 2;
+export const TCA_INGRESS_REDIR = 3;
+export const TCA_INGRESS_MIRROR = 4;
+
 /** Ages of an action, in hundredths of a second; 0 for what never happened. */
 // biome-ignore format: aligned table
 export const tcfT = struct(32, {
@@ -114,6 +124,10 @@ export const tcfT = struct(32, {
 
 /** TCA_GACT_PROB: another verdict for some of the packets. */
 export const tcGactP = struct(8, { ptype: ['u16', 0], pval: ['u16', 2], paction: ['i32', 4] });
+
+/** Its `ptype`: by chance, or each so many-th. */
+export const PGACT_NETRAND = 1;
+export const PGACT_DETERM = 2;
 
 export const gnetStatsBasic = struct(16, { bytes: ['u64', 0], packets: ['u32', 8] });
 
@@ -207,6 +221,14 @@ export const TCA_GACT = {
   TCA_GACT_TM:    [1, 'bytes'],
   TCA_GACT_PARMS: [2, 'bytes'],
   TCA_GACT_PROB:  [3, 'bytes'],
+} as const satisfies AttributeTable;
+
+/** In TCA_ACT_OPTIONS of an action of kind `mirred`. */
+// biome-ignore format: aligned table
+export const TCA_MIRRED = {
+  TCA_MIRRED_TM:      [1, 'bytes'],
+  TCA_MIRRED_PARMS:   [2, 'bytes'],
+  TCA_MIRRED_BLOCKID: [4, 'u32'],
 } as const satisfies AttributeTable;
 
 /** In TCA_ACT_STATS. */

@@ -1,15 +1,9 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { createLinuxKernel } from '../../src/engine/linux/index.ts';
-import { actionsMissing } from '../support/actions.ts';
-import { SLOW } from '../support/slow.ts';
+import { actionsMissing, settle } from '../support/actions.ts';
 import { ActionBench, actionSteps } from './actions.ts';
 import { said } from './rtnetlink.ts';
 import { notAsked } from './since.ts';
-
-/** The kernel takes a filter apart, and lets its actions go, some time after it has answered. */
-function settle(): void {
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100 * SLOW);
-}
 
 describe('actions, chains and shared blocks on linux', () => {
   const kernel = createLinuxKernel();

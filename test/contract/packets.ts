@@ -36,7 +36,13 @@ export interface StepAction {
   readonly letter?: string;
   readonly returns?: number;
   readonly control?: number;
+  /** Of kind mirred instead: a copy goes to a device. */
+  readonly mirred?: readonly [eaction: number, to: Device];
+  /** Of gact: another verdict for each so many-th packet. */
+  readonly each?: readonly [value: number, control: number];
 }
+
+export type Device = 'v0' | 'v1' | 'w0' | 'w1';
 
 /** Ethernet type 0x88b5, which nobody speaks, to everybody. */
 export const FRAME = Uint8Array.of(255, 255, 255, 255, 255, 255, 2, 0, 0, 0, 0, 1, 0x88, 0xb5, ...new Uint8Array(46));
@@ -191,14 +197,42 @@ export const actionScenarios: typeof scenarios = [
   ['REPEAT ends', 'egress', [all(1, [{ letter: 'a', returns: -1, control: 6 }]), LAST], `${'a'.repeat(15)}f`],
   ['at ingress, after a match', 'ingress', [all(1, [{ letter: 'a', returns: 2 }])], 'a'],
   ['redirect', 'ingress', [all(1, [{ letter: 'a', returns: 7 }])], 'a'],
+  ['each second goes on to the next filter', 'egress', [all(1, [{ control: 6, each: [2, -1] }]), LAST], '9'],
+  ['each is dropped', 'egress', [all(1, [{ control: 0, each: [1, 2] }]), LAST], ''],
+  ['the first of ten passes', 'egress', [all(1, [{ control: 0, each: [10, 2] }]), LAST], 'f'],
 ];
 
-/** Runs scenarios on the pair `v0`, `v1` of a kernel, which it makes. */
+const mirred = (eaction: number, to: Device, control = 3): StepAction => ({ mirred: [eaction, to], control });
+const { TCA_EGRESS_REDIR: OUT, TCA_EGRESS_MIRROR: OUT_COPY, TCA_INGRESS_REDIR: IN, TCA_INGRESS_MIRROR: IN_COPY } = N;
+const STOLEN = 4;
+
+/** As {@link actionScenarios}, with actions of kind mirred: a frame that leaves `w0` notes c, and e when it comes in at `w1`; one that comes in at `w0` d. */
+// biome-ignore format: one scenario a row
+export const mirredScenarios: typeof scenarios = [
+  ['a copy out of another device', 'egress', [all(1, [mirred(OUT_COPY, 'w0')]), LAST], 'cef'],
+  ['a copy into another device', 'egress', [all(1, [mirred(IN_COPY, 'w0')]), LAST], 'df'],
+  ['a redirect out of another device', 'egress', [all(1, [mirred(OUT, 'w0', STOLEN), mirred(IN_COPY, 'w0')]), LAST], 'ce'],
+  ['a redirect into another device', 'egress', [all(1, [mirred(IN, 'w0', STOLEN)]), LAST], 'd'],
+  ['a copy of what comes in, out of another device', 'ingress', [all(1, [mirred(OUT_COPY, 'w0')]), LAST], 'ce'],
+  ['a copy of what comes in, into another device', 'ingress', [all(1, [mirred(IN_COPY, 'w0')]), LAST], 'd'],
+  ['a redirect of what comes in, out of another device', 'ingress', [all(1, [mirred(OUT, 'w0', STOLEN)]), LAST], 'ce'],
+  ['a redirect of what comes in, into another device', 'ingress', [all(1, [mirred(IN, 'w0', STOLEN)]), LAST], 'd'],
+  ['several copies', 'egress', [all(1, [mirred(OUT_COPY, 'w0'), mirred(OUT_COPY, 'w0')]), LAST], 'cceef'],
+  ['a copy, and a drop', 'egress', [all(1, [mirred(OUT_COPY, 'w0', 2)]), LAST], 'ce'],
+  ['a copy, and on to the next filter', 'egress', [all(1, [mirred(OUT_COPY, 'w0', -1)]), LAST], 'c9e'],
+  ['a copy, and to a chain', 'egress', [all(1, [mirred(OUT_COPY, 'w0', goto(5))]), { letter: '5', priority: 1, chain: 5, returns: 0, da: true }, LAST], 'c5ef'],
+  ['a redirect that is to go on', 'egress', [all(1, [mirred(OUT, 'w0', 3), mirred(OUT_COPY, 'w0')]), LAST], 'cceef'],
+  ['a copy to the peer', 'egress', [all(1, [mirred(IN_COPY, 'v1')]), LAST], 'ff'],
+  ['a copy to itself, and so on', 'egress', [{ letter: '1', priority: 1, returns: -1, actions: [mirred(OUT_COPY, 'v0')] }, LAST], '11111ffff'],
+  ['a redirect to itself, and so on', 'egress', [{ letter: '1', priority: 1, returns: -1, actions: [mirred(OUT, 'v0', STOLEN)] }, LAST], '11111'],
+];
+
+/** Runs scenarios on the pairs `v0`, `v1` and `w0`, `w1` of a kernel, which it makes. */
 export class PacketBench {
   readonly #kernel: Kernel;
   readonly #lab: PacketLab;
   readonly #log: Fd;
-  readonly #ifindex: Readonly<Record<'v0' | 'v1', number>>;
+  readonly #ifindex: Readonly<Record<Device, number>>;
 
   constructor(kernel: Kernel, lab: PacketLab) {
     this.#kernel = kernel;
@@ -210,20 +244,22 @@ export class PacketBench {
       max_entries: 1,
     });
     const ask = (type: number, flags: number, payload: Uint8Array) => request(kernel, 'the test', type, flags, payload);
-    ask(
-      N.RTM_NEWLINK,
-      N.NLM_F_CREATE,
-      encodeLink({ ifindex: 0, name: 'v0', kind: 'veth', peer: { ifindex: 0, name: 'v1' } }),
-    );
+    for (const pair of ['v', 'w']) {
+      const link = { ifindex: 0, name: `${pair}0`, kind: 'veth', peer: { ifindex: 0, name: `${pair}1` } };
+      ask(N.RTM_NEWLINK, N.NLM_F_CREATE, encodeLink(link));
+    }
     const indexOf = (name: string) => {
       ask(N.RTM_NEWLINK, 0, encodeLink({ ifindex: 0, name, flags: 1, change: 1 }));
       const [answer] = ask(N.RTM_GETLINK, 0, encodeLink({ ifindex: 0, name }));
       return new DataView(answer?.slice().buffer ?? new ArrayBuffer(8)).getInt32(4, true);
     };
-    this.#ifindex = { v0: indexOf('v0'), v1: indexOf('v1') };
+    this.#ifindex = { v0: indexOf('v0'), v1: indexOf('v1'), w0: indexOf('w0'), w1: indexOf('w1') };
     for (const ifindex of Object.values(this.#ifindex))
       ask(N.RTM_NEWQDISC, N.NLM_F_CREATE, encodeQdisc(clsact(ifindex)));
     this.#add('v1', N.TC_H_CLSACT_INGRESS, { letter: 'f', priority: 1, returns: 0, da: true });
+    this.#add('w0', N.TC_H_CLSACT_EGRESS, { letter: 'c', priority: 1, returns: 0, da: true });
+    this.#add('w0', N.TC_H_CLSACT_INGRESS, { letter: 'd', priority: 1, returns: 0, da: true });
+    this.#add('w1', N.TC_H_CLSACT_INGRESS, { letter: 'e', priority: 1, returns: 0, da: true });
   }
 
   /** The letters of the programs that ran. */
@@ -242,7 +278,7 @@ export class PacketBench {
     return letters === 0n ? '' : letters.toString(16);
   }
 
-  #add(device: 'v0' | 'v1', parent: number, step: Step): void {
+  #add(device: Device, parent: number, step: Step): void {
     const options = step.classic === undefined ? { fd: this.#program(step), name: step.letter } : { ops: step.classic };
     const actions = step.actions?.map((action) => this.#action(action));
     const filter: Filter = {
@@ -261,8 +297,18 @@ export class PacketBench {
       if (fd !== undefined) this.#kernel.close(fd);
   }
 
-  #action({ letter, returns = 0, control = 3 }: StepAction): Action & { readonly bpf?: { readonly fd: Fd } } {
+  #action({
+    letter,
+    returns = 0,
+    control = 3,
+    mirred,
+    each,
+  }: StepAction): Action & { readonly bpf?: { readonly fd: Fd } } {
     const parms = { index: 0, control, refs: 0, bindings: 0 };
+    if (mirred !== undefined)
+      return { kind: 'mirred', mirred: { ...parms, eaction: mirred[0], ifindex: this.#ifindex[mirred[1]] } };
+    if (each !== undefined)
+      return { kind: 'gact', gact: { ...parms, random: { type: N.PGACT_DETERM, value: each[0], control: each[1] } } };
     if (letter === undefined) return { kind: 'gact', gact: parms };
     return { kind: 'bpf', bpf: { ...parms, fd: this.#program({ letter, returns }, 'sched_act'), name: letter } };
   }

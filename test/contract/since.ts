@@ -38,6 +38,9 @@ const CHANGES: readonly Change[] = [
   [/^map programs: tries$/,                                  '6.13', 'tries look at BPF_NOEXIST'],
   [/^xdp: generic: (a program on the way out|to another CPU)/, '6.1', 'generic XDP looks at the programs of maps, and goes to other CPUs'],
   [/^xdp: .*: to all devices/,                               '5.14', 'bpf_redirect_map goes to all devices of a map'],
+  [/^mirred: (without a device|to a device and a block|a filter that binds to one that is not there)$/, '6.8', 'mirred sends to blocks'],
+  [/^modes and owners: mount -o .*delegate/,                 '6.9',  'what a mount delegates'],
+  [/^modes and owners: (mount -o .*[ug]id|a directory with S_ISGID|the sticky root: its owner)/, '6.8', 'a mount has an owner'],
   [/^actions: (that is for no|one that keeps off hardware)/, '6.1',  'actions have flags for hardware and software'],
 ];
 

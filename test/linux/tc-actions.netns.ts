@@ -37,7 +37,10 @@ async function same(text: string): Promise<string> {
   return shown;
 }
 
-const missing = spawnSync('tc', ['-V']).error === undefined ? actionsMissing(kernel) : 'tc is not installed';
+const lacking = (...kinds: readonly string[]) =>
+  spawnSync('tc', ['-V']).error === undefined ? actionsMissing(kernel, kinds) : 'tc is not installed';
+const missing = lacking('bpf', 'gact');
+const noMirred = lacking('mirred');
 afterAll(() => kernel[Symbol.dispose]());
 
 describe('skep and tc of one kernel', () => {
@@ -150,5 +153,47 @@ describe('skep and tc of one kernel', () => {
     expect(await skep('-s tc actions list action bpf')).toMatch(/Sent \d+ bytes [1-9]\d* pkt/);
     expect(await same('filter show dev n1 parent 1:')).toContain('index 42 ref 2 bind 1');
     await same('filter show dev n1');
+  });
+});
+
+describe('skep and tc of one kernel, about actions of kind mirred', () => {
+  beforeEach(({ skip }) => {
+    if (noMirred !== undefined) skip(noMirred);
+  });
+  beforeAll(async () => {
+    if (noMirred !== undefined) return;
+    await skep('ip link add m0 type veth peer name m1');
+    for (const device of ['m0', 'm1']) await skep(`ip link set ${device} up`);
+    tc('qdisc add dev m0 clsact');
+  });
+
+  it('show what the other made', async () => {
+    await skep('tc actions add action mirred egress mirror dev m1 index 5 cookie aabb');
+    await skep('tc actions add action mirred ingress redirect dev m0 index 6 action mirred ingress mirror dev m0 drop');
+    tc('actions add action mirred egress redirect dev m1 index 7');
+    await skep(`tc filter add dev m0 egress bpf bytecode '${ALL}' action mirred index 5`);
+    tc(`filter add dev m0 egress bpf bytecode '${ALL}' action mirred egress mirror dev m1 continue`);
+    await skep(`net send m0 egress --hex ${FRAME}`);
+    expect(await same('actions list action mirred')).toContain('mirred (Ingress Redirect to device m0) stolen');
+    await same('actions get action mirred index 5');
+    expect(await same('filter show dev m0 egress')).toContain(
+      '\taction order 1: mirred (Egress Mirror to device m1) pipe\n',
+    );
+    await skep('tc filter del dev m0 egress');
+    await skep('ip link del m0');
+    expect(await same('actions list action mirred')).toContain('(Egress Mirror to device *) pipe');
+    await skep('tc actions flush action mirred');
+    expect(await same('actions list action mirred')).toBe('');
+  });
+
+  it.each([
+    ['actions add action mirred index 5'],
+    ['actions add action mirred egress mirror dev nosuch'],
+    ['actions add action mirred sideways mirror dev m1'],
+    ['actions add action mirred egress mirror'],
+    ['actions get action mirred index 77'],
+  ])('both refuse tc %s', async (text) => {
+    expect(anyTc(text).status).not.toBe(0);
+    expect((await anySkep(`tc ${text}`)).status).not.toBe(0);
   });
 });

@@ -2,10 +2,16 @@ import { SysError } from '../../src/errors.ts';
 import { encodeActionMessage, request } from '../../src/net/index.ts';
 import type { Kernel } from '../../src/sys/kernel.ts';
 import { NLM_F_CREATE, RTM_NEWACTION } from '../../src/uapi/netlink.ts';
+import { SLOW } from './slow.ts';
 
-/** Why a kernel has no actions of kind bpf or gact; `undefined` if it has both. What is a module is loaded by the question. */
-export function actionsMissing(kernel: Kernel): string | undefined {
-  const missing = ['bpf', 'gact'].filter((kind) => {
+/** Linux takes a filter apart, and lets its actions go, some time after it has answered. */
+export function settle(): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100 * SLOW);
+}
+
+/** Which of these kinds of action a kernel does not have, in words; `undefined` if it has all. What is a module is loaded by the question. */
+export function actionsMissing(kernel: Kernel, kinds: readonly string[] = ['bpf', 'gact']): string | undefined {
+  const missing = kinds.filter((kind) => {
     try {
       // Refused in any case: an action needs options. The kind is looked for first.
       request(kernel, kind, RTM_NEWACTION, NLM_F_CREATE, encodeActionMessage({ actions: [{ kind }] }));

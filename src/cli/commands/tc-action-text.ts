@@ -1,9 +1,17 @@
 import { toHex } from '../../bytes/hex.ts';
+import { listDevices } from '../../loader/devices.ts';
 import type { ProgramInfo } from '../../loader/info.ts';
 import { type Action, type ActionAges, type ActionStats, actionParms, type GactAction } from '../../net/index.ts';
 import type { Kernel } from '../../sys/kernel.ts';
 import { TC_ACT_EXT_VAL_MASK, TC_ACT_OK, TC_ACT_STOLEN } from '../../uapi/bpf.ts';
-import { TCA_ACT_FLAGS_NO_PERCPU_STATS, TCA_ACT_FLAGS_SKIP_HW, TCA_ACT_FLAGS_SKIP_SW } from '../../uapi/netlink.ts';
+import {
+  TCA_ACT_FLAGS_NO_PERCPU_STATS,
+  TCA_ACT_FLAGS_SKIP_HW,
+  TCA_ACT_FLAGS_SKIP_SW,
+  TCA_EGRESS_REDIR,
+  TCA_INGRESS_MIRROR,
+  TCA_INGRESS_REDIR,
+} from '../../uapi/netlink.ts';
 import { CONTROLS, HW_STATS } from './tc-action-words.ts';
 import { programJson, programOf, programText, type Shown } from './tc-program-text.ts';
 
@@ -11,17 +19,26 @@ import { programJson, programOf, programText, type Shown } from './tc-program-te
 export interface DumpedAction {
   readonly action: Action;
   readonly program: ProgramInfo | undefined;
+  /** Of kind mirred: where to; `*` if that is gone. */
+  readonly device: string | undefined;
   readonly shown: Shown;
 }
 
 export function dumpAction(kernel: Kernel, action: Action, shown: Shown): DumpedAction {
-  return { action, program: programOf(kernel, action.bpf), shown };
+  const ifindex = action.mirred?.ifindex;
+  const device = ifindex === undefined ? undefined : deviceName(kernel, ifindex);
+  return { action, program: programOf(kernel, action.bpf), device, shown };
+}
+
+function deviceName(kernel: Kernel, ifindex: number): string {
+  if (ifindex === 0) return '*';
+  return listDevices(kernel).find((device) => device.ifindex === ifindex)?.name ?? `if${ifindex}`;
 }
 
 /** A paragraph as tc prints it, with the empty line before it. `bound`: as part of a filter, which says what hardware does. */
 export function actionText(dumped: DumpedAction, order: number, bound: boolean): string {
-  const { action, program, shown } = dumped;
-  const { kind = '', bpf, gact, stats, cookie } = action;
+  const { action, program, device = '', shown } = dumped;
+  const { kind = '', bpf, gact, mirred, stats, cookie } = action;
   const lines = [`\n\taction order ${order}: ${kind} `];
   if (bpf !== undefined) {
     const name = bpf.name === undefined ? '' : `${bpf.name} `;
@@ -29,10 +46,16 @@ export function actionText(dumped: DumpedAction, order: number, bound: boolean):
     lines.push(`${name}${run}default-action ${controlText(bpf.control)}\n`);
   }
   if (gact !== undefined) lines.push(`action ${controlText(gact.control)}\n${randomText(gact)}\n`);
+  if (mirred !== undefined) {
+    const { direction, how } = mirredWords(mirred.eaction);
+    lines.push(`(${capital(direction)} ${capital(how)} to device ${device}) ${controlText(mirred.control)}\n`);
+  }
   const parms = actionParms(action);
   if (parms !== undefined) {
     const ages = shown.stats && parms.ages !== undefined ? agesText(parms.ages) : '';
-    lines.push(`\t index ${parms.index} ref ${parms.refs} bind ${parms.bindings}${ages}\n`);
+    lines.push(
+      `\t${mirred === undefined ? ' ' : ''}index ${parms.index} ref ${parms.refs} bind ${parms.bindings}${ages}\n`,
+    );
   }
   if (bpf !== undefined) lines.push(' '); // tc begins the next line with one
   if (shown.stats && stats !== undefined) lines.push(statsText(stats));
@@ -45,14 +68,18 @@ export function actionText(dumped: DumpedAction, order: number, bound: boolean):
   return lines.join('');
 }
 
-export function actionJson({ action, program, shown }: DumpedAction, order: number, bound: boolean): object {
-  const { kind, bpf, gact, stats, cookie } = action;
+export function actionJson({ action, program, device, shown }: DumpedAction, order: number, bound: boolean): object {
+  const { kind, bpf, gact, mirred, stats, cookie } = action;
+  const to = mirred && mirredWords(mirred.eaction);
   const parms = actionParms(action);
   return {
     order,
     kind,
     bpf_name: bpf?.name,
     ...(bpf && programJson(bpf, program, shown)),
+    mirred_action: to?.how,
+    direction: to?.direction,
+    to_dev: device,
     control_action: parms && controlJson(parms.control),
     prob: gact && randomJson(gact),
     index: parms?.index,
@@ -65,6 +92,16 @@ export function actionJson({ action, program, shown }: DumpedAction, order: numb
     hw_stats: hwStatsWords(action.hwStats),
     used_hw_stats: hwStatsWords(action.usedHwStats),
   };
+}
+
+/** tc's words; the kernel makes no others. */
+function mirredWords(eaction: number): { readonly direction: string; readonly how: string } {
+  const direction = eaction === TCA_INGRESS_REDIR || eaction === TCA_INGRESS_MIRROR ? 'ingress' : 'egress';
+  return { direction, how: eaction === TCA_EGRESS_REDIR || eaction === TCA_INGRESS_REDIR ? 'redirect' : 'mirror' };
+}
+
+function capital(word: string): string {
+  return `${word.slice(0, 1).toUpperCase()}${word.slice(1)}`;
 }
 
 /** Of several words for a verdict the first that tc has is printed. */

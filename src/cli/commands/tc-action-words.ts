@@ -9,6 +9,7 @@ import {
   TC_ACT_PIPE,
   TC_ACT_RECLASSIFY,
   TC_ACT_SHOT,
+  TC_ACT_STOLEN,
   TC_ACT_TRAP,
   TC_ACT_UNSPEC,
 } from '../../uapi/bpf.ts';
@@ -42,7 +43,8 @@ const SKIPS = { skip_hw: TCA_ACT_FLAGS_SKIP_HW, skip_sw: TCA_ACT_FLAGS_SKIP_SW }
 
 /** What follows `action`, in `tc actions add` and after a filter's program. */
 export const ACTION_USAGE = [
-  '{bpf [PROGRAM] [VERDICT] [index N] | [gact] VERDICT [index N]} [cookie HEX] [hw_stats {immediate | delayed | disabled}]',
+  '{bpf [PROGRAM] [VERDICT] [index N] | [gact] VERDICT [random {netrand | determ} VERDICT N] [index N]',
+  '| mirred {egress | ingress} {mirror | redirect} dev DEV [VERDICT] [index N]} [cookie HEX] [hw_stats {immediate | delayed | disabled}]',
   '[no_percpu] [skip_hw] [skip_sw]',
 ].join(' ');
 
@@ -51,6 +53,9 @@ export interface ActionWords {
   readonly program: ProgramWords | undefined;
   readonly spec: ActionSpec;
 }
+
+/** tc's limit; the kernel's is 65535. */
+const MAX_RANDOM = 10000;
 
 /** The words of tc's verbs: where one of them begins with the next word, a list of actions is at its end. */
 const VERBS = ['change', 'replace', 'delete', 'get', 'add'];
@@ -72,22 +77,26 @@ function isVerb(word: string): boolean {
 }
 
 function oneAction(context: Context, words: Words): ActionWords {
-  const kind = words.exact('bpf', 'gact') ?? (isControl(words) ? 'gact' : undefined);
+  const kind = words.exact('bpf', 'gact', 'mirred') ?? (isControl(words) ? 'gact' : undefined);
   if (kind === undefined)
     throw new UsageError(
-      `there is no action '${words.peek()}' here: bpf, gact and verdicts (${CONTROL_WORDS.join(', ')}) are`,
+      `there is no action '${words.peek()}' here: bpf, gact, mirred and verdicts (${CONTROL_WORDS.join(', ')}) are`,
     );
-  const { program, ...what } = kind === 'bpf' ? bpfAction(context, words) : gactAction(words);
+  const { program, ...what } = KIND_WORDS[kind](words, context);
   return { program, spec: { kind, ...what, ...commonWords(words) } };
 }
+
+const KIND_WORDS = { bpf: bpfAction, gact: gactAction, mirred: mirredAction } as const;
 
 interface KindWords {
   readonly program?: ProgramWords | undefined;
   readonly control?: number | undefined;
   readonly index?: number | undefined;
+  readonly mirred?: ActionSpec['mirred'];
+  readonly random?: ActionSpec['random'];
 }
 
-function bpfAction(context: Context, words: Words): KindWords {
+function bpfAction(words: Words, context: Context): KindWords {
   const word = words.peek() ?? '';
   if (word === '')
     throw new UsageError('what is the action to run? A program, or index N of an action that is there, is missing');
@@ -106,9 +115,38 @@ function gactAction(words: Words): KindWords {
   if (index !== undefined) return { control: TC_ACT_OK, index };
   if (!isControl(words)) throw new UsageError(`a verdict is missing: ${CONTROL_WORDS.join(', ')}`);
   const control = controlWords(words);
-  if (words.keyword('random') !== undefined)
-    throw new UsageError("'random' is not supported: skep makes no actions of kind gact that decide by chance");
-  return { control, index: indexWords(words) };
+  const random = words.keyword('random') === undefined ? undefined : randomWords(words);
+  return { control, random, index: indexWords(words) };
+}
+
+/** `{netrand | determ} VERDICT N`. */
+function randomWords(words: Words): ActionSpec['random'] {
+  const type = words.expect('netrand', 'determ');
+  if (!isControl(words)) throw new UsageError(`a verdict is missing after ${type}: ${CONTROL_WORDS.join(', ')}`);
+  const control = controlWords(words);
+  return { type, control, value: decimal(words, 'one in how many', MAX_RANDOM) };
+}
+
+/** A redirect takes the packet along, and what follows it is another action; a copy may have a verdict. */
+function mirredAction(words: Words): KindWords {
+  const bound = indexWords(words);
+  if (bound !== undefined) return { index: bound };
+  const direction = words.expect('egress', 'ingress');
+  let index: number | undefined;
+  let how: 'mirror' | 'redirect' | undefined;
+  let device: string | undefined;
+  while (device === undefined) {
+    const found = indexWords(words);
+    if (found !== undefined) index = found;
+    else if (how === undefined) how = words.expect('mirror', 'redirect');
+    else {
+      words.expect('dev');
+      device = words.next('the name of the device');
+    }
+  }
+  const redirect = how === 'redirect';
+  const control = redirect ? TC_ACT_STOLEN : isControl(words) ? controlWords(words) : TC_ACT_PIPE;
+  return { mirred: { device, direction, redirect }, control, index: indexWords(words) ?? index };
 }
 
 function isControl(words: Words): boolean {

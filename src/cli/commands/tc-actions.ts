@@ -1,6 +1,7 @@
 import { UsageError } from '../../errors.ts';
 import {
   type ActionId,
+  type ActionSpec,
   deleteActions,
   flushActions,
   getActions,
@@ -13,7 +14,8 @@ import { actionJson, actionText, type DumpedAction, dumpAction } from './tc-acti
 import { ACTION_USAGE, actionList, indexWords, withActions } from './tc-action-words.ts';
 import { PROGRAM_USAGE } from './tc-program-words.ts';
 
-const KINDS = ['bpf', 'gact'] as const;
+const KINDS = ['bpf', 'gact', 'mirred'] as const;
+const KIND = `{${KINDS.join(' | ')}}`;
 
 export const actionCommands: readonly AnyCommand[] = (['add', 'change', 'replace'] as const).map((verb) =>
   command<undefined>({
@@ -28,10 +30,10 @@ export const actionCommands: readonly AnyCommand[] = (['add', 'change', 'replace
       if (words.exact('action') === undefined) throw new UsageError("'action' is missing");
       const actions = actionList(context, words);
       words.end();
-      const nothing = actions.findIndex(({ program, spec }) => spec.kind === 'bpf' && program === undefined);
+      const nothing = actions.findIndex(({ program, spec }) => program === undefined && onlyBinds(spec));
       if (nothing >= 0)
         throw new UsageError(
-          `action ${nothing + 1} has no program: only filters bind to one that is there by its index`,
+          `action ${nothing + 1} has no ${actions[nothing]?.spec.kind === 'bpf' ? 'program' : 'device'}: only filters bind to one that is there by its index`,
         );
       withActions(actions, (specs) => setActions(context.kernel, specs, verb === 'add' ? 'add' : 'replace'));
       return undefined;
@@ -42,7 +44,7 @@ export const actionCommands: readonly AnyCommand[] = (['add', 'change', 'replace
 
 export const actionsDelete = command<undefined>({
   path: ['tc', 'actions', 'delete'],
-  usage: 'action {bpf | gact} index N [action {bpf | gact} index N]...',
+  usage: `action ${KIND} index N [action ${KIND} index N]...`,
   about: 'removes actions that no filter is bound to',
   run({ kernel }, words) {
     deleteActions(kernel, ids(words));
@@ -50,6 +52,11 @@ export const actionsDelete = command<undefined>({
   },
   text: () => '',
 });
+
+/** It is of no use but to a filter. */
+function onlyBinds({ kind, mirred }: ActionSpec): boolean {
+  return kind === 'bpf' || (kind === 'mirred' && mirred === undefined);
+}
 
 interface Listed {
   readonly actions: readonly DumpedAction[];
@@ -61,7 +68,7 @@ interface Listed {
 
 export const actionsGet = command<Listed>({
   path: ['tc', 'actions', 'get'],
-  usage: 'action {bpf | gact} index N [action {bpf | gact} index N]...',
+  usage: `action ${KIND} index N [action ${KIND} index N]...`,
   about: 'shows actions',
   run({ kernel, details, stats }, words) {
     const actions = getActions(kernel, ids(words)).map((action) => dumpAction(kernel, action, { details, stats }));
@@ -73,7 +80,7 @@ export const actionsGet = command<Listed>({
 
 export const actionsShow = command<Listed>({
   path: ['tc', 'actions', 'show'],
-  usage: '[action {bpf | gact} [since MSEC]]',
+  usage: `[action ${KIND} [since MSEC]]`,
   about:
     'lists the actions of a kind (default bpf), or those that ran within some milliseconds; -s: with counters and ages',
   run({ kernel, details, stats }, words) {

@@ -59,5 +59,5 @@ export class ActionTable {
 export type ActionTables = Readonly<Record<ActionKind, ActionTable>>;
 
 export function createActionTables(): ActionTables {
-  return { bpf: new ActionTable('bpf'), gact: new ActionTable('gact') };
+  return { bpf: new ActionTable('bpf'), gact: new ActionTable('gact'), mirred: new ActionTable('mirred') };
 }

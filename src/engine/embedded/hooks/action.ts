@@ -1,15 +1,18 @@
+import type { GactAction } from '../../../net/index.ts';
 import { TC_ACT_GOTO_CHAIN, TC_ACT_SHOT } from '../../../uapi/bpf.ts';
+import { PGACT_DETERM } from '../../../uapi/netlink.ts';
 import type { Machine } from '../machine.ts';
 import type { Skb } from '../progs/skb.ts';
 import { actBpf } from './act-bpf.ts';
 import type { ActionTable } from './action-table.ts';
 import type { Chain } from './chain.ts';
 import type { FilterBlock } from './filter-block.ts';
+import { type Mirred, runMirred } from './mirred.ts';
 import type { ActionsResult } from './run-actions.ts';
 import { dropTcProgram, type TcProgram } from './tc-program.ts';
 
 /** The kinds of action that there are. */
-export const ACTION_KINDS = ['bpf', 'gact'] as const;
+export const ACTION_KINDS = ['bpf', 'gact', 'mirred'] as const;
 export type ActionKind = (typeof ACTION_KINDS)[number];
 
 /** What an action does. Never changes: a replacement is another object in its place, so that a packet meets the old or the new one. */
@@ -18,6 +21,10 @@ export interface ActionWork {
   readonly control: number;
   /** Of kind `bpf`, and none else. */
   readonly program: TcProgram | undefined;
+  /** Of kind `mirred`, and none else. */
+  readonly mirred?: Mirred | undefined;
+  /** Of kind `gact`: another verdict for some packets. */
+  readonly random?: GactAction['random'];
   /** Where TC_ACT_GOTO_CHAIN leads, held. */
   readonly target: { readonly block: FilterBlock; readonly chain: Chain } | undefined;
 }
@@ -43,6 +50,9 @@ export class TcAction {
   packets = 0n;
   bytes = 0n;
   drops = 0;
+  overlimits = 0;
+  /** Packets that a verdict for each n-th was asked for. */
+  #asked = 0;
 
   /** `bound`: a filter makes it for itself. */
   constructor(table: ActionTable, index: number, work: ActionWork, bound: boolean, now: bigint) {
@@ -88,15 +98,37 @@ export class TcAction {
   }
 
   run(machine: Machine, skb: Skb): ActionsResult {
+    if (this.#work.mirred !== undefined && machine.traffic.mirrorsTooDeep) return { action: TC_ACT_SHOT };
     this.packets++;
     this.bytes += BigInt(skb.pktLen);
     this.lastUsed = machine.clock.now();
     this.firstUsed ??= this.lastUsed;
-    const { control, program, target } = this.#work;
+    const { control, program, mirred } = this.#work;
+    if (mirred !== undefined) return this.#mirror(machine, mirred, skb);
     const { action, fault } =
-      program === undefined ? { action: control, fault: undefined } : actBpf(machine, program, control, skb);
+      program === undefined
+        ? { action: this.#verdict(machine), fault: undefined }
+        : actBpf(machine, program, control, skb);
     if (action === TC_ACT_SHOT) this.drops++;
-    return { action, chain: isGotoChain(action) ? target?.chain : undefined, fault };
+    return this.#result(action, fault);
+  }
+
+  /** Of kind `gact`. */
+  #verdict(machine: Machine): number {
+    const { control, random } = this.#work;
+    if (random === undefined || random.type === 0) return control;
+    const number = random.type === PGACT_DETERM ? ++this.#asked : machine.random();
+    return number % random.value === 0 ? random.control : control;
+  }
+
+  #mirror(machine: Machine, mirred: Mirred, skb: Skb): ActionsResult {
+    const { action, sent } = runMirred(machine, mirred, this.#work.control, skb);
+    if (!sent) this.overlimits++;
+    return this.#result(action, undefined);
+  }
+
+  #result(action: number, fault: ActionsResult['fault']): ActionsResult {
+    return { action, chain: isGotoChain(action) ? this.#work.target?.chain : undefined, fault };
   }
 }
 

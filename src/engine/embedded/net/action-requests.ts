@@ -17,6 +17,7 @@ import {
 } from '../../../uapi/netlink.ts';
 import { ACTION_KINDS, type TcAction } from '../hooks/action.ts';
 import type { ActionTable } from '../hooks/action-table.ts';
+import { type Mirred, targetOf } from '../hooks/mirred.ts';
 import { fail } from './fail.ts';
 import { initActions } from './init-actions.ts';
 import type { Network } from './network.ts';
@@ -120,8 +121,9 @@ function reply(type: number, actions: readonly TcAction[], network: Network): Re
 }
 
 /** As dumps of actions and of filters show it. */
-export function describeAction(action: TcAction, { machine }: Network): Action {
-  const { kind, cookie, hwStats, packets, bytes, drops, work } = action;
+export function describeAction(action: TcAction, network: Network): Action {
+  const { machine } = network;
+  const { kind, cookie, hwStats, packets, bytes, drops, overlimits, work } = action;
   const now = machine.clock.now();
   const age = (then: bigint | undefined) => (then === undefined ? 0n : (now - then) / NS_PER_TICK);
   const parms: ActionParms = {
@@ -139,11 +141,16 @@ export function describeAction(action: TcAction, { machine }: Network): Action {
   return {
     kind,
     bpf: work.program && { ...parms, ...describeProgram(work.program) },
-    gact: kind === 'gact' ? parms : undefined,
+    gact: kind === 'gact' ? { ...parms, random: work.random?.type === 0 ? undefined : work.random } : undefined,
+    mirred: work.mirred && { ...parms, ...describeMirred(work.mirred, network) },
     cookie,
     flags: action.flags || undefined,
     hwStats,
     inHwCount: 0,
-    stats: { bytes, packets, drops, overlimits: 0, requeues: 0, qlen: 0, backlog: 0 },
+    stats: { bytes, packets, drops, overlimits, requeues: 0, qlen: 0, backlog: 0 },
   };
+}
+
+function describeMirred(mirred: Mirred, netns: Network): { readonly eaction: number; readonly ifindex: number } {
+  return { eaction: mirred.eaction, ifindex: targetOf(mirred, { netns })?.ifindex ?? 0 };
 }

@@ -1,6 +1,7 @@
-import { type Action, type ActionParms, actionParms } from '../../../net/index.ts';
+import { type Action, type ActionParms, actionParms, type GactAction, type MirredAction } from '../../../net/index.ts';
 import { TC_ACT_EXT_VAL_MASK, TC_ACT_GOTO_CHAIN, TC_ACT_TRAP } from '../../../uapi/bpf.ts';
 import {
+  PGACT_DETERM,
   TC_COOKIE_MAX_SIZE,
   TCA_ACT_FLAGS_NO_PERCPU_STATS,
   TCA_ACT_FLAGS_SKIP_HW,
@@ -8,9 +9,12 @@ import {
   TCA_ACT_HW_STATS_DELAYED,
   TCA_ACT_HW_STATS_IMMEDIATE,
   TCA_ACT_MAX_PRIO,
+  TCA_EGRESS_REDIR,
+  TCA_INGRESS_MIRROR,
 } from '../../../uapi/netlink.ts';
 import { ACTION_KINDS, type ActionKind, type ActionWork, dropWork, isGotoChain, TcAction } from '../hooks/action.ts';
 import type { FilterBlock } from '../hooks/filter-block.ts';
+import type { Mirred } from '../hooks/mirred.ts';
 import { holdTcProgram } from '../hooks/tc-program.ts';
 import type { Process } from '../process.ts';
 import { fail } from './fail.ts';
@@ -74,14 +78,21 @@ function kindOf({ kind, cookie, flags = 0, hwStats = 0 }: Action): ActionKind {
 function initAction(owner: ActionOwner, kind: ActionKind, asked: Action, found: TcAction[]): TcAction {
   const { flags = 0, hwStats, cookie } = asked;
   if ((flags & SKIPS) === SKIPS) fail('EINVAL');
-  const parms = actionParms(asked) ?? fail('EINVAL');
+  const parms =
+    actionParms(asked) ??
+    fail('EINVAL', kind === 'mirred' ? 'act_mirred: Mirred requires attributes to be passed' : undefined);
   if (asked.bpf !== undefined) checkName(asked.bpf);
+  if (asked.gact?.random !== undefined) checkRandom(asked.gact.random);
   const table = owner.network.actions[kind];
   let action = parms.index === 0 ? undefined : table.find(parms.index);
+  const binds = action !== undefined && owner.block !== undefined;
+  const { eaction = TCA_EGRESS_REDIR } = asked.mirred ?? {};
+  if (!binds && (eaction < TCA_EGRESS_REDIR || eaction > TCA_INGRESS_MIRROR))
+    fail('EINVAL', 'act_mirred: Unknown mirred option');
   if (action === undefined) {
     const index = table.reserve(parms.index) ?? (parms.index === 0 ? fail('ENOSPC') : fail('EAGAIN'));
     try {
-      const work = readWork(owner, asked, parms);
+      const work = readWork(owner, asked, parms, undefined);
       action = new TcAction(table, index, work, owner.block !== undefined, owner.network.machine.clock.now());
     } catch (error) {
       table.settle(index);
@@ -93,7 +104,7 @@ function initAction(owner: ActionOwner, kind: ActionKind, asked: Action, found: 
     found.push(action);
   } else {
     if (!owner.replace) fail('EEXIST');
-    action.replace(readWork(owner, asked, parms));
+    action.replace(readWork(owner, asked, parms, action.work));
     action.hold();
     found.push(action);
   }
@@ -102,19 +113,47 @@ function initAction(owner: ActionOwner, kind: ActionKind, asked: Action, found: 
   return action;
 }
 
-function readWork({ process, block }: ActionOwner, asked: Action, { control }: ActionParms): ActionWork {
+/** `old`: the work of the action that gets this one, which keeps what is not said anew. */
+function readWork(
+  { network, process, block }: ActionOwner,
+  asked: Action,
+  { control }: ActionParms,
+  old: ActionWork | undefined,
+): ActionWork {
+  const mirred = asked.mirred && readMirred(network, asked.mirred, old?.mirred);
   const target = readTarget(control, block);
-  const { bpf } = asked;
+  const { bpf, gact } = asked;
   try {
-    if (asked.gact?.random !== undefined)
-      fail('ENOTSUPP', 'the embedded kernel has no verdicts by chance (gact random) yet');
-    if (bpf === undefined) return { control, program: undefined, target };
+    if (mirred !== undefined) return { control, program: undefined, mirred, target };
+    if (bpf === undefined) return { control, program: undefined, random: readRandom(gact) ?? old?.random, target };
     if (!namesProgram(bpf)) fail('EINVAL');
     return { control, program: holdTcProgram(readTcProgram(process, bpf, 'sched_act')), target };
   } catch (error) {
     dropWork({ control, program: undefined, target });
     throw error;
   }
+}
+
+function checkRandom({ type, control }: NonNullable<GactAction['random']>): void {
+  if (type > PGACT_DETERM) fail('EINVAL');
+  if (isGotoChain(control)) fail('EINVAL', 'goto chain not allowed on fallback');
+}
+
+/** Each 0-th is each. */
+function readRandom(gact: GactAction | undefined): GactAction['random'] {
+  return gact?.random && { ...gact.random, value: Math.max(1, gact.random.value) };
+}
+
+function readMirred(network: Network, { eaction, ifindex, block }: MirredAction, old: Mirred | undefined): Mirred {
+  if (block !== undefined) {
+    if (ifindex !== 0) fail('EINVAL', 'act_mirred: Cannot specify Block ID and dev simultaneously');
+    fail('ENOTSUPP', 'the embedded kernel mirrors to devices, not to blocks');
+  }
+  if (ifindex === 0) {
+    if (old === undefined) fail('EINVAL', 'act_mirred: Must specify device or block');
+    return { ...old, eaction };
+  }
+  return { eaction, device: network.device(ifindex) ?? fail('ENODEV') };
 }
 
 /** A verdict may be a number that has a meaning, or any negative one; only filters' actions have chains to go to. */

@@ -22,6 +22,8 @@ import { receiveXdp } from './receive-xdp.ts';
 
 /** Frames sent within the sending of a frame: a redirect to a device whose filter redirects again, and so on. */
 const MAX_DEPTH = 8;
+/** Copies made by actions while a copy is sent. */
+const MAX_MIRRORS = 4;
 /** Frames that one frame may cause before the rest is dropped: two devices that send to each other would never end. */
 const MAX_CAUSED = 1024;
 
@@ -65,6 +67,7 @@ const bare = (bytes: Uint8Array): Frame => ({ bytes, mark: 0, priority: 0, ingre
 export class Traffic {
   readonly #machine: Machine;
   #depth = 0;
+  #mirrors = 0;
   #draining = false;
   /** Frames that arrived while another was on its way, and their devices. */
   readonly #arrived: (readonly [Device, Frame])[] = [];
@@ -99,6 +102,26 @@ export class Traffic {
   /** A copy of a packet, made by bpf_clone_redirect: it arrives once the packet has gone its way. */
   forward(device: Device, direction: Direction, bytes: Uint8Array): void {
     this.#send(device, direction, bare(bytes));
+  }
+
+  /** Whether a copy would be one of too many that cause each other. */
+  get mirrorsTooDeep(): boolean {
+    return this.#mirrors >= MAX_MIRRORS;
+  }
+
+  /** Sends a copy of a packet, made by an action, and says whether it is on its way. */
+  mirror(device: Device, direction: Direction, frame: Frame): boolean {
+    if (direction === 'ingress') {
+      this.#arrive(device, frame);
+      return true;
+    }
+    this.#mirrors++;
+    try {
+      const sent = this.#transmit(device, frame);
+      return sent !== undefined && sent.verdict !== TC_ACT_SHOT;
+    } finally {
+      this.#mirrors--;
+    }
   }
 
   /** Sends a frame of the IP stack out of a device that is up. */
