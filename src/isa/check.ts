@@ -23,6 +23,8 @@ import {
 } from './opcode.ts';
 import { atomicOf, type Operation, operationOf } from './table.ts';
 
+const READ_ONLY = 'frame pointer is read only';
+
 /** What is wrong with a program, and the slot it is about. */
 export interface ProgramProblem {
   readonly insn: number;
@@ -33,10 +35,21 @@ export interface ProgramProblem {
 /**
  * The first thing that makes a program no program, whatever it computes: calls and jumps out of range, no end, an instruction that is none. In the
  * order in which the Linux verifier looks. `undefined`: its structure is sound. Whether what it does is safe, and whether every instruction can be
- * reached, is a verifier's business.
+ * reached, is a verifier's business. `followed`: a verifier goes through the program afterwards, and finds itself what counts only where a path leads.
  */
-export function programProblem(insns: readonly Insn[]): ProgramProblem | undefined {
-  return targetsProblem(insns) ?? firstProblem(insns, opcodeProblem) ?? firstProblem(insns, operandProblem);
+export function programProblem(
+  insns: readonly Insn[],
+  { followed = false }: { readonly followed?: boolean } = {},
+): ProgramProblem | undefined {
+  const operands = followed ? fieldsProblem : operandProblem;
+  return targetsProblem(insns) ?? firstProblem(insns, opcodeProblem) ?? firstProblem(insns, operands);
+}
+
+/** Without what the verifier refuses only where some path comes to it. */
+function fieldsProblem(insn: Insn): string | undefined {
+  const problem = operandProblem(insn);
+  const onPath = problem === 'div by zero' || problem === READ_ONLY || problem?.startsWith('invalid shift') === true;
+  return onPath ? undefined : problem;
 }
 
 /** What is wrong with one instruction by itself; `next` is the slot that follows, for the second half of `ld_imm64`. */
@@ -204,14 +217,12 @@ function atomicProblem(insn: Insn, size: number): string | undefined {
   if (atomic.op !== 'store' && size < 4) return 'invalid atomic operand size';
   // The old value goes into src, except that of a cmpxchg.
   const writesSrc = atomic.fetch && atomic.op !== 'cmpxchg';
-  return (
-    registers(insn, true, false) ?? (writesSrc && insn.src === BPF_REG_10 ? 'frame pointer is read only' : undefined)
-  );
+  return registers(insn, true, false) ?? (writesSrc && insn.src === BPF_REG_10 ? READ_ONLY : undefined);
 }
 
 /** r0 to r10 are there, and r10 is not written. */
 function registers({ dst, src }: Insn, usesSrc: boolean, writesDst: boolean): string | undefined {
   if (usesSrc && src > BPF_REG_10) return `R${src} is invalid`;
   if (dst > BPF_REG_10) return `R${dst} is invalid`;
-  return writesDst && dst === BPF_REG_10 ? 'frame pointer is read only' : undefined;
+  return writesDst && dst === BPF_REG_10 ? READ_ONLY : undefined;
 }

@@ -36,6 +36,11 @@ export interface MachineOptions {
   readonly seed?: number | undefined;
   /** `manual`: time stands still until the lab moves it. */
   readonly clock?: 'monotonic' | 'manual' | undefined;
+  /**
+   * `off`: programs are loaded without being shown safe, if their instructions are ones. What they do wrong ends their run with a fault, which the trace log has.
+   * Default: `on`.
+   */
+  readonly verifier?: 'on' | 'off' | undefined;
 }
 
 const MAX_CPUS = 64;
@@ -49,6 +54,8 @@ export class Machine {
   readonly memory = new LinearMemory();
   /** Possible CPUs: the stride of per-CPU maps. */
   readonly cpus: number;
+  /** Whether programs have to be shown safe. */
+  readonly verifies: boolean;
   /** The CPU that programs run on. */
   cpu = 0;
   /** The process whose system call is running. */
@@ -95,7 +102,8 @@ export class Machine {
   #lastSocketCookie = 0;
 
   constructor(options: MachineOptions = {}) {
-    const { cpus = 2, seed = DEFAULT_SEED, clock } = options;
+    const { cpus = 2, seed = DEFAULT_SEED, clock, verifier = 'on' } = options;
+    this.verifies = verifier === 'on';
     this.cpus = Math.min(Math.max(Math.trunc(cpus) || 1, 1), MAX_CPUS);
     this.clock = new Clock(clock);
     this.socketViews = new SocketViews(this.memory);

@@ -148,6 +148,11 @@ const ALLOWED: Readonly<Partial<Record<ProgType, readonly HelperName[]>>> = {
   sk_lookup: [...COMMON, ...SOCKET_CASTS, 'perf_event_output', 'sk_release', 'sk_assign', 'ktime_get_coarse_ns'],
   syscall: [...BTF_TRACING, 'sys_bpf', 'btf_find_by_name_kind', 'sys_close', 'kallsyms_lookup_name'],
   netfilter: COMMON,
+  struct_ops: [...COMMON, 'tcp_send_ack', 'sk_storage_get', 'sk_storage_delete', 'setsockopt', 'getsockopt', 'ktime_get_coarse_ns'],
+  lsm: [
+    ...BTF_TRACING, 'inode_storage_get', 'inode_storage_delete', 'bprm_opts_set', 'ima_inode_hash', 'ima_file_hash', 'get_attach_cookie', 'get_local_storage',
+    'get_retval', 'set_retval', 'setsockopt', 'getsockopt',
+  ],
   tracing: [...BTF_TRACING, 'get_attach_cookie', 'seq_printf', 'seq_write', 'seq_printf_btf', 'get_func_arg', 'get_func_ret', 'get_func_arg_cnt'],
 };
 
@@ -162,6 +167,7 @@ const ONLY_FOR: readonly (readonly [ProgType, readonly HelperName[], readonly At
   ['cgroup_device', ['get_retval', 'set_retval'], ['cgroup_device']],
   ['cgroup_sysctl', ['get_retval', 'set_retval'], ['cgroup_sysctl']],
   ['cgroup_sockopt', ['getsockopt', 'setsockopt'], ['cgroup_setsockopt']],
+  ['lsm', ['get_local_storage', 'get_retval', 'set_retval', 'setsockopt', 'getsockopt'], ['lsm_cgroup']],
   ['tracing', ['seq_printf', 'seq_write', 'seq_printf_btf'], ['trace_iter']],
   ['tracing', ['get_attach_cookie'], ['trace_raw_tp', 'trace_fentry', 'trace_fexit', 'modify_return']],
   ['tracing', ['get_func_arg', 'get_func_arg_cnt'], ['trace_fentry', 'trace_fexit', 'modify_return']],

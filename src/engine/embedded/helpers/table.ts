@@ -74,3 +74,6 @@ export const HELPER_BY_ID: readonly (Helper | undefined)[] = (() => {
   for (const row of ALL) table[row.id] = row;
   return table;
 })();
+
+/** Every helper that there is, without `bpf_`. */
+export const HELPER_BY_NAME: ReadonlyMap<string, Helper> = new Map(ALL.map((row) => [row.name, row]));

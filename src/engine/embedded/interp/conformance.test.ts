@@ -3,10 +3,8 @@ import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { fromHex } from '../../../bytes/hex.ts';
 import { decodeInsns, encodeInsns, ldImm64 } from '../../../isa/index.ts';
-import { progTypeNumber } from '../../../uapi/bpf.ts';
 import { Machine } from '../machine.ts';
-import { checkShape, checkUse } from '../progs/check.ts';
-import { PROG_TYPE_BY_NUMBER } from '../progs/table.ts';
+import { verify } from '../verifier/verify.ts';
 import { decodeProgram } from './code.ts';
 import { interpreterOf } from './interpreter.ts';
 
@@ -55,12 +53,19 @@ describe.skipIf(missing !== undefined)('conformance', () => {
   });
 
   // The others expect something of the program that runs the suite.
-  const type = PROG_TYPE_BY_NUMBER.get(progTypeNumber.sched_cls);
-  if (type === undefined) throw new Error('there are no classifiers');
   const invalid = vectors.filter((vector) => !NOT_LINUX(vector) && vector.id.startsWith('conf-neg/unused-'));
   it.each(invalid.map((vector) => [vector.id, vector] as const))('%s is refused', (_id, vector) => {
     const insns = decodeInsns(bytesOf(vector.insns));
-    const found = checkShape(insns) ?? checkUse(insns, { type, attachType: 0, gpl: true });
-    expect(found).toBeDefined();
+    const { errno } = verify({
+      insns,
+      type: 'sched_cls',
+      attachType: 0,
+      flags: 0,
+      gpl: true,
+      maps: new Map(),
+      usedMaps: [],
+      cpus: 2,
+    });
+    expect(errno).not.toBe(0);
   });
 });

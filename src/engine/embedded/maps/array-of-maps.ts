@@ -19,11 +19,11 @@ export const arrayOfMaps: MapType = {
 /** The number in a slot's memory is the map's address. */
 class ArrayOfMaps extends SlotArray<BpfMap> {
   override readonly batch = ['lookup', 'update'] as const;
-  readonly #meta: InnerMeta;
+  override readonly inner: InnerMeta;
 
   constructor(machine: Machine, attr: MapAttr, address: number) {
     super(machine, { ...attr, inner: undefined }, address);
-    this.#meta = new InnerMeta(attr);
+    this.inner = new InnerMeta(attr);
   }
 
   override lookup(key: number): number {
@@ -38,7 +38,7 @@ class ArrayOfMaps extends SlotArray<BpfMap> {
   }
 
   protected override take(fd: number, from: Descriptors): BpfMap | number {
-    const map = this.#meta.admitted(fd, from);
+    const map = this.inner.admitted(fd, from);
     return typeof map === 'number' ? map : map.get();
   }
   protected override drop(map: BpfMap): void {

@@ -25,13 +25,13 @@ export const hashOfMaps: MapType = {
 
 /** In an element the value is the address of a map. A program that writes over it has changed nothing: what counts is kept outside of the memory. */
 class HashOfMaps extends HashMap {
-  readonly #meta: InnerMeta;
+  override readonly inner: InnerMeta;
   /** By address of the value. */
   readonly #maps = new Map<number, BpfMap>();
 
   constructor(machine: Machine, attr: MapAttr, address: number, layout: Layout) {
     super(machine, { ...attr, inner: undefined }, address, layout);
-    this.#meta = new InnerMeta(attr);
+    this.inner = new InnerMeta(attr);
   }
 
   override lookup(key: number): number {
@@ -54,7 +54,7 @@ class HashOfMaps extends HashMap {
 
   override copyIn(key: number, value: number, flags: number, from: Descriptors): number {
     const { dv } = this.machine.memory;
-    const map = this.#meta.admitted(dv.getUint32(value, true), from);
+    const map = this.inner.admitted(dv.getUint32(value, true), from);
     if (typeof map === 'number') return map;
     dv.setUint32(value, map.address, true);
     const refused = super.update(key, value, flags);

@@ -1,3 +1,4 @@
+import type { Btf } from '../../../btf/index.ts';
 import { BPF_F_INNER_MAP, mapTypeNumber } from '../../../uapi/bpf.ts';
 import { errno } from '../../../uapi/errno.ts';
 import type { BpfMap, Descriptors, MapAttr } from './map.ts';
@@ -17,11 +18,14 @@ export function checkInner({ attr }: BpfMap): number {
 /** What an outer map asks of the maps that go into it: those facts of its template that programs were checked against. */
 export class InnerMeta {
   readonly #template: MapAttr;
+  /** The types of the template's values. */
+  readonly btf: Btf | undefined;
 
   constructor({ inner }: MapAttr) {
     if (inner === undefined) throw new Error('embedded kernel: a map of maps without a template');
     // Not the map itself: it may go before the outer one does.
-    const { type, keySize, valueSize, maxEntries, flags, mapExtra, name } = inner.attr;
+    const { type, keySize, valueSize, maxEntries, flags, mapExtra, name, fields, valueTypeId, btf } = inner.attr;
+    this.btf = btf?.btf;
     this.#template = {
       type,
       keySize,
@@ -32,8 +36,14 @@ export class InnerMeta {
       name,
       btf: undefined,
       keyTypeId: 0,
-      valueTypeId: 0,
+      valueTypeId,
+      ...(fields && { fields }),
     };
+  }
+
+  /** What the maps are like; `btf` is not held. */
+  get template(): MapAttr {
+    return this.#template;
   }
 
   /** The map of an fd if it may go in, else -EBADF, or -EINVAL. Without a reference of its own. */

@@ -8,6 +8,7 @@ import type { PerfEvent } from '../perf-event.ts';
 import type { BpfProg } from '../progs/prog.ts';
 import { RefCounted } from '../refs.ts';
 import type { Socket } from '../sockets/socket.ts';
+import type { InnerMeta } from './inner.ts';
 import { ValueCopier } from './value-copier.ts';
 import type { ValueField } from './value-fields.ts';
 
@@ -89,6 +90,8 @@ export abstract class BpfMap extends RefCounted implements Mappable {
   /** References by fds and pins; when the last goes, {@link BpfMap.releaseUsers} runs. */
   #users = 0;
   frozen = false;
+  /** Of maps of maps: what those are like. */
+  readonly inner: InnerMeta | undefined = undefined;
   /** How values are copied. */
   readonly copier: ValueCopier;
   /** While there is one the map cannot be frozen. */

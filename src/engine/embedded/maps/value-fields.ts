@@ -11,6 +11,10 @@ export interface ValueField {
   /** Bytes from the start of the value. */
   readonly offset: number;
   readonly size: number;
+  /** Of a pointer: the struct that it points to, and its tag. */
+  readonly pointee?: { readonly typeId: number; readonly tag: string };
+  /** Of a list or tree: `STRUCT:NODE`, as its declaration tag says. */
+  readonly contains?: string;
 }
 
 // Structs by name, without `bpf_`, and tagged pointers: bytes and alignment. Source: enum btf_field_type and the structs of <linux/bpf.h>.
@@ -73,6 +77,12 @@ export function valueFields(btf: Btf, value: BtfType): readonly ValueField[] {
   return typeof found === 'number' ? [] : found;
 }
 
+/** The fields of a struct that programs make objects of, nodes of lists and trees too. */
+export function objectFields(btf: Btf, struct: BtfType): readonly ValueField[] {
+  const found = findFields(btf, struct, () => true);
+  return typeof found === 'number' ? [] : found;
+}
+
 /** BPF_MAP_CREATE: whether maps of this type and with these flags may have such fields: 0 or -errno. */
 export function checkFields(fields: readonly ValueField[], type: number, flags: number): number {
   if (fields.length === 0) return 0;
@@ -129,12 +139,14 @@ function findFields(btf: Btf, value: BtfType, wanted: (kind: FieldKind) => boole
 
 function collect(walk: Walk, type: BtfType, base: number, depth: number): number {
   const { btf } = walk;
-  for (const { typeId, offset } of partsOf(btf, type)) {
+  for (const [index, { typeId, offset, variable }] of partsOf(btf, type).entries()) {
     if (--walk.left < 0) return -errno.E2BIG;
     const [element, count] = unwrapArray(btf, typeId);
     const kind = kindOf(btf, element);
     if (kind !== undefined) {
-      const wrong = walk.wanted(kind) ? add(walk.fields, element, { kind, offset: base + offset }, count) : 0;
+      const contains = isRoot(kind) ? containedIn(btf, type, variable ?? index) : undefined;
+      const found = { kind, offset: base + offset, ...pointeeOf(btf, element), ...(contains && { contains }) };
+      const wrong = walk.wanted(kind) ? add(walk.fields, element, found, count) : 0;
       if (wrong !== 0) return wrong;
     } else if (element.kind === 'struct' && depth < MAX_DEPTH) {
       for (let i = 0; i < count; i++) {
@@ -149,27 +161,53 @@ function collect(walk: Walk, type: BtfType, base: number, depth: number): number
   return 0;
 }
 
-/** Members of a struct, variables of a section. Offsets in bytes. */
-function partsOf(btf: Btf, type: BtfType): readonly { readonly typeId: number; readonly offset: number }[] {
+function isRoot(kind: FieldKind): boolean {
+  return kind === 'list_head' || kind === 'rb_root';
+}
+
+function pointeeOf(btf: Btf, type: BtfType): Pick<ValueField, 'pointee'> {
+  if (type.kind !== 'ptr') return {};
+  const tag = btf.type(type.typeId);
+  return tag.kind === 'type_tag' ? { pointee: { typeId: tag.typeId, tag: tag.name } } : {};
+}
+
+/** What the declaration tag of a list or tree says: of a member, by its number, or of a variable, by its type. */
+function containedIn(btf: Btf, owner: BtfType, place: number): string | undefined {
+  for (let id = 1; id < btf.typeCount; id++) {
+    const tag = btf.type(id);
+    if (tag.kind !== 'decl_tag' || !tag.name.startsWith('contains:')) continue;
+    const isIt =
+      owner.kind === 'datasec' ? tag.typeId === place : tag.component === place && btf.type(tag.typeId) === owner;
+    if (isIt) return tag.name.slice('contains:'.length);
+  }
+  return undefined;
+}
+
+interface Part {
+  readonly typeId: number;
+  /** Bytes. */
+  readonly offset: number;
+  /** The type of the variable, where it is one. */
+  readonly variable?: number;
+}
+
+/** Members of a struct, variables of a section. */
+function partsOf(btf: Btf, type: BtfType): readonly Part[] {
   if (type.kind === 'struct') return type.members.map(({ typeId, bitOffset }) => ({ typeId, offset: bitOffset / 8 }));
   if (type.kind !== 'datasec') return [];
   return type.variables.map(({ typeId, offset }) => {
     const variable = btf.type(typeId);
-    return { typeId: variable.kind === 'var' ? variable.typeId : typeId, offset };
+    return { typeId: variable.kind === 'var' ? variable.typeId : typeId, offset, variable: typeId };
   });
 }
 
-function add(
-  fields: ValueField[],
-  type: BtfType,
-  { kind, offset }: Pick<ValueField, 'kind' | 'offset'>,
-  count: number,
-): number {
+function add(fields: ValueField[], type: BtfType, found: Omit<ValueField, 'size'>, count: number): number {
+  const { kind, offset } = found;
   const [size, align] = SIZES[kind];
   if (offset % align !== 0 || (type.kind === 'struct' && type.size !== size)) return -errno.EFAULT;
   if (SINGLE.has(kind) && (count > 1 || fields.some((other) => other.kind === kind))) return -errno.E2BIG;
   if (fields.length + count > MAX_FIELDS) return -errno.E2BIG;
-  for (let i = 0; i < count; i++) fields.push({ kind, offset: offset + i * size, size });
+  for (let i = 0; i < count; i++) fields.push({ ...found, offset: offset + i * size, size });
   return 0;
 }
 

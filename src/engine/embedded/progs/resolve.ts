@@ -28,6 +28,8 @@ export interface Resolved {
   readonly runnable: Uint8Array;
   /** In the order of first use, then those of `bound`. No references taken. */
   readonly maps: readonly BpfMap[];
+  /** What each `ld_imm64` of a map stands for, by its slot; `offset`: of a value's address. */
+  readonly uses: ReadonlyMap<number, { readonly map: BpfMap; readonly offset?: number }>;
 }
 
 export interface FdSource {
@@ -47,6 +49,7 @@ export function resolveMaps(
   bound: readonly number[],
 ): Resolved | Rejection {
   const maps = new Set<BpfMap>();
+  const uses = new Map<number, { readonly map: BpfMap; readonly offset?: number }>();
   const xlated = [...insns];
   const runnable = [...insns];
   for (const fd of bound) {
@@ -71,12 +74,13 @@ export function resolveMaps(
     const direct = insn.src === BPF_PSEUDO_MAP_VALUE || insn.src === BPF_PSEUDO_MAP_IDX_VALUE;
     const address = direct ? valueAddress(map, second.imm >>> 0) : map.address;
     if (typeof address !== 'number') return address;
+    uses.set(i - 1, direct ? { map, offset: second.imm >>> 0 } : { map });
     const src = direct ? BPF_PSEUDO_MAP_VALUE : BPF_PSEUDO_MAP_FD;
     xlated[i - 1] = { ...insn, src, imm: map.id };
     runnable[i - 1] = { ...insn, src: 0, imm: address };
     runnable[i] = { ...second, imm: 0 };
   }
-  return { xlated: encodeInsns(xlated), runnable: encodeInsns(runnable), maps: [...maps] };
+  return { xlated: encodeInsns(xlated), runnable: encodeInsns(runnable), maps: [...maps], uses };
 }
 
 function mapFd(insn: Insn, fdArray: readonly number[] | undefined): number | Rejection {

@@ -1,4 +1,4 @@
-import { decodeInsns, INSN_SIZE, type Insn, insnSlots, programTag } from '../../../isa/index.ts';
+import { decodeInsns, INSN_SIZE, type Insn, programProblem, programTag } from '../../../isa/index.ts';
 import type { BpfAttr } from '../../../uapi/attr.ts';
 import {
   attachTypeNumber,
@@ -17,7 +17,6 @@ import { errno } from '../../../uapi/errno.ts';
 import type { BtfObject } from '../btf-object.ts';
 import { ProgArray } from '../maps/prog-array.ts';
 import type { Process } from '../process.ts';
-import { checkShape, checkUse, countSubprograms, type ProgUser } from '../progs/check.ts';
 import { type Records, readRecords } from '../progs/info-records.ts';
 import { isGplCompatible } from '../progs/license.ts';
 import { checkLogRequest, type LogRequest, writeLog } from '../progs/load-log.ts';
@@ -26,6 +25,8 @@ import type { ProgType } from '../progs/prog-type.ts';
 import { type Rejection, reject } from '../progs/rejection.ts';
 import { type Resolved, resolveMaps } from '../progs/resolve.ts';
 import { PROG_TYPE_BY_NUMBER } from '../progs/table.ts';
+import { type ProgUser, programToVerify } from '../progs/to-verify.ts';
+import { verify } from '../verifier/verify.ts';
 
 type Attr = BpfAttr<'BPF_PROG_LOAD'>;
 
@@ -63,14 +64,14 @@ export function progLoad(process: Process, attr: Attr): number {
   // A copy: the caller's buffer may change under us.
   const given = insns.slice(0, count * INSN_SIZE);
   const license = attr.license.slice(0, MAX_LICENSE);
-  const user = { type, attachType: expectedAttachType, gpl: isGplCompatible(license) };
-  const checked = check(process, attr, user, decodeInsns(given));
-  const trueSize = writeLog(log, logText(checked));
+  const user = { type, attachType: expectedAttachType, gpl: isGplCompatible(license), flags };
+  const checked = check(process, attr, user, decodeInsns(given), log.level);
+  const trueSize = writeLog(log, checked.log);
   if (trueSize > 0) attr.log_true_size = trueSize;
   if (log.buffer !== undefined && trueSize > log.size) return -errno.ENOSPC;
-  if ('errno' in checked) return -checked.errno;
+  if (checked.accepted === undefined) return -checked.errno;
 
-  const { resolved, btf, funcInfo, lineInfo } = checked;
+  const { resolved, btf, funcInfo, lineInfo } = checked.accepted;
   const owner = { type: attr.prog_type ?? 0, expectedAttachType };
   if (!resolved.maps.every((map) => !(map instanceof ProgArray) || map.admits(owner))) return -errno.EINVAL;
   for (const map of resolved.maps) map.get();
@@ -122,19 +123,40 @@ function isObjectName(name: string): boolean {
   return name.length < BPF_OBJ_NAME_LEN && /^[A-Za-z0-9_.]*$/.test(name);
 }
 
-interface Checked {
-  readonly insnCount: number;
+interface Accepted {
   readonly resolved: Resolved;
   readonly btf: BtfObject | undefined;
   readonly funcInfo: Records | undefined;
   readonly lineInfo: Records | undefined;
 }
 
-/** What stands where the verifier will come; see progs/check.ts. */
-function check(process: Process, attr: Attr, user: ProgUser, insns: readonly Insn[]): Checked | Rejection {
-  const misshapen = checkSleep(user.type, attr.prog_flags ?? 0) ?? checkShape(insns);
-  if (misshapen !== undefined) return misshapen;
+interface Checked {
+  /** 0, or a positive errno. */
+  readonly errno: number;
+  readonly log: string;
+  readonly accepted: Accepted | undefined;
+}
 
+/** The program is one, what it refers to is there, and it is safe. */
+function check(process: Process, attr: Attr, user: ProgUser, insns: readonly Insn[], logLevel: number): Checked {
+  const problem = programProblem(insns, { followed: true });
+  const wrong = checkSleep(user.type, attr.prog_flags ?? 0) ?? (problem && reject(problem.problem));
+  if (wrong !== undefined) return refused(wrong);
+  const parts = readParts(process, attr, insns);
+  if ('errno' in parts) return refused(parts);
+  if (!process.machine.verifies) return { errno: 0, log: `${STATISTICS}\n`, accepted: parts };
+  const verdict = verify(programToVerify(process.machine, user, insns, parts), logLevel);
+  return { errno: verdict.errno, log: verdict.log, accepted: verdict.errno === 0 ? parts : undefined };
+}
+
+/** Refused before any instruction was followed. */
+function refused({ errno: number, message }: Rejection): Checked {
+  return { errno: number, log: `${message}\n${STATISTICS}\n`, accepted: undefined };
+}
+
+const STATISTICS = `processed 0 insns (limit ${BPF_COMPLEXITY_LIMIT_INSNS}) max_states_per_insn 0 total_states 0 peak_states 0 mark_read 0`;
+
+function readParts(process: Process, attr: Attr, insns: readonly Insn[]): Accepted | Rejection {
   const btf = progBtf(process, attr);
   if (btf !== undefined && 'errno' in btf) return btf;
   const funcInfo = readRecords(
@@ -143,22 +165,15 @@ function check(process: Process, attr: Attr, user: ProgUser, insns: readonly Ins
     insns.length,
   );
   if (funcInfo !== undefined && 'errno' in funcInfo) return funcInfo;
-  if (funcInfo !== undefined && funcInfo.count !== countSubprograms(insns))
-    return { errno: errno.EINVAL, message: "number of funcs in func_info doesn't match number of subprogs" };
   const lineInfo = readRecords(
     'line',
     { recordSize: attr.line_info_rec_size ?? 0, count: attr.line_info_cnt ?? 0, bytes: attr.line_info },
     insns.length,
   );
   if (lineInfo !== undefined && 'errno' in lineInfo) return lineInfo;
-
   const boundCount = Math.min(attr.fd_array_cnt ?? 0, attr.fd_array?.length ?? 0);
   const resolved = resolveMaps(insns, process, attr.fd_array, attr.fd_array?.slice(0, boundCount) ?? []);
-  if ('errno' in resolved) return resolved;
-  const locks = resolved.maps.some((map) => map.copier.has('spin_lock'));
-  if (locks && user.type.name === 'socket_filter') return reject('socket filter progs cannot use bpf_spin_lock yet');
-  const wrong = checkUse(insns, user);
-  return wrong ?? { insnCount: countInsns(insns), resolved, btf, funcInfo, lineInfo };
+  return 'errno' in resolved ? resolved : { resolved, btf, funcInfo, lineInfo };
 }
 
 /** The BTF of prog_btf_fd, which counts only if there are records that refer to it. */
@@ -168,17 +183,4 @@ function progBtf(process: Process, attr: Attr): BtfObject | Rejection | undefine
   return typeof btf === 'number'
     ? { errno: -btf, message: `fd ${attr.prog_btf_fd ?? 0} is not pointing to valid BTF` }
     : btf;
-}
-
-function countInsns(insns: readonly Insn[]): number {
-  let count = 0;
-  for (let i = 0; i < insns.length; count++) i += insnSlots(insns[i] ?? { opcode: 0 });
-  return count;
-}
-
-/** In the form of Linux's log, so that what reads that log reads this one: the reason, then the statistics. */
-function logText(checked: Checked | Rejection): string {
-  const reason = 'errno' in checked ? `${checked.message}\n` : '';
-  const processed = 'errno' in checked ? 0 : checked.insnCount;
-  return `${reason}processed ${processed} insns (limit ${BPF_COMPLEXITY_LIMIT_INSNS}) max_states_per_insn 0 total_states 0 peak_states 0 mark_read 0\n`;
 }

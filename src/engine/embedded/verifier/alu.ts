@@ -1,0 +1,312 @@
+import { type AluOp, BPF_ADDR_SPACE_CAST, type Insn, type Operation } from '../../../isa/index.ts';
+import { pushBranch } from './branches.ts';
+import { BPF_MAX_VAR_OFF, type Env } from './env.ts';
+import { markPrecise } from './precision.ts';
+import { MAYBE_NULL, Reg, type RegKind, UNKNOWN, UNTRUSTED } from './reg.ts';
+import { readReg, writeReg } from './reg-access.ts';
+import {
+  S64_MAX,
+  S64_MIN,
+  Scalar,
+  type ScalarOp,
+  scalarAlu,
+  scalarNeg,
+  scalarSwapped,
+  signExtended,
+  signExtended32,
+  UNKNOWN_SCALAR,
+  widthOf,
+  zeroExtended,
+} from './scalar.ts';
+import { tnumAdd, tnumSub, U64_MAX } from './tnum.ts';
+import { kindText } from './type-text.ts';
+
+type Alu = Extract<Operation, { kind: 'alu' }>;
+
+/** How the log writes operators. */
+// biome-ignore format: aligned table
+const OPERATORS: Readonly<Record<AluOp, string>> = {
+  add: '+=', sub: '-=', mul: '*=', div: '/=', or: '|=', and: '&=', lsh: '<<=', rsh: '>>=', mod: '%=', xor: '^=', mov: '=', arsh: 's>>=',
+};
+/** Pointers that an offset may be added to. */
+const MOVABLE: ReadonlySet<RegKind> = new Set<RegKind>([
+  'ctx',
+  'map_value',
+  'map_key',
+  'stack',
+  'packet_meta',
+  'packet',
+  'tp_buffer',
+  'btf_id',
+  'mem',
+  'buf',
+  'func',
+  'dynptr',
+]);
+
+export function checkAlu(env: Env, insn: Insn, operation: Alu): void {
+  if (operation.source === 'reg') readReg(env, insn.src);
+  if (operation.op === 'mov') {
+    writeReg(env, insn.dst);
+    move(env, insn, operation);
+    return;
+  }
+  readReg(env, insn.dst);
+  if ((operation.op === 'div' || operation.op === 'mod') && operation.source === 'imm' && insn.imm === 0)
+    env.fail('EINVAL', 'div by zero');
+  if (operation.op === 'lsh' || operation.op === 'rsh' || operation.op === 'arsh')
+    if (operation.source === 'imm' && (insn.imm < 0 || insn.imm >= operation.bits))
+      env.fail('EINVAL', `invalid shift ${insn.imm}`);
+  writeReg(env, insn.dst);
+  combine(env, insn, operation);
+  checkInvariants(env, insn.dst);
+}
+
+export function checkNegOrEnd(env: Env, insn: Insn, operation: Operation): void {
+  readReg(env, insn.dst);
+  writeReg(env, insn.dst);
+  const reg = env.reg(insn.dst);
+  if (reg.kind !== 'scalar') {
+    env.setReg(insn.dst, UNKNOWN);
+    return;
+  }
+  const num =
+    operation.kind === 'neg'
+      ? scalarNeg(reg.num, operation.bits)
+      : scalarSwapped(reg.num, insn.imm / 8, operation.kind === 'end' && operation.to !== 'le');
+  env.setReg(insn.dst, reg.with({ num, id: 0, added: 0, off: 0 }));
+  checkInvariants(env, insn.dst);
+}
+
+function move(env: Env, insn: Insn, { bits, source }: Alu): void {
+  if (source === 'imm') {
+    env.setReg(insn.dst, Reg.known(bits === 64 ? BigInt(insn.imm) : BigInt(insn.imm >>> 0)));
+    return;
+  }
+  if (bits === 64 && insn.off === BPF_ADDR_SPACE_CAST) {
+    env.setReg(insn.dst, insn.imm === 1 ? Reg.pointer('arena') : UNKNOWN);
+    return;
+  }
+  const src = env.reg(insn.src);
+  if (bits === 64 && insn.off === 0) {
+    env.setReg(insn.dst, assignId(env, insn.src));
+    return;
+  }
+  if (src.kind !== 'scalar') {
+    const unknown = UNKNOWN_SCALAR.copy();
+    env.setReg(insn.dst, Reg.scalar(bits === 64 ? unknown : zeroExtended(unknown)));
+    return;
+  }
+  const fits = insn.off === 0 ? widthOf(src.num) <= 32 : src.num.umax < 1n << BigInt(insn.off - 1);
+  const kept = fits ? assignId(env, insn.src) : src.unlinked();
+  const num =
+    bits === 64
+      ? signExtended(src.num, insn.off / 8)
+      : insn.off === 0
+        ? zeroExtended(src.num.copy())
+        : signExtended32(src.num, insn.off / 8);
+  env.setReg(insn.dst, kept.with({ num }));
+}
+
+/** Gives the number in a register an id, so that what is learnt of a copy is learnt of it. */
+export function assignId(env: Env, regno: number): Reg {
+  let reg = env.reg(regno);
+  if (reg.kind !== 'scalar') return reg;
+  if (reg.added !== 0) reg = reg.unlinked();
+  if (reg.id === 0 && !reg.num.isConst) reg = reg.with({ id: env.newId() });
+  env.frame.regs[regno] = reg;
+  return reg;
+}
+
+function combine(env: Env, insn: Insn, operation: Alu): void {
+  const dst = env.reg(insn.dst);
+  const src = operation.source === 'reg' ? env.reg(insn.src) : Reg.known(BigInt(insn.imm));
+  if (dst.kind === 'arena' || src.kind === 'arena') {
+    env.setReg(insn.dst, dst.kind === 'arena' ? dst : src);
+    return;
+  }
+  if (src.kind !== 'scalar') {
+    if (dst.kind !== 'scalar') {
+      if (operation.op === 'sub') env.setReg(insn.dst, UNKNOWN);
+      else env.fail('EACCES', `R${insn.dst} pointer ${OPERATORS[operation.op]} pointer prohibited`);
+      return;
+    }
+    markPrecise(env, insn.dst);
+    movePointer(env, insn, operation, commuted(src), env.reg(insn.dst), false);
+    return;
+  }
+  if (dst.kind !== 'scalar') {
+    if (operation.source === 'reg') markPrecise(env, insn.src);
+    movePointer(env, insn, operation, dst, operation.source === 'reg' ? env.reg(insn.src) : src, true);
+    return;
+  }
+  if (operation.source === 'reg' && dst.precise) markPrecise(env, insn.src);
+  combineScalars(env, insn, operation, src.num);
+}
+
+/** `offset += pointer` is the same pointer, but for what else was known of it: Linux keeps its kind and id alone. */
+function commuted(pointer: Reg): Reg {
+  return pointer.with({ frameno: 0, dynptrId: 0, refObjId: 0 });
+}
+
+function combineScalars(env: Env, insn: Insn, { op, bits, source }: Alu, src: Scalar): void {
+  if (op === 'div' || op === 'mod' || op === 'mov') {
+    env.setReg(insn.dst, UNKNOWN);
+    return;
+  }
+  if ((op === 'and' || op === 'or') && src.isConst) forkMask(env, insn.dst);
+  const dst = env.reg(insn.dst);
+  const num = scalarAlu(op satisfies ScalarOp, dst.num, src, bits);
+  if (num === undefined) {
+    env.setReg(insn.dst, UNKNOWN);
+    return;
+  }
+  const delta = source === 'reg' && insn.src === insn.dst ? undefined : deltaOf(op, src, bits);
+  const linked = dst.id !== 0 && dst.added === 0 && delta !== undefined;
+  env.setReg(insn.dst, dst.with(linked ? { num, added: bits, off: delta } : { num, id: 0, added: 0, off: 0 }));
+}
+
+/** The constant that is added, as a signed 32-bit number; `undefined`: none. */
+function deltaOf(op: ScalarOp, src: Scalar, bits: 32 | 64): number | undefined {
+  if ((op !== 'add' && op !== 'sub') || !(bits === 32 ? src.isConst32 : src.isConst)) return undefined;
+  const value = BigInt.asIntN(bits, src.value);
+  const delta = op === 'sub' ? -value : value;
+  return delta >= -0x7fff_ffffn && delta <= 0x7fff_ffffn ? Number(delta) : undefined;
+}
+
+/** What is 0 or -1, as compilers make it of a condition, is followed as either. */
+function forkMask(env: Env, regno: number): void {
+  const reg = env.reg(regno);
+  const { num } = reg;
+  const wide = num.smin === -1n && num.smax === 0n;
+  if (!wide && !(num.s32min === -1 && num.s32max === 0)) return;
+  const branch = pushBranch(env, env.insn, env.insn);
+  const zero = wide ? Scalar.known(0n) : withLow32(num, 0);
+  branch.frame.regs[regno] = reg.with({ num: zero });
+  env.setReg(regno, reg.with({ num: wide ? Scalar.known(-1n) : withLow32(num, -1) }));
+}
+
+function withLow32(num: Scalar, low: number): Scalar {
+  const r = num.copy();
+  r.tnum = { value: ((num.tnum.value >> 32n) << 32n) | BigInt(low >>> 0), mask: (num.tnum.mask >> 32n) << 32n };
+  r.s32min = r.s32max = low;
+  r.u32min = r.u32max = low >>> 0;
+  return r;
+}
+
+/** `pointer op= offset`, or `offset += pointer`. */
+function movePointer(env: Env, insn: Insn, { op, bits }: Alu, pointer: Reg, offset: Reg, pointerIsDst: boolean): void {
+  const dst = insn.dst;
+  const { num } = offset;
+  if (num.isContradictory) {
+    env.setReg(dst, UNKNOWN);
+    return;
+  }
+  if (bits === 32) {
+    if (op !== 'sub') env.fail('EACCES', `R${dst} 32-bit pointer arithmetic prohibited`);
+    env.setReg(dst, UNKNOWN);
+    return;
+  }
+  const text = kindText(pointer.kind, pointer.flags);
+  if (pointer.has(MAYBE_NULL))
+    env.fail('EACCES', `R${dst} pointer arithmetic on ${text} prohibited, null-check it first`);
+  if (pointer.kind === 'mem' && pointer.has(UNTRUSTED)) {
+    // Loads through it are probed: its offset does not matter.
+    return;
+  }
+  const isKnown = num.isConst;
+  const allowed =
+    MOVABLE.has(pointer.kind) ||
+    (pointer.kind === 'flow_keys' && isKnown) ||
+    ((pointer.kind === 'map_ptr' || pointer.kind === 'flow_keys') && isKnown && num.smin === 0n && op === 'add');
+  if (!allowed) env.fail('EACCES', `R${dst} pointer arithmetic on ${text} prohibited`);
+  checkOffset(env, offset, text);
+  checkOffset(env, pointer, text);
+  if (op === 'sub' && !pointerIsDst) env.fail('EACCES', `R${dst} tried to subtract pointer from scalar`);
+  if (op === 'sub' && pointer.kind === 'stack') env.fail('EACCES', `R${dst} subtraction from stack pointer prohibited`);
+  if (op === 'and' || op === 'or' || op === 'xor')
+    env.fail('EACCES', `R${dst} bitwise operator ${OPERATORS[op]} on pointer prohibited`);
+  if (op !== 'add' && op !== 'sub')
+    env.fail('EACCES', `R${dst} pointer arithmetic with ${OPERATORS[op]} operator prohibited`);
+  const moved = op === 'add' ? addOffset(env, pointer, num) : subtractOffset(env, pointer, num);
+  checkOffset(env, moved, text);
+  env.setReg(dst, moved);
+}
+
+function addOffset(env: Env, pointer: Reg, num: Scalar): Reg {
+  const sum = BigInt(pointer.off) + num.smin;
+  if (num.isConst && BigInt.asIntN(32, sum) === sum) return fixed(pointer, Number(sum));
+  const r = new Scalar();
+  setSigned(r, pointer.num.smin + num.smin, pointer.num.smax + num.smax);
+  const low = pointer.num.umin + num.umin;
+  const high = pointer.num.umax + num.umax;
+  if (high <= U64_MAX) {
+    r.umin = low;
+    r.umax = high;
+  }
+  r.tnum = tnumAdd(pointer.num.tnum, num.tnum);
+  return variable(env, pointer, r, true);
+}
+
+function subtractOffset(env: Env, pointer: Reg, num: Scalar): Reg {
+  const difference = BigInt(pointer.off) - num.smin;
+  if (num.isConst && BigInt.asIntN(32, difference) === difference) return fixed(pointer, Number(difference));
+  const r = new Scalar();
+  setSigned(r, pointer.num.smin - num.smax, pointer.num.smax - num.smin);
+  if (pointer.num.umin >= num.umax) {
+    r.umin = pointer.num.umin - num.umax;
+    r.umax = pointer.num.umax - num.umin;
+  }
+  r.tnum = tnumSub(pointer.num.tnum, num.tnum);
+  return variable(env, pointer, r, num.smin < 0n);
+}
+
+function fixed(pointer: Reg, off: number): Reg {
+  return pointer.with({ off });
+}
+
+/** The range of a packet that was proved is lost where the pointer may have moved on. */
+function variable(env: Env, pointer: Reg, r: Scalar, losesRange: boolean): Reg {
+  r.sync();
+  if (!pointer.isPacket) return pointer.with({ num: r });
+  return pointer.with({ num: r, id: env.newId(), range: losesRange ? 0 : pointer.range });
+}
+
+function setSigned(r: Scalar, low: bigint, high: bigint): void {
+  const fits = low >= S64_MIN && low <= S64_MAX && high >= S64_MIN && high <= S64_MAX;
+  r.smin = fits ? low : S64_MIN;
+  r.smax = fits ? high : S64_MAX;
+}
+
+/** No part of an offset is so large that sums of them could overflow. */
+function checkOffset(env: Env, reg: Reg, text: string): void {
+  const limit = BigInt(BPF_MAX_VAR_OFF);
+  const { num } = reg;
+  if (num.isConst) {
+    const value = BigInt.asIntN(64, num.value);
+    if (value >= limit || value <= -limit)
+      env.fail('EINVAL', `math between ${text} pointer and ${value} is not allowed`);
+  }
+  if (reg.off >= BPF_MAX_VAR_OFF || reg.off <= -BPF_MAX_VAR_OFF)
+    env.fail('EINVAL', `${text} pointer offset ${reg.off} is not allowed`);
+  if (num.smin === S64_MIN)
+    env.fail('EINVAL', `math between ${text} pointer and register with unbounded min value is not allowed`);
+  if (num.smin >= limit || num.smin <= -limit)
+    env.fail('EINVAL', `value ${num.smin} makes ${text} pointer be out of bounds`);
+}
+
+/** What cannot be any number is on a path that is never taken: it may be anything. */
+export function checkInvariants(env: Env, regno: number): void {
+  const reg = env.reg(regno);
+  if (reg.kind !== 'scalar' || !reg.num.isContradictory) return;
+  env.frame.regs[regno] = reg.with({ num: unbounded(env, reg.num) });
+}
+
+export function unbounded(env: Env, num: Scalar): Scalar {
+  const BPF_F_TEST_REG_INVARIANTS = 1 << 7;
+  if ((env.program.flags & BPF_F_TEST_REG_INVARIANTS) !== 0) env.fail('EFAULT', 'REG INVARIANTS VIOLATION');
+  const r = num.copy();
+  r.unbound64();
+  r.unbound32();
+  return r;
+}

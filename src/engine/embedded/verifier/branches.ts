@@ -1,0 +1,26 @@
+import { BPF_COMPLEXITY_LIMIT_JMP_SEQ, type Env } from './env.ts';
+import type { State } from './state.ts';
+
+/** Another path from here, which is followed later: a copy of the state, to go on at `insn`. */
+export function pushBranch(env: Env, insn: number, previous: number): State {
+  const state = env.state.copy();
+  return queue(env, state, insn, previous);
+}
+
+export function queue(env: Env, state: State, insn: number, previous: number): State {
+  env.waiting.push({ state, insn, previous, logLength: env.log.length });
+  if (env.waiting.length > BPF_COMPLEXITY_LIMIT_JMP_SEQ)
+    env.fail('E2BIG', `The sequence of ${env.waiting.length} jumps is too complex.`);
+  state.branches = 1;
+  if (state.parent !== undefined) state.parent.branches++;
+  return state;
+}
+
+/** The path that is being followed has come to its end. */
+export function closePath(env: Env): void {
+  for (let state: State | undefined = env.state; state !== undefined; state = state.parent) {
+    state.branches--;
+    if (state.branches > 0) return;
+    env.sccs.exit(state);
+  }
+}

@@ -1,0 +1,7 @@
+/** What the memory of a dynptr is. Those of enum bpf_dynptr_type. */
+export type DynptrKind = 'local' | 'ringbuf' | 'skb' | 'xdp' | 'skb_meta' | 'file';
+
+/** Whether it holds a reference, which it has to give back. */
+export function isReferenced(kind: DynptrKind): boolean {
+  return kind === 'ringbuf' || kind === 'file';
+}

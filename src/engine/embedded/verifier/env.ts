@@ -1,0 +1,268 @@
+import type { Btf } from '../../../btf/index.ts';
+import { type Insn, type Operation, operationOf } from '../../../isa/index.ts';
+import type { ErrnoCode } from '../../../uapi/errno.ts';
+import type { HelperName } from '../../../uapi/helpers.ts';
+import { allowedHelpers } from '../helpers/allowed.ts';
+import type { Target } from './btf-context.ts';
+import { postorder, successorsOf } from './flow.ts';
+import type { Kfunc } from './kfunc.ts';
+import type { LogText } from './log.ts';
+import { checkMemoryAccess } from './memory.ts';
+import type { FieldToVerify, MapToVerify, ProgramToVerify } from './program.ts';
+import { Refusal } from './refusal.ts';
+import type { Reg, RegKind } from './reg.ts';
+import type { SccVisits } from './scc.ts';
+import type { StackLiveness } from './stack-liveness.ts';
+import type { Frame, HistoryEntry, State } from './state.ts';
+import { structNames } from './struct-names.ts';
+import type { Subprog } from './subprog.ts';
+import { kindText } from './type-text.ts';
+
+/** What is known of an instruction, whatever path leads to it. */
+export class InsnFacts {
+  /** States are kept here, and compared. */
+  prunePoint = false;
+  /** Going back needs to know where the path came from. */
+  jumpPoint = false;
+  /** A state is kept each time. */
+  forceCheckpoint = false;
+  callsCallback = false;
+  isIterNext = false;
+  isJumpTarget = false;
+  seen = false;
+  /** What the pointer is that it goes through, which has to be the same on all paths. */
+  pointer: { kind: RegKind; flags: number } | undefined;
+  /** Registers that may be read from here on before they are written. Bits. */
+  liveRegs = 0;
+  /** The loop that it is in: a strongly connected component; 0: none. */
+  scc = 0;
+  /** Saves or restores a register around a call that clobbers nothing. */
+  fastcall = false;
+}
+
+export interface ArgTag {
+  readonly func: number;
+  readonly component: number;
+  readonly name: string;
+}
+
+/** A path that waits to be followed. */
+export interface Branch {
+  readonly state: State;
+  readonly insn: number;
+  readonly previous: number;
+  readonly logLength: number;
+}
+
+/** Instructions that are followed before the program is given up. */
+export const BPF_COMPLEXITY_LIMIT_INSNS = 1_000_000;
+export const BPF_COMPLEXITY_LIMIT_JMP_SEQ = 8192;
+export const MAX_BPF_STACK = 512;
+export const MAX_CALL_FRAMES = 8;
+/** Offsets of pointers are below it. */
+export const BPF_MAX_VAR_OFF = 1 << 29;
+export const BPF_MAX_VAR_SIZ = 1 << 29;
+
+/** One verification: the program, the path that is being followed, and those that wait. */
+export class Env {
+  readonly program: ProgramToVerify;
+  readonly insns: readonly Insn[];
+  readonly operations: readonly (Operation | undefined)[];
+  readonly facts: readonly InsnFacts[];
+  readonly log: LogText;
+  subprogs: Subprog[] = [];
+  exceptionCallback = 0;
+  /** Where the functions that are called by BPF_PSEUDO_KFUNC_CALL are known, by instruction. */
+  readonly kfuncs = new Map<number, Kfunc>();
+  /** Of structs of the program, by type. */
+  readonly structFields = new Map<number, readonly FieldToVerify[]>();
+  /** What the context has the arguments of; null: looked for, and not found. */
+  target: Target | null | undefined;
+  liveness!: StackLiveness;
+  sccs!: SccVisits;
+
+  state!: State;
+  insn = 0;
+  previousInsn = -1;
+  /** Where an exception is handled, if the program says so. */
+  exceptionStart: number | undefined;
+  /** The first instruction of a path that waited. */
+  pathBegins = true;
+  /** The entry of the instruction that is being checked. */
+  historyEntry: HistoryEntry | undefined;
+  readonly waiting: Branch[] = [];
+  /** States that were kept, by instruction and by where the function was called. */
+  readonly explored: Map<number, State[]>[] = [];
+  lastId = 0;
+  readonly #successors: (readonly number[] | undefined)[] = [];
+  #argTags: readonly ArgTag[] | undefined;
+  #allowed: ReadonlySet<HelperName> | undefined;
+  readonly #orders = new Map<number, readonly number[]>();
+
+  insnsProcessed = 0;
+  jumpsProcessed = 0;
+  previousInsnsProcessed = 0;
+  previousJumpsProcessed = 0;
+  maxStatesPerInsn = 0;
+  totalStates = 0;
+  peakStates = 0;
+  seenException = false;
+  /** The result is such that it depends on what the program is attached to. */
+  enforceAttachType = false;
+
+  constructor(program: ProgramToVerify, log: LogText) {
+    this.program = program;
+    this.insns = program.insns;
+    this.operations = program.insns.map(({ opcode }) => operationOf(opcode));
+    this.facts = program.insns.map(() => new InsnFacts());
+    this.log = log;
+  }
+
+  get frame(): Frame {
+    return this.state.frame;
+  }
+
+  reg(number: number): Reg {
+    return this.state.frame.reg(number);
+  }
+
+  setReg(number: number, reg: Reg): void {
+    this.state.frame.regs[number] = reg;
+    this.log.touchReg(number);
+  }
+
+  newId(): number {
+    return ++this.lastId;
+  }
+
+  /** The states that were kept at an instruction of the function as it was called now. */
+  exploredAt(insn: number): State[] {
+    this.explored[insn] ??= new Map();
+    const { callsite } = this.state.frame;
+    const states = this.explored[insn]?.get(callsite) ?? [];
+    this.explored[insn]?.set(callsite, states);
+    return states;
+  }
+
+  insnAt(index: number): Insn {
+    const insn = this.insns[index];
+    if (insn === undefined) throw new Refusal('EFAULT', `invalid insn idx ${index} insn_cnt ${this.insns.length}`);
+    return insn;
+  }
+
+  factsAt(index: number): InsnFacts {
+    const facts = this.facts[index];
+    if (facts === undefined) throw new Refusal('EFAULT', `invalid insn idx ${index} insn_cnt ${this.insns.length}`);
+    return facts;
+  }
+
+  /** A line of the log before the one that says why. */
+  note(message: string): void {
+    this.log.line(message);
+  }
+
+  fail(code: ErrnoCode, message: string): never {
+    throw new Refusal(code, message);
+  }
+
+  /** The tags `arg:NAME` of the arguments of functions. */
+  argTags(btf: Btf): readonly ArgTag[] {
+    if (this.#argTags !== undefined) return this.#argTags;
+    const tags: ArgTag[] = [];
+    for (const [id] of btf.records('decl_tag')) {
+      const tag = btf.type(id);
+      if (tag.kind === 'decl_tag' && tag.component >= 0 && tag.name.startsWith('arg:'))
+        tags.push({ func: tag.typeId, component: tag.component, name: tag.name.slice('arg:'.length) });
+    }
+    this.#argTags = tags;
+    return tags;
+  }
+
+  /** A helper fills a byte of memory that a register points to. */
+  writeBytes(regno: number, offset: number): void {
+    checkMemoryAccess(this, { regno, offset, size: 1, write: true, value: -1 });
+  }
+
+  /** What programs of this type may call. */
+  allowedHelpers(): ReadonlySet<HelperName> {
+    this.#allowed ??= new Set(allowedHelpers(this.program.type, this.program.attachType));
+    return this.#allowed;
+  }
+
+  /** A function writes to memory that a register points to. */
+  writeMemory(regno: number, offset: number, size: number): void {
+    checkMemoryAccess(this, { regno, offset, size, write: true, value: -1 });
+  }
+
+  /** Where the kernel's structs are named. */
+  get structs(): Btf {
+    return this.program.kernelBtf ?? structNames();
+  }
+
+  get isSleepable(): boolean {
+    return (this.program.flags & 16) !== 0 || this.state.inSleepable;
+  }
+
+  get inRcuSection(): boolean {
+    return this.state.activeRcu || this.state.activeLocks > 0 || !this.isSleepable;
+  }
+
+  kindText(kind: RegKind, flags: number): string {
+    return kindText(kind, flags);
+  }
+
+  /** What BTF says of the functions: their names, and which are global. */
+  nameSubprogs(): void {
+    const { btf, funcInfo } = this.program;
+    if (btf === undefined || funcInfo === undefined) return;
+    for (const [i, subprog] of this.subprogs.entries()) {
+      const func = btf.type(funcInfo[i]?.typeId ?? 0);
+      if (func.kind !== 'func') continue;
+      subprog.name = func.name;
+      subprog.isGlobal = func.linkage === 1 && i > 0;
+    }
+  }
+
+  subprogAt(start: number): number {
+    return this.subprogs.findIndex((subprog) => subprog.start === start);
+  }
+
+  subprog(number: number): Subprog {
+    const subprog = this.subprogs[number];
+    if (subprog === undefined) throw new Refusal('EFAULT', `there is no func#${number}`);
+    return subprog;
+  }
+
+  /** The function that an instruction belongs to. */
+  subprogOf(insn: number): number {
+    let found = 0;
+    for (let i = 0; i < this.subprogs.length && this.subprog(i).start <= insn; i++) found = i;
+    return found;
+  }
+
+  /** The instructions that may follow within the function. */
+  successors(insn: number): readonly number[] {
+    let found = this.#successors[insn];
+    if (found === undefined) {
+      found = successorsOf(this, insn);
+      this.#successors[insn] = found;
+    }
+    return found;
+  }
+
+  /** The instructions of a function in postorder. */
+  subprogOrder(start: number): readonly number[] {
+    let found = this.#orders.get(start);
+    if (found === undefined) {
+      found = postorder(this, start);
+      this.#orders.set(start, found);
+    }
+    return found;
+  }
+
+  /** A map's bytes that nobody can change any more. */
+  constantBytes(map: MapToVerify, offset: number, size: number): Uint8Array | undefined {
+    const BPF_F_RDONLY_PROG = 1 << 7;
+    return map.frozen && (map.flags & BPF_F_RDONLY_PROG) !== 0 ? map.read?.(offset, size) : undefined;
+  }
+}

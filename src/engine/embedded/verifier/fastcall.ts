@@ -1,0 +1,81 @@
+import type { Env } from './env.ts';
+import { isHelperCall, isKfuncCall } from './flow.ts';
+import { helperName } from './helper-facts.ts';
+import { helperProto } from './prototypes.ts';
+
+const CALLER_SAVED = 0b11_1111;
+const FRAME_POINTER = 10;
+const STORE = 0x7b;
+const LOAD = 0x79;
+
+/**
+ * Compilers save registers around calls that clobber fewer than others: to slots below all others, which are gone when the call is inlined. Those
+ * instructions are marked, so that they may use the slots.
+ */
+export function markFastcalls(env: Env): void {
+  for (const subprog of env.subprogs) {
+    let lowest = 0;
+    for (let i = subprog.start; i < subprog.end; i++) {
+      const insn = env.insnAt(i);
+      if (insn.opcode === STORE && insn.dst === FRAME_POINTER) lowest = Math.min(lowest, insn.off);
+    }
+    for (let i = subprog.start; i < subprog.end; i++) {
+      const used = clobbered(env, i);
+      if (used !== undefined && used !== CALLER_SAVED) markAround(env, i, ~used & CALLER_SAVED, lowest);
+    }
+  }
+}
+
+/** Registers that a call changes; `undefined`: it is no call. Bits. */
+function clobbered(env: Env, index: number): number | undefined {
+  const insn = env.insnAt(index);
+  if (isHelperCall(insn)) {
+    const name = helperName(insn.imm);
+    if (name === undefined || !env.allowedHelpers().has(name)) return CALLER_SAVED;
+    const { args, returns } = helperProto(name, env.program.type, env.program.attachType);
+    return (returns.base === 'void' ? 0 : 1) | (((1 << args.length) - 1) << 1);
+  }
+  if (!isKfuncCall(insn)) return undefined;
+  const kfunc = env.kfuncs.get(index);
+  return kfunc === undefined || !kfunc.allowed
+    ? CALLER_SAVED
+    : (kfunc.returns === 0 ? 0 : 1) | (((1 << kfunc.params.length) - 1) << 1);
+}
+
+function markAround(env: Env, call: number, saved: number, lowest: number): void {
+  let left = saved;
+  let offset = lowest;
+  let pairs = 0;
+  for (let i = 1; i <= 6; i++, offset += 8) {
+    const store = env.insns[call - i];
+    const load = env.insns[call + i];
+    if (store === undefined || load === undefined) break;
+    if (env.factsAt(call - i + 1).isJumpTarget || env.factsAt(call + i).isJumpTarget) break;
+    const isPair =
+      store.opcode === STORE &&
+      load.opcode === LOAD &&
+      store.dst === FRAME_POINTER &&
+      load.src === FRAME_POINTER &&
+      store.src === load.dst;
+    if (!isPair || (left & (1 << store.src)) === 0 || store.off !== offset || load.off !== offset) break;
+    left &= ~(1 << store.src);
+    env.factsAt(call - i).fastcall = true;
+    env.factsAt(call + i).fastcall = true;
+    pairs++;
+  }
+  if (pairs === 0) return;
+  const subprog = env.subprog(env.subprogOf(call));
+  subprog.fastcallStack = Math.min(subprog.fastcallStack, lowest);
+  if (!isInlined(env, call)) subprog.keepFastcallStack = true;
+}
+
+/** Calls that the JIT of x86-64 puts into the program itself. */
+function isInlined(env: Env, call: number): boolean {
+  const insn = env.insnAt(call);
+  if (isHelperCall(insn)) {
+    const name = helperName(insn.imm);
+    return name === 'get_smp_processor_id' || name === 'get_current_task' || name === 'get_current_task_btf';
+  }
+  const name = env.kfuncs.get(call)?.name;
+  return name === 'bpf_cast_to_kern_ctx' || name === 'bpf_rdonly_cast';
+}

@@ -1,0 +1,75 @@
+import { atomicOf } from '../../../isa/index.ts';
+import type { Env } from './env.ts';
+import { isHelperCall, isKfuncCall } from './flow.ts';
+import { argumentCount } from './helper-facts.ts';
+
+const CALLER_SAVED = 0b11_1111;
+
+/** Which registers each instruction may need: what is not read before it is written again does not count when states are compared. */
+export function computeLiveRegs(env: Env): void {
+  for (const subprog of env.subprogs) {
+    const order = env.subprogOrder(subprog.start);
+    for (let changed = true; changed; ) {
+      changed = false;
+      for (const index of order) {
+        const facts = env.factsAt(index);
+        const [uses, defines] = usesOf(env, index);
+        let after = 0;
+        for (const next of env.successors(index)) after |= env.factsAt(next).liveRegs;
+        const before = (after & ~defines) | uses;
+        if (before === facts.liveRegs) continue;
+        facts.liveRegs = before;
+        changed = true;
+      }
+    }
+  }
+}
+
+/** Registers that an instruction reads, and those that it writes. Bits. */
+function usesOf(env: Env, index: number): readonly [uses: number, defines: number] {
+  const insn = env.insnAt(index);
+  const operation = env.operations[index];
+  const dst = 1 << insn.dst;
+  const src = 1 << insn.src;
+  switch (operation?.kind) {
+    case 'alu': {
+      const source = operation.source === 'reg' ? src : 0;
+      return operation.op === 'mov' ? [source, dst] : [source | dst, dst];
+    }
+    case 'neg':
+    case 'end':
+      return [dst, dst];
+    case 'load':
+      return [src, dst];
+    case 'store':
+      return [operation.source === 'reg' ? dst | src : dst, 0];
+    case 'atomic': {
+      const atomic = atomicOf(insn.imm);
+      if (atomic?.op === 'load') return [src, dst];
+      if (atomic?.op === 'cmpxchg') return [dst | src | 1, 1];
+      return [dst | src, atomic?.fetch === true ? src : 0];
+    }
+    case 'ld_imm64':
+      return [0, dst];
+    case 'ld_abs':
+      return [1 << 6, CALLER_SAVED];
+    case 'ld_ind':
+      return [(1 << 6) | src, CALLER_SAVED];
+    case 'jump':
+      return [operation.source === 'reg' ? dst | src : dst, 0];
+    case 'exit':
+      return [1, 0];
+    case 'call':
+      return [argumentsOf(env, index), CALLER_SAVED];
+    default:
+      return [0, 0];
+  }
+}
+
+function argumentsOf(env: Env, index: number): number {
+  const insn = env.insnAt(index);
+  let count = 5;
+  if (isHelperCall(insn)) count = argumentCount(env, insn.imm) ?? 5;
+  else if (isKfuncCall(insn)) count = env.kfuncs.get(index)?.params.length ?? 5;
+  return ((1 << Math.min(count, 5)) - 1) << 1;
+}

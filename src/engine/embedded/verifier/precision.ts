@@ -1,0 +1,337 @@
+import { atomicOf, BPF_PSEUDO_CALL, type Insn } from '../../../isa/index.ts';
+import type { Env } from './env.ts';
+import { isCall } from './flow.ts';
+import { syncCallbackCall } from './helper-facts.ts';
+import { Backwards } from './history.ts';
+import { isSpilled, isSpilledScalar } from './stack-slot.ts';
+import type { Frame, HistoryEntry, State } from './state.ts';
+import { MAIN_FUNC } from './state.ts';
+
+const ARGUMENTS = 0b11_1110;
+const FRAME_POINTER = 10;
+const TAIL_CALL = 12;
+
+/** What is looked for on the way back: registers and slots, by frame. */
+class Wanted {
+  frameno: number;
+  readonly regs: number[] = [];
+  readonly slots: bigint[] = [];
+
+  constructor(frameno: number) {
+    this.frameno = frameno;
+    for (let i = 0; i < 9; i++) {
+      this.regs.push(0);
+      this.slots.push(0n);
+    }
+  }
+
+  get isEmpty(): boolean {
+    return this.regs.every((regs) => regs === 0) && this.slots.every((slots) => slots === 0n);
+  }
+
+  get here(): number {
+    return this.regs[this.frameno] ?? 0;
+  }
+
+  get slotsHere(): bigint {
+    return this.slots[this.frameno] ?? 0n;
+  }
+
+  hasReg(reg: number, frameno = this.frameno): boolean {
+    return ((this.regs[frameno] ?? 0) & (1 << reg)) !== 0;
+  }
+
+  addReg(reg: number, frameno = this.frameno): void {
+    this.regs[frameno] = (this.regs[frameno] ?? 0) | (1 << reg);
+  }
+
+  dropReg(reg: number, frameno = this.frameno): void {
+    this.regs[frameno] = (this.regs[frameno] ?? 0) & ~(1 << reg);
+  }
+
+  hasSlot(spi: number, frameno: number): boolean {
+    return ((this.slots[frameno] ?? 0n) & (1n << BigInt(spi))) !== 0n;
+  }
+
+  addSlot(spi: number, frameno: number): void {
+    this.slots[frameno] = (this.slots[frameno] ?? 0n) | (1n << BigInt(spi));
+  }
+
+  dropSlot(spi: number, frameno: number): void {
+    this.slots[frameno] = (this.slots[frameno] ?? 0n) & ~(1n << BigInt(spi));
+  }
+}
+
+/**
+ * The number in a register decides whether the program is safe: what it was made of is marked so, in all states on the way here. Numbers without the
+ * mark may be any others when states are compared.
+ */
+export function markPrecise(env: Env, regno: number): void {
+  if (env.reg(regno).kind !== 'scalar') env.fail('EFAULT', 'backtracing misuse');
+  const wanted = new Wanted(env.state.curframe);
+  wanted.addReg(regno);
+  goBack(env, env.state, env.insn, wanted);
+}
+
+/** The same of a number on the stack. */
+export function markSlotPrecise(env: Env, frameno: number, spi: number): void {
+  const wanted = new Wanted(env.state.curframe);
+  wanted.addSlot(spi, frameno);
+  goBack(env, env.state, env.insn, wanted);
+}
+
+/** The same for all that the kept state needs precise, on the way of a state equal to it; whether anything changed. */
+export function propagatePrecision(env: Env, old: State, state: State, insn: number): boolean {
+  const wanted = new Wanted(state.curframe);
+  for (const frame of old.frames) {
+    for (let reg = 0; reg < FRAME_POINTER; reg++) {
+      const { kind, precise } = frame.reg(reg);
+      if (kind === 'scalar' && precise) wanted.addReg(reg, frame.frameno);
+    }
+    for (let spi = 0; spi < frame.stack.length; spi++) {
+      const slot = frame.slot(spi);
+      if (isSpilled(slot) && slot.reg.kind === 'scalar' && slot.reg.precise) wanted.addSlot(spi, frame.frameno);
+    }
+  }
+  return goBack(env, state, insn, wanted);
+}
+
+/** From before `fromInsn`, which the state has come to. */
+function goBack(env: Env, start: State, fromInsn: number, wanted: Wanted): boolean {
+  if (wanted.isEmpty) return false;
+  let changed = false;
+  let state: State | undefined = start;
+  let last = fromInsn;
+  let following = -1;
+  let skipFirst = true;
+  while (state !== undefined) {
+    if (last < 0) return reachEntry(env, state, wanted) || changed;
+    const back = new Backwards(state);
+    for (let insn: number | undefined = last; insn !== undefined; ) {
+      if (skipFirst) skipFirst = false;
+      else if (!passBack(env, insn, following, back.entryOf(insn), wanted)) {
+        makeAllPrecise(start.parent);
+        return true;
+      }
+      if (wanted.isEmpty) return changed;
+      following = insn;
+      insn = back.before(insn);
+      if (insn !== undefined && insn >= env.insns.length) env.fail('EFAULT', `BUG backtracking idx ${insn}`);
+    }
+    const { firstInsn } = state;
+    state = state.parent;
+    if (state === undefined) break;
+    if (markState(env, state, wanted)) changed = true;
+    if (wanted.isEmpty) return changed;
+    following = firstInsn;
+    last = state.lastInsn;
+  }
+  if (!wanted.isEmpty) {
+    makeAllPrecise(start.parent);
+    changed = true;
+  }
+  return changed;
+}
+
+/** The start of a global function, or of a callback that runs later: its arguments are anything. */
+function reachEntry(env: Env, state: State, wanted: Wanted): boolean {
+  const [frame] = state.frames;
+  if (
+    frame === undefined ||
+    state.curframe !== 0 ||
+    frame.subprogno === 0 ||
+    frame.callsite !== MAIN_FUNC ||
+    wanted.slotsHere !== 0n ||
+    (wanted.here & ~ARGUMENTS) !== 0
+  )
+    env.fail('EFAULT', 'BUG backtracking func entry');
+  let changed = false;
+  for (let reg = 1; reg <= 5; reg++) {
+    const found = (frame as Frame).reg(reg);
+    if (!wanted.hasReg(reg) || found.kind !== 'scalar') continue;
+    (frame as Frame).regs[reg] = found.with({ precise: true });
+    changed = true;
+  }
+  return changed;
+}
+
+function markState(env: Env, state: State, wanted: Wanted): boolean {
+  let changed = false;
+  for (let frameno = wanted.frameno; frameno >= 0; frameno--) {
+    const frame = state.frames[frameno];
+    if (frame === undefined) continue;
+    for (let reg = 0; wanted.regs[frameno] !== 0 && reg < FRAME_POINTER; reg++) {
+      if (!wanted.hasReg(reg, frameno)) continue;
+      const found = frame.reg(reg);
+      if (found.kind !== 'scalar' || found.precise) wanted.dropReg(reg, frameno);
+      else {
+        frame.regs[reg] = found.with({ precise: true });
+        changed = true;
+      }
+    }
+    for (let spi = 0; wanted.slots[frameno] !== 0n && spi < 64; spi++) {
+      if (!wanted.hasSlot(spi, frameno)) continue;
+      if (spi >= frame.stack.length) env.fail('EFAULT', `BUG backtracking (stack slot ${spi})`);
+      const slot = frame.slot(spi);
+      if (!isSpilledScalar(slot) || slot.reg.precise) wanted.dropSlot(spi, frameno);
+      else {
+        frame.stack[spi] = { ...slot, reg: slot.reg.with({ precise: true }) };
+        changed = true;
+      }
+    }
+  }
+  return changed;
+}
+
+/** Where the way back is lost. */
+export function makeAllPrecise(from: State | undefined): void {
+  for (let state = from; state !== undefined; state = state.parent)
+    state.mapRegs((reg) => (reg.kind === 'scalar' && !reg.precise ? reg.with({ precise: true }) : reg));
+}
+
+/** Passes an instruction on the way back. False: what it made cannot be told. */
+function passBack(
+  env: Env,
+  index: number,
+  following: number,
+  entry: HistoryEntry | undefined,
+  wanted: Wanted,
+): boolean {
+  const insn = env.insnAt(index);
+  const operation = env.operations[index];
+  if (operation === undefined) return true;
+  syncLinked(wanted, entry);
+  const { dst, src } = insn;
+  const access = entry?.stackAccess;
+  switch (operation.kind) {
+    case 'alu':
+      if (!wanted.hasReg(dst)) return true;
+      if (operation.op === 'mov') wanted.dropReg(dst);
+      if (operation.source === 'reg' && src !== FRAME_POINTER) wanted.addReg(src);
+      break;
+    case 'neg':
+    case 'end':
+      return true;
+    case 'load':
+      if (!wanted.hasReg(dst)) return true;
+      wanted.dropReg(dst);
+      if (access === undefined) return true;
+      wanted.addSlot(access.spi, access.frameno);
+      break;
+    case 'atomic': {
+      const atomic = atomicOf(insn.imm);
+      const loaded = atomic?.op === 'load' ? dst : atomic?.op === 'cmpxchg' ? 0 : src;
+      if (atomic?.fetch === true) {
+        if (!wanted.hasReg(loaded)) return true;
+        wanted.dropReg(loaded);
+        if (access === undefined) return true;
+        wanted.addSlot(access.spi, access.frameno);
+        break;
+      }
+      return passStore(insn, true, entry, wanted) && afterwards(wanted, entry);
+    }
+    case 'store':
+      if (!passStore(insn, operation.source === 'reg', entry, wanted)) return false;
+      break;
+    case 'call':
+      return passCall(env, index, following, wanted);
+    case 'exit':
+      return passExit(env, following, wanted);
+    case 'jump':
+      if (operation.source === 'imm') break;
+      if (!wanted.hasReg(dst) && !wanted.hasReg(src)) return true;
+      if (entry?.srcIsStack !== true) wanted.addReg(src);
+      if (entry?.dstIsStack !== true) wanted.addReg(dst);
+      break;
+    case 'ld_imm64':
+      wanted.dropReg(dst);
+      return true;
+    case 'ld_abs':
+    case 'ld_ind':
+      if (wanted.hasReg(dst)) return false;
+      // In a function it may also return.
+      if (following !== index + 1) wanted.frameno++;
+      return true;
+    default:
+      break;
+  }
+  return afterwards(wanted, entry);
+}
+
+function afterwards(wanted: Wanted, entry: HistoryEntry | undefined): true {
+  syncLinked(wanted, entry);
+  return true;
+}
+
+function passStore(insn: Insn, ofReg: boolean, entry: HistoryEntry | undefined, wanted: Wanted): boolean {
+  if (wanted.hasReg(insn.dst)) return false;
+  const access = entry?.stackAccess;
+  if (access === undefined || !wanted.hasSlot(access.spi, access.frameno)) return true;
+  wanted.dropSlot(access.spi, access.frameno);
+  if (ofReg) wanted.addReg(insn.src);
+  return true;
+}
+
+function passCall(env: Env, index: number, following: number, wanted: Wanted): boolean {
+  const insn = env.insnAt(index);
+  if (insn.src === BPF_PSEUDO_CALL) {
+    const subprog = env.subprog(env.subprogAt(index + insn.imm + 1));
+    if (subprog.isGlobal) {
+      if ((wanted.here & ARGUMENTS) !== 0) bug(env, wanted);
+      wanted.dropReg(0);
+      return true;
+    }
+    leaveCallee(env, wanted, true);
+    return true;
+  }
+  if (syncCallbackCall(insn, env.kfuncs.get(index)) && index !== following - 1) {
+    leaveCallee(env, wanted, false);
+    return true;
+  }
+  wanted.dropReg(0);
+  if ((wanted.here & ARGUMENTS) !== 0) bug(env, wanted);
+  // A tail call in a function may also have returned to its caller.
+  if (insn.src === 0 && insn.imm === TAIL_CALL && following !== index + 1) wanted.frameno++;
+  return true;
+}
+
+/** From the start of a function to the call of it. Arguments of a callback come from nowhere. */
+function leaveCallee(env: Env, wanted: Wanted, keepArguments: boolean): void {
+  if ((wanted.here & ~ARGUMENTS) !== 0 || wanted.slotsHere !== 0n) bug(env, wanted);
+  for (let reg = 1; reg <= 5; reg++) {
+    if (!wanted.hasReg(reg)) continue;
+    wanted.dropReg(reg);
+    if (keepArguments) wanted.addReg(reg, wanted.frameno - 1);
+  }
+  if (wanted.frameno === 0) bug(env, wanted);
+  wanted.frameno--;
+}
+
+function passExit(env: Env, following: number, wanted: Wanted): boolean {
+  const call = env.insns[following - 1];
+  const fromCall = call !== undefined && isCall(call) && call.src === BPF_PSEUDO_CALL;
+  const resultWanted = fromCall && wanted.hasReg(0);
+  if (fromCall && (wanted.here & ARGUMENTS) !== 0) bug(env, wanted);
+  wanted.dropReg(0);
+  wanted.frameno++;
+  if (wanted.frameno > 8) bug(env, wanted);
+  if (resultWanted) wanted.addReg(0);
+  return true;
+}
+
+function bug(env: Env, wanted: Wanted): never {
+  env.fail('EFAULT', `BUG regs ${wanted.here.toString(16)}`);
+}
+
+/** Numbers that were the same, or apart by a constant: if one of them matters, all do. */
+function syncLinked(wanted: Wanted, entry: HistoryEntry | undefined): void {
+  if (entry?.linked === undefined) return;
+  const some = entry.linked.some(({ isReg, number, frameno }) =>
+    isReg ? wanted.hasReg(number, frameno) : wanted.hasSlot(number, frameno),
+  );
+  if (!some) return;
+  for (const { isReg, number, frameno } of entry.linked) {
+    if (isReg) wanted.addReg(number, frameno);
+    else wanted.addSlot(number, frameno);
+  }
+}

@@ -1,0 +1,150 @@
+import type { Env } from './env.ts';
+import type { Reg } from './reg.ts';
+import { S32_MAX, S32_MIN, S64_MAX, S64_MIN, type Scalar, U32_MAX } from './scalar.ts';
+import { DYNPTR, INVALID, IRQ_FLAG, ITER, MISC, type Slot, SPILL, typeOf, ZERO } from './stack-slot.ts';
+import type { Frame } from './state.ts';
+import { formatTnum, U64_MAX } from './tnum.ts';
+import { kindText } from './type-text.ts';
+
+/** What is known of a frame, as the kernel's log writes it. `only`: registers and slots that changed. */
+export function printFrame(env: Env, frame: Frame, only?: { readonly regs: number; readonly slots: bigint }): string {
+  let text = frame.frameno === 0 ? '' : ` frame${frame.frameno}:`;
+  for (let i = 0; i < 11; i++) {
+    const reg = frame.reg(i);
+    if (reg.kind === 'not_init' || (only !== undefined && (only.regs & (1 << i)) === 0)) continue;
+    text += ` R${i}=${printReg(reg, frame)}`;
+  }
+  for (let spi = 0; spi < frame.stack.length; spi++) {
+    if (only !== undefined && (only.slots & (1n << BigInt(spi))) === 0n) continue;
+    text += printSlot(frame, frame.slot(spi), spi);
+  }
+  const references = env.state.references.filter(({ kind }) => kind === 'pointer').map(({ id }) => id);
+  if (only === undefined && references.length > 0) text += ` refs=${references.join()}`;
+  if (only === undefined && frame.inCallback) text += ' cb';
+  if (only === undefined && frame.inAsyncCallback) text += ' async_cb';
+  return text;
+}
+
+const SLOT_LETTERS: Readonly<Record<number, string>> = {
+  [INVALID]: '?',
+  [SPILL]: 'r',
+  [MISC]: 'm',
+  [ZERO]: '0',
+  [DYNPTR]: 'd',
+  [ITER]: 'i',
+  [IRQ_FLAG]: 'f',
+};
+
+function printSlot(frame: Frame, slot: Slot, spi: number): string {
+  const place = -8 * (spi + 1);
+  if (slot.types === 0) return '';
+  let letters = '';
+  for (let byte = 0; byte < 8; byte++) letters += SLOT_LETTERS[typeOf(slot, byte)] ?? '?';
+  switch (typeOf(slot, 7)) {
+    case SPILL: {
+      const reg = printReg(slot.reg, frame);
+      const whole = letters === 'rrrrrrrr';
+      return ` fp${place}${whole ? '' : ''}=${whole ? reg : `${letters.replace(/r+$/, '')}${reg}`}`;
+    }
+    case DYNPTR:
+      return slot.reg.dynptr?.first === true
+        ? ` fp${place}=dynptr_${slot.reg.dynptr.kind}(id=${slot.reg.id}${slot.reg.refObjId === 0 ? '' : `,ref_id=${slot.reg.refObjId}`})`
+        : '';
+    case ITER: {
+      if (slot.reg.refObjId === 0) return '';
+      const { iter } = slot.reg;
+      const name = iter?.btf.type(iter.btfId).name.replace(/^bpf_iter_/, '') ?? '';
+      return ` fp${place}=iter_${name}(ref_id=${slot.reg.refObjId},state=${iter?.state},depth=${iter?.depth})`;
+    }
+    default:
+      return letters === '00000000' ? ` fp${place}=0` : ` fp${place}=${letters}`;
+  }
+}
+
+export function printReg(reg: Reg, frame: Frame): string {
+  if (reg.kind === 'scalar') return printScalar(reg);
+  const { kind, flags } = reg;
+  const facts: string[] = [];
+  let name = kindText(kind, flags);
+  if (kind === 'stack') {
+    const own = reg.frameno === frame.frameno ? '' : `[${reg.frameno}]`;
+    return `fp${own}${reg.off === 0 && reg.num.isZero ? '0' : reg.off + (reg.num.isConst ? Number(reg.num.smin) : 0)}${reg.num.isConst ? '' : `(${formatTnum(reg.num.tnum)})`}`;
+  }
+  if (kind === 'btf_id' && reg.btf !== undefined) name += reg.btf.type(reg.btfId).name;
+  if (reg.id !== 0) facts.push(`id=${reg.id}`);
+  if (reg.refObjId !== 0) facts.push(`ref_obj_id=${reg.refObjId}`);
+  if (reg.isNonOwning) facts.push('non_own_ref');
+  if (reg.map !== undefined && (kind === 'map_ptr' || kind === 'map_key' || kind === 'map_value')) {
+    if (reg.map.name !== '') facts.push(`map=${reg.map.name}`);
+    facts.push(`ks=${reg.map.keySize}`, `vs=${reg.map.valueSize}`);
+  }
+  if (reg.off !== 0) facts.push(`off=${reg.off}`);
+  if (reg.isPacket) facts.push(`r=${reg.range}`);
+  if (kind === 'mem') facts.push(`sz=${reg.memSize}`);
+  if (kind === 'dynptr' && reg.dynptr !== undefined) facts.push(`type=${reg.dynptr.kind}`);
+  if (reg.num.isConst) {
+    if (!reg.num.isZero) facts.push(`imm=${signed(BigInt.asIntN(64, reg.num.value))}`);
+  } else facts.push(...rangeFacts(reg.num));
+  return `${name}(${facts.join()})`;
+}
+
+function printScalar(reg: Reg): string {
+  const precise = reg.precise ? 'P' : '';
+  const { num } = reg;
+  if (num.isConst) return `${precise}${signed(BigInt.asIntN(64, num.value))}`;
+  const facts: string[] = [];
+  if (reg.id !== 0) facts.push(`id=${reg.id}${reg.added === 0 ? '' : `${reg.off < 0 ? '' : '+'}${reg.off}`}`);
+  facts.push(...rangeFacts(num));
+  return facts.length === 0 ? `${precise}scalar()` : `${precise}scalar(${facts.join()})`;
+}
+
+/** Small numbers are written in decimals. */
+function signed(value: bigint): string {
+  return value >= -32768n && value <= 32767n ? `${value}` : `0x${BigInt.asUintN(64, value).toString(16)}`;
+}
+
+function unsigned(value: bigint): string {
+  return value <= 65535n ? `${value}` : `0x${value.toString(16)}`;
+}
+
+interface End {
+  readonly name: string;
+  readonly value: bigint;
+  readonly isSigned: boolean;
+  /** It says nothing, or was written with another one. */
+  omit: boolean;
+}
+
+/** The ends of the ranges that say something; those that are equal are written together, least with least, greatest with greatest. */
+function rangeFacts(num: Scalar): string[] {
+  const end = (name: string, value: bigint, nothing: bigint): End => ({
+    name,
+    value,
+    isSigned: name.startsWith('s'),
+    omit: value === nothing,
+  });
+  const ends = [
+    end('smin', num.smin, S64_MIN),
+    end('smax', num.smax, S64_MAX),
+    end('umin', num.umin, 0n),
+    end('umax', num.umax, U64_MAX),
+    end('smin32', BigInt(num.s32min), BigInt(S32_MIN)),
+    end('smax32', BigInt(num.s32max), BigInt(S32_MAX)),
+    end('umin32', BigInt(num.u32min), 0n),
+    end('umax32', BigInt(num.u32max), BigInt(U32_MAX)),
+  ];
+  const facts: string[] = [];
+  for (const [i, first] of ends.entries()) {
+    if (first.omit) continue;
+    let names = `${first.name}=`;
+    for (let j = i + 2; j < ends.length; j += 2) {
+      const other = ends[j];
+      if (other === undefined || other.omit || other.value !== first.value) continue;
+      other.omit = true;
+      names += `${other.name}=`;
+    }
+    facts.push(names + (first.isSigned ? signed(first.value) : unsigned(first.value)));
+  }
+  if (num.tnum.mask !== U64_MAX) facts.push(`var_off=${formatTnum(num.tnum)}`);
+  return facts;
+}

@@ -1,0 +1,125 @@
+import { programProblem } from '../../../isa/index.ts';
+import { isScalarType, skipModifiers } from './btf-walk.ts';
+import type { Env } from './env.ts';
+import type { MapToVerify } from './program.ts';
+import { checkMember } from './struct-ops.ts';
+
+const BPF_F_SLEEPABLE = 1 << 4;
+
+/** What is asked of the program as a whole, before its functions are known. */
+export function checkProgram(env: Env): void {
+  const found = programProblem(env.insns, { followed: true });
+  if (found !== undefined) env.fail('EINVAL', found.problem);
+  for (const map of env.program.usedMaps) checkMap(env, map);
+  if (env.program.type === 'struct_ops') checkMember(env);
+  findExceptionCallback(env);
+}
+
+/** Programs that run in the midst of anything. */
+function isTracing(env: Env): boolean {
+  switch (env.program.type) {
+    case 'kprobe':
+    case 'tracepoint':
+    case 'perf_event':
+    case 'raw_tracepoint':
+    case 'raw_tracepoint_writable':
+      return true;
+    default:
+      return false;
+  }
+}
+
+/** Maps that sleeping programs may use. */
+const FOR_SLEEPERS: ReadonlySet<string> = new Set([
+  'hash',
+  'lru_hash',
+  'array',
+  'percpu_hash',
+  'percpu_array',
+  'lru_percpu_hash',
+  'array_of_maps',
+  'hash_of_maps',
+  'ringbuf',
+  'user_ringbuf',
+  'inode_storage',
+  'sk_storage',
+  'task_storage',
+  'cgrp_storage',
+  'queue',
+  'stack',
+  'arena',
+  'insn_array',
+]);
+
+/** Maps that programs of this type may not use. */
+function checkMap(env: Env, map: MapToVerify): void {
+  const has = (...kinds: readonly string[]) => map.fields.some(({ kind }) => kinds.includes(kind));
+  const { type } = env.program;
+  if (has('list_head', 'rb_root') && isTracing(env))
+    env.fail('EINVAL', 'tracing progs cannot use bpf_{list_head,rb_root} yet');
+  if (has('spin_lock', 'res_spin_lock')) {
+    if (type === 'socket_filter') env.fail('EINVAL', 'socket filter progs cannot use bpf_spin_lock yet');
+    if (isTracing(env)) env.fail('EINVAL', 'tracing progs cannot use bpf_spin_lock yet');
+  }
+  if (has('timer') && isTracing(env)) env.fail('EINVAL', 'tracing progs cannot use bpf_timer yet');
+  if (has('wq') && isTracing(env)) env.fail('EINVAL', 'tracing progs cannot use bpf_wq yet');
+  if (map.type === 'struct_ops') env.fail('EINVAL', 'bpf_struct_ops map cannot be used in prog');
+  if ((env.program.flags & BPF_F_SLEEPABLE) !== 0 && !FOR_SLEEPERS.has(map.type))
+    env.fail('EINVAL', 'Sleepable programs can only use array, hash, ringbuf and local storage maps');
+}
+
+/** Each function has its record, and starts where that says. */
+export function checkFuncInfo(env: Env): void {
+  const { funcInfo, btf } = env.program;
+  if (funcInfo === undefined) return;
+  if (funcInfo.length !== env.subprogs.length)
+    env.fail('EINVAL', "number of funcs in func_info doesn't match number of subprogs");
+  for (const [i, { insnOff, typeId }] of funcInfo.entries()) {
+    if (insnOff !== env.subprog(i).start)
+      env.fail('EINVAL', "func_info BTF section doesn't match subprog layout in BPF program");
+    const type = typeId > 0 && btf !== undefined && typeId < btf.typeCount ? btf.type(typeId) : undefined;
+    if (type?.kind !== 'func') env.fail('EINVAL', `invalid type id ${typeId} in func info`);
+  }
+}
+
+/** Functions that read the packet, or call tail calls, return a number: the program may end in them. */
+export function checkAbnormalReturns(env: Env): void {
+  const { btf, funcInfo } = env.program;
+  for (const [i, subprog] of env.subprogs.entries()) {
+    if (i === 0 || (!subprog.hasPacketLoad && !subprog.hasTailCall)) continue;
+    const what = subprog.hasPacketLoad ? 'LD_ABS' : 'tail_call';
+    const info = funcInfo?.[i];
+    if (btf === undefined || info === undefined) {
+      env.fail('EINVAL', `${what} is not allowed in subprogs without BTF`);
+      continue;
+    }
+    const func = btf.type(info.typeId);
+    const proto = func.kind === 'func' ? btf.type(func.typeId) : undefined;
+    const [result] = skipModifiers(btf, proto?.kind === 'func_proto' ? proto.returns : 0);
+    if (!isScalarType(result)) env.fail('EINVAL', `${what} is only allowed in functions that return 'int'.`);
+  }
+}
+
+/** The declaration tag `exception_callback:NAME` of the main function names one. */
+function findExceptionCallback(env: Env): void {
+  const { btf, funcInfo } = env.program;
+  const main = funcInfo?.[0];
+  if (btf === undefined || funcInfo === undefined || main === undefined) return;
+  let found: string | undefined;
+  for (const [id] of btf.records('decl_tag')) {
+    const tag = btf.type(id);
+    if (tag.kind !== 'decl_tag' || tag.typeId !== main.typeId || tag.component !== -1) continue;
+    if (!tag.name.startsWith('exception_callback:')) continue;
+    if (found !== undefined) env.fail('EINVAL', 'multiple exception callback tags for main subprog');
+    found = tag.name.slice('exception_callback:'.length);
+  }
+  if (found === undefined) return;
+  const index = funcInfo.findIndex(({ typeId }) => {
+    const type = btf.type(typeId);
+    return type.kind === 'func' && type.name === found && type.linkage === 1;
+  });
+  const info = funcInfo[index];
+  if (info === undefined) env.fail('EINVAL', `exception callback '${found}' could not be found in BTF`);
+  if (index === 0) env.fail('EINVAL', 'exception callback cannot be main');
+  env.exceptionStart = info.insnOff;
+}

@@ -1,0 +1,123 @@
+import type { Env } from './env.ts';
+import type { State } from './state.ts';
+
+/** Rounds of carrying marks around a loop. */
+const MAX_ROUNDS = 64;
+
+/** Gives each loop of the program a number: its instructions can reach each other. By Tarjan's algorithm, without recursion. */
+export function computeLoops(env: Env): void {
+  const count = env.insns.length;
+  const index = new Int32Array(count).fill(-1);
+  const low = new Int32Array(count);
+  const onStack = new Uint8Array(count);
+  const stack: number[] = [];
+  let next = 0;
+  let loops = 0;
+  for (const { start } of env.subprogs) {
+    for (const root of env.subprogOrder(start)) {
+      if (index[root] !== -1) continue;
+      const open: { readonly insn: number; at: number }[] = [];
+      const enter = (insn: number): void => {
+        index[insn] = low[insn] = next++;
+        stack.push(insn);
+        onStack[insn] = 1;
+        open.push({ insn, at: 0 });
+      };
+      enter(root);
+      for (let top = open[open.length - 1]; top !== undefined; top = open[open.length - 1]) {
+        const successor = env.successors(top.insn)[top.at++];
+        if (successor !== undefined) {
+          if (index[successor] === -1) enter(successor);
+          else if (onStack[successor] === 1) low[top.insn] = Math.min(low[top.insn] ?? 0, index[successor] ?? 0);
+          continue;
+        }
+        open.pop();
+        const above = open[open.length - 1];
+        if (above !== undefined) low[above.insn] = Math.min(low[above.insn] ?? 0, low[top.insn] ?? 0);
+        if (low[top.insn] !== index[top.insn]) continue;
+        const members: number[] = [];
+        for (let member = -1; member !== top.insn; ) {
+          member = stack.pop() ?? top.insn;
+          onStack[member] = 0;
+          members.push(member);
+        }
+        if (members.length > 1 || env.successors(top.insn).includes(top.insn)) {
+          loops++;
+          for (const member of members) env.factsAt(member).scc = loops;
+        }
+      }
+    }
+  }
+}
+
+/** States in a loop that were found equal to an earlier one whose paths were not all followed: their marks are carried on when they are. */
+interface Visit {
+  entry: State | undefined;
+  backedges: { readonly from: State; readonly equal: State }[];
+}
+
+/**
+ * A loop, as entered along one chain of calls. While it is being followed, what an earlier state in it needs is not known whole; only states that
+ * are in no way wider may be taken as equal to it.
+ */
+export class SccVisits {
+  readonly #env: Env;
+  readonly #visits = new Map<string, Visit>();
+  readonly #propagate: (from: State, to: State) => boolean;
+  readonly #makePrecise: (state: State) => void;
+
+  /** `propagate` carries the marks of a state to one that is equal to it: whether it changed. */
+  constructor(env: Env, propagate: (from: State, to: State) => boolean, makePrecise: (state: State) => void) {
+    this.#env = env;
+    this.#propagate = propagate;
+    this.#makePrecise = makePrecise;
+  }
+
+  enter(state: State): void {
+    const key = this.#key(state);
+    if (key === undefined) return;
+    const visit = this.#visits.get(key) ?? { entry: undefined, backedges: [] };
+    this.#visits.set(key, visit);
+    visit.entry ??= state;
+  }
+
+  /** All paths from the state are followed. */
+  exit(state: State): void {
+    const key = this.#key(state);
+    const visit = key === undefined ? undefined : this.#visits.get(key);
+    if (visit === undefined || visit.entry !== state) return;
+    visit.entry = undefined;
+    for (let round = 0, changed = true; changed; ) {
+      changed = false;
+      if (++round > MAX_ROUNDS) {
+        for (const { from } of visit.backedges) this.#makePrecise(from);
+        break;
+      }
+      for (const { from, equal } of visit.backedges) if (this.#propagate(equal, from)) changed = true;
+    }
+    visit.backedges = [];
+  }
+
+  /** `from` goes on as `equal` did. */
+  addBackedge(equal: State, from: State): void {
+    const key = this.#key(equal);
+    if (key !== undefined) this.#visits.get(key)?.backedges.push({ from, equal });
+  }
+
+  isIncomplete(state: State): boolean {
+    const key = this.#key(state);
+    return key !== undefined && (this.#visits.get(key)?.backedges.length ?? 0) > 0;
+  }
+
+  /** The outermost loop that the state is in, and how it was come to. */
+  #key(state: State): string | undefined {
+    const callsites: number[] = [];
+    for (let i = 0; i <= state.curframe; i++) {
+      const insn = state.insnOf(i);
+      const { scc } = this.#env.factsAt(insn);
+      if (scc !== 0) return `${callsites.join()}:${scc}`;
+      callsites.push(insn);
+    }
+    return undefined;
+  }
+}

@@ -1,0 +1,227 @@
+import type { Env } from './env.ts';
+import type { State } from './state.ts';
+
+/** Of one frame at one instruction. Bits by slot. */
+interface Masks {
+  mayRead: bigint;
+  mustWrite: bigint;
+  /** By it or by whatever follows in the function. */
+  mustWriteLater: bigint;
+  liveBefore: bigint;
+}
+
+const ALL = (1n << 64n) - 1n;
+
+/** A function as called along one chain of calls. */
+interface Instance {
+  readonly callsites: readonly number[];
+  readonly starts: readonly number[];
+  readonly length: number;
+  readonly frames: (Masks[] | undefined)[];
+  readonly writesKnown: Uint8Array;
+  updated: boolean;
+  writesDropped: boolean;
+}
+
+/**
+ * Which slots of the stack may still be read. What the paths read and surely write is collected for each instruction of each chain of calls, and
+ * spread against the flow of the program; a slot that no path reads does not count when states are compared.
+ */
+export class StackLiveness {
+  readonly #env: Env;
+  readonly #instances = new Map<string, Instance>();
+  #current: Instance | undefined;
+  #writeInsn = 0;
+  #writes: bigint[] = [];
+
+  constructor(env: Env) {
+    this.#env = env;
+  }
+
+  /** The slots of `frameno` that the instruction may read. */
+  read(frameno: number, insn: number, slots: bigint): void {
+    this.#read(this.#currentInstance(), frameno, insn, slots);
+  }
+
+  /** From here on writes are those of this instruction. */
+  startWrites(insn: number): void {
+    this.#currentInstance();
+    this.#writeInsn = insn;
+    this.#writes = [];
+  }
+
+  write(frameno: number, slots: bigint): void {
+    this.#writes[frameno] = (this.#writes[frameno] ?? 0n) | slots;
+  }
+
+  endWrites(): void {
+    if (this.#current !== undefined) this.#commit(this.#current);
+  }
+
+  /** Another function is run from here on. */
+  leave(): void {
+    this.#current = undefined;
+  }
+
+  /** Spreads what was collected along the calls of the state that comes next. */
+  update(): void {
+    this.#current = undefined;
+    const { state } = this.#env;
+    for (let frameno = state.curframe; frameno >= 0; frameno--) {
+      const instance = this.#lookup(...chain(this.#env, state, frameno));
+      if (!instance.updated) continue;
+      this.#spread(instance);
+      instance.updated = false;
+      instance.writesDropped = false;
+    }
+  }
+
+  /** Whether a slot may be read from the state on. */
+  aliveIn(state: State): (frameno: number, spi: number) => boolean {
+    const instances = state.frames.map((_, i) => this.#lookup(...chain(this.#env, state, i)));
+    const last = instances[instances.length - 1] as Instance; // a state has a frame
+    return (frameno, spi) => {
+      const bit = 1n << BigInt(spi);
+      if (isLive(last, state.insn, frameno, bit)) return true;
+      for (let i = frameno; i < state.curframe; i++) {
+        const callsite = state.frames[i + 1]?.callsite ?? 0;
+        const at = this.#env.factsAt(callsite).callsCallback ? callsite : callsite + 1;
+        if (isLive(instances[i] as Instance, at, frameno, bit)) return true; // i is below the length
+      }
+      return false;
+    };
+  }
+
+  #currentInstance(): Instance {
+    const { state } = this.#env;
+    this.#current ??= this.#lookup(...chain(this.#env, state, state.curframe));
+    return this.#current;
+  }
+
+  #lookup(callsites: readonly number[], starts: readonly number[]): Instance {
+    const key = `${callsites.join()},${starts[starts.length - 1]}`;
+    const known = this.#instances.get(key);
+    if (known !== undefined) return known;
+    const subprog = this.#env.subprog(this.#env.subprogAt(starts[starts.length - 1] ?? 0));
+    const length = subprog.end - subprog.start;
+    const instance = {
+      callsites,
+      starts,
+      length,
+      frames: [],
+      writesKnown: new Uint8Array(length),
+      updated: false,
+      writesDropped: false,
+    };
+    this.#instances.set(key, instance);
+    return instance;
+  }
+
+  #read(instance: Instance, frameno: number, insn: number, slots: bigint): void {
+    const masks = masksOf(instance, frameno, insn);
+    const mayRead = masks.mayRead | slots;
+    if (mayRead !== masks.mayRead && (mayRead | masks.liveBefore) !== masks.liveBefore) instance.updated = true;
+    masks.mayRead = mayRead;
+  }
+
+  #commit(instance: Instance): void {
+    const index = this.#writeInsn - startOf(instance);
+    const known = instance.writesKnown[index] === 1;
+    for (let frameno = 0; frameno < instance.starts.length; frameno++) {
+      let slots = this.#writes[frameno] ?? 0n;
+      if (slots === 0n && !known) continue;
+      const masks = masksOf(instance, frameno, this.#writeInsn);
+      const old = masks.mustWrite;
+      if (known) slots &= old;
+      if (old !== slots) {
+        masks.mustWrite = slots;
+        instance.updated = true;
+      }
+      if ((old & ~slots) !== 0n) instance.writesDropped = true;
+    }
+    instance.writesKnown[index] = 1;
+    this.#writes = [];
+  }
+
+  #spread(instance: Instance): void {
+    if (instance.writesDropped)
+      for (const frame of instance.frames) for (const masks of frame ?? []) masks.mustWriteLater = 0n;
+    const order = this.#env.subprogOrder(startOf(instance));
+    for (let changed = true; changed; ) {
+      changed = false;
+      for (const [frameno, frame] of instance.frames.entries()) {
+        if (frame === undefined) continue;
+        for (const insn of order) if (this.#spreadInsn(instance, frameno, insn)) changed = true;
+      }
+    }
+    if (instance.starts.length > 1) this.#spreadToCaller(instance);
+  }
+
+  #spreadInsn(instance: Instance, frameno: number, insn: number): boolean {
+    const successors = this.#env.successors(insn);
+    if (successors.length === 0) return false;
+    const masks = masksOf(instance, frameno, insn);
+    let after = 0n;
+    let later = ALL;
+    for (const next of successors) {
+      const following = masksOf(instance, frameno, next);
+      after |= following.liveBefore;
+      later &= following.mustWriteLater;
+    }
+    later |= masks.mustWrite;
+    const before = (after & ~masks.mustWrite) | masks.mayRead;
+    const changed = before !== masks.liveBefore || later !== masks.mustWriteLater;
+    masks.liveBefore = before;
+    masks.mustWriteLater = later;
+    return changed;
+  }
+
+  /** A call reads and writes what the function that it calls does. */
+  #spreadToCaller(instance: Instance): void {
+    const depth = instance.starts.length - 1;
+    const outer = this.#lookup(instance.callsites.slice(0, -1), instance.starts.slice(0, -1));
+    const callsite = instance.callsites[depth - 1] ?? 0;
+    this.#writeInsn = callsite;
+    this.#writes = [];
+    for (let frameno = 0; frameno < depth; frameno++) {
+      if (instance.frames[frameno] === undefined) continue;
+      const masks = masksOf(instance, frameno, startOf(instance));
+      this.write(frameno, masks.mustWriteLater);
+      this.#read(outer, frameno, callsite, masks.liveBefore);
+    }
+    this.#commit(outer);
+  }
+}
+
+/** The call instructions that lead to a frame, and where the functions start. */
+function chain(env: Env, state: State, frameno: number): [callsites: readonly number[], starts: readonly number[]] {
+  const callsites: number[] = [];
+  const starts: number[] = [];
+  for (let i = 0; i <= frameno; i++) {
+    starts.push(env.subprog(state.frames[i]?.subprogno ?? 0).start);
+    if (i < frameno) callsites.push(state.frames[i + 1]?.callsite ?? 0);
+  }
+  return [callsites, starts];
+}
+
+function startOf(instance: Instance): number {
+  return instance.starts[instance.starts.length - 1] ?? 0;
+}
+
+function masksOf(instance: Instance, frameno: number, insn: number): Masks {
+  let frame = instance.frames[frameno];
+  if (frame === undefined) {
+    frame = Array.from({ length: instance.length }, () => ({
+      mayRead: 0n,
+      mustWrite: 0n,
+      mustWriteLater: 0n,
+      liveBefore: 0n,
+    }));
+    instance.frames[frameno] = frame;
+  }
+  return frame[insn - startOf(instance)] as Masks; // an instruction of the function
+}
+
+function isLive(instance: Instance, insn: number, frameno: number, bit: bigint): boolean {
+  return instance.frames[frameno] !== undefined && (masksOf(instance, frameno, insn).liveBefore & bit) !== 0n;
+}
