@@ -42,7 +42,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 
 /** The composition roots: the only files of a folder that may also import an engine. */
 const ROOTS: Readonly<Record<string, readonly string[]>> = {
-  'cli/main.ts': ['engine/linux', 'engine/embedded'],
+  'cli/program.ts': ['engine/linux', 'engine/embedded'],
 };
 
 const src = resolve(import.meta.dirname, '../src');

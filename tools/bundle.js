@@ -12,8 +12,12 @@ const root = resolve(import.meta.dirname, '..');
 const dist = resolve(process.argv[2] ?? join(root, 'dist'));
 const { dependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 const bundle = await rolldown({
-  // The thread is started from a file of its own.
-  input: { skep: join(dist, 'cli/main.js'), 'socket-thread': join(dist, 'server/socket-thread.js') },
+  // The thread is started from a file of its own; the tests run the program without a process for each command.
+  input: {
+    skep: join(dist, 'cli/main.js'),
+    program: join(dist, 'cli/program.js'),
+    'socket-thread': join(dist, 'server/socket-thread.js'),
+  },
   platform: 'node',
   external: (id) => id.startsWith('node:') || Object.keys(dependencies).some((name) => id.startsWith(name)),
   logLevel: 'warn',

@@ -4,6 +4,9 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { SLOW } from './slow.ts';
 
+/** Bytes that a command may say. */
+const MAX_OUTPUT = 1 << 26;
+
 /** The repository. */
 export const root = resolve(import.meta.dirname, '../..');
 
@@ -13,7 +16,7 @@ export interface Ran {
   readonly stderr: string;
 }
 
-/** A kernel of a test's own, worked with as a user does: by commands, each in a process of its own. */
+/** A kernel of a test's own, worked with as a user does: by commands. They have a process together (command-loop.js), since starting one takes longer than a command. */
 export interface CommandKernel extends AsyncDisposable {
   readonly name: 'embedded' | 'linux';
   /** Runs `skep WORDS`. */
@@ -32,14 +35,10 @@ export async function startEmbedded(): Promise<CommandKernel & { readonly socket
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   await said(server, 'serving');
-  const kernel = commandKernel(
-    'embedded',
-    (words) => [process.execPath, [join(root, 'bin/skep'), '--kernel', socket, ...words]],
-    async () => {
-      await ended(server);
-      rmSync(directory, { recursive: true, force: true });
-    },
-  );
+  const kernel = await commandKernel('embedded', [], ['--kernel', socket], async () => {
+    await ended(server);
+    rmSync(directory, { recursive: true, force: true });
+  });
   return { ...kernel, socket };
 }
 
@@ -60,22 +59,8 @@ export async function startLinux(): Promise<CommandKernel> {
   await said(holder, 'ready');
   // Entering a mount namespace leads to its root directory, and back.
   const back = ['sh', '-c', 'cd "$0" && exec "$@"', root];
-  const enter = [
-    '-t',
-    String(holder.pid),
-    '--net',
-    '--mount',
-    ...back,
-    process.execPath,
-    join(root, 'bin/skep'),
-    '--kernel',
-    'linux',
-  ];
-  return commandKernel(
-    'linux',
-    (words) => ['nsenter', [...enter, ...words]],
-    () => ended(holder),
-  );
+  const enter = ['nsenter', '-t', String(holder.pid), '--net', '--mount', ...back];
+  return commandKernel('linux', enter, ['--kernel', 'linux'], () => ended(holder));
 }
 
 /** Why the Linux half of a test cannot run here; `undefined` if it can. */
@@ -101,29 +86,52 @@ export function commandKernels(): (() => Promise<CommandKernel>)[] {
   return [startEmbedded];
 }
 
-function commandKernel(
+/** `enter`: the command that leads to where the kernel is. `options`: those of `skep`. */
+async function commandKernel(
   name: CommandKernel['name'],
-  line: (words: readonly string[]) => [string, string[]],
+  enter: readonly string[],
+  options: readonly string[],
   dispose: () => Promise<void>,
-): CommandKernel {
-  const skep = (...words: readonly string[]): Ran => {
-    const [command, args] = line(words);
+): Promise<CommandKernel> {
+  const line = (script: string, ...words: readonly string[]) => {
+    const [command = '', ...args] = [...enter, process.execPath, join(root, script), ...words];
+    return { command, args };
+  };
+  const run = (command: string, args: readonly string[], input = ''): Ran => {
     const { status, signal, stdout, stderr, error } = spawnSync(command, args, {
       cwd: root,
       encoding: 'utf8',
       timeout: 60_000 * SLOW,
+      maxBuffer: MAX_OUTPUT,
+      input,
     });
     if (error !== undefined) throw error;
-    if (status === null) throw new Error(`skep ${words.join(' ')} was ended by ${signal}`);
+    if (status === null) throw new Error(`${command} ${args.join(' ')} was ended by ${signal}`);
     return { status, stdout, stderr };
+  };
+  const directory = mkdtempSync(join(tmpdir(), 'skep-loop-'));
+  const [requests, replies] = ['requests', 'replies'].map((fifo) => join(directory, fifo)) as [string, string]; // two, of two
+  run('mkfifo', [requests, replies]);
+  const loop = line('test/support/command-loop.js', requests, replies, ...options);
+  const child = spawn(loop.command, loop.args, { cwd: root, stdio: ['ignore', 'ignore', 'pipe'] });
+  await said(child, 'ready');
+  const skep = (...words: readonly string[]): Ran => {
+    // What these start has the output of the process for its own.
+    if (words.includes('exec')) {
+      const { command, args } = line('bin/skep', ...options, ...words);
+      return run(command, args);
+    }
+    const { stdout, stderr } = run('sh', ['-c', 'cat > "$0" && cat "$1"', requests, replies], JSON.stringify(words));
+    if (stdout === '') throw new Error(`skep ${words.join(' ')} brought the loop of commands to its end: ${stderr}`);
+    return JSON.parse(stdout);
   };
   return {
     name,
     skep,
     start(...words) {
-      const [command, args] = line(words);
-      const child = spawn(command, args, { cwd: root, stdio: 'ignore' });
-      return { child, ended: new Promise((resolve) => child.once('exit', resolve)) };
+      const { command, args } = line('bin/skep', ...options, ...words);
+      const started = spawn(command, args, { cwd: root, stdio: 'ignore' });
+      return { child: started, ended: new Promise((resolve) => started.once('exit', resolve)) };
     },
     ok(...words) {
       const ran = skep(...words);
@@ -131,7 +139,11 @@ function commandKernel(
         throw new Error(`skep ${words.join(' ')} on ${name}: exit ${ran.status}\n${ran.stderr}${ran.stdout}`);
       return ran.stdout;
     },
-    [Symbol.asyncDispose]: dispose,
+    async [Symbol.asyncDispose]() {
+      await ended(child, 'SIGKILL');
+      rmSync(directory, { recursive: true, force: true });
+      await dispose();
+    },
   };
 }
 
@@ -149,13 +161,13 @@ function said(child: ChildProcess, word: string): Promise<void> {
 }
 
 /** Ends a child that this test started. */
-function ended(child: ChildProcess): Promise<void> {
+function ended(child: ChildProcess, signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
   return new Promise((resolve) => {
     if (child.exitCode !== null || child.signalCode !== null) {
       resolve();
       return;
     }
     child.once('exit', () => resolve());
-    child.kill('SIGTERM');
+    child.kill(signal);
   });
 }
