@@ -7,6 +7,7 @@ import { findCgroups } from '../../src/loader/cgroups.ts';
 import { addDevice } from '../../src/loader/devices.ts';
 import type { BpfAttr } from '../../src/uapi/attr.ts';
 import { attachTypeNumber, type ProgType, progTypeNumber } from '../../src/uapi/bpf.ts';
+import { runSkep } from '../support/commands.ts';
 import { returning } from '../support/programs.ts';
 import { skipBefore } from '../support/since.ts';
 import { SLOW } from '../support/slow.ts';
@@ -20,7 +21,7 @@ function run(command: string, args: readonly string[]): { status: number | null;
   const { status, stdout, stderr } = spawnSync(command, args, { encoding: 'utf8', timeout: 60_000 * SLOW });
   return { status, stdout, stderr };
 }
-const skep = (...words: readonly string[]) => run(process.execPath, ['bin/skep', '--kernel', 'linux', ...words]);
+const skep = (...words: readonly string[]) => runSkep('--kernel', 'linux', ...words);
 const bpftool = (...words: readonly string[]) => run('bpftool', words);
 
 function load(type: ProgType, value: number, attr: BpfAttr<'BPF_PROG_LOAD'> = {}): BpfProgram {
@@ -49,86 +50,89 @@ beforeAll(() => {
 });
 afterAll(() => rmdirSync(CGROUP));
 
-/** Each command is a process of its own. */
+/** bpftool looks at every process. */
 const LONG = { timeout: 120_000 * SLOW };
 
 describe.skipIf(missing !== undefined)('says what bpftool says', LONG, () => {
   /** Plain, JSON and indented. */
-  const same = (...words: readonly string[]) => {
+  const same = async (...words: readonly string[]) => {
     for (const option of [[], ['-j'], ['-p']]) {
-      expect(skep(...option, ...words)).toEqual(bpftool(...option, ...words));
+      expect(await skep(...option, ...words)).toEqual(bpftool(...option, ...words));
     }
   };
 
-  it('of links', () => {
+  it('of links', async () => {
     using link = attachToNetns(load('sk_lookup', 1, { expected_attach_type: attachTypeNumber.sk_lookup }), 'sk_lookup');
     link.pin('/sys/fs/bpf/lookup');
-    same('link', 'show', 'pinned', '/sys/fs/bpf/lookup');
-    same('link', 'list', 'id', String(link.id));
-    expect(skep('link', 'pin', 'id', String(link.id), '/sys/fs/bpf/again').status).toBe(0);
+    await same('link', 'show', 'pinned', '/sys/fs/bpf/lookup');
+    await same('link', 'list', 'id', String(link.id));
+    expect((await skep('link', 'pin', 'id', String(link.id), '/sys/fs/bpf/again')).status).toBe(0);
     expect(bpftool('-j', 'link', 'detach', 'pinned', '/sys/fs/bpf/again').stdout).toBe('null\n');
-    expect(skep('-j', 'link', 'detach', 'pinned', '/sys/fs/bpf/again').stdout).toBe('null\n');
-    same('link', 'show', 'pinned', '/sys/fs/bpf/lookup');
+    expect((await skep('-j', 'link', 'detach', 'pinned', '/sys/fs/bpf/again')).stdout).toBe('null\n');
+    await same('link', 'show', 'pinned', '/sys/fs/bpf/lookup');
   });
 
-  it('of cgroups', (context) => {
+  it('of cgroups', async (context) => {
     skipBefore(context, '6.1', 'the flags of each program, without which bpftool shows none');
     const ingress = pinned('cgroup_skb', 1);
     const device = pinned('cgroup_device', 1, { expected_attach_type: attachTypeNumber.cgroup_device });
-    expect(skep('cgroup', 'attach', CGROUP, 'ingress', ...ingress, 'multi')).toMatchObject({ status: 0, stderr: '' });
+    expect(await skep('cgroup', 'attach', CGROUP, 'ingress', ...ingress, 'multi')).toMatchObject({
+      status: 0,
+      stderr: '',
+    });
     expect(bpftool('cgroup', 'attach', CGROUP, 'cgroup_device', ...device, 'override')).toMatchObject({ status: 0 });
-    same('cgroup', 'show', CGROUP);
-    same('cgroup', 'show', CGROUP, 'effective');
-    same('cgroup', 'tree', CGROUP);
-    same('cgroup', 'tree', CGROUP, 'effective');
-    expect(skep('cgroup', 'detach', CGROUP, 'device', ...device)).toMatchObject({ status: 0, stderr: '' });
+    await same('cgroup', 'show', CGROUP);
+    await same('cgroup', 'show', CGROUP, 'effective');
+    await same('cgroup', 'tree', CGROUP);
+    await same('cgroup', 'tree', CGROUP, 'effective');
+    expect(await skep('cgroup', 'detach', CGROUP, 'device', ...device)).toMatchObject({ status: 0, stderr: '' });
     expect(bpftool('cgroup', 'detach', CGROUP, 'ingress', ...ingress).status).toBe(0);
-    expect(skep('cgroup', 'show', CGROUP).stdout).toBe('');
-    expect(skep('cgroup', 'attach', CGROUP, 'sideways', ...ingress)).toMatchObject({ status: 2 });
+    expect((await skep('cgroup', 'show', CGROUP)).stdout).toBe('');
+    expect(await skep('cgroup', 'attach', CGROUP, 'sideways', ...ingress)).toMatchObject({ status: 2 });
     // A link, which bpftool cannot make.
-    expect(skep('cgroup', 'attach', CGROUP, 'ingress', ...ingress, 'pin', '/sys/fs/bpf/cg')).toMatchObject({
+    expect(await skep('cgroup', 'attach', CGROUP, 'ingress', ...ingress, 'pin', '/sys/fs/bpf/cg')).toMatchObject({
       status: 0,
     });
-    same('link', 'show', 'pinned', '/sys/fs/bpf/cg');
+    await same('link', 'show', 'pinned', '/sys/fs/bpf/cg');
     kernel.unlink('/sys/fs/bpf/cg');
   });
 
-  it('of devices', () => {
+  it('of devices', async () => {
     const xdp = pinned('xdp', 2);
     /** Without the part that the installed bpftool may not have yet. */
     const shown = (text: string) => text.replace(/netfilter:\n[\s\S]*/, '').replace(/,"netfilter":\[.*\]\}\]/, '}]');
-    expect(skep('net', 'attach', 'xdpgeneric', ...xdp, 'dev', 'v0')).toMatchObject({ status: 0, stderr: '' });
-    expect(skep('net', 'attach', 'xdpg', ...xdp, 'dev', 'v0')).toMatchObject({ status: 1 });
+    expect(await skep('net', 'attach', 'xdpgeneric', ...xdp, 'dev', 'v0')).toMatchObject({ status: 0, stderr: '' });
+    expect(await skep('net', 'attach', 'xdpg', ...xdp, 'dev', 'v0')).toMatchObject({ status: 1 });
     expect(bpftool('net', 'attach', 'xdpgeneric', ...xdp, 'dev', 'v0').status).not.toBe(0);
-    expect(skep('net', 'attach', 'xdpgeneric', ...xdp, 'dev', 'v0', 'overwrite')).toMatchObject({ status: 0 });
-    skep('tc', 'qdisc', 'add', 'dev', 'v0', 'clsact');
+    expect(await skep('net', 'attach', 'xdpgeneric', ...xdp, 'dev', 'v0', 'overwrite')).toMatchObject({ status: 0 });
+    await skep('tc', 'qdisc', 'add', 'dev', 'v0', 'clsact');
     const filter = ['ingress', 'bpf', 'da', 'obj', 'examples/classify/cls.bpf.o', 'sec', 'classify'];
-    const loaded = skep('tc', 'filter', 'add', 'dev', 'v0', ...filter);
+    const loaded = await skep('tc', 'filter', 'add', 'dev', 'v0', ...filter);
     expect(loaded).toMatchObject({ status: 0, stderr: '' });
     for (const words of [[], ['-j']]) {
       for (const device of [[], ['dev', 'v0']]) {
-        const ours = skep(...words, 'net', 'show', ...device);
+        const ours = await skep(...words, 'net', 'show', ...device);
         expect(shown(ours.stdout)).toBe(shown(bpftool(...words, 'net', 'show', ...device).stdout));
       }
     }
     expect(bpftool('net', 'detach', 'xdpgeneric', 'dev', 'v0').status).toBe(0);
     setXdp(kernel, 'v0', load('xdp', 2), { mode: 'driver' });
-    expect(skep('net', 'detach', 'xdpdrv', 'dev', 'v0')).toMatchObject({ status: 0, stderr: '' });
-    expect(skep('net', 'show', 'dev', 'v0').stdout).toMatch(/^xdp:\n\ntc:\nv0/);
+    expect(await skep('net', 'detach', 'xdpdrv', 'dev', 'v0')).toMatchObject({ status: 0, stderr: '' });
+    expect((await skep('net', 'show', 'dev', 'v0')).stdout).toMatch(/^xdp:\n\ntc:\nv0/);
   });
 
-  it('of what processes hold', () => {
-    same('perf', 'show');
+  it('of what processes hold', async () => {
+    await same('perf', 'show');
   });
 });
 
 describe('beyond bpftool', LONG, () => {
-  it('netfilter has a section of its own', (context) => {
+  it('netfilter has a section of its own', async (context) => {
     skipBefore(context, '6.4', 'programs of type netfilter');
     const program = load('netfilter', 1, { expected_attach_type: attachTypeNumber.netfilter });
     using link = attachNetfilter(program, 'ip', 'forward', { priority: 7 });
-    expect(skep('net', 'show').stdout).toContain(`\tip forward prio 7 prog_id ${program.id}\n`);
-    expect(skep('link', 'show', 'id', String(link.id)).stdout).toBe(
+    expect((await skep('net', 'show')).stdout).toContain(`\tip forward prio 7 prog_id ${program.id}\n`);
+    expect((await skep('link', 'show', 'id', String(link.id))).stdout).toBe(
       `${link.id}: netfilter  prog ${program.id}  \n\tip forward prio 7\n`,
     );
   });
@@ -137,16 +141,24 @@ describe('beyond bpftool', LONG, () => {
 describe('programs that say where', LONG, () => {
   const OBJECT = 'test/objects/attach.o';
 
-  it('are attached and their links pinned', (context) => {
+  it('are attached and their links pinned', async (context) => {
     skipBefore(context, '5.15', 'links of tracepoints and probes');
-    const loaded = skep('prog', 'loadall', OBJECT, '/sys/fs/bpf/auto', 'autoattach', 'pinmaps', '/sys/fs/bpf/maps');
+    const loaded = await skep(
+      'prog',
+      'loadall',
+      OBJECT,
+      '/sys/fs/bpf/auto',
+      'autoattach',
+      'pinmaps',
+      '/sys/fs/bpf/maps',
+    );
     expect(loaded).toEqual({
       status: 0,
       stdout: '',
       stderr: 'program on_xdp does not say by its section where to attach it; it is pinned without\n',
     });
     expect(process.ppid).toBeGreaterThan(0);
-    const [, ...runs] = JSON.parse(skep('-j', 'map', 'dump', 'pinned', '/sys/fs/bpf/maps/runs').stdout)
+    const [, ...runs] = JSON.parse((await skep('-j', 'map', 'dump', 'pinned', '/sys/fs/bpf/maps/runs')).stdout)
       .slice(0, 6)
       .map(
         ({ formatted, value }: { formatted?: { value: number }; value: string[] }) =>
@@ -154,23 +166,27 @@ describe('programs that say where', LONG, () => {
       );
     // Tracepoints and probes of this process and of all others; the iterator has not been read, and XDP is nowhere.
     expect(runs.map((n: number) => n > 0)).toEqual([true, true, true, false, false]);
-    const types = ['on_tp', 'on_raw_tp', 'on_uprobe', 'on_uretprobe', 'each_task'].map(
-      (name) => JSON.parse(skep('-j', 'link', 'show', 'pinned', `/sys/fs/bpf/auto/${name}`).stdout).type,
-    );
+    const types: string[] = [];
+    for (const name of ['on_tp', 'on_raw_tp', 'on_uprobe', 'on_uretprobe', 'each_task']) {
+      const { stdout } = await skep('-j', 'link', 'show', 'pinned', `/sys/fs/bpf/auto/${name}`);
+      types.push(JSON.parse(stdout).type);
+    }
     expect(types).toEqual(['perf_event', 'raw_tracepoint', 'perf_event', 'perf_event', 'iter']);
-    expect(JSON.parse(skep('-j', 'prog', 'show', 'pinned', '/sys/fs/bpf/auto/on_xdp').stdout).type).toBe('xdp');
+    expect(JSON.parse((await skep('-j', 'prog', 'show', 'pinned', '/sys/fs/bpf/auto/on_xdp')).stdout).type).toBe('xdp');
     expect(readFileSync('/sys/fs/bpf/auto/each_task', 'utf8')).toBe('');
     for (const name of kernel.readdir('/sys/fs/bpf/auto')) kernel.unlink(`/sys/fs/bpf/auto/${name}`);
   });
 
-  it('an iterator is pinned, and read', () => {
+  it('an iterator is pinned, and read', async () => {
     const map = '/sys/fs/bpf/listed';
-    expect(skep('map', 'create', map, ...'type array key 4 value 4 entries 1 name listed'.split(' ')).status).toBe(0);
+    expect(
+      (await skep('map', 'create', map, ...'type array key 4 value 4 entries 1 name listed'.split(' '))).status,
+    ).toBe(0);
     const pin = (...words: readonly string[]) => skep('iter', 'pin', ...words);
-    expect(pin('test/objects/tracing.o', '/sys/fs/bpf/iter')).toMatchObject({ status: 0, stderr: '' });
+    expect(await pin('test/objects/tracing.o', '/sys/fs/bpf/iter')).toMatchObject({ status: 0, stderr: '' });
     const ids = readFileSync('/sys/fs/bpf/iter', 'utf8').trim().split('\n').map(Number);
-    expect(ids).toContain(JSON.parse(skep('-j', 'map', 'show', 'pinned', map).stdout).id);
-    const { target_name } = JSON.parse(skep('-j', 'link', 'show', 'pinned', '/sys/fs/bpf/iter').stdout);
+    expect(ids).toContain(JSON.parse((await skep('-j', 'map', 'show', 'pinned', map)).stdout).id);
+    const { target_name } = JSON.parse((await skep('-j', 'link', 'show', 'pinned', '/sys/fs/bpf/iter')).stdout);
     expect(target_name).toBe('bpf_map');
     kernel.unlink('/sys/fs/bpf/iter');
   });

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import type { AnyCommand, Context } from '../../src/cli/command.ts';
 import { commandTable } from '../../src/cli/commands/index.ts';
+import { runProgram } from '../../src/cli/program.ts';
 import { readUserFile } from '../../src/cli/read-file.ts';
 import { runCommand } from '../../src/cli/run.ts';
 import { createEmbeddedKernel } from '../../src/engine/embedded/index.ts';
@@ -15,6 +16,20 @@ import { SLOW } from './slow.ts';
 export function skepOnLinux(...words: readonly string[]) {
   const line = [join(root, 'bin/skep'), '--kernel', 'linux', ...words];
   const { status, stdout, stderr } = spawnSync(process.execPath, line, { encoding: 'utf8', timeout: 60_000 * SLOW });
+  return { status, stdout, stderr };
+}
+
+/** Runs a whole command line, in this process. What a command leaves open stays so. */
+export async function runSkep(...argv: readonly string[]): Promise<Ran> {
+  let [stdout, stderr] = ['', ''];
+  const status = await runProgram(argv, process.env, {
+    out: (text) => {
+      stdout += text;
+    },
+    err: (text) => {
+      stderr += text;
+    },
+  });
   return { status, stdout, stderr };
 }
 
