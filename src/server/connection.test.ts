@@ -103,6 +103,16 @@ describe.each(LINES)('a connection that is gone, of kind %s', (line) => {
     await failed;
     await expect(remote.wait([fd])).rejects.toMatchObject({ code: 'CONNECTION' });
   });
+
+  it('fails what is waited for and watched when it is this end that closes', async () => {
+    const remote = new RemoteKernel(path, line);
+    const waiting = remote.wait([remote.open('/sys/kernel/tracing/trace_pipe', 0o4000)]);
+    const watching = remote.watch({ log: true }).next();
+    const failed = [waiting, watching].map((promise) => expect(promise).rejects.toMatchObject({ code: 'CONNECTION' }));
+    remote.readdir('/sys/fs/bpf');
+    remote[Symbol.dispose]();
+    await Promise.all(failed);
+  });
 });
 
 describe('a connection of a command', () => {

@@ -93,6 +93,7 @@ export class SyncSocket {
     if (!this.#open) return;
     this.#open = false;
     this.#line.close();
+    for (const waiting of this.#pending.values()) waiting.failed(this.#gone(undefined));
   }
 
   #receive(frame: Uint8Array): void {
