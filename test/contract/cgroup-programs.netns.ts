@@ -5,6 +5,7 @@ import { errno } from '../../src/uapi/errno.ts';
 import { createLinuxNetBench } from '../support/linux-net-bench.ts';
 import { skipBefore } from '../support/since.ts';
 import { CgroupBench, cgroupProgramRows, expectRow } from './cgroup-programs.ts';
+import { cgroupStorageRows, expectStorageRow } from './cgroup-storage.ts';
 import { setUp } from './inet-packets.ts';
 
 /** A SysError for what node says that the kernel refused. */
@@ -45,4 +46,7 @@ describe('programs of cgroups on linux', () => {
     writeSysctl: (name, text) => withFile(`/proc/sys/${name}`, 'r+', (fd) => void writeSync(fd, text)),
   });
   it.for(cgroupProgramRows)('%s', (row) => expectRow(bench, row));
+  describe('values of cgroups', () => {
+    it.for(cgroupStorageRows)('%s', (row) => expectStorageRow(bench, row));
+  });
 });

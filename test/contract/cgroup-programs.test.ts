@@ -1,6 +1,7 @@
 import { afterAll, describe, it } from 'vitest';
 import { createEmbeddedNetBench } from '../support/embedded-net-bench.ts';
 import { CgroupBench, cgroupProgramRows, expectRow } from './cgroup-programs.ts';
+import { cgroupStorageRows, expectStorageRow } from './cgroup-storage.ts';
 
 describe('programs of cgroups on embedded', () => {
   const net = createEmbeddedNetBench();
@@ -19,4 +20,7 @@ describe('programs of cgroups on embedded', () => {
     writeSysctl: (name, text) => cgroups.writeSysctl(process, name, text),
   });
   it.for(cgroupProgramRows)('%s', (row) => expectRow(bench, row));
+  describe('values of cgroups', () => {
+    it.for(cgroupStorageRows)('%s', (row) => expectStorageRow(bench, row));
+  });
 });

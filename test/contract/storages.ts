@@ -6,12 +6,12 @@ import type { Row } from './suite.ts';
 import { valueBtf } from './value-btf.ts';
 
 type Attr = BpfAttr<'BPF_MAP_CREATE'>;
-type Storage = 'sk_storage' | 'inode_storage' | 'task_storage';
+type Storage = 'sk_storage' | 'inode_storage' | 'task_storage' | 'cgrp_storage';
 const [NO_PREALLOC, NUMA, RDONLY, BUILD_ID, RDONLY_PROG, CLONE] = [1, 4, 8, 32, 128, 512];
 const [NOEXIST, EXIST, LOCK] = [1n, 2n, 4n];
 const NO_FD = 9999;
 
-function storage(s: Session, type: Storage, more: Attr = {}): Fd {
+export function storage(s: Session, type: Storage, more: Attr = {}): Fd {
   const size = more.value_size || 8;
   const { bytes, int, value } = valueBtf([['long', 0]], size);
   const btf_fd = s.own(s.kernel.bpf('BPF_BTF_LOAD', { btf: bytes, btf_size: bytes.length }));
@@ -28,7 +28,7 @@ function storage(s: Session, type: Storage, more: Attr = {}): Fd {
 }
 
 /** What each call on the value of an fd answers. */
-function uses(s: Session, fd: Fd, key: number): unknown[] {
+export function uses(s: Session, fd: Fd, key: number): unknown[] {
   return [
     () => s.lookup(fd, key),
     () => s.update(fd, key, 7, EXIST),
@@ -46,7 +46,8 @@ function uses(s: Session, fd: Fd, key: number): unknown[] {
   ].map(outcome);
 }
 
-const OWNED = [
+/** What they answer of one that may have a value, and has none. */
+export const OWNED = [
   'ENOENT',
   'ENOENT',
   'ok',
@@ -72,7 +73,7 @@ const memlock = (s: Session, fd: Fd): string | undefined =>
 
 // biome-ignore format: aligned table
 export const storageRows: readonly Row[] = [
-  ...(['sk_storage', 'inode_storage', 'task_storage'] as const).flatMap((type): Row[] => [
+  ...(['sk_storage', 'inode_storage', 'task_storage', 'cgrp_storage'] as const).flatMap((type): Row[] => [
     [type,                               makes(type, {}),                                               'ok'],
     [`${type}: CLONE`,                   makes(type, { map_flags: NO_PREALLOC | CLONE }),               'ok'],
     [`${type}: preallocated`,            makes(type, { map_flags: 0 }),                                 'EINVAL'],

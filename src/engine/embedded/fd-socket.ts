@@ -5,7 +5,7 @@ import { hold, type OpenFile, release } from './files.ts';
 import { bind } from './fs/operations.ts';
 import { MAY_WRITE, permission } from './fs/permission.ts';
 import { walk } from './fs/walk.ts';
-import { endStorages } from './maps/local-storage.ts';
+import { endStorages } from './maps/owners.ts';
 import type { Process } from './process.ts';
 import type { Wakeups } from './wakeups.ts';
 

@@ -8,6 +8,7 @@ import { type FileSystemTypes, fileSystemTypes, mountStandard } from './fs/mount
 import { MountTable } from './fs/mounts.ts';
 import { IdTable } from './ids.ts';
 import type { Link } from './links/link.ts';
+import type { StoragePlace } from './maps/cgroup-storage.ts';
 import type { BpfMap } from './maps/map.ts';
 import { MapTimers } from './maps/map-timers.ts';
 import type { RingBuffer } from './maps/ringbuf.ts';
@@ -82,6 +83,8 @@ export class Machine {
   perfEvents = 1;
   /** Records of ring buffers that programs are writing, by the address of their bytes. */
   readonly records = new Map<number, RingBuffer>();
+  /** Where the program of a cgroup that runs is attached. */
+  storagePlace: StoragePlace | undefined;
   readonly sysctls = new Sysctls();
   readonly cgroups = new CgroupFileSystem(CGROUP_DEV);
   readonly fileSystems: FileSystemTypes;

@@ -11,12 +11,15 @@ import {
 } from '../../../uapi/link.ts';
 import { type MprogEntry, NOTHING_RELATIVE, type Relative } from '../hooks/mprog.ts';
 import type { Link } from '../links/link.ts';
+import { beginStorages, type StoragePlace } from '../maps/cgroup-storage.ts';
 import type { BpfProg } from '../progs/prog.ts';
 
 /** A program in a cgroup. One that was attached without a link holds its own reference on the program. */
 export interface CgroupEntry extends MprogEntry {
   /** It runs before those of cgroups below. */
   readonly preorder: boolean;
+  /** Where it is. */
+  readonly place: StoragePlace;
 }
 
 const MAX_PROGS = 64;
@@ -24,9 +27,14 @@ const SIDES = BPF_F_BEFORE | BPF_F_AFTER;
 
 /** The programs of one attach type in one cgroup, with the mode (BPF_F_ALLOW_*) that the first of them decides. */
 export class CgroupHook {
+  readonly #at: StoragePlace;
   #entries: readonly CgroupEntry[] = [];
   #mode = 0;
   #revision = 1n;
+
+  constructor(place: StoragePlace) {
+    this.#at = place;
+  }
 
   get entries(): readonly CgroupEntry[] {
     return this.#entries;
@@ -61,13 +69,15 @@ export class CgroupHook {
     if (!allowed || (this.#entries.length > 0 && this.#mode !== mode)) return -errno.EPERM;
     if (this.#entries.length >= MAX_PROGS) return -errno.E2BIG;
 
-    const entry: CgroupEntry = { prog, link, preorder: (flags & BPF_F_PREORDER) !== 0 };
+    const entry: CgroupEntry = { prog, link, preorder: (flags & BPF_F_PREORDER) !== 0, place: this.#at };
     const direct = this.#entries.findIndex((one) => one.link === undefined && one.prog === prog);
     if (multi && link === undefined && direct >= 0 && prog !== replaced) return -errno.EINVAL;
     const gone = multi ? this.#indexOf(replaced) : this.#entries.length - 1;
     if (replacing && gone < 0) return -errno.ENOENT;
     const at = gone >= 0 ? gone : this.#place(entry, flags, relative);
     if (at < 0) return at;
+    const unmade = beginStorages(prog, this.#at);
+    if (unmade !== 0) return unmade;
     const old = gone >= 0 ? this.#entries[gone] : undefined;
     if (link === undefined) prog.get();
     this.#change(this.#entries.toSpliced(at, old === undefined ? 0 : 1, entry), mode);
@@ -87,9 +97,12 @@ export class CgroupHook {
     return 0;
   }
 
-  /** A link that is here has another program. */
-  exchange(link: Link, prog: BpfProg): void {
+  /** A link that is here has another program. 0 or -ENOMEM. */
+  exchange(link: Link, prog: BpfProg): number {
+    const unmade = beginStorages(prog, this.#at);
+    if (unmade !== 0) return unmade;
     this.#change(this.#entries.map((entry) => (entry.link === link ? { ...entry, prog } : entry)));
+    return 0;
   }
 
   /** What a link leaves. */

@@ -1,6 +1,7 @@
 import { errno } from '../../../uapi/errno.ts';
 import { BPF_F_ALLOW_OVERRIDE } from '../../../uapi/link.ts';
 import type { MprogEntry, Relative } from '../hooks/mprog.ts';
+import { endStorages } from '../maps/owners.ts';
 import type { Process } from '../process.ts';
 import type { BpfProg } from '../progs/prog.ts';
 import { type CgroupEntry, CgroupHook } from './cgroup-hook.ts';
@@ -56,7 +57,7 @@ export class Cgroup {
   }
 
   hook(attachType: number): CgroupHook {
-    const hook = this.#hooks.get(attachType) ?? new CgroupHook();
+    const hook = this.#hooks.get(attachType) ?? new CgroupHook({ owner: this, id: this.id, attachType });
     this.#hooks.set(attachType, hook);
     return hook;
   }
@@ -96,6 +97,7 @@ export class Cgroup {
     this.parent?.children.delete(this.name);
     for (const hook of this.#hooks.values()) hook.clear();
     this.#hooks.clear();
+    endStorages(this);
     return 0;
   }
 

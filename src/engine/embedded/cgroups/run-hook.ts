@@ -2,6 +2,7 @@ import { errno } from '../../../uapi/errno.ts';
 import type { Fault } from '../interp/fault.ts';
 import { interpreterOf } from '../interp/interpreter.ts';
 import type { Machine } from '../machine.ts';
+import { runAt } from '../maps/cgroup-storage.ts';
 import type { Skb } from '../progs/skb.ts';
 import type { Socket } from '../sockets/socket.ts';
 import type { Cgroup } from './cgroup.ts';
@@ -47,10 +48,10 @@ export function runCgroupHook(
 ): CgroupVerdict {
   let flags = 0;
   let fault: Fault | undefined;
-  for (const { prog } of cgroup.effective(attachType)) {
+  for (const { prog, place } of cgroup.effective(attachType)) {
     skb?.publish();
     if (call.retvalAt !== undefined) machine.memory.dv.setInt32(call.retvalAt, call.retval, true);
-    const verdict = interpreterOf(machine).runProgram(prog, context, skb ?? call);
+    const verdict = runAt(machine, place, () => interpreterOf(machine).runProgram(prog, context, skb ?? call));
     fault ??= verdict.fault;
     if (call.retvalAt !== undefined) call.retval = machine.memory.dv.getInt32(call.retvalAt, true);
     if (withFlags) flags |= verdict.value >> 1;

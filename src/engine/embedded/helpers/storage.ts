@@ -1,5 +1,6 @@
 import { mapTypeNumber } from '../../../uapi/bpf.ts';
 import { errno } from '../../../uapi/errno.ts';
+import { CgroupStorageMap } from '../maps/cgroup-storage.ts';
 import { LocalStorageMap } from '../maps/local-storage.ts';
 import type { BpfMap } from '../maps/map.ts';
 import type { Process } from '../process.ts';
@@ -52,6 +53,38 @@ export const task_storage_delete = helper({
   call: (env, map, task) => remove(storageMap(env, map, 'task_storage'), taskAt(env, task)),
 });
 
+/** Programs here get no pointer to a cgroup, and without one there is no value. */
+export const cgrp_storage_get = helper({
+  id: 210,
+  name: 'cgrp_storage_get',
+  args: ['const_map_ptr', 'wide', 'map_value_or_null', 'u64'],
+  returns: 'map_value_or_null',
+  call: (env, map, _cgroup, initial, flags) => obtain(storageMap(env, map, 'cgrp_storage'), undefined, initial, flags),
+});
+
+export const cgrp_storage_delete = helper({
+  id: 211,
+  name: 'cgrp_storage_delete',
+  args: ['const_map_ptr', 'wide'],
+  returns: 'integer',
+  call: (env, map) => remove(storageMap(env, map, 'cgrp_storage'), undefined),
+});
+
+/** The value of the place in a cgroup where the program is attached. */
+export const get_local_storage = helper({
+  id: 81,
+  name: 'get_local_storage',
+  args: ['const_map_ptr', 'u64'],
+  returns: 'map_value_or_null',
+  call(env, map, flags) {
+    const { storagePlace } = env.machine;
+    if (!(map instanceof CgroupStorageMap) || flags !== 0)
+      return env.fail('the call is of no cgroup_storage map, or its flags are not 0');
+    const value = storagePlace === undefined ? 0 : map.storageOf(storagePlace);
+    return value === 0 ? env.fail('the program is not attached to a cgroup with this map') : value;
+  },
+});
+
 function obtain(
   storage: LocalStorageMap | undefined,
   owner: object | undefined,
@@ -72,7 +105,11 @@ function taskAt({ machine }: HelperEnv, { low, high }: Wide): Process | undefine
   return task !== undefined && high === 0 && low !== 0 && low === task.task ? task : undefined;
 }
 
-function storageMap(env: HelperEnv, map: BpfMap, type: 'sk_storage' | 'task_storage'): LocalStorageMap | undefined {
+function storageMap(
+  env: HelperEnv,
+  map: BpfMap,
+  type: 'sk_storage' | 'task_storage' | 'cgrp_storage',
+): LocalStorageMap | undefined {
   if (map instanceof LocalStorageMap && map.attr.type === mapTypeNumber[type]) return map;
   env.fail(`R1 of the call is no ${type} map`);
   return undefined;

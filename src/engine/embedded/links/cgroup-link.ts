@@ -31,9 +31,9 @@ export class CgroupLink extends Link {
     if (this.#cgroup === undefined) return -errno.ENOLINK;
     if (old !== undefined && old !== this.prog) return -errno.EPERM;
     if (prog.attr.type !== this.prog.attr.type) return -errno.EINVAL;
-    this.#cgroup.hook(this.#attachType).exchange(this, prog);
-    this.exchange(prog);
-    return 0;
+    const failed = this.#cgroup.hook(this.#attachType).exchange(this, prog);
+    if (failed === 0) this.exchange(prog);
+    return failed;
   }
 
   override detach(): void {

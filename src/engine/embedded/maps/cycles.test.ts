@@ -1,8 +1,9 @@
 import { expect, it } from 'vitest';
 import { mapBtf } from '../../../../test/contract/btf.ts';
+import { bytecode, I } from '../../../../test/support/bytecode.ts';
 import { O_DIRECTORY } from '../../../sys/kernel.ts';
 import type { BpfAttr } from '../../../uapi/attr.ts';
-import { MAP_TYPES, type MapType, mapTypeNumber } from '../../../uapi/bpf.ts';
+import { attachTypeNumber, MAP_TYPES, type MapType, mapTypeNumber, progTypeNumber } from '../../../uapi/bpf.ts';
 import type { Fd } from '../../../uapi/fd.ts';
 import { createEmbeddedKernel } from '../embedded.ts';
 import { mapTypeOf } from './types.ts';
@@ -48,6 +49,7 @@ const STORAGE = {
   ...{ key_size: 4, value_size: 8, max_entries: 0, map_flags: 1 },
   ...{ btf_fd, btf_key_type_id: 1, btf_value_type_id: 2 },
 };
+const PLACES = { key_size: 16, value_size: 8, max_entries: 0 };
 const RING = { key_size: 0, value_size: 0, max_entries: 4096 };
 
 /** How each type is made that is not as SMALL, and what is put in. */
@@ -76,6 +78,9 @@ const SHAPES: Partial<Record<MapType, readonly [attr: BpfAttr<'BPF_MAP_CREATE'>,
   sk_storage: [STORAGE],
   inode_storage: [STORAGE],
   task_storage: [STORAGE],
+  cgroup_storage: [PLACES],
+  percpu_cgroup_storage: [PLACES],
+  cgrp_storage: [STORAGE],
 };
 
 it.each(MAP_TYPES.filter((name) => mapTypeOf(mapTypeNumber[name]) !== undefined))(
@@ -84,7 +89,10 @@ it.each(MAP_TYPES.filter((name) => mapTypeOf(mapTypeNumber[name]) !== undefined)
     const [attr, value] = SHAPES[name] ?? [SMALL];
     const cycle = (): void => {
       const map_fd = kernel.bpf('BPF_MAP_CREATE', { map_type: mapTypeNumber[name], ...attr });
-      if (name === 'inode_storage')
+      if (name === 'cgroup_storage' || name === 'percpu_cgroup_storage') attachUsing(map_fd);
+      else if (name === 'cgrp_storage')
+        kernel.bpf('BPF_MAP_UPDATE_ELEM', { map_fd, key: u32(cgroup), value: new Uint8Array(8) });
+      else if (name === 'inode_storage')
         kernel.bpf('BPF_MAP_UPDATE_ELEM', { map_fd, key: u32(inner), value: new Uint8Array(8) });
       else if (name !== 'stack_trace') fill(map_fd, attr, value?.() ?? new Uint8Array(8));
       kernel.close(map_fd);
@@ -102,6 +110,17 @@ it.each(MAP_TYPES.filter((name) => mapTypeOf(mapTypeNumber[name]) !== undefined)
     expect(() => kernel.bpf('BPF_MAP_GET_NEXT_ID', ids)).toThrow(expect.objectContaining({ code: 'ENOENT' }));
   },
 );
+
+/** A value comes when a program that uses the map is attached, and stays when that goes. */
+function attachUsing(map: Fd): void {
+  const insns = bytecode(I.mapFd(1, map), I.mov(0, 1), I.exit);
+  const attr = { prog_type: progTypeNumber.cgroup_device, insns, insn_cnt: insns.length / 8, license: 'GPL' };
+  const attach_bpf_fd = kernel.bpf('BPF_PROG_LOAD', attr);
+  const where = { target_fd: cgroup, attach_type: attachTypeNumber.cgroup_device, attach_bpf_fd };
+  kernel.bpf('BPF_PROG_ATTACH', where);
+  kernel.bpf('BPF_PROG_DETACH', where);
+  kernel.close(attach_bpf_fd);
+}
 
 function fill(
   map_fd: Fd,

@@ -3,8 +3,10 @@ import { BPF_F_INNER_MAP, mapTypeNumber } from '../../../uapi/bpf.ts';
 import { errno } from '../../../uapi/errno.ts';
 import type { BpfMap, Descriptors, MapAttr } from './map.ts';
 
-/** Their inner maps would be programs or maps. */
-const NOT_INNER: ReadonlySet<number> = new Set([mapTypeNumber.prog_array]);
+/** What they hold belongs to programs. */
+const NOT_INNER: ReadonlySet<number> = new Set(
+  (['prog_array', 'cgroup_storage', 'percpu_cgroup_storage'] as const).map((name) => mapTypeNumber[name]),
+);
 const OF_MAPS: ReadonlySet<number> = new Set([mapTypeNumber.array_of_maps, mapTypeNumber.hash_of_maps]);
 /** Programs compute with their size, so it has to be that of the template. */
 const OF_ONE_SIZE: ReadonlySet<number> = new Set([mapTypeNumber.array, mapTypeNumber.percpu_array]);

@@ -3,6 +3,7 @@ import { errno } from '../../../uapi/errno.ts';
 import type { Machine } from '../machine.ts';
 import { integerKey, isLocked, withoutLock } from './check.ts';
 import { BpfMap, type Descriptors, MAP_HEADER_SIZE, type MapAttr, type MapType } from './map.ts';
+import { addOwner, dropOwner } from './owners.ts';
 
 const BPF_F_CLONE = 512;
 /** Bytes: 65535 without what Linux keeps beside a value. */
@@ -38,14 +39,6 @@ function checkStorage({ flags, keySize, valueSize, maxEntries, keyTypeId, valueT
   return valueSize > MAX_VALUE ? -errno.E2BIG : 0;
 }
 
-/** Maps that have a value of an owner. */
-const mapsOf = new WeakMap<object, Set<LocalStorageMap>>();
-
-/** An owner ends: its values in all maps end with it. Who makes owners calls this. */
-export function endStorages(owner: object): void {
-  for (const map of mapsOf.get(owner) ?? []) map.remove(owner);
-}
-
 /** Values by their owners, each in a block of its own; without keys that programs could look up. */
 export class LocalStorageMap extends BpfMap {
   readonly #owner: OwnerOf;
@@ -65,8 +58,7 @@ export class LocalStorageMap extends BpfMap {
     if (block === 0) return 0;
     if (initial !== 0) this.copier.write(block, initial);
     this.#blocks.set(owner, block);
-    const maps = mapsOf.get(owner) ?? new Set();
-    mapsOf.set(owner, maps.add(this));
+    addOwner(owner, this);
     return block;
   }
 
@@ -75,7 +67,7 @@ export class LocalStorageMap extends BpfMap {
     const block = this.#blocks.get(owner);
     if (block === undefined) return -errno.ENOENT;
     this.#blocks.delete(owner);
-    mapsOf.get(owner)?.delete(this);
+    dropOwner(owner, this);
     this.copier.drop(block);
     this.machine.memory.free(block);
     return 0;

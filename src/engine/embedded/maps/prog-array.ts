@@ -1,7 +1,8 @@
 import { mapTypeNumber } from '../../../uapi/bpf.ts';
 import { errno } from '../../../uapi/errno.ts';
 import type { BpfProg } from '../progs/prog.ts';
-import type { Descriptors, MapType } from './map.ts';
+import { cgroupStorages } from './cgroup-storage.ts';
+import type { BpfMap, Descriptors, MapType } from './map.ts';
 import { checkSlotArray, createSlotArray, SlotArray } from './slot-array.ts';
 
 /** BPF_MAP_TYPE_PROG_ARRAY: the targets of tail calls. User space puts program fds in and gets program ids out. */
@@ -16,6 +17,8 @@ export const progArray: MapType = {
 interface Owner {
   readonly type: number;
   readonly expectedAttachType: number;
+  /** Those that they use. */
+  readonly maps: readonly BpfMap[];
 }
 
 /** The number in a slot's memory is the program's id. */
@@ -30,8 +33,15 @@ export class ProgArray extends SlotArray<BpfProg> {
 
   /** Whether programs of this kind may be in the array or use it. The first one to ask decides for all later ones. */
   admits(owner: Owner): boolean {
-    this.#owner ??= { type: owner.type, expectedAttachType: owner.expectedAttachType };
-    return this.#owner.type === owner.type && this.#owner.expectedAttachType === owner.expectedAttachType;
+    const storages = cgroupStorages(owner.maps);
+    this.#owner ??= { type: owner.type, expectedAttachType: owner.expectedAttachType, maps: storages };
+    const { type, expectedAttachType, maps } = this.#owner;
+    // Who is called has the values of cgroups that its caller has, or none.
+    return (
+      type === owner.type &&
+      expectedAttachType === owner.expectedAttachType &&
+      storages.every((map) => maps.includes(map))
+    );
   }
 
   copyOut(key: number, out: number): number {

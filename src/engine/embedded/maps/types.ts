@@ -2,6 +2,8 @@ import { array } from './array.ts';
 import { arrayOfMaps } from './array-of-maps.ts';
 import { bloomFilter } from './bloom-filter.ts';
 import { cgroupArray } from './cgroup-array.ts';
+import { cgroupStorage, percpuCgroupStorage } from './cgroup-storage.ts';
+import { cgrpStorage } from './cgrp-storage.ts';
 import { cpumap } from './cpumap.ts';
 import { devmap, devmapHash } from './devmap.ts';
 import { hash, percpuHash } from './hash.ts';
@@ -23,7 +25,8 @@ import { taskStorage } from './task-storage.ts';
 // biome-ignore format: by number
 const MAP_TYPES_HERE: readonly MapType[] = [
   hash, array, progArray, perfEventArray, cgroupArray, percpuHash, percpuArray, lruHash, lruPercpuHash, lpmTrie, arrayOfMaps, hashOfMaps, queue, stack, ringbuf, bloomFilter,
-  userRingbuf, devmap, devmapHash, cpumap, stackTrace, skStorage, inodeStorage, taskStorage, sockmap, sockhash, reuseportSockarray,
+  userRingbuf, devmap, devmapHash, cpumap, stackTrace, skStorage, inodeStorage, taskStorage, sockmap, sockhash, reuseportSockarray, cgroupStorage,
+  percpuCgroupStorage, cgrpStorage,
 ];
 
 const byNumber = new Map(MAP_TYPES_HERE.map((row) => [row.type, row]));

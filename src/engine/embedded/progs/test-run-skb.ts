@@ -1,6 +1,7 @@
 import { errno } from '../../../uapi/errno.ts';
 import { ETH_P_IP, ETH_P_IPV6 } from '../../../uapi/netlink.ts';
 import { interpreterOf } from '../interp/interpreter.ts';
+import { runNowhere } from '../maps/cgroup-storage.ts';
 import { ETH_HLEN, packetType } from './frame.ts';
 import type { BpfProg } from './prog.ts';
 import type { ProgType } from './prog-type.ts';
@@ -61,10 +62,11 @@ export function testRunSkb(prog: BpfProg, type: ProgType, attr: TestRunAttr): nu
     if (refused !== 0) return refused;
     skb.socketCookie = machine.nextSocketCookie();
     const interpreter = interpreterOf(machine);
-    const ran = repeatRun(attr.repeat, () => {
+    const run = () => {
       skb.publish();
       return interpreter.runProgram(prog, skb.context, skb);
-    });
+    };
+    const ran = runNowhere(prog, () => repeatRun(attr.repeat, run));
     if (typeof ran === 'number') return ran;
     if (!type.linkHeader) {
       // The kernel does not restore the header that it took off for these types.

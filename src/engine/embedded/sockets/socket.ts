@@ -12,7 +12,7 @@ import {
 } from '../inet/address.ts';
 import type { Incoming } from '../inet/ip-stack.ts';
 import type { IpPacket } from '../inet/packet.ts';
-import { endStorages } from '../maps/local-storage.ts';
+import { endStorages } from '../maps/owners.ts';
 import type { SocketMap } from '../maps/socket-map.ts';
 import type { Device } from '../net/device.ts';
 import type { Network } from '../net/network.ts';

@@ -15,6 +15,7 @@ import {
 } from '../../../uapi/bpf.ts';
 import { errno } from '../../../uapi/errno.ts';
 import type { BtfObject } from '../btf-object.ts';
+import { cgroupStorages } from '../maps/cgroup-storage.ts';
 import { ProgArray } from '../maps/prog-array.ts';
 import type { Process } from '../process.ts';
 import { type Records, readRecords } from '../progs/info-records.ts';
@@ -72,7 +73,7 @@ export function progLoad(process: Process, attr: Attr): number {
   if (checked.accepted === undefined) return -checked.errno;
 
   const { resolved, btf, funcInfo, lineInfo } = checked.accepted;
-  const owner = { type: attr.prog_type ?? 0, expectedAttachType };
+  const owner = { type: attr.prog_type ?? 0, expectedAttachType, maps: resolved.maps };
   if (!resolved.maps.every((map) => !(map instanceof ProgArray) || map.admits(owner))) return -errno.EINVAL;
   for (const map of resolved.maps) map.get();
   const prog = new BpfProg(process.machine, {
@@ -83,7 +84,6 @@ export function progLoad(process: Process, attr: Attr): number {
     tag: programTag(given),
     xlated: resolved.xlated,
     runnable: resolved.runnable,
-    maps: resolved.maps,
     btf: btf?.get(),
     funcInfo,
     lineInfo,
@@ -173,7 +173,11 @@ function readParts(process: Process, attr: Attr, insns: readonly Insn[]): Accept
   if (lineInfo !== undefined && 'errno' in lineInfo) return lineInfo;
   const boundCount = Math.min(attr.fd_array_cnt ?? 0, attr.fd_array?.length ?? 0);
   const resolved = resolveMaps(insns, process, attr.fd_array, attr.fd_array?.slice(0, boundCount) ?? []);
-  return 'errno' in resolved ? resolved : { resolved, btf, funcInfo, lineInfo };
+  if ('errno' in resolved) return resolved;
+  const storages = cgroupStorages(resolved.maps).map(({ attr: { type } }) => type);
+  if (new Set(storages).size < storages.length)
+    return reject('only one cgroup storage of each type is allowed', 'EBUSY');
+  return { resolved, btf, funcInfo, lineInfo };
 }
 
 /** The BTF of prog_btf_fd, which counts only if there are records that refer to it. */
