@@ -7,12 +7,14 @@ import { BPF_F_ALLOW_MULTI } from '../../src/uapi/link.ts';
 import { bytecode, I } from '../support/bytecode.ts';
 import { CgroupTree } from './cgroup-bench.ts';
 import type { CgroupBench } from './cgroup-programs.ts';
+import type { BenchSocket } from './net-bench.ts';
 import { eventually, number, outcome, possibleCpus, Session } from './session.ts';
 import { OWNED, storage, uses } from './storages.ts';
 
 type Kind = 'cgroup_storage' | 'percpu_cgroup_storage';
-type Place = 'cgroup_device' | 'cgroup_sysctl' | 'cgroup_inet_egress' | 'cgroup_inet_ingress';
+type Place = 'cgroup_sock_ops' | 'cgroup_device' | 'cgroup_sysctl' | 'cgroup_inet_egress' | 'cgroup_inet_ingress';
 const TYPES: Readonly<Record<Place, ProgType>> = {
+  cgroup_sock_ops: 'sock_ops',
   cgroup_device: 'cgroup_device',
   cgroup_sysctl: 'cgroup_sysctl',
   cgroup_inet_egress: 'cgroup_skb',
@@ -29,6 +31,7 @@ class Stage implements Disposable {
   readonly tree: CgroupTree;
   readonly #bench: CgroupBench;
   readonly #home: string;
+  readonly #sockets: BenchSocket[] = [];
 
   constructor(bench: CgroupBench) {
     this.#bench = bench;
@@ -87,6 +90,15 @@ class Stage implements Disposable {
   open(times = 1): void {
     for (let i = 0; i < times; i++) this.#bench.driver.open('null');
   }
+  /** A connection of the process to itself. */
+  connect(port: number): void {
+    const { net } = this.#bench;
+    const [server, client] = [net.socket('a', 'tcp'), net.socket('a', 'tcp')];
+    this.#sockets.push(server, client);
+    server.bind({ address: '127.0.0.1', port });
+    server.listen();
+    client.connect({ address: '127.0.0.1', port });
+  }
   sysctl(): void {
     this.#bench.driver.readSysctl('vm/swappiness');
   }
@@ -126,6 +138,7 @@ class Stage implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    for (const socket of this.#sockets) socket.close();
     this.#bench.driver.enter(this.#home);
     this.tree[Symbol.dispose]();
     this.s[Symbol.dispose]();
@@ -136,6 +149,39 @@ type Row = readonly [name: string, run: (stage: Stage) => unknown, want: unknown
 const makes = (type: Kind, more: BpfAttr<'BPF_MAP_CREATE'>) => (t: Stage) => outcome(() => void t.map(type, more));
 const loads = (t: Stage, place: Place, ...maps: [Fd, ...Fd[]]) =>
   outcome(() => void t.prog(place, maps[0], 1, ...maps.slice(1)));
+
+const [SOCK_MAP_UPDATE, SOCK_HASH_UPDATE] = [53, 70];
+/** What a program that is told of connections says as it puts their sockets into a map, by what it is told; and whether the map has one then. */
+function mapped(t: Stage, type: 'sockmap' | 'sockhash'): unknown {
+  const map = t.s.map(type);
+  const told = t.s.map('array', { max_entries: 16 });
+  const insns = bytecode(
+    I.movReg(6, 1),
+    I.storeImm(4, 10, -4, 1),
+    I.mapFd(2, map),
+    I.movReg(3, 10),
+    I.add(3, -4),
+    I.mov(4, 0),
+    I.call(type === 'sockmap' ? SOCK_MAP_UPDATE : SOCK_HASH_UPDATE),
+    I.store(8, 10, -16, 0),
+    I.load(4, 1, 6, 0),
+    I.store(4, 10, -4, 1),
+    I.mapFd(1, told),
+    I.movReg(2, 10),
+    I.add(2, -4),
+    I.movReg(3, 10),
+    I.add(3, -16),
+    I.mov(4, 0),
+    I.call(2),
+    I.mov(0, 1),
+    I.exit,
+  );
+  const prog = t.s.prog({ prog_type: progTypeNumber.sock_ops, insns, insn_cnt: insns.length / 8 });
+  t.attach('low', 'cgroup_sock_ops', prog);
+  t.connect(4070);
+  const said = [3, 4, 5, 11].map((op) => t.s.lookup(told, op) | 0);
+  return [said, outcome(() => t.s.lookup(map, 1) !== 0)];
+}
 
 /** What a loaded program does with the map when it is tried. */
 function tried(t: Stage, prog_fd: Fd, repeat: number): unknown {
@@ -185,6 +231,8 @@ const ROWS: readonly Row[] = [
   ['another program in its place',   (t) => { const [one, two] = [t.map(), t.map()]; t.attach('low', 'cgroup_device', t.prog('cgroup_device', one), 0); t.attach('low', 'cgroup_device', t.prog('cgroup_device', two), 0); t.open(); return [t.read(one, t.key('low')), t.read(two, t.key('low'))]; }, [0, 1]],
   ['cgrp_storage: of a cgroup',      (t) => uses(t.s, storage(t.s, 'cgrp_storage'), t.tree.open('low')), OWNED],
   ['cgrp_storage: of one that is gone', (t) => { const map = storage(t.s, 'cgrp_storage'); t.tree.make('gone'); const fd = t.tree.open('gone'); t.s.update(map, fd, 7); t.tree.remove('gone'); return outcome(() => t.s.lookup(map, fd)); }, 'ENOENT'],
+  ['sock_ops: puts sockets into a sockmap', (t) => mapped(t, 'sockmap'), [[-95, 0, 0, 0], true]],
+  ['sock_ops: puts sockets into a sockhash', (t) => mapped(t, 'sockhash'), [[-95, 0, 0, 0], true]],
   ['a program of packets',           (t) => loads(t, 'cgroup_inet_ingress', t.map()), 'ok'],
   ['named by a program of tc',       (t) => outcome(() => void t.s.progUsing(t.map())), 'ok'],
   ['no BTF of a wrong key',          (t) => makes('cgroup_storage', { btf_fd: t.s.btf(), btf_key_type_id: 1, btf_value_type_id: 1 })(t), 'EINVAL'],

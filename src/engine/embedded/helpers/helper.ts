@@ -121,6 +121,7 @@ export function answer64(env: HelperEnv, value: bigint): number {
 export function netnsOf(env: HelperEnv): Network {
   const { subject, machine } = env;
   if (subject?.kind === 'cgroup') return subject.socket?.network ?? machine.netns;
+  if (subject?.kind === 'sk_msg') return subject.socket.network;
   return packetOf(env)?.netns ?? machine.netns;
 }
 

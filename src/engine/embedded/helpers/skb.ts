@@ -18,6 +18,7 @@ export const skb_store_bytes = helper({
     const to = offset < 0 || offset > 0x7fff_ffff - size ? -1 : skb.at(offset, size);
     if (to < 0) return -errno.EFAULT;
     env.memory.u8.copyWithin(to, from, from + size);
+    skb.linear = Math.max(skb.linear, offset + size);
     if (flags & BPF_F_INVALIDATE_HASH) skb.hash = 0;
     skb.publish();
     return 0;
@@ -57,14 +58,17 @@ function load(bytes: Uint8Array, from: number, to: number, size: number): number
   return 0;
 }
 
-/** Packets here are in one piece: there is nothing to pull, only the length to check. */
+/** Packets here are in one piece; what is not shown of them before is from then on. */
 export const skb_pull_data = helper({
   id: 39,
   name: 'skb_pull_data',
   args: ['skb', 'anything'],
   returns: 'integer',
   call(_env, skb, length) {
-    return length >>> 0 > skb.length ? -errno.ENOMEM : 0;
+    if (length >>> 0 > skb.length) return -errno.ENOMEM;
+    skb.linear = Math.max(skb.linear, length >>> 0);
+    skb.publish();
+    return 0;
   },
 });
 

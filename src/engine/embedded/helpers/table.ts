@@ -15,6 +15,7 @@ import * as reuseport from './reuseport.ts';
 import * as ringbuf from './ringbuf.ts';
 import * as room from './room.ts';
 import * as route from './route.ts';
+import * as skRedirect from './sk-redirect.ts';
 import * as skb from './skb.ts';
 import * as sockOps from './sock-ops.ts';
 import * as socket from './socket.ts';
@@ -44,6 +45,7 @@ const ALL: readonly Helper[] = [
   cgroup,
   sysctl,
   sockOps,
+  skRedirect,
   skb,
   vlan,
   room,

@@ -1,7 +1,10 @@
 import { fromHex, toHex } from '../../../bytes/hex.ts';
+import { u32Bytes } from '../../../bytes/plain.ts';
 import { BPF_EXIST, BPF_NOEXIST, mapTypeNumber } from '../../../uapi/bpf.ts';
 import { errno } from '../../../uapi/errno.ts';
 import type { Machine } from '../machine.ts';
+import { MapPrograms } from '../sockets/map-programs.ts';
+import { Psock } from '../sockets/psock.ts';
 import type { Socket } from '../sockets/socket.ts';
 import { checkFlags, FD_ACCESS_FLAGS, NUMA_FLAG, noBtf } from './check.ts';
 import { BpfMap, type Descriptors, MAP_HEADER_SIZE, type MapAttr, type MapType } from './map.ts';
@@ -42,6 +45,8 @@ function check(kind: Kind, { keySize, valueSize, maxEntries, flags }: MapAttr): 
 /** BPF_MAP_TYPE_SOCKMAP, SOCKHASH and REUSEPORT_SOCKARRAY: sockets, which leave when they are closed. They are kept beside the memory. */
 export class SocketMap extends BpfMap {
   readonly kind: Kind;
+  /** Of sockmap and sockhash. */
+  readonly programs = new MapPrograms();
   readonly #sockets = new Map<string, Socket>();
 
   constructor(machine: Machine, attr: MapAttr, address: number, kind: Kind) {
@@ -52,6 +57,11 @@ export class SocketMap extends BpfMap {
   /** The socket of a key, for helpers. */
   socketAt(key: number): Socket | undefined {
     return this.#sockets.get(this.#text(key));
+  }
+
+  /** The same, of a sockmap. */
+  socketAtIndex(index: number): Socket | undefined {
+    return this.#sockets.get(toHex(u32Bytes(index >>> 0)));
   }
 
   /** Address of the struct bpf_sock. */
@@ -83,6 +93,9 @@ export class SocketMap extends BpfMap {
     if (this.kind !== 'reuseport_sockarray' && !socket.mayBeMapped) return -errno.EOPNOTSUPP;
     if (flags > BPF_EXIST) return -errno.EINVAL;
     if (this.kind !== 'sockhash' && this.#index(key) >= this.attr.maxEntries) return -errno.E2BIG;
+    const psock = this.kind === 'reuseport_sockarray' ? undefined : (socket.psock ?? new Psock(socket));
+    const busy = psock?.check(this) ?? 0;
+    if (busy !== 0) return busy;
     if (old !== undefined && flags === BPF_NOEXIST) return -errno.EEXIST;
     if (old === undefined && flags === BPF_EXIST) return -errno.ENOENT;
     if (this.kind === 'sockhash' && old === undefined && this.#sockets.size >= this.attr.maxEntries)
@@ -93,6 +106,9 @@ export class SocketMap extends BpfMap {
     this.#sockets.set(text, socket);
     if (old !== undefined) this.#left(old);
     socket.maps.add(this);
+    if (psock === undefined) return 0;
+    socket.psock = psock;
+    psock.join(this);
     return 0;
   }
 
@@ -108,7 +124,7 @@ export class SocketMap extends BpfMap {
   /** The socket was closed. */
   remove(socket: Socket): void {
     for (const [text, other] of [...this.#sockets]) if (other === socket) this.#sockets.delete(text);
-    socket.maps.delete(this);
+    this.#leave(socket);
   }
 
   nextKey(key: number, next: number): number {
@@ -139,12 +155,25 @@ export class SocketMap extends BpfMap {
   }
 
   protected override freeMemory(): void {
-    for (const socket of new Set(this.#sockets.values())) socket.maps.delete(this);
+    for (const socket of new Set(this.#sockets.values())) this.#leave(socket);
     this.#sockets.clear();
   }
 
+  protected override releaseUsers(): void {
+    super.releaseUsers();
+    this.programs.clear();
+  }
+
+  #leave(socket: Socket): void {
+    socket.maps.delete(this);
+    socket.psock?.leave(this);
+    if ([...socket.maps].some(({ kind }) => kind !== 'reuseport_sockarray')) return;
+    socket.psock?.end();
+    socket.psock = undefined;
+  }
+
   #left(socket: Socket): void {
-    if (![...this.#sockets.values()].includes(socket)) socket.maps.delete(this);
+    if (![...this.#sockets.values()].includes(socket)) this.#leave(socket);
   }
   #index(key: number): number {
     return this.machine.memory.dv.getUint32(key, true);

@@ -4,12 +4,14 @@ import type { LinearMemory } from '../memory.ts';
 import type { Network } from '../net/network.ts';
 import type { Socket } from '../sockets/socket.ts';
 import { ETH_HLEN, frameProtocol, type Redirect, type TunnelInfo } from './frame.ts';
+import type { SocketRedirect } from './sk-msg.ts';
 
 /** `struct __sk_buff` of Linux 6.18: offset of each field that is filled or read here. Those of a socket stay 0. */
 // biome-ignore format: aligned table
 export const SK_BUFF = {
   len: 0, pkt_type: 4, mark: 8, queue_mapping: 12, protocol: 16, vlan_present: 20, vlan_tci: 24, vlan_proto: 28, priority: 32,
-  ingress_ifindex: 36, ifindex: 40, tc_index: 44, cb: 48, hash: 68, tc_classid: 72, data: 76, data_end: 80, data_meta: 140, flow_keys: 144, tstamp: 152,
+  ingress_ifindex: 36, ifindex: 40, tc_index: 44, cb: 48, hash: 68, tc_classid: 72, data: 76, data_end: 80, family: 88, remote_ip4: 92, local_ip4: 96, remote_ip6: 100,
+  local_ip6: 116, remote_port: 132, local_port: 136, data_meta: 140, flow_keys: 144, tstamp: 152,
   wire_len: 160, gso_segs: 164, sk: 168, gso_size: 176, tstamp_type: 180, hwtstamp: 184,
 } as const;
 export const SK_BUFF_SIZE = 192;
@@ -108,6 +110,10 @@ export class Skb {
   atIngress = false;
   /** The socket that a program chose for it (bpf_sk_assign). */
   assigned: Socket | undefined;
+  /** Bytes of the data that programs see; behind them they have to pull (bpf_skb_pull_data). */
+  linear = Number.POSITIVE_INFINITY;
+  /** Where a program sends data of a stream to instead. */
+  socketRedirect: SocketRedirect | undefined;
   /** Of the socket that sent the packet; 0 if none did. */
   socketCookie = 0;
 
@@ -143,6 +149,11 @@ export class Skb {
   /** Bytes that programs see. */
   get length(): number {
     return this.end - this.data;
+  }
+
+  /** A copy of what programs see. */
+  payload(): Uint8Array {
+    return this.memory.u8.slice(this.data, this.end);
   }
 
   /** A copy of the bytes from the link header on. */
@@ -242,7 +253,7 @@ export class Skb {
     view.setUint32(at + SK_BUFF.ifindex, this.ifindex, true);
     view.setUint32(at + SK_BUFF.hash, this.hash, true);
     view.setUint32(at + SK_BUFF.data, this.data, true);
-    view.setUint32(at + SK_BUFF.data_end, this.end, true);
+    view.setUint32(at + SK_BUFF.data_end, Math.min(this.end, this.data + this.linear), true);
     view.setUint32(at + SK_BUFF.data_meta, this.data, true);
     const socket = this.assigned ?? this.sender;
     view.setUint32(at + SK_BUFF.sk, socket === undefined ? 0 : socket.network.machine.socketViews.show(socket), true);

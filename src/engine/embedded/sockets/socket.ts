@@ -18,6 +18,7 @@ import type { Device } from '../net/device.ts';
 import type { Network } from '../net/network.ts';
 import type { Process } from '../process.ts';
 import type { Endpoint, Flow } from './endpoint.ts';
+import type { Psock } from './psock.ts';
 import type { SocketHooks } from './socket-hooks.ts';
 
 /** What setsockopt(2) sets, as far as it is known here. */
@@ -69,6 +70,10 @@ export abstract class Socket {
   sockOpsFlags = 0;
   /** Those that it is in. */
   readonly maps = new Set<SocketMap>();
+  /** What the programs of those do with its data. */
+  psock: Psock | undefined;
+  /** Sockets whose data programs send here, and that wait until there is room for it. */
+  readonly waiting = new Set<Socket>();
   /** SO_ATTACH_FILTER, SO_ATTACH_BPF: which packets it gets, and how much of them. */
   #filter: TcProgram | undefined;
   /** fds that lead to it. */
@@ -87,6 +92,16 @@ export abstract class Socket {
 
   /** A packet that was found to be for this socket. */
   abstract receive(packet: IpPacket, device: Device, frame: Incoming): void;
+  /** Programs may send the data of others here. */
+  abstract get redirectable(): boolean;
+  /** There is no room for more of it. */
+  abstract get congested(): boolean;
+  /** Data that is to be received here, past what programs say of it. 0 or -errno. */
+  abstract takeIn(data: Uint8Array): number;
+  /** And that is to be sent. */
+  abstract sendOut(data: Uint8Array): number;
+  /** There is room again where the data goes. */
+  protected abstract resume(): void;
   /** Something is there to be received, or the other end has finished. */
   abstract get readable(): boolean;
   /** What connect(2) does once the address is known to be one that it can be. */
@@ -196,9 +211,18 @@ export abstract class Socket {
     if (old !== undefined) dropTcProgram(old);
   }
 
+  /** Lets those go on that have waited for room. */
+  protected relieve(): void {
+    if (this.waiting.size === 0 || (this.congested && !this.closed)) return;
+    const waiting = [...this.waiting];
+    this.waiting.clear();
+    for (const socket of waiting) socket.resume();
+  }
+
   close(): void {
     if (this.closed) return;
     this.closed = true;
+    this.relieve();
     this.filter = undefined;
     for (const map of [...this.maps]) map.remove(this);
     this.hooks.release(this);

@@ -1,6 +1,7 @@
 import { errno } from '../../../uapi/errno.ts';
 import { AF_INET } from '../inet/address.ts';
 import { IPPROTO_TCP, IPV4_HEADER, IPV6_HEADER, type IpPacket } from '../inet/packet.ts';
+import type { Psock } from './psock.ts';
 import { ReceiveQueue } from './receive-queue.ts';
 import { Socket } from './socket.ts';
 import { SOCK_OPS } from './socket-hooks.ts';
@@ -41,13 +42,35 @@ export abstract class TcpConnection extends Socket {
     return TCP_STATES[this.state];
   }
   get room(): number {
-    return Math.max(0, RECEIVE_BUFFER - this.queue.size);
+    if (this.psock?.blocked) return 0;
+    return Math.max(0, RECEIVE_BUFFER - this.queue.size - (this.psock?.held ?? 0));
   }
   /** What a segment to us may hold at most. Bytes. */
   get ownMss(): number {
     const way = this.network.inet.wayTo(this.remote.address, this.device);
     const device = typeof way === 'number' || way.route.type === 'local' ? this.network.loopback : way.route.device;
     return Math.min(65495, (device?.mtu ?? 1500) - TCP_HEADER - (this.family === AF_INET ? IPV4_HEADER : IPV6_HEADER));
+  }
+
+  override get redirectable(): boolean {
+    return this.state !== 'listen';
+  }
+  override get congested(): boolean {
+    return this.output.room <= 0 || this.queue.size >= RECEIVE_BUFFER;
+  }
+  override takeIn(data: Uint8Array): number {
+    this.queue.add(data);
+    this.network.machine.wake.all();
+    return 0;
+  }
+  override sendOut(data: Uint8Array): number {
+    if (this.shut || (this.state !== 'established' && this.state !== 'close_wait')) return -errno.EPIPE;
+    this.output.add(data);
+    this.output.push();
+    return data.length;
+  }
+  override resume(): void {
+    if (isSynchronized(this.state)) this.acknowledge();
   }
 
   override receive(packet: IpPacket): void {
@@ -119,6 +142,7 @@ export abstract class TcpConnection extends Socket {
     }
     if (!before(seq, this.received)) this.output.peerTime = segment.timestamps?.[0] ?? 0;
     this.output.window = segment.window << this.output.scale;
+    this.relieve();
     const next = this.output.finAcknowledged ? FIN_ACKNOWLEDGED[this.state] : undefined;
     if (next !== undefined) this.#advance(next);
     if (segment.payload.length > 0 || (flags & FIN) !== 0) this.#receiveData(segment);
@@ -150,7 +174,8 @@ export abstract class TcpConnection extends Socket {
         this.acknowledge();
         return;
       }
-      this.queue.add(fresh);
+      if (this.psock?.judgesIncoming) this.#judge(this.psock, fresh);
+      else this.queue.add(fresh);
       this.received = (this.received + fresh.length) >>> 0;
     }
     if (isNext && (flags & FIN) !== 0) {
@@ -160,6 +185,13 @@ export abstract class TcpConnection extends Socket {
       if (next !== undefined) this.#advance(next);
     }
     this.acknowledge();
+  }
+
+  #judge(psock: Psock, fresh: Uint8Array): void {
+    // What nobody had received before the programs came is theirs too, once more comes.
+    const early = psock.begins() ? this.queue.take(this.queue.size) : EMPTY;
+    if (early.length > 0) psock.receive(early);
+    psock.receive(fresh);
   }
 
   protected acknowledge(): void {

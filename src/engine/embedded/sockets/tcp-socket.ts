@@ -80,10 +80,10 @@ export class TcpSocket extends TcpConnection {
       return this.state === 'syn_sent' ? -errno.EAGAIN : -errno.EPIPE;
     const size = Math.min(data.length, this.output.room);
     if (size === 0 && data.length > 0) return -errno.EAGAIN;
-    this.output.add(data.subarray(0, size));
-    this.output.push();
+    const part = data.subarray(0, size);
+    const taken = this.psock?.judgesOutgoing ? this.psock.send(part) : this.sendOut(part);
     this.network.machine.traffic.drain();
-    return size;
+    return taken;
   }
 
   /** What has come, `max` bytes at most; nothing: the other end has finished. -EAGAIN if there is nothing yet. */
@@ -97,6 +97,7 @@ export class TcpSocket extends TcpConnection {
     }
     const before = this.room;
     const data = this.queue.take(max);
+    this.relieve();
     // Who has stopped because there was no room has to be told.
     if (before < this.ownMss && this.room >= this.ownMss && isSynchronized(this.state)) this.acknowledge();
     this.network.machine.traffic.drain();

@@ -88,16 +88,36 @@ export class UdpSocket extends Socket {
     if (fatal && this.connected) this.fail(error);
   }
 
+  override get redirectable(): boolean {
+    return this.connected;
+  }
+  /** Of datagrams those are lost that there is no room for. */
+  override get congested(): boolean {
+    return false;
+  }
+  override resume(): void {}
+  override sendOut(data: Uint8Array): number {
+    return this.send(data);
+  }
+  /** Whose it was is not known then. */
+  override takeIn(data: Uint8Array): number {
+    this.#keep({ data: data.slice(), from: this.nowhere });
+    return 0;
+  }
+
   override receive({ payload, source }: IpPacket): void {
     const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength);
     const length = view.getUint16(4);
     if (length < HEADER) return;
+    const data = payload.slice(HEADER, length);
+    if (this.psock?.judgesIncoming) this.psock.receive(data);
+    else this.#keep({ data, from: { address: source.slice(), port: view.getUint16(0) } });
+  }
+
+  #keep(datagram: Datagram): void {
     if (this.#queued >= RECEIVE_BUFFER) return;
-    this.#queued += length + OVERHEAD;
-    this.#queue.push({
-      data: payload.slice(HEADER, length),
-      from: { address: source.slice(), port: view.getUint16(0) },
-    });
+    this.#queued += datagram.data.length + HEADER + OVERHEAD;
+    this.#queue.push(datagram);
     this.network.machine.wake.all();
   }
 

@@ -5,11 +5,13 @@ import { CGROUP_ATTACH_TYPES } from '../cgroups/attach-types.ts';
 import { TcxLink } from '../links/tcx-link.ts';
 import { XdpLink } from '../links/xdp-link.ts';
 import type { Process } from '../process.ts';
+import { SOCKET_MAP_PLACES } from '../sockets/map-programs.ts';
 import type { CheckedAttr } from './attr.ts';
 import { createCgroupLink } from './cgroup-attach.ts';
 import { createNetnsLink } from './netns-attach.ts';
 import { createPerfLink } from './probe-attach.ts';
 import { cannotAttach } from './prog-attach.ts';
+import { createSockmapLink } from './sockmap-attach.ts';
 import { tcProg, tcRelative, tcxDevice, tcxDirection } from './tcx-attach.ts';
 
 type Create = (process: Process, attr: CheckedAttr<'BPF_LINK_CREATE'>) => number;
@@ -22,6 +24,7 @@ const CREATE: ReadonlyMap<number, Create> = new Map<number, Create>([
   [attachTypeNumber.perf_event, createPerfLink],
   [attachTypeNumber.flow_dissector, createNetnsLink],
   [attachTypeNumber.sk_lookup, createNetnsLink],
+  ...SOCKET_MAP_PLACES.map((place) => [attachTypeNumber[place], createSockmapLink] as const),
   ...[...CGROUP_ATTACH_TYPES].map((type) => [type, createCgroupLink] as const),
 ]);
 

@@ -2,9 +2,11 @@ import { ATTACH_TYPES, attachTypeNumber } from '../../../uapi/bpf.ts';
 import { errno } from '../../../uapi/errno.ts';
 import { CGROUP_ATTACH_TYPES } from '../cgroups/attach-types.ts';
 import type { Process } from '../process.ts';
+import { SOCKET_MAP_PLACES } from '../sockets/map-programs.ts';
 import type { CheckedAttr } from './attr.ts';
 import { attachToCgroup, detachFromCgroup, queryCgroup } from './cgroup-attach.ts';
 import { attachToNetns, detachFromNetns, queryNetns } from './netns-attach.ts';
+import { attachToSockmap, detachFromSockmap, querySockmap } from './sockmap-attach.ts';
 import { attachToTcx, detachFromTcx, queryTcx } from './tcx-attach.ts';
 
 /** What a kind of hook does with programs that are attached without a link. */
@@ -22,6 +24,7 @@ const lsmCgroup: Target = {
   detach: (process, attr) => cannotAttach(process, attr.attach_type),
   query: queryCgroup,
 };
+const sockmap: Target = { attach: attachToSockmap, detach: detachFromSockmap, query: querySockmap };
 const netns: Target = { attach: attachToNetns, detach: detachFromNetns, query: queryNetns };
 
 /** By BPF_* of enum bpf_attach_type. */
@@ -31,6 +34,7 @@ const TARGETS: ReadonlyMap<number, Target> = new Map([
   [attachTypeNumber.lsm_cgroup, lsmCgroup],
   [attachTypeNumber.flow_dissector, netns],
   [attachTypeNumber.sk_lookup, netns],
+  ...SOCKET_MAP_PLACES.map((place) => [attachTypeNumber[place], sockmap] as const),
   ...[...CGROUP_ATTACH_TYPES].map((type) => [type, cgroup] as const),
 ]);
 
