@@ -11,6 +11,8 @@ export interface CgroupDriver {
   enter(path: string): void;
   /** Opens /dev/zero for reading (1:5), or /dev/null (1:3) for writing. */
   open(device: 'zero' | 'null'): void;
+  /** Makes a node of such a device. */
+  mknod(device: 'zero' | 'null'): void;
   readSysctl(name: string): string;
   writeSysctl(name: string, text: string): void;
 }
@@ -128,6 +130,12 @@ export const cgroupProgramRows: readonly ProgramRow[] = [
     ['EPERM', (2 << 16) | 2, 1, 5, 2],
   ],
   ['a device that is not', (b) => b.run('device', ({ driver }) => driver.open('null'), 3), ['ok', (6 << 16) | 2, 1, 3]],
+  ['a node that is made', (b) => b.run('device', ({ driver }) => driver.mknod('null'), 3), ['ok', (1 << 16) | 2, 1, 3]],
+  [
+    'a node that is refused',
+    (b) => b.run('device', ({ driver }) => driver.mknod('zero'), 3),
+    ['EPERM', (1 << 16) | 2, 1, 5],
+  ],
   [
     'a program above refuses too',
     (b) => b.run('device', ({ driver }) => driver.open('zero'), 1, true),

@@ -18,6 +18,8 @@ export interface CgroupCall {
   readonly sysctl?: SysctlAccess;
   /** Whose call it is. */
   readonly socket?: Socket;
+  /** Address of the struct bpf_sock that the context has of it. */
+  readonly skAt?: number;
 }
 
 /** What the programs of a hook came to. */

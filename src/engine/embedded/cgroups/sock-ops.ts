@@ -42,7 +42,7 @@ export function runSockOps(socket: Socket, op: number, ...args: readonly number[
   bytes.set(local.address, (v4 ? fields.local_ip4 : fields.local_ip6)[1]);
   memory.u8.set(bytes, context);
   memory.u8.set(sockBytes(socket), context + bpfSockOps.size);
-  const call = { kind: 'cgroup', retval: 0, socket } as const;
+  const call = { kind: 'cgroup', retval: 0, socket, skAt: context + bpfSockOps.size } as const;
   const { retval } = runCgroupHook(machine, socket.cgroup, attachType, context, call);
   const reply = memory.dv.getInt32(context + fields.reply[1], true);
   memory.free(context);

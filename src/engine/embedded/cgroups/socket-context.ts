@@ -62,6 +62,11 @@ export class SockAddrContext implements Disposable {
     return context;
   }
 
+  /** Address of the struct bpf_sock. */
+  get sk(): number {
+    return this.address + bpfSockAddr.size;
+  }
+
   /** The address as the programs have left it. */
   get endpoint(): Endpoint {
     const port = swap16(this.#memory.dv.getUint16(this.address + bpfSockAddr.fields.user_port[1], true));

@@ -25,7 +25,7 @@ export const CGROUP_SOCKET_HOOKS: SocketHooks = {
     if (!hasPrograms(socket, hook)) return { to, from };
     using context = SockAddrContext.create(socket, to, from);
     if (context === undefined) return -errno.ENOMEM;
-    const retval = run(socket, hook, context.address);
+    const retval = run(socket, hook, context.address, context.sk);
     return retval === 0 ? { to: context.endpoint, from: context.source } : retval;
   },
   recvmsg: (socket, from) => rename(socket, byFamily(socket, 'cgroup_udp4_recvmsg', 'cgroup_udp6_recvmsg'), from),
@@ -47,9 +47,9 @@ function hasPrograms(socket: Socket, hook: AttachType): boolean {
 }
 
 /** 0 or -errno. `withFlags`: of what programs return, bit 0 alone is their verdict. */
-function run(socket: Socket, hook: AttachType, context: number, withFlags = false): number {
+function run(socket: Socket, hook: AttachType, context: number, skAt: number, withFlags = false): number {
   const { machine } = socket.network;
-  const call = { kind: 'cgroup', retval: 0, socket } as const;
+  const call = { kind: 'cgroup', retval: 0, socket, skAt } as const;
   return runCgroupHook(machine, socket.cgroup, attachTypeNumber[hook], context, call, { withFlags }).retval;
 }
 
@@ -58,7 +58,7 @@ function runSock(socket: Socket, hook: AttachType): number {
   if (!hasPrograms(socket, hook)) return 0;
   using context = Placed.put(socket.network.machine.memory, sockBytes(socket));
   if (context === undefined) return -errno.ENOMEM;
-  const retval = run(socket, hook, context.address);
+  const retval = run(socket, hook, context.address, context.address);
   const { bound_dev_if, mark, priority } = bpfSock.decode(context.read(bpfSock.size));
   Object.assign(socket.options, { boundDevice: bound_dev_if, mark, priority });
   return retval;
@@ -69,7 +69,7 @@ function rewrite(socket: Socket, hook: AttachType, address: Endpoint, withFlags 
   if (!hasPrograms(socket, hook)) return address;
   using context = SockAddrContext.create(socket, address);
   if (context === undefined) return -errno.ENOMEM;
-  const retval = run(socket, hook, context.address, withFlags);
+  const retval = run(socket, hook, context.address, context.sk, withFlags);
   return retval === 0 ? context.endpoint : retval;
 }
 

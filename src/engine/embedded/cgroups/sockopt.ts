@@ -2,22 +2,14 @@ import { attachTypeNumber } from '../../../uapi/bpf.ts';
 import { bpfSock, bpfSockopt } from '../../../uapi/contexts.ts';
 import { errno } from '../../../uapi/errno.ts';
 import type { Machine } from '../machine.ts';
+import type { Socket } from '../sockets/socket.ts';
 import type { Cgroup } from './cgroup.ts';
 import { runCgroupHook } from './run-hook.ts';
+import { sockBytes } from './socket-context.ts';
 
 /** Bytes of an option's value that programs see at most, and that those of setsockopt(2) have room for at least. */
 const MAX_VALUE = 4096;
 const MIN_ROOM = 16;
-
-/** What of the socket a program sees. */
-export interface OptionSocket {
-  /** AF_INET, AF_INET6. */
-  readonly family: number;
-  /** SOCK_STREAM, SOCK_DGRAM. */
-  readonly type: number;
-  /** IPPROTO_* */
-  readonly protocol: number;
-}
 
 export interface SocketOption {
   /** SOL_*, IPPROTO_* */
@@ -30,7 +22,7 @@ export interface SocketOption {
 export function checkSetsockopt(
   machine: Machine,
   cgroup: Cgroup,
-  socket: OptionSocket,
+  socket: Socket,
   option: SocketOption,
 ): SocketOption | 'done' | number {
   if (cgroup.effective(attachTypeNumber.cgroup_setsockopt).length === 0) return option;
@@ -41,6 +33,8 @@ export function checkSetsockopt(
   const { retval } = runCgroupHook(machine, cgroup, attachTypeNumber.cgroup_setsockopt, window.context, {
     kind: 'cgroup',
     retval: 0,
+    socket,
+    skAt: window.sk,
   });
   if (retval !== 0) return retval;
   const { level, optname: name, optlen } = window.read();
@@ -56,7 +50,7 @@ export function checkSetsockopt(
 export function checkGetsockopt(
   machine: Machine,
   cgroup: Cgroup,
-  socket: OptionSocket,
+  socket: Socket,
   option: SocketOption,
   length: number,
   retval: number,
@@ -75,7 +69,8 @@ export function checkGetsockopt(
     room,
   );
   if (window === undefined) return -errno.ENOMEM;
-  const call = { kind: 'cgroup', retval, retvalAt: window.context + bpfSockopt.fields.retval[1] } as const;
+  const retvalAt = window.context + bpfSockopt.fields.retval[1];
+  const call = { kind: 'cgroup', retval, retvalAt, socket, skAt: window.sk } as const;
   const ran = runCgroupHook(machine, cgroup, attachTypeNumber.cgroup_getsockopt, window.context, call);
   if (ran.retval < 0) return ran.retval;
   const after = window.read();
@@ -100,7 +95,7 @@ class Window implements Disposable {
   /** `undefined` if there is no memory. */
   static create(
     machine: Machine,
-    socket: OptionSocket,
+    socket: Socket,
     { level, name, value }: SocketOption,
     optlen: number,
     room: number,
@@ -120,9 +115,14 @@ class Window implements Disposable {
       optlen,
     };
     memory.u8.set(bpfSockopt.encode(fields), context);
-    memory.u8.set(bpfSock.encode({ ...socket }), sk);
+    memory.u8.set(sockBytes(socket), sk);
     memory.u8.set(value.subarray(0, room), start);
     return window;
+  }
+
+  /** Address of the struct bpf_sock. */
+  get sk(): number {
+    return this.context + bpfSockopt.size;
   }
 
   read() {

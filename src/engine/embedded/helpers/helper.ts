@@ -283,8 +283,14 @@ function argument(
 }
 
 function socket(env: HelperEnv, n: number, address: number, top: number): Socket | 0 {
-  const found = top === 0 ? env.machine.socketViews.at(address) : undefined;
+  const found = top === 0 ? socketAt(env, address) : undefined;
   return found ?? env.fail(`R${n} of the call is no socket`);
+}
+
+/** The socket whose struct bpf_sock is at an address: of those that helpers show, and of the context. */
+export function socketAt({ machine, subject }: HelperEnv, address: number): Socket | undefined {
+  const ofContext = subject?.kind === 'cgroup' && subject.skAt === address ? subject.socket : undefined;
+  return ofContext ?? machine.socketViews.at(address);
 }
 
 function isContext(env: HelperEnv, value: number, top: number): boolean {

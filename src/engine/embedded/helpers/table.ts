@@ -20,6 +20,7 @@ import * as skb from './skb.ts';
 import * as sockOps from './sock-ops.ts';
 import * as socket from './socket.ts';
 import * as socketLookup from './socket-lookup.ts';
+import * as socketOption from './socket-option.ts';
 import * as spinLock from './spin-lock.ts';
 import * as storage from './storage.ts';
 import * as string from './string.ts';
@@ -52,6 +53,7 @@ const ALL: readonly Helper[] = [
   tunnel,
   socket,
   socketLookup,
+  socketOption,
   reuseport,
   route,
   fib,

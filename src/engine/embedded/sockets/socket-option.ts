@@ -15,29 +15,34 @@ const NUMBERS: ReadonlyMap<number, { readonly name: keyof SocketOptions; readonl
   [36, { name: 'mark', flag: false }],
 ]);
 
+/** An option at SOL_SOCKET; `undefined` if sockets here do not have it. */
+export function numberOption(socket: Socket, name: number): number | undefined {
+  const option = NUMBERS.get(name);
+  return option && Number(socket.options[option.name]);
+}
+export function storeNumberOption(socket: Socket, name: number, value: number): void {
+  const option = NUMBERS.get(name);
+  if (option !== undefined) Object.assign(socket.options, { [option.name]: option.flag ? value !== 0 : value });
+}
+
 /** setsockopt(2), past the programs of the socket's cgroup: 0 or -errno. */
 export function setOption(socket: Socket, level: number, name: number, value: Uint8Array): number {
   const checked = checkSetsockopt(socket.network.machine, socket.cgroup, socket, { level, name, value });
   if (checked === 'done') return 0;
   if (typeof checked === 'number') return checked;
-  const option = checked.level === SOL_SOCKET ? NUMBERS.get(checked.name) : undefined;
-  if (option === undefined) return -errno.ENOPROTOOPT;
+  if (checked.level !== SOL_SOCKET || !NUMBERS.has(checked.name)) return -errno.ENOPROTOOPT;
   if (checked.value.length < INT) return -errno.EINVAL;
   const { buffer, byteOffset } = checked.value;
-  const number = new DataView(buffer, byteOffset).getInt32(0, true);
-  Object.assign(socket.options, { [option.name]: option.flag ? number !== 0 : number });
+  storeNumberOption(socket, checked.name, new DataView(buffer, byteOffset).getInt32(0, true));
   return 0;
 }
 
 /** getsockopt(2) into `buffer`: the bytes that the caller gets, or -errno. */
 export function getOption(socket: Socket, level: number, name: number, buffer: Uint8Array): Uint8Array | number {
-  const option = level === SOL_SOCKET ? NUMBERS.get(name) : undefined;
+  const option = level === SOL_SOCKET ? numberOption(socket, name) : undefined;
   const value = buffer.slice();
   const length = Math.min(value.length, INT);
-  if (option !== undefined) {
-    const number = new Uint8Array(Int32Array.of(Number(socket.options[option.name])).buffer);
-    value.set(number.subarray(0, length));
-  }
+  if (option !== undefined) value.set(new Uint8Array(Int32Array.of(option).buffer).subarray(0, length));
   const retval = option === undefined ? -errno.ENOPROTOOPT : 0;
   return checkGetsockopt(socket.network.machine, socket.cgroup, socket, { level, name, value }, length, retval);
 }

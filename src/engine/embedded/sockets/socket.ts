@@ -127,22 +127,36 @@ export abstract class Socket {
   }
 
   bind(address: Endpoint): number {
-    if (address.address.length !== addressSize(this.family))
-      return this.family === AF_INET ? -errno.EAFNOSUPPORT : -errno.EINVAL;
+    if (address.address.length !== addressSize(this.family)) return this.#otherFamily;
     const wanted = this.hooks.bind(this, address);
     if (typeof wanted === 'number') return wanted;
-    const { inet } = this.network;
-    const { address: at } = wanted;
-    if (!isUnspecified(at) && !isMulticast(at) && !isLimitedBroadcast(at)) {
-      const type = inet.routes.lookup(at)?.type;
-      if (type !== 'local' && type !== 'broadcast') return -errno.EADDRNOTAVAIL;
-    }
-    if (this.bound || this.closed) return -errno.EINVAL;
-    const taken = inet.sockets.takePort(this, wanted);
+    const { sockets } = this.network.inet;
+    const taken = this.#checkLocal(wanted.address) || sockets.takePort(this, wanted);
     if (taken !== 0) return taken;
     const refused = this.hooks.postBind(this);
-    if (refused !== 0) inet.sockets.givePort(this);
+    if (refused !== 0) sockets.givePort(this);
     return refused;
+  }
+
+  /** As a program asks for it that runs before a connection; port 0 is chosen with the connection. */
+  bindForConnect(address: Endpoint): number {
+    if (address.address.length !== addressSize(this.family)) return this.#otherFamily;
+    const refused = this.#checkLocal(address.address);
+    if (refused !== 0) return refused;
+    if (address.port !== 0) return this.network.inet.sockets.takePort(this, address);
+    this.local = address;
+    return 0;
+  }
+
+  get #otherFamily(): number {
+    return this.family === AF_INET ? -errno.EAFNOSUPPORT : -errno.EINVAL;
+  }
+  #checkLocal(address: Uint8Array): number {
+    if (!isUnspecified(address) && !isMulticast(address) && !isLimitedBroadcast(address)) {
+      const type = this.network.inet.routes.lookup(address)?.type;
+      if (type !== 'local' && type !== 'broadcast') return -errno.EADDRNOTAVAIL;
+    }
+    return this.bound || this.closed ? -errno.EINVAL : 0;
   }
 
   connect(to: Endpoint): number {
