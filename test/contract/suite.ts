@@ -16,6 +16,7 @@ import { progTypeRows } from './prog-types.ts';
 import { outcome, Session } from './session.ts';
 import { storageRows } from './storages.ts';
 import { valueFieldRows } from './value-fields.ts';
+import { xskmapRows } from './xskmap.ts';
 
 /** What is done on a kernel, and what it must answer: a value, or the name of an errno. */
 export type Row = readonly [name: string, run: (session: Session) => unknown, want: unknown];
@@ -33,6 +34,7 @@ const GROUPS: Readonly<Record<string, readonly Row[]>> = {
   'other types of maps': moreMapRows,
   'fields that the kernel keeps': valueFieldRows,
   'values of objects, and stacks': storageRows,
+  'maps of XDP sockets': xskmapRows,
   mmap: mappingRows,
   ioctl: ioctlRows,
   'fds in messages': fdMessageRows,

@@ -45,7 +45,6 @@ const WHY: readonly (readonly [RegExp, string])[] = [
     /^(tracing|trace_|lsm|modify_return|ext$|struct_ops|iter$|BPF_ITER|seq_|skc_to_|btf_find|snprintf_btf|get_func_(arg|ret)|d_path|sock_from_file|(this|per)_cpu_ptr|get_current_task|task_|(inode|cgrp)_storage_(get|delete))/,
     'it has no types of a kernel (BTF)',
   ],
-  [/^xskmap/, 'it has no AF_XDP'],
   [/^ima_|^bprm_/, 'it has no security modules'],
 ];
 

@@ -63,6 +63,7 @@ const SHAPES: Partial<Record<MapType, readonly [attr: BpfAttr<'BPF_MAP_CREATE'>,
   array_of_maps: [{ ...SLOTS, inner_map_fd: template }, () => u32(inner)],
   hash_of_maps: [{ ...SLOTS, inner_map_fd: template }, () => u32(inner)],
   devmap: [SLOTS, () => u32(1)],
+  xskmap: [SLOTS],
   devmap_hash: [SLOTS, () => u32(1)],
   cgroup_array: [SLOTS, () => u32(cgroup)],
   cpumap: [{ ...SLOTS, max_entries: 2 }, () => u32(64)],
@@ -94,7 +95,7 @@ it.each(MAP_TYPES.filter((name) => mapTypeOf(mapTypeNumber[name]) !== undefined)
         kernel.bpf('BPF_MAP_UPDATE_ELEM', { map_fd, key: u32(cgroup), value: new Uint8Array(8) });
       else if (name === 'inode_storage')
         kernel.bpf('BPF_MAP_UPDATE_ELEM', { map_fd, key: u32(inner), value: new Uint8Array(8) });
-      else if (name !== 'stack_trace') fill(map_fd, attr, value?.() ?? new Uint8Array(8));
+      else if (name !== 'stack_trace' && name !== 'xskmap') fill(map_fd, attr, value?.() ?? new Uint8Array(8));
       kernel.close(map_fd);
     };
     for (let i = 0; i < 100; i++) cycle();

@@ -21,12 +21,13 @@ import { skStorage } from './sk-storage.ts';
 import { reuseportSockarray, sockhash, sockmap } from './socket-map.ts';
 import { stackTrace } from './stack-trace.ts';
 import { taskStorage } from './task-storage.ts';
+import { xskmap } from './xskmap.ts';
 
 // biome-ignore format: by number
 const MAP_TYPES_HERE: readonly MapType[] = [
   hash, array, progArray, perfEventArray, cgroupArray, percpuHash, percpuArray, lruHash, lruPercpuHash, lpmTrie, arrayOfMaps, hashOfMaps, queue, stack, ringbuf, bloomFilter,
   userRingbuf, devmap, devmapHash, cpumap, stackTrace, skStorage, inodeStorage, taskStorage, sockmap, sockhash, reuseportSockarray, cgroupStorage,
-  percpuCgroupStorage, cgrpStorage,
+  percpuCgroupStorage, cgrpStorage, xskmap,
 ];
 
 const byNumber = new Map(MAP_TYPES_HERE.map((row) => [row.type, row]));
