@@ -278,6 +278,32 @@ export const infoRows: readonly Row[] = [
     },
     true,
   ],
+  ["the kernel's own types", (s) => kernelTypes(s), ['vmlinux\0', 7, 1, true]],
+  ["the kernel's own types: no room for the name", (s) => kernelTypes(s, 4), 'ENOSPC'],
+  ["the kernel's own types: a name without a buffer", (s) => s.info(vmlinux(s), bpfBtfInfo, { name_len: 8 }), 'EINVAL'],
+  [
+    "the kernel's own types are a file",
+    (s) => {
+      const fd = s.own(s.kernel.open('/sys/kernel/btf/vmlinux', 0));
+      const [file, btf] = [new Uint8Array(24), new Uint8Array(24)];
+      s.info(vmlinux(s), bpfBtfInfo, { btf_size: 24 }, { btf });
+      return s.kernel.read(fd, file) === 24 && file.every((byte, i) => byte === btf[i]);
+    },
+    true,
+  ],
+  [
+    "the kernel's own types are not for maps",
+    (s) => s.map('hash', { btf_fd: vmlinux(s), btf_key_type_id: 1, btf_value_type_id: 1 }),
+    'EACCES',
+  ],
+  [
+    "a user's types have no name",
+    (s) => {
+      const { name_len, kernel_btf } = s.info(s.btf(), bpfBtfInfo);
+      return [name_len, kernel_btf];
+    },
+    [0, 0],
+  ],
   // The sizes of the kernel's own structs differ from build to build; what a larger map takes more does not.
   ...MEMORY.map(
     ([type, small, large, more]): Row => [
@@ -292,6 +318,20 @@ export const infoRows: readonly Row[] = [
     'ENOENT',
   ],
 ];
+
+/** The BTF object with the first id: that of the kernel itself. */
+function vmlinux(s: Session): ReturnType<Session['map']> {
+  const next = { start_id: 0, next_id: 0 };
+  s.kernel.bpf('BPF_BTF_GET_NEXT_ID', next);
+  return s.own(s.kernel.bpf('BPF_BTF_GET_FD_BY_ID', { btf_id: next.next_id }));
+}
+
+/** Its name, the length of that, whether it is the kernel's, and whether it has a size. */
+function kernelTypes(s: Session, name_len = 8): unknown {
+  const name = new Uint8Array(name_len);
+  const info = s.info(vmlinux(s), bpfBtfInfo, { name_len }, { name });
+  return [new TextDecoder().decode(name), info.name_len, info.kernel_btf, info.btf_size > 0];
+}
 
 function loadBtf(s: Session, spoil: (bytes: Uint8Array) => unknown): unknown {
   const btf = mapBtf();

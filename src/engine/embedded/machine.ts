@@ -1,4 +1,5 @@
-import type { BtfObject } from './btf-object.ts';
+import { parseBtf } from '../../btf/index.ts';
+import { BtfObject } from './btf-object.ts';
 import type { Cgroup } from './cgroups/cgroup.ts';
 import { CGROUP_SOCKET_HOOKS } from './cgroups/socket-programs.ts';
 import { Clock } from './clock.ts';
@@ -28,6 +29,7 @@ import { Sysctls } from './sysctls.ts';
 import { Timers } from './timers.ts';
 import { Tracing } from './trace/tracing.ts';
 import { TraceLog } from './trace-log.ts';
+import { embeddedKernelBtf } from './types/kernel-btf.ts';
 import { Wakeups } from './wakeups.ts';
 
 export interface MachineOptions {
@@ -42,6 +44,8 @@ export interface MachineOptions {
    * Default: `on`.
    */
   readonly verifier?: 'on' | 'off' | undefined;
+  /** The types that the kernel says it has, in the place of its own: a `.BTF` section, as of another kernel's /sys/kernel/btf/vmlinux. Creating throws ObjectError if it is none. */
+  readonly btf?: Uint8Array | undefined;
 }
 
 const MAX_CPUS = 64;
@@ -78,6 +82,8 @@ export class Machine {
   readonly maps = new IdTable<BpfMap>();
   readonly progs = new IdTable<BpfProg>();
   readonly btfs = new IdTable<BtfObject>();
+  /** The kernel's own types: /sys/kernel/btf/vmlinux. They have the first id. */
+  readonly vmlinux: BtfObject;
   readonly links = new IdTable<Link>();
   /** How many perf events there were: the id of the next. */
   perfEvents = 1;
@@ -105,8 +111,10 @@ export class Machine {
   #lastSocketCookie = 0;
 
   constructor(options: MachineOptions = {}) {
-    const { cpus = 2, seed = DEFAULT_SEED, clock, verifier = 'on' } = options;
+    const { cpus = 2, seed = DEFAULT_SEED, clock, verifier = 'on', btf } = options;
     this.verifies = verifier === 'on';
+    const types = btf?.slice() ?? embeddedKernelBtf();
+    this.vmlinux = new BtfObject(this, types, parseBtf(types), 'vmlinux');
     this.cpus = Math.min(Math.max(Math.trunc(cpus) || 1, 1), MAX_CPUS);
     this.clock = new Clock(clock);
     this.socketViews = new SocketViews(this.memory);

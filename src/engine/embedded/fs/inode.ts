@@ -42,7 +42,7 @@ export interface Symlink extends Common {
 export interface TextFile extends Common {
   readonly kind: 'text';
   /** `undefined`: it cannot be read (EINVAL). */
-  readonly read: (() => string) | undefined;
+  readonly read: (() => string | Uint8Array) | undefined;
 }
 export interface TracePipe extends Common {
   readonly kind: 'trace_pipe';

@@ -43,8 +43,9 @@ export function open(process: Process, path: string, flags: number): number {
   }
 }
 
-function textOf(read: (() => string) | undefined): Uint8Array | undefined {
-  return read === undefined ? undefined : new TextEncoder().encode(read());
+function textOf(read: (() => string | Uint8Array) | undefined): Uint8Array | undefined {
+  const text = read?.();
+  return typeof text === 'string' ? new TextEncoder().encode(text) : text;
 }
 
 /** read(2): bytes put into `buffer`, or -errno. What reads a trace pipe never waits: without a line it is EAGAIN, O_NONBLOCK or not. */

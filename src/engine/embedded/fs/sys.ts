@@ -21,6 +21,12 @@ export function sysEntries(machine: Machine): Entries {
     },
     bus: { entries: { event_source: { entries: { devices: { entries: { kprobe: KPROBE } } } } } },
     fs: { entries: { bpf: { entries: {} }, cgroup: { entries: {} } } },
-    kernel: { entries: { tracing: { entries: {} }, debug: { entries: {} } } },
+    kernel: {
+      entries: {
+        btf: { entries: { vmlinux: { text: () => machine.vmlinux.bytes } } },
+        tracing: { entries: {} },
+        debug: { entries: {} },
+      },
+    },
   };
 }

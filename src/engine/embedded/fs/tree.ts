@@ -7,7 +7,7 @@ import { netnsFile } from './nsfs.ts';
 
 /** What a file system that nobody writes to consists of: a text, a link, the trace pipe, or a directory of those. */
 export type Entry =
-  | { readonly text: (process: Process) => string; readonly mode?: number }
+  | { readonly text: (process: Process) => string | Uint8Array; readonly mode?: number }
   | { readonly link: (process: Process) => string }
   | { readonly pipe: true }
   /** A file of nsfs, at what is in /proc a link that leads there. */

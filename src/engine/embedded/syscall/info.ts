@@ -29,7 +29,9 @@ export function objGetInfoByFd(process: Process, attr: Attr): number {
     case 'prog':
       return fill(process, attr, bpfProgInfo, (info, arrays) => progInfo(file.prog, info, arrays));
     case 'btf':
-      return fill(process, attr, bpfBtfInfo, (info, arrays) => btfInfo(file.btf, info, arrays));
+      return fill(process, attr, bpfBtfInfo, (info, arrays) =>
+        btfInfo(process, file.btf, info, arrays, attr.arrays?.name),
+      );
     case 'link':
       return linkInfo(process, attr, file.link);
     default:
@@ -98,7 +100,8 @@ function fill<F extends StructFields>(
   }
   const info = layout.decode(given.slice(0, known));
   const result = set(info, arrays);
-  if (result !== 0) return result;
+  // A text that was cut off is told of, and all the rest is there.
+  if (result !== 0 && result !== -errno.ENOSPC) return result;
   const bytes = layout.encode(info);
   for (const [name, [kind, offset]] of Object.entries(layout.fields)) {
     // Of maps and programs `name` is no pointer.
@@ -106,7 +109,7 @@ function fill<F extends StructFields>(
   }
   given.set(bytes.subarray(0, known));
   attr.info_len = known;
-  return 0;
+  return result;
 }
 
 /** The buffers that the pointers in an info struct stand for. */
@@ -226,9 +229,18 @@ function records(table: BpfProg['attr']['funcInfo'], size: number): Uint8Array {
   return bytes;
 }
 
-function btfInfo({ bytes, id }: BtfObject, info: StructValue<typeof bpfBtfInfo.fields>, arrays: Arrays): number {
+function btfInfo(
+  process: Process,
+  { bytes, id, name }: BtfObject,
+  info: StructValue<typeof bpfBtfInfo.fields>,
+  arrays: Arrays,
+  buffer: Uint8Array | undefined,
+): number {
+  const room = info.name_len;
+  if ((room === 0) !== (buffer === undefined)) return -errno.EINVAL;
   const fault = arrays.put('btf', bytes, info.btf_size);
   if (fault !== 0) return fault;
-  Object.assign(info, { btf_size: bytes.length, id, name_len: 0, kernel_btf: 0 } satisfies Partial<typeof info>);
-  return 0;
+  const kernel_btf = name === '' ? 0 : 1;
+  Object.assign(info, { btf_size: bytes.length, id, name_len: name.length, kernel_btf } satisfies Partial<typeof info>);
+  return copyText(process, 'name', buffer, room, name);
 }

@@ -103,6 +103,7 @@ function mapBtf(process: Process, attr: Attr, type: MapType, wanted: MapAttr): D
   if (attr.btf_key_type_id === 0 && attr.btf_value_type_id === 0) return undefined;
   const object = process.btf(attr.btf_fd);
   if (typeof object === 'number') return object;
+  if (object.name !== '') return process.fail(errno.EACCES, "a map has types of its own, not the kernel's");
   const { btf } = object;
   const key = attr.btf_key_type_id;
   const value = attr.btf_value_type_id;

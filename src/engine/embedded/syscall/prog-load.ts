@@ -184,7 +184,7 @@ function readParts(process: Process, attr: Attr, insns: readonly Insn[]): Accept
 function progBtf(process: Process, attr: Attr): BtfObject | Rejection | undefined {
   if (!attr.func_info_cnt && !attr.line_info_cnt) return undefined;
   const btf = process.btf(attr.prog_btf_fd ?? 0);
-  return typeof btf === 'number'
-    ? { errno: -btf, message: `fd ${attr.prog_btf_fd ?? 0} is not pointing to valid BTF` }
-    : btf;
+  if (typeof btf === 'number')
+    return { errno: -btf, message: `fd ${attr.prog_btf_fd ?? 0} is not pointing to valid BTF` };
+  return btf.name === '' ? btf : reject("a program has types of its own, not the kernel's", 'EACCES');
 }

@@ -1,0 +1,47 @@
+import type { Struct, StructFields } from '../../../bytes/struct.ts';
+import {
+  bpfCgroupDevCtx,
+  bpfFlowKeys,
+  bpfPerfEventData,
+  bpfSkLookup,
+  bpfSock,
+  bpfSockAddr,
+  bpfSockOps,
+  bpfSockopt,
+  bpfSysctl,
+  bpfTcpSock,
+  ptRegs,
+  skMsgMd,
+  skReuseportMd,
+} from '../../../uapi/contexts.ts';
+
+/** What contexts are called in C. */
+export const CONTEXT_STRUCTS: Readonly<Record<string, Struct<StructFields>>> = {
+  bpf_sock: bpfSock,
+  bpf_tcp_sock: bpfTcpSock,
+  bpf_sock_addr: bpfSockAddr,
+  bpf_sock_ops: bpfSockOps,
+  bpf_sockopt: bpfSockopt,
+  bpf_sysctl: bpfSysctl,
+  bpf_cgroup_dev_ctx: bpfCgroupDevCtx,
+  sk_msg_md: skMsgMd,
+  bpf_sk_lookup: bpfSkLookup,
+  sk_reuseport_md: skReuseportMd,
+  bpf_flow_keys: bpfFlowKeys,
+  pt_regs: ptRegs,
+  bpf_perf_event_data: bpfPerfEventData,
+};
+
+/**
+ * The structs of the embedded kernel, as C: members one after the other, each aligned to its own size. Names, types and sizes of members are Linux's
+ * (6.18); which members there are, and where they lie, is the embedded kernel's: programs that ask by CO-RE find them.
+ */
+// biome-ignore format: a table
+export const STRUCTS: Readonly<Record<string, string>> = {
+  __sk_buff:
+    'u32 len; u32 pkt_type; u32 mark; u32 queue_mapping; u32 protocol; u32 vlan_present; u32 vlan_tci; u32 vlan_proto; u32 priority; ' +
+    'u32 ingress_ifindex; u32 ifindex; u32 tc_index; u32 cb[5]; u32 hash; u32 tc_classid; u32 data; u32 data_end; u32 napi_id; u32 family; ' +
+    'u32 remote_ip4; u32 local_ip4; u32 remote_ip6[4]; u32 local_ip6[4]; u32 remote_port; u32 local_port; u32 data_meta; ' +
+    'struct bpf_flow_keys *flow_keys; u64 tstamp; u32 wire_len; u32 gso_segs; struct bpf_sock *sk; u32 gso_size; u8 tstamp_type; u64 hwtstamp',
+  xdp_md: 'u32 data; u32 data_end; u32 data_meta; u32 ingress_ifindex; u32 rx_queue_index; u32 egress_ifindex',
+};
