@@ -7,6 +7,7 @@ import { elementRows } from './elements.ts';
 import { fdMessageRows } from './fd-messages.ts';
 import { infoRows } from './info.ts';
 import { ioctlRows } from './ioctl.ts';
+import { iteratorRows } from './iterators.ts';
 import { lifetimeRows } from './lifetime.ts';
 import { linkRows } from './links.ts';
 import { mappingRows } from './mappings.ts';
@@ -30,6 +31,7 @@ const GROUPS: Readonly<Record<string, readonly Row[]>> = {
   bpffs: bpffsRows,
   'types of programs': progTypeRows,
   'tracepoints and perf events': probeRows,
+  iterators: iteratorRows,
   'tcx programs and links': linkRows,
   'other types of maps': moreMapRows,
   'fields that the kernel keeps': valueFieldRows,

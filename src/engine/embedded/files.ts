@@ -3,6 +3,7 @@ import type { BtfObject } from './btf-object.ts';
 import type { FdSocket } from './fd-socket.ts';
 import type { Directory } from './fs/inode.ts';
 import type { Place } from './fs/walk.ts';
+import type { BpfIterator } from './iter/iterator.ts';
 import type { Link } from './links/link.ts';
 import type { Machine } from './machine.ts';
 import type { BpfMap } from './maps/map.ts';
@@ -24,6 +25,7 @@ export type OpenFile =
   | { readonly kind: 'prog'; readonly prog: BpfProg }
   | { readonly kind: 'btf'; readonly btf: BtfObject }
   | { readonly kind: 'link'; readonly link: Link }
+  | { readonly kind: 'iter'; readonly iterator: BpfIterator }
   | { readonly kind: 'perf_event'; readonly event: PerfEvent }
   /** Of a tracepoint, a probe or a sample: a program runs there. */
   | { readonly kind: 'probe_event'; readonly event: ProbeEvent }
@@ -104,6 +106,9 @@ export function hold(file: OpenFile): void {
     case 'link':
       file.link.get();
       return;
+    case 'iter':
+      file.iterator.get();
+      return;
     case 'inet_socket':
       file.socket.fds++;
       return;
@@ -138,6 +143,9 @@ export function release(file: OpenFile): void {
       return;
     case 'link':
       file.link.put();
+      return;
+    case 'iter':
+      file.iterator.put();
       return;
     case 'inet_socket':
       file.socket.fds--;

@@ -85,6 +85,8 @@ export class Machine {
   /** The kernel's own types: /sys/kernel/btf/vmlinux. They have the first id. */
   readonly vmlinux: BtfObject;
   readonly links = new IdTable<Link>();
+  /** How many iterators there were: the session_id of the last. */
+  iterators = 0;
   /** How many perf events there were: the id of the next. */
   perfEvents = 1;
   /** Records of ring buffers that programs are writing, by the address of their bytes. */

@@ -1,6 +1,7 @@
 import { O_ACCMODE, O_CREAT, O_DIRECTORY, O_RDONLY, O_WRONLY } from '../../../sys/kernel.ts';
 import { errno } from '../../../uapi/errno.ts';
 import type { OpenFile } from '../files.ts';
+import { IterLink } from '../links/iter-link.ts';
 import type { Process } from '../process.ts';
 import { MAY_READ, MAY_WRITE, permission } from './permission.ts';
 import { walk } from './walk.ts';
@@ -32,6 +33,8 @@ export function open(process: Process, path: string, flags: number): number {
     case 'trace_pipe':
       return writing ? -errno.EACCES : add({ kind: 'trace_pipe', path, rest: new Uint8Array(0) });
     case 'pin':
+      if (inode.object.kind === 'link' && inode.object.link instanceof IterLink && !writing)
+        return add({ kind: 'iter', iterator: inode.object.link.open() });
       return process.fail(errno.EIO, 'the embedded kernel does not show pinned objects as text; use BPF_OBJ_GET');
     case 'netns':
       if (writing) return -errno.EACCES;
@@ -63,6 +66,8 @@ export function read(process: Process, fd: number, buffer: Uint8Array): number {
       file.offset += bytes.length;
       return bytes.length;
     }
+    case 'iter':
+      return file.iterator.read(buffer);
     case 'trace_pipe':
       return readTrace(process, file, buffer);
     default:

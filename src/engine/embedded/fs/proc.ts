@@ -54,6 +54,8 @@ function linkText(file: OpenFile): string {
       return 'anon_inode:btf';
     case 'link':
       return 'anon_inode:bpf_link';
+    case 'iter':
+      return 'anon_inode:bpf_iter';
     case 'perf_event':
     case 'probe_event':
       return 'anon_inode:[perf_event]';

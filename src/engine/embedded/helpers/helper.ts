@@ -1,3 +1,4 @@
+import type { SeqFile } from '../iter/seq-file.ts';
 import type { Machine } from '../machine.ts';
 import type { BpfMap } from '../maps/map.ts';
 import type { LinearMemory } from '../memory.ts';
@@ -43,6 +44,8 @@ export interface ArgKinds {
   /** A socket, by the address of its struct bpf_sock. */
   sock: Socket;
   sock_or_null: Socket | undefined;
+  /** What the program of an iterator writes to, by the address that its context has for it. */
+  seq: SeqFile;
   /** A function of the program: its slot. */
   func: number;
   /** What a callback gets from whom it is set up by, whatever it is. */
@@ -216,7 +219,7 @@ function argument(
   n: number,
   low: Int32Array,
   high: Int32Array,
-): number | BpfMap | Subject | Socket | Wide | Uint8Array | undefined {
+): number | BpfMap | Subject | Socket | SeqFile | Wide | Uint8Array | undefined {
   const value = low[n] ?? 0;
   const top = high[n] ?? 0;
   switch (kind) {
@@ -261,6 +264,10 @@ function argument(
       return top === 0 && env.machine.fieldAt(value, kind) !== undefined
         ? value
         : env.fail(`R${n} of the call is no ${kind === 'kptr' ? kind : `bpf_${kind}`} in a value of a map`);
+    case 'seq':
+      return top === 0 && env.subject?.kind === 'iter' && env.subject.seq === value
+        ? env.subject.file
+        : env.fail(`R${n} of the call is no seq_file`);
     case 'sock':
       return socket(env, n, value, top);
     case 'sock_or_null':

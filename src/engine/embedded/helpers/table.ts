@@ -15,6 +15,7 @@ import * as reuseport from './reuseport.ts';
 import * as ringbuf from './ringbuf.ts';
 import * as room from './room.ts';
 import * as route from './route.ts';
+import * as seq from './seq.ts';
 import * as skRedirect from './sk-redirect.ts';
 import * as skb from './skb.ts';
 import * as sockOps from './sock-ops.ts';
@@ -70,6 +71,7 @@ const ALL: readonly Helper[] = [
   spinLock,
   timer,
   kptr,
+  seq,
 ].flatMap((family) => Object.values(family).filter((value): value is Helper => typeof value === 'object'));
 
 /** By id; `undefined` where there is none. */

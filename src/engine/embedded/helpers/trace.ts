@@ -61,7 +61,7 @@ function print(env: HelperEnv, format: number, size: number, values: readonly bi
 }
 
 /** Up to `size` bytes of the memory; none where the address leads nowhere. */
-function readBytes({ memory }: HelperEnv, address: bigint, size: number): Uint8Array {
+export function readBytes({ memory }: HelperEnv, address: bigint, size: number): Uint8Array {
   if (address > 0x7fffffffn || !memory.check(Number(address), 1)) return new Uint8Array(0);
   return memory.u8.subarray(Number(address), Number(address) + size);
 }

@@ -8,6 +8,8 @@ export interface ProgAttr {
   /** BPF_PROG_TYPE_*. */
   readonly type: number;
   readonly expectedAttachType: number;
+  /** The function of the kernel's BTF that it is made for; 0 where there is none. */
+  readonly attachBtfId: number;
   readonly flags: number;
   readonly name: string;
   readonly license: string;

@@ -26,6 +26,8 @@ export interface ProgramParts {
   readonly btf: BtfObject | undefined;
   readonly funcInfo: Records | undefined;
   readonly lineInfo: Records | undefined;
+  /** A type of the kernel's BTF, or 0. */
+  readonly attachBtfId: number;
 }
 
 /** The program as the verifier sees it. */
@@ -33,8 +35,9 @@ export function programToVerify(
   machine: Machine,
   { type, attachType, gpl, flags }: ProgUser,
   insns: readonly Insn[],
-  { resolved, btf, funcInfo, lineInfo }: ProgramParts,
+  { resolved, btf, funcInfo, lineInfo, attachBtfId }: ProgramParts,
 ): ProgramToVerify {
+  const kernelBtf = machine.vmlinux.btf;
   const seen = new Map<BpfMap, MapToVerify>();
   const view = (map: BpfMap): MapToVerify => {
     const known = seen.get(map) ?? mapToVerify(machine, map);
@@ -55,6 +58,8 @@ export function programToVerify(
     btf: btf?.btf,
     funcInfo: funcInfo && functions(funcInfo),
     lineInfo: btf && lineInfo && lines(lineInfo, btf.btf),
+    kernelBtf,
+    target: attachBtfId === 0 ? undefined : { btf: kernelBtf, typeId: attachBtfId },
     lacks: (helper) => !HELPER_BY_NAME.has(helper),
     cpus: machine.cpus,
   };
@@ -64,8 +69,8 @@ function mapToVerify(machine: Machine, map: BpfMap): MapToVerify {
   const { valueSize, btf } = map.attr;
   const direct = map.directValue(0);
   return {
-    ...layoutOf(map.attr, btf?.btf),
-    inner: map.inner && { ...layoutOf(map.inner.template, map.inner.btf), frozen: false },
+    ...layoutOf(map.attr, btf?.btf, machine.vmlinux.btf),
+    inner: map.inner && { ...layoutOf(map.inner.template, map.inner.btf, machine.vmlinux.btf), frozen: false },
     frozen: map.frozen && map.writableMappings === 0,
     ...(direct >= 0 && {
       read: (offset: number, size: number) =>
@@ -79,6 +84,7 @@ function mapToVerify(machine: Machine, map: BpfMap): MapToVerify {
 function layoutOf(
   { type, name, keySize, valueSize, maxEntries, flags, valueTypeId, fields }: MapAttr,
   btf: Btf | undefined,
+  kernelBtf: Btf,
 ): Omit<MapToVerify, 'frozen' | 'read' | 'inner'> {
   return {
     type: MAP_TYPES[type] ?? 'unspec',
@@ -88,7 +94,7 @@ function layoutOf(
     valueSize,
     maxEntries,
     flags,
-    fields: withTypes(fields ?? [], btf, undefined),
+    fields: withTypes(fields ?? [], btf, kernelBtf),
     btf,
     valueTypeId,
   };

@@ -5,6 +5,7 @@ import { type CheckedAttr, checkAttr, copyBack } from './attr.ts';
 import { btfLoad } from './btf-load.ts';
 import { btfGetFdById, getNextId, linkGetFdById, mapGetFdById, progGetFdById } from './id.ts';
 import { objGetInfoByFd } from './info.ts';
+import { iterCreate } from './iter.ts';
 import { linkCreate, linkDetach, linkUpdate } from './link.ts';
 import { deleteBatch, lookupBatch, updateBatch } from './map-batch.ts';
 import { mapCreate } from './map-create.ts';
@@ -56,7 +57,7 @@ const HANDLERS: { readonly [C in BpfCmd]: Handler<C> } = {
   BPF_ENABLE_STATS:                enableStats,
   BPF_RAW_TRACEPOINT_OPEN:         rawTracepointOpen,
   BPF_TASK_FD_QUERY:               taskFdQuery,
-  BPF_ITER_CREATE:                 absent('BPF_ITER_CREATE'),
+  BPF_ITER_CREATE:                 iterCreate,
   BPF_TOKEN_CREATE:                absent('BPF_TOKEN_CREATE'),
   BPF_PROG_STREAM_READ_BY_FD:      absent('BPF_PROG_STREAM_READ_BY_FD'),
 };

@@ -209,6 +209,8 @@ function progInfo(prog: BpfProg, info: StructValue<typeof bpfProgInfo.fields>, a
     run_cnt: prog.runCount,
     recursion_misses: 0n,
     verified_insns: 0,
+    attach_btf_obj_id: attr.attachBtfId === 0 ? 0 : prog.machine.vmlinux.id,
+    attach_btf_id: attr.attachBtfId,
   } satisfies Partial<typeof info>);
   return 0;
 }

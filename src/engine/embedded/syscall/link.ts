@@ -8,6 +8,7 @@ import type { Process } from '../process.ts';
 import { SOCKET_MAP_PLACES } from '../sockets/map-programs.ts';
 import type { CheckedAttr } from './attr.ts';
 import { createCgroupLink } from './cgroup-attach.ts';
+import { createIterLink } from './iter.ts';
 import { createNetnsLink } from './netns-attach.ts';
 import { createPerfLink } from './probe-attach.ts';
 import { cannotAttach } from './prog-attach.ts';
@@ -22,6 +23,7 @@ const CREATE: ReadonlyMap<number, Create> = new Map<number, Create>([
   [attachTypeNumber.tcx_ingress, createTcx],
   [attachTypeNumber.tcx_egress, createTcx],
   [attachTypeNumber.perf_event, createPerfLink],
+  [attachTypeNumber.trace_iter, createIterLink],
   [attachTypeNumber.flow_dissector, createNetnsLink],
   [attachTypeNumber.sk_lookup, createNetnsLink],
   ...SOCKET_MAP_PLACES.map((place) => [attachTypeNumber[place], createSockmapLink] as const),

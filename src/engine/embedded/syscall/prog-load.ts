@@ -18,6 +18,7 @@ import type { BtfObject } from '../btf-object.ts';
 import { cgroupStorages } from '../maps/cgroup-storage.ts';
 import { ProgArray } from '../maps/prog-array.ts';
 import type { Process } from '../process.ts';
+import { checkTarget } from '../progs/attach-target.ts';
 import { type Records, readRecords } from '../progs/info-records.ts';
 import { isGplCompatible } from '../progs/license.ts';
 import { checkLogRequest, type LogRequest, writeLog } from '../progs/load-log.ts';
@@ -53,7 +54,7 @@ export function progLoad(process: Process, attr: Attr): number {
   if (type === undefined) return unknownType(process, attr.prog_type ?? 0);
   const expectedAttachType = attachTypeOf(type, attr.expected_attach_type ?? 0);
   if (expectedAttachType < 0) return expectedAttachType;
-  if (attr.prog_ifindex || attr.attach_btf_id || attr.attach_prog_fd) return -errno.EINVAL;
+  if (attr.prog_ifindex || attr.attach_prog_fd || (attr.attach_btf_id && type.name !== 'tracing')) return -errno.EINVAL;
   if (insns.length < count * INSN_SIZE || attr.license === undefined) return -errno.EFAULT;
   if (!isObjectName(name)) return -errno.EINVAL;
 
@@ -78,6 +79,7 @@ export function progLoad(process: Process, attr: Attr): number {
   for (const map of resolved.maps) map.get();
   const prog = new BpfProg(process.machine, {
     ...owner,
+    attachBtfId: attr.attach_btf_id ?? 0,
     flags,
     name,
     license,
@@ -142,10 +144,13 @@ function check(process: Process, attr: Attr, user: ProgUser, insns: readonly Ins
   const problem = programProblem(insns, { followed: true });
   const wrong = checkSleep(user.type, attr.prog_flags ?? 0) ?? (problem && reject(problem.problem));
   if (wrong !== undefined) return refused(wrong);
-  const parts = readParts(process, attr, insns);
+  const parts = checkTarget(process.machine, user, attr.attach_btf_id ?? 0) ?? readParts(process, attr, insns);
   if ('errno' in parts) return refused(parts);
   if (!process.machine.verifies) return { errno: 0, log: `${STATISTICS}\n`, accepted: parts };
-  const verdict = verify(programToVerify(process.machine, user, insns, parts), logLevel);
+  const verdict = verify(
+    programToVerify(process.machine, user, insns, { ...parts, attachBtfId: attr.attach_btf_id ?? 0 }),
+    logLevel,
+  );
   return { errno: verdict.errno, log: verdict.log, accepted: verdict.errno === 0 ? parts : undefined };
 }
 

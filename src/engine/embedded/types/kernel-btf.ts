@@ -1,7 +1,7 @@
 import { BtfBuilder, type BtfMember } from '../../../btf/index.ts';
 import { roundUp } from '../../../bytes/round.ts';
 import type { FieldKind, Struct, StructFields } from '../../../bytes/struct.ts';
-import { CONTEXT_STRUCTS, STRUCTS } from './kernel-structs.ts';
+import { CONTEXT_STRUCTS, ENUMS, FUNCTIONS, STRUCTS } from './kernel-structs.ts';
 
 /** Integers by name: bytes, and whether they are signed. `u8` and its kin are typedefs, as on Linux. */
 // biome-ignore format: aligned table
@@ -36,7 +36,8 @@ class KernelTypesBuilder {
 
   build(): Uint8Array {
     for (const name of ['u8', 'u16', 'u32', 'u64', 'i32', 'char'] as const) this.#int(name);
-    // Two passes: the first only finds out which types there are, so that the second knows the id of each.
+    for (const [name, { prefix, names }] of Object.entries(ENUMS)) this.#enum(name, prefix, names);
+    // The ids of structs are known before they are added.
     const structs = [...Object.keys(CONTEXT_STRUCTS), ...Object.keys(STRUCTS)];
     const first = this.#btf.typeCount;
     for (const [i, name] of structs.entries()) this.#ids.set(`struct ${name}`, first + i);
@@ -44,7 +45,12 @@ class KernelTypesBuilder {
     const later = new LaterTypes(first + structs.length, rest, this.#btf);
     for (const [name, struct] of Object.entries(CONTEXT_STRUCTS)) this.#context(name, struct, later);
     for (const [name, members] of Object.entries(STRUCTS)) this.#struct(name, members, later);
+    const functions = Object.entries(FUNCTIONS).map(([name, args]) => [name, this.#params(args, later)] as const);
     for (const add of rest) add();
+    for (const [name, params] of functions) {
+      const typeId = this.#btf.add({ kind: 'func_proto', name: '', returns: this.#id('i32'), params });
+      this.#btf.add({ kind: 'func', name, typeId, linkage: 0 });
+    }
     return this.#btf.bytes();
   }
 
@@ -53,6 +59,17 @@ class KernelTypesBuilder {
     const id = this.#btf.add({ kind: 'int', name: of, size, bits: 8 * size, bitOffset: 0, encoding });
     const isPlain = name === 'i32' || name === 'char';
     this.#ids.set(name, isPlain ? id : this.#btf.add({ kind: 'typedef', name, typeId: id }));
+  }
+
+  #enum(name: string, prefix: string, names: readonly string[]): void {
+    const values = names.map((value, i) => ({ name: prefix + value.toUpperCase(), value: BigInt(i) }));
+    this.#ids.set(`enum ${name}`, this.#btf.add({ kind: 'enum', name, size: 4, signed: false, values }));
+  }
+
+  #params(text: string, later: LaterTypes): readonly { readonly name: string; readonly typeId: number }[] {
+    return declarations(text).map(({ name, type, isPointer, length }) => {
+      return { name, typeId: this.#member(type, isPointer, length, later).id };
+    });
   }
 
   #context(name: string, { size, fields }: Struct<StructFields>, later: LaterTypes): void {
@@ -75,10 +92,8 @@ class KernelTypesBuilder {
     const members: BtfMember[] = [];
     let end = 0;
     let align = 1;
-    for (const member of text.split(';')) {
-      const [, type = '', pointer = '', called = '', length] =
-        /^\s*((?:struct |enum )?\w+) (\*?)(\w+)(?:\[(\d+)\])?$/.exec(member) ?? [];
-      const placed = this.#member(type, pointer !== '', length === undefined ? undefined : Number(length), later);
+    for (const { name: called, type, isPointer, length } of declarations(text)) {
+      const placed = this.#member(type, isPointer, length, later);
       end = roundUp(end, placed.align);
       members.push({ name: called, typeId: placed.id, bitOffset: 8 * end, bitSize: 0 });
       end += placed.size;
@@ -89,7 +104,7 @@ class KernelTypesBuilder {
 
   #member(type: string, isPointer: boolean, length: number | undefined, later: LaterTypes): Placed {
     if (isPointer) return { id: later.pointer(type === 'void' ? 0 : this.#id(type)), size: 8, align: 8 };
-    const { size } = INTS[type as IntName]; // the tables have pointers and integers
+    const size = type.startsWith('enum ') ? 4 : INTS[type as IntName].size; // the tables have pointers, enums and integers
     const id = this.#id(type);
     if (length === undefined) return { id, size, align: size };
     return { id: later.array(id, this.#id('u32'), length), size: size * length, align: size };
@@ -100,6 +115,22 @@ class KernelTypesBuilder {
     if (id === undefined) throw new Error(`embedded kernel: there is no type ${name}`);
     return id;
   }
+}
+
+interface Declaration {
+  readonly name: string;
+  readonly type: string;
+  readonly isPointer: boolean;
+  readonly length: number | undefined;
+}
+
+/** `u32 id; char name[16]; struct bpf_prog *prog`. */
+function declarations(text: string): Declaration[] {
+  return text.split(';').map((member) => {
+    const [, type = '', pointer, name = '', length] =
+      /^\s*((?:struct |enum )?\w+) (\*?)(\w+)(?:\[(\d+)\])?$/.exec(member) ?? [];
+    return { name, type, isPointer: pointer === '*', length: length === undefined ? undefined : Number(length) };
+  });
 }
 
 /** Pointers and arrays, which stand behind all structs; each once. */

@@ -1,4 +1,5 @@
 import type { Struct, StructFields } from '../../../bytes/struct.ts';
+import { LINK_TYPES, MAP_TYPES, PROG_TYPES } from '../../../uapi/bpf.ts';
 import {
   bpfCgroupDevCtx,
   bpfFlowKeys,
@@ -32,6 +33,20 @@ export const CONTEXT_STRUCTS: Readonly<Record<string, Struct<StructFields>>> = {
   bpf_perf_event_data: bpfPerfEventData,
 };
 
+/** Enums by name, and the start of their values' names. Source: <linux/bpf.h>. */
+export const ENUMS: Readonly<Record<string, { readonly prefix: string; readonly names: readonly string[] }>> = {
+  bpf_map_type: { prefix: 'BPF_MAP_TYPE_', names: MAP_TYPES },
+  bpf_prog_type: { prefix: 'BPF_PROG_TYPE_', names: PROG_TYPES },
+  bpf_link_type: { prefix: 'BPF_LINK_TYPE_', names: LINK_TYPES },
+};
+
+/** What programs are made for, by attach_btf_id: arguments, as the members of a struct. They return an int. */
+export const FUNCTIONS: Readonly<Record<string, string>> = {
+  bpf_iter_bpf_map: 'struct bpf_iter_meta *meta; struct bpf_map *map',
+  bpf_iter_bpf_prog: 'struct bpf_iter_meta *meta; struct bpf_prog *prog',
+  bpf_iter_bpf_link: 'struct bpf_iter_meta *meta; struct bpf_link *link',
+};
+
 /**
  * The structs of the embedded kernel, as C: members one after the other, each aligned to its own size. Names, types and sizes of members are Linux's
  * (6.18); which members there are, and where they lie, is the embedded kernel's: programs that ask by CO-RE find them.
@@ -44,4 +59,16 @@ export const STRUCTS: Readonly<Record<string, string>> = {
     'u32 remote_ip4; u32 local_ip4; u32 remote_ip6[4]; u32 local_ip6[4]; u32 remote_port; u32 local_port; u32 data_meta; ' +
     'struct bpf_flow_keys *flow_keys; u64 tstamp; u32 wire_len; u32 gso_segs; struct bpf_sock *sk; u32 gso_size; u8 tstamp_type; u64 hwtstamp',
   xdp_md: 'u32 data; u32 data_end; u32 data_meta; u32 ingress_ifindex; u32 rx_queue_index; u32 egress_ifindex',
+
+  seq_file: 'u64 size; u64 from; u64 count; u64 index',
+  bpf_iter_meta: 'struct seq_file *seq; u64 session_id; u64 seq_num',
+  bpf_iter__bpf_map: 'struct bpf_iter_meta *meta; struct bpf_map *map',
+  bpf_iter__bpf_prog: 'struct bpf_iter_meta *meta; struct bpf_prog *prog',
+  bpf_iter__bpf_link: 'struct bpf_iter_meta *meta; struct bpf_link *link',
+  bpf_map:
+    'enum bpf_map_type map_type; u32 key_size; u32 value_size; u32 max_entries; u64 map_extra; u32 map_flags; u32 id; u32 btf_key_type_id; ' +
+    'u32 btf_value_type_id; char name[16]',
+  bpf_prog: 'enum bpf_prog_type type; u32 len; u8 tag[8]; struct bpf_prog_aux *aux',
+  bpf_prog_aux: 'u32 used_map_cnt; u32 id; u64 load_time; struct bpf_prog *prog; char name[16]',
+  bpf_link: 'u32 id; enum bpf_link_type type; struct bpf_prog *prog',
 };

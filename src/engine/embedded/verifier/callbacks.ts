@@ -87,9 +87,8 @@ export const timerCallback: CalleeSetup = (caller, callee) => {
 
 export function findVmaCallback(env: Env): CalleeSetup {
   return (caller, callee) => {
-    const btf = env.structs;
     callee.regs[1] = caller.reg(1);
-    callee.regs[2] = Reg.pointer('btf_id', { btf, btfId: btf.find('struct', 'vm_area_struct') ?? 0 });
+    callee.regs[2] = Reg.pointer('btf_id', { ...env.structNamed('vm_area_struct') });
     callee.regs[3] = caller.reg(4);
     callee.inCallback = true;
     callee.callbackRange = [0, 1];

@@ -39,9 +39,8 @@ function accessPlainContext(env: Env, off: number, size: number, write: boolean,
   const known = KINDS[found.kind];
   if (known !== undefined) return Reg.pointer(known.kind, { flags: known.flags ?? 0 });
   if (found.kind === 'btf') {
-    const btf = env.structs;
-    const btfId = btf.find('struct', off === 0 ? 'nf_hook_state' : 'sk_buff');
-    return btfId === undefined ? undefined : Reg.pointer('btf_id', { btf, btfId, flags: TRUSTED });
+    const struct = env.structNamed(off === 0 ? 'nf_hook_state' : 'sk_buff');
+    return struct && Reg.pointer('btf_id', { ...struct, flags: TRUSTED });
   }
   return UNKNOWN;
 }

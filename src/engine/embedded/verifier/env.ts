@@ -194,9 +194,13 @@ export class Env {
     checkMemoryAccess(this, { regno, offset, size, write: true, value: -1 });
   }
 
-  /** Where the kernel's structs are named. */
-  get structs(): Btf {
-    return this.program.kernelBtf ?? structNames();
+  /** A struct of the kernel: as its types have it, or by name alone. */
+  structNamed(name: string): { readonly btf: Btf; readonly btfId: number } | undefined {
+    for (const btf of [this.program.kernelBtf, structNames()]) {
+      const btfId = btf?.find('struct', name);
+      if (btf !== undefined && btfId !== undefined) return { btf, btfId };
+    }
+    return undefined;
   }
 
   get isSleepable(): boolean {

@@ -179,12 +179,11 @@ function checkStruct(env: Env, regno: number, base: string, given: ArgProto, met
     if (meta.kptr !== undefined) matchKptr(env, meta.kptr, reg, regno);
     return;
   }
-  const btf = env.structs;
   const struct = given.struct ?? 'sock_common';
-  const wanted = btf.find('struct', struct);
+  const wanted = env.structNamed(struct);
   if (reg.btf === undefined || wanted === undefined) return;
   const strict = given.release && meta.name !== 'sk_release';
-  if (!structMatches(reg.btf, reg.btfId, reg.off, btf, wanted, strict))
+  if (!structMatches(reg.btf, reg.btfId, reg.off, wanted.btf, wanted.btfId, strict))
     env.fail('EACCES', `R${regno} is of type ${reg.btf.type(reg.btfId).name} but ${struct} is expected`);
 }
 

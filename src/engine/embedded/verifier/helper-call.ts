@@ -306,10 +306,10 @@ function structResult(env: Env, { name, kptr, proto }: CallMeta, flags: number):
     if (!isKernelBtf(env, target.btf)) own |= ALLOC | (target.variant === 'percpu' ? PERCPU : 0);
     return Reg.pointer('btf_id', { flags: own, btf: target.btf, btfId: target.typeId });
   }
-  const btf = env.structs;
-  const btfId = btf.find('struct', proto.returns.struct ?? '');
-  if (btfId === undefined) return env.fail('EINVAL', `the kernel has no type ${proto.returns.struct} for func ${name}`);
-  return Reg.pointer('btf_id', { flags, btf, btfId });
+  const struct = env.structNamed(proto.returns.struct ?? '');
+  if (struct === undefined)
+    return env.fail('EINVAL', `the kernel has no type ${proto.returns.struct} for func ${name}`);
+  return Reg.pointer('btf_id', { ...struct, flags });
 }
 
 /** What is known of the number that some helpers return. */

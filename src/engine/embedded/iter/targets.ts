@@ -1,0 +1,78 @@
+import type { Link } from '../links/link.ts';
+import type { Machine } from '../machine.ts';
+import type { BpfMap } from '../maps/map.ts';
+import type { BpfProg } from '../progs/prog.ts';
+
+/** A struct of the kernel that a program is shown: the member of its context, the struct's name, what is in it. Members may lead to more. */
+export interface Shown {
+  readonly struct: string;
+  readonly values: Readonly<Record<string, number | bigint | string | Uint8Array>>;
+  readonly to?: Readonly<Record<string, Shown>>;
+}
+
+/** What an iterator goes over: objects by growing id, so that a reader may come back later. */
+export interface IterTarget {
+  /** As `bpf_iter_NAME` in the kernel's BTF, and `struct bpf_iter__NAME`. */
+  readonly name: string;
+  /** The member of the context that leads to the object. */
+  readonly member: string;
+  /** The first object whose id is greater than `after`. */
+  readonly next: (machine: Machine, after: number) => { readonly id: number; readonly shown: Shown } | undefined;
+}
+
+// biome-ignore format: aligned table
+export const ITER_TARGETS: readonly IterTarget[] = [
+  { name: 'bpf_map',  member: 'map',  next: (machine, after) => following(machine.maps, after, showMap) },
+  { name: 'bpf_prog', member: 'prog', next: (machine, after) => following(machine.progs, after, showProg) },
+  { name: 'bpf_link', member: 'link', next: (machine, after) => following(machine.links, after, showLink) },
+];
+
+/** What an attach_btf_id of the kernel's BTF means. */
+export function iterTarget(machine: Machine, btfId: number): IterTarget | undefined {
+  return ITER_TARGETS.find(({ name }) => machine.vmlinux.btf.find('func', `bpf_iter_${name}`) === btfId);
+}
+
+function following<T>(
+  table: { next(id: number): number | undefined; get(id: number): T | undefined },
+  after: number,
+  show: (object: T) => Shown,
+): { readonly id: number; readonly shown: Shown } | undefined {
+  const id = table.next(after);
+  const object = id === undefined ? undefined : table.get(id);
+  return id === undefined || object === undefined ? undefined : { id, shown: show(object) };
+}
+
+function showMap({ id, attr }: BpfMap): Shown {
+  return {
+    struct: 'bpf_map',
+    values: {
+      map_type: attr.type,
+      key_size: attr.keySize,
+      value_size: attr.valueSize,
+      max_entries: attr.maxEntries,
+      map_extra: attr.mapExtra,
+      map_flags: attr.flags,
+      id,
+      btf_key_type_id: attr.keyTypeId,
+      btf_value_type_id: attr.valueTypeId,
+      name: attr.name,
+    },
+  };
+}
+
+function showProg({ id, attr, maps }: BpfProg): Shown {
+  return {
+    struct: 'bpf_prog',
+    values: { type: attr.type, len: attr.xlated.length / 8, tag: attr.tag },
+    to: {
+      aux: {
+        struct: 'bpf_prog_aux',
+        values: { used_map_cnt: maps.length, id, load_time: attr.loadTime, name: attr.name },
+      },
+    },
+  };
+}
+
+function showLink({ id, type, prog }: Link): Shown {
+  return { struct: 'bpf_link', values: { id, type }, to: { prog: showProg(prog) } };
+}

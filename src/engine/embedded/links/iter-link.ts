@@ -1,0 +1,48 @@
+import type { StructValue } from '../../../bytes/struct.ts';
+import { linkTypeNumber } from '../../../uapi/bpf.ts';
+import { errno } from '../../../uapi/errno.ts';
+import type { bpfLinkInfo } from '../../../uapi/info.ts';
+import { BpfIterator } from '../iter/iterator.ts';
+import type { IterTarget } from '../iter/targets.ts';
+import type { BpfProg } from '../progs/prog.ts';
+import { Link, type LinkText } from './link.ts';
+
+/** A program that is read: there is no hook, only what reads. */
+export class IterLink extends Link {
+  readonly type = linkTypeNumber.iter;
+  readonly #target: IterTarget;
+
+  constructor(prog: BpfProg, target: IterTarget) {
+    super(prog.machine, prog);
+    this.#target = target;
+  }
+
+  /** From the first object on. */
+  open(): BpfIterator {
+    return new BpfIterator(this, this.#target);
+  }
+
+  override update(prog: BpfProg, old: BpfProg | undefined): number {
+    if (old !== undefined && old !== this.prog) return -errno.EPERM;
+    const { type, expectedAttachType, attachBtfId } = this.prog.attr;
+    const { attr } = prog;
+    if (attr.type !== type || attr.expectedAttachType !== expectedAttachType || attr.attachBtfId !== attachBtfId)
+      return -errno.EINVAL;
+    this.exchange(prog);
+    return 0;
+  }
+  override get detachable(): boolean {
+    return false;
+  }
+  override detach(): void {}
+
+  override info(): Partial<StructValue<typeof bpfLinkInfo.fields>> {
+    return {};
+  }
+  override text(): LinkText {
+    return { pointer: 'iter.target_name', length: 'iter.target_name_len', text: this.#target.name };
+  }
+  override fdinfo(): readonly (readonly [string, string])[] {
+    return [['target_name', this.#target.name]];
+  }
+}
