@@ -1,18 +1,22 @@
 import type { Btf } from '../../../btf/index.ts';
 import type { LinearMemory } from '../memory.ts';
 
+/** Bytes. No struct that a program is shown is larger; a BTF that says so is not believed. */
+const MAX_SIZE = 65536;
+
 type Place = readonly [offset: number, size: number];
 
 /** A struct of the kernel as its BTF lays it out, whoever made that: where programs look for its members. */
 export class KernelStruct {
-  /** Bytes. 0: the BTF does not have it. */
+  /** Bytes. 0: the BTF does not have it, or not in a size that can be. */
   readonly size: number;
   readonly #places = new Map<string, Place>();
 
   constructor(btf: Btf, name: string) {
     const id = btf.find('struct', name);
-    this.size = id === undefined ? 0 : btf.size(id);
-    if (id !== undefined) this.#add(btf, id, 0, 0);
+    const size = id === undefined ? 0 : btf.size(id);
+    this.size = size > MAX_SIZE ? 0 : size;
+    if (id !== undefined && this.size > 0) this.#add(btf, id, 0, 0);
   }
 
   /** Members that the struct does not have are passed over; texts are cut to fit, with a NUL. `address`: of zeroed memory. */
