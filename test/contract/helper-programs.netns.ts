@@ -1,9 +1,9 @@
 import { beforeEach, describe } from 'vitest';
 import { createLinuxKernel } from '../../src/engine/linux/index.ts';
-import { skipBefore } from '../support/since.ts';
 import { helperPrograms } from './helper-programs.ts';
+import { skipNotAsked } from './since.ts';
 
 describe('helpers on linux', () => {
-  beforeEach((context) => skipBefore(context, '6.18', 'helpers, formats and answers as they are since then'));
+  beforeEach(skipNotAsked('helpers'));
   helperPrograms(createLinuxKernel());
 });

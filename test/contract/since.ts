@@ -1,3 +1,5 @@
+import { existsSync, readFileSync } from 'node:fs';
+import type { TestContext } from 'vitest';
 import { isAtLeast, running, type Version } from '../support/since.ts';
 
 type Change = readonly [names: RegExp, since: Version, what: string];
@@ -40,6 +42,26 @@ const CHANGES: readonly Change[] = [
   [/^map programs: (queues|blooms)$/,                        '6.4',  'helpers for maps return 64 bits: a negative answer is one'],
   [/^map programs: rings$/,                                  '6.12', 'the verifier sees that a record that was tested is given back; 6.1 does not'],
   [/^map programs: tries$/,                                  '6.13', 'tries look at BPF_NOEXIST'],
+  [/^fields that the kernel keeps: (a lock( in a struct| at an odd place| of 8 bytes| and a timer)?|two locks|\w+: a lock, (WRONLY_PROG|frozen))$/,
+                                                             '6.2',  'locks are looked at when the map is made; earlier only programs notice what is wrong with them'],
+  [/^fields that the kernel keeps: a list of nothing$/,      '6.2',  'lists'],
+  [/^fields that the kernel keeps: a tree of nothing$/,      '6.3',  'trees'],
+  [/^fields that the kernel keeps: a refcount$/,             '6.4',  'refcounts'],
+  [/^fields that the kernel keeps: (an? (untrusted )?kptr( at an odd place)?|\w+: a kptr is not shown, and not written|1[12] kptrs|\w+: kptrs of each CPU .*)$/,
+                                                             '6.4',  'kptrs to types of the program'],
+  [/^fields that the kernel keeps: a per-CPU kptr$/,         '6.7',  'per-CPU kptrs'],
+  [/^fields that the kernel keeps: a work queue$/,           '6.10', 'work queues'],
+  [/^fields that the kernel keeps: a pointer to memory of user space$/, '6.13', 'pointers to memory of user space'],
+  [/^fields that the kernel keeps: (a resilient lock|both locks)$/, '6.15', 'resilient locks'],
+  [/^values of objects, and stacks: \w+: memlock$/,          '6.18', 'the structs of the kernel are that large'],
+  [/^values of objects, and stacks: stack_trace: an empty one$/, '6.18', 'stacks have BPF_MAP_LOOKUP_AND_DELETE_ELEM'],
+  [/^inet requests: (lo stays|moving to a name that is taken|with an index that is taken)$/, '6.12', 'the sentence of the kernel; it is of 6.15'],
+  [/^inet requests: (again|a prefix that is too long|without the address|deleting what is not there|(on )?a device that is not there|IPv6, (a prefix|a device|deleting))/,
+                                                             '6.6',  'sentences for addresses'],
+  [/^routing helpers: redirect: a device that is moved /,    '6.6',  'tcx'],
+  [/^routing helpers: redirect: cookies /,                   '6.15', 'bpf_get_netns_cookie in filters'],
+  [/^helpers: /,                                             '6.18', 'helpers, formats and answers as they are since then'],
+  [/^what is in values: /,                                   '6.18', 'timers, and what updates do to them, as they are since then'],
   [/^xdp: generic: (a program on the way out|to another CPU)/, '6.1', 'generic XDP looks at the programs of maps, and goes to other CPUs'],
   [/^xdp: .*: to all devices/,                               '5.14', 'bpf_redirect_map goes to all devices of a map'],
   [/^mirred: (without a device|to a device and a block|a filter that binds to one that is not there)$/, '6.8', 'mirred sends to blocks'],
@@ -53,12 +75,44 @@ const CHANGES: readonly Change[] = [
 const LATER: readonly Change[] = [
   [/^other types of maps: cpumap: a program (that is none|of another kind)$/, '7.3', 'ENOMEM for whatever is wrong with the program'],
   [/^map programs: blooms$/,                                                  '7.3', 'a value on the stack may be looked for in a bloom filter: since then the verifier takes it for written, not read'],
+  [/^types of programs: (raw_)?tracepoint: sleepable$/,                       '7.3', 'programs of tracepoints cannot sleep'],
+  [/^types of programs: (?!kprobe|syscall).*: sleepable$/,                    '7.3', 'the sentence of the verifier'],
+  [/^values of objects, and stacks: (\w+_storage: of nothing|(sk|task)_storage: of .*)$/, '7.3', 'the flag 8 is none, and the fd is looked at first; now it is BPF_F_CPU, which these maps do not have'],
+  [/^values of objects, and stacks: \w+_storage: memlock$/,                   '7.3', 'the structs of the kernel are that large'],
 ];
+
+/**
+ * What needs memory that Linux hands out without locks, from the version on in which that was seen: where the processor has no CMPXCHG16B (an emulated one, say)
+ * there is none, and the answer is ENOMEM.
+ */
+// biome-ignore format: aligned table
+const LOCKLESS: readonly Change[] = [
+  [/^values of objects, and stacks: inode_storage: of /,                      '7.3', 'values of inodes'],
+  [/^values of sockets: (a value that|and what it begins|deleted|of a socket that is closed)/, '7.3', 'values of sockets'],
+  [/^helpers: values of tasks$/,                                              '7.3', 'values of tasks'],
+  [/^what is in values: (timers|fires|in_)/,                                            '7.3', 'timers'],
+];
+
+const CPUS = '/proc/cpuinfo';
+/** Where /proc does not say what the processor has, it is taken to have it. */
+const hasCmpxchg16b = !existsSync(CPUS) || !/^flags\s*:(?!.*\bcx16\b)/m.test(readFileSync(CPUS, 'utf8'));
 
 /** Why the running kernel, or one of this version, is not asked; `undefined` if it is. */
 export function notAsked(name: string, version: Version = running): string | undefined {
   const [, since, what] = CHANGES.find(([names, from]) => names.test(name) && !isAtLeast(version, from)) ?? [];
   if (since !== undefined) return `Linux >= ${since}: ${what}`;
-  const [, until, earlier] = LATER.find(([names, from]) => names.test(name) && isAtLeast(version, from)) ?? [];
-  return until === undefined ? undefined : `Linux < ${until}: ${earlier}`;
+  const from = (changes: readonly Change[]) =>
+    changes.find(([names, from]) => names.test(name) && isAtLeast(version, from)) ?? [];
+  const [, until, earlier] = from(LATER);
+  if (until !== undefined) return `Linux < ${until}: ${earlier}`;
+  const [, lockless, needing] = hasCmpxchg16b ? [] : from(LOCKLESS);
+  return lockless === undefined ? undefined : `Linux < ${lockless}, or a processor with CMPXCHG16B: ${needing}`;
+}
+
+/** Before each test of a group: skips it, and says why, where the running kernel is not asked. */
+export function skipNotAsked(group: string): (context: TestContext) => void {
+  return (context) => {
+    const reason = notAsked(`${group}: ${context.task.name}`);
+    if (reason !== undefined) context.skip(reason);
+  };
 }

@@ -1,4 +1,4 @@
-import { closeSync, openSync, writeFileSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, writeFileSync } from 'node:fs';
 import { AF_INET, AF_INET6, formatAddress, parseAddress } from '../../src/engine/embedded/inet/address.ts';
 import { createLinuxKernel } from '../../src/engine/linux/index.ts';
 import { findDevice } from '../../src/loader/devices.ts';
@@ -19,6 +19,18 @@ const SYSCTLS = {
   'ipv6/conf/all/disable_ipv6': 0, 'ipv6/conf/default/disable_ipv6': 0, 'ipv6/conf/default/addr_gen_mode': 1,
   'ipv6/conf/default/accept_dad': 0, 'ipv6/conf/default/router_solicitations': 0, 'ipv4/conf/all/rp_filter': 0, 'ipv4/conf/default/rp_filter': 0,
 };
+
+/**
+ * For each device: one request for a neighbour, and none for one that is known. Linux repeats requests, and looks after a while whether neighbours are still
+ * there: when, says a clock, and on a slow machine that is in the middle of another test.
+ */
+const NEIGHBOUR_SYSCTLS = { retrans_time_ms: 3_600_000, delay_first_probe_time: 3600 };
+
+function askNeighboursOnce(): void {
+  for (const family of ['ipv4', 'ipv6'])
+    for (const device of readdirSync(`/proc/sys/net/${family}/neigh`).filter((name) => name !== 'default'))
+      for (const [name, value] of Object.entries(NEIGHBOUR_SYSCTLS)) sysctl(`${family}/neigh/${device}/${name}`, value);
+}
 
 function sysctl(name: string, value: number): void {
   writeFileSync(`/proc/sys/net/${name}`, String(value));
@@ -72,6 +84,7 @@ export function createLinuxNetBench(): NetBench & Disposable {
         sysctl('ipv6/conf/all/forwarding', Number(on));
       }),
     send(side, device, frame) {
+      for (const each of ['a', 'b'] as const) within(each, askNeighboursOnce);
       const socket = packetSocket(side, device);
       socket.send(frame);
       socket.close();
