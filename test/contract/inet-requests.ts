@@ -15,9 +15,12 @@ import {
 } from '../../src/net/index.ts';
 import * as N from '../../src/uapi/netlink.ts';
 import { ask, type NetBench, type Side } from './net-bench.ts';
+import { eventually } from './session.ts';
 
 const ADD = N.NLM_F_CREATE | N.NLM_F_EXCL;
 const REPLACE = N.NLM_F_CREATE | N.NLM_F_REPLACE;
+/** IFF_RUNNING. */
+const RUNNING = 0x40;
 const MAC = Uint8Array.of(2, 0, 0, 0, 0, 9);
 
 const bytes = (text: string): Uint8Array => parseAddress(text) ?? new Uint8Array(0);
@@ -227,7 +230,8 @@ export const inetSteps: readonly (readonly [name: string, step: (r: Requests) =>
   // Routes.
   ['a device that is down has no route', (r) => [r.routes(AF_INET), r.routes(AF_INET, 255)], [[], ['10.9.0.1/32 dev v0 src 10.9.0.1 type 2 scope 254 proto 2 flags 0', '127.0.0.0/8 dev lo src 127.0.0.1 type 2 scope 254 proto 2 flags 0', '127.0.0.1/32 dev lo src 127.0.0.1 type 2 scope 254 proto 2 flags 0', '127.255.255.255/32 dev lo src 127.0.0.1 type 3 scope 253 proto 2 flags 0']]],
   ['by a device that is down', (r) => r.route(NEWROUTE, ADD, '10.1.0.0/16', { dev: 'v0' }), 'ENETDOWN Device for nexthop is not up'],
-  ['both ends up', (r) => [r.up('v0'), r.up('v1', true, 'b')], [undefined, undefined]],
+  // Linux tells routes of it when it has the time: until then they are marked as down.
+  ['both ends up', (r) => [r.up('v0'), r.up('v1', true, 'b'), eventually(() => ((r.link('v0').flags ?? 0) & RUNNING) !== 0)], [undefined, undefined, true]],
   ['the routes of its addresses', (r) => [r.routes(AF_INET), r.routes(AF_INET, 255).filter((text) => text.includes('v0'))], [['10.9.0.0/16 dev v0 src 10.9.0.1 type 1 scope 253 proto 2 flags 0'], ['10.9.0.1/32 dev v0 src 10.9.0.1 type 2 scope 254 proto 2 flags 0', '10.9.255.255/32 dev v0 src 10.9.0.1 type 3 scope 253 proto 2 flags 0']]],
   ['those of IPv6', (r) => r.routes(AF_INET6), ['fd00::/64 dev v0 metric 256 type 1 scope 0 proto 2 flags 0', 'fe80::/64 dev v0 metric 256 type 1 scope 0 proto 2 flags 0']],
   ['IPv6, to itself', (r) => r.routes(AF_INET6, 255).filter((text) => text.includes('type 2')), ['::1/128 dev lo metric 0 type 2 scope 0 proto 2 flags 0', 'fd00::1/128 dev v0 metric 0 type 2 scope 0 proto 2 flags 0', 'fe80::1/128 dev v0 metric 0 type 2 scope 0 proto 2 flags 0']],
