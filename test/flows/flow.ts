@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type CommandKernel, commandKernels } from '../support/kernels.ts';
 import { Transcript } from '../support/transcript.ts';
@@ -9,6 +10,8 @@ export interface Flow {
   run(...words: readonly string[]): string;
   /** Runs a command that must fail with this exit code; returns what it says. */
   fails(status: number, ...words: readonly string[]): string;
+  /** {@link fails}, once it does: Linux frees what nothing holds any more a moment later, after a grace period of RCU. */
+  failsSoon(status: number, ...words: readonly string[]): Promise<string>;
   /** Runs a command without recording it, for ids and other values that the flow itself needs. */
   ask(...words: readonly string[]): string;
 }
@@ -39,19 +42,24 @@ export function flow(
           if (reason !== undefined) skip(reason);
           const transcript = new Transcript();
           transcripts.set(kernel.name, transcript);
+          const fails: Flow['fails'] = (status, ...words) => {
+            const ran = kernel.skep(...words);
+            expect(`exit ${ran.status}: ${ran.stderr}`).toMatch(new RegExp(`^exit ${status}: `));
+            transcript.add(words.join(' '), `exit ${ran.status}\n${ran.stderr}`);
+            return ran.stderr;
+          };
           await steps({
             kernel,
+            fails,
+            async failsSoon(status, ...words) {
+              for (let tries = 0; tries < 100 && kernel.skep(...words).status === 0; tries++) await setTimeout(20);
+              return fails(status, ...words);
+            },
             ask: (...words) => kernel.ok(...words),
             run(...words) {
               const output = kernel.ok(...words);
               transcript.add(words.join(' '), output);
               return output;
-            },
-            fails(status, ...words) {
-              const ran = kernel.skep(...words);
-              expect(`exit ${ran.status}: ${ran.stderr}`).toMatch(new RegExp(`^exit ${status}: `));
-              transcript.add(words.join(' '), `exit ${ran.status}\n${ran.stderr}`);
-              return ran.stderr;
             },
           });
         });

@@ -38,7 +38,7 @@ function mapIds({ ask }: Flow): Set<number> {
   return new Set(ids.flatMap((id): number[] => JSON.parse(ask('-j', 'prog', 'show', 'id', String(id))).map_ids ?? []));
 }
 
-flow('tc, PIN_GLOBAL_NS: two commands, one map', (f) => {
+flow('tc, PIN_GLOBAL_NS: two commands, one map', async (f) => {
   devices(f);
   expect(countAndPrint(f, 'examples/shared/shared.bpf.o')).toBe('map val: 3');
   const ids = mapIds(f);
@@ -56,7 +56,7 @@ flow('tc, PIN_GLOBAL_NS: two commands, one map', (f) => {
   f.run('tc', 'filter', 'delete', 'dev', 'a0', 'egress');
   f.run('map', 'show', 'id', id ?? '');
   f.run('tc', 'filter', 'delete', 'dev', 'a0', 'ingress');
-  f.fails(1, 'map', 'show', 'id', id ?? '');
+  await f.failsSoon(1, 'map', 'show', 'id', id ?? '');
 });
 
 flow('tc, PIN_OBJECT_NS: shared within the file, at its own path', (f) => {
