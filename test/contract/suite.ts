@@ -17,6 +17,7 @@ import { progTypeRows } from './prog-types.ts';
 import { outcome, Session } from './session.ts';
 import { storageRows } from './storages.ts';
 import { valueFieldRows } from './value-fields.ts';
+import { verifierRows } from './verifier.ts';
 import { xskmapRows } from './xskmap.ts';
 
 /** What is done on a kernel, and what it must answer: a value, or the name of an errno. */
@@ -37,6 +38,7 @@ const GROUPS: Readonly<Record<string, readonly Row[]>> = {
   'fields that the kernel keeps': valueFieldRows,
   'values of objects, and stacks': storageRows,
   'maps of XDP sockets': xskmapRows,
+  'programs that are safe, and those that are not': verifierRows,
   mmap: mappingRows,
   ioctl: ioctlRows,
   'fds in messages': fdMessageRows,
