@@ -1,13 +1,13 @@
 #!/usr/bin/env node
 /**
- * `npm run fuzz -- KIND [--seconds N] [--seed S]`: random sequences of calls on both kernels, in namespaces of their own, for N seconds (60); see
+ * `npm run fuzz -- KIND [--seconds N] [--seed S]`: random sequences of calls, or programs, on both kernels, in namespaces of their own, for N seconds (60); see
  * test/differential/differential.netns.ts. A difference is printed as the shortest sequence that shows it. Needs root.
  */
 import { spawnSync } from 'node:child_process';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 
-const KINDS = ['maps', 'objects'];
+const KINDS = ['maps', 'objects', 'verifier'];
 const root = resolve(import.meta.dirname, '..');
 const { values, positionals } = parseArgs({
   allowPositionals: true,

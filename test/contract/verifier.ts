@@ -1,15 +1,9 @@
-import { encodeInsns, parseAssembly } from '../../src/isa/index.ts';
-import { mapTypeNumber, type ProgType, progTypeNumber } from '../../src/uapi/bpf.ts';
-import type { Fd } from '../../src/uapi/fd.ts';
-import { outcome, type Session } from './session.ts';
 import type { Row } from './suite.ts';
+import { type Program, verdict } from './verdict.ts';
 
 /** A program, and what comes of loading it: `ok`, or the errno and the last words of the log. */
-interface Case {
+interface Case extends Program {
   readonly name: string;
-  readonly type?: ProgType;
-  readonly license?: string;
-  readonly text: string;
   readonly answer: string;
 }
 
@@ -824,58 +818,9 @@ l:
   },
 ];
 
-const MAPS = {
-  hash: [mapTypeNumber.hash, 4, 16],
-  array: [mapTypeNumber.array, 4, 16],
-  ring: [mapTypeNumber.ringbuf, 0, 0],
-} as const;
-
 /** What Linux refuses, and beside each what it does not: each row breaks one rule. */
 export const verifierRows: readonly Row[] = CASES.map(({ name, answer, ...program }) => [
   name,
-  (session) => load(session, program),
+  ({ kernel }) => verdict(kernel, program),
   answer,
 ]);
-
-function load(
-  { kernel }: Session,
-  { type = 'socket_filter', license = 'GPL', text }: Omit<Case, 'name' | 'answer'>,
-): string {
-  const fds = new Map<string, Fd>();
-  const map = (name: string): number | undefined => {
-    const known = fds.get(name);
-    if (known !== undefined) return known;
-    if (!Object.hasOwn(MAPS, name)) return undefined;
-    const [map_type, key_size, value_size] = MAPS[name as keyof typeof MAPS]; // by the line before
-    const fd = kernel.bpf('BPF_MAP_CREATE', {
-      map_type,
-      key_size,
-      value_size,
-      max_entries: map_type === mapTypeNumber.ringbuf ? 4096 : 4,
-    });
-    fds.set(name, fd);
-    return fd;
-  };
-  const insns = encodeInsns(parseAssembly(text, { map }));
-  const log_buf = new Uint8Array(65536);
-  const attr = {
-    prog_type: progTypeNumber[type],
-    insns,
-    insn_cnt: insns.length / 8,
-    license,
-    log_level: 1,
-    log_size: log_buf.length,
-    log_buf,
-  };
-  const answer = outcome(() => {
-    kernel.close(kernel.bpf('BPF_PROG_LOAD', attr));
-    return 'ok';
-  });
-  for (const fd of fds.values()) kernel.close(fd);
-  if (answer === 'ok') return 'ok';
-  const lines = new TextDecoder()
-    .decode(log_buf.subarray(0, log_buf.indexOf(0)))
-    .trimEnd()
-    .split('\n');
-  return `${answer} ${lines.at(-2) ?? ''}`;
-}

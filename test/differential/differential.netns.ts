@@ -6,6 +6,7 @@ import { possibleCpus, Session } from '../contract/session.ts';
 import { skipBefore } from '../support/since.ts';
 import { mapSequence, runMaps } from './maps.ts';
 import { objectSequence, runObjects } from './objects.ts';
+import { randomProgram, runProgram } from './programs.ts';
 
 /**
  * Random sequences of calls on both kernels: every answer is the same. A difference comes out as the shortest sequence that shows it, with the seed. SKEP_FUZZ_SECONDS
@@ -47,4 +48,5 @@ describe('both kernels answer the same', { timeout: 1000 * SECONDS + 120_000 }, 
 
   it('maps', () => compare('maps', mapSequence, (session, input) => runMaps(session, input, cpus)));
   it('objects', () => compare('objects', objectSequence, runObjects));
+  it('verifier', () => compare('verifier', randomProgram, runProgram));
 });

@@ -17,5 +17,5 @@ export function printInsn(env: Env, insn: Insn): void {
   log.touchedSlots = 0n;
   const source = env.program.lineInfo?.find(({ insnOff }) => insnOff === index);
   if (source !== undefined) log.line(`; ${source.line.trim()} @ ${source.file}:${source.lineNumber}`);
-  log.line(`${index}: (${insn.opcode.toString(16).padStart(2, '0')}) ${formatInsn(insn, env.insns[index + 1])}`);
+  log.line(`${index}: ${formatInsn(insn, env.insns[index + 1])}`);
 }

@@ -147,6 +147,7 @@ function runFunction(env: Env, subprogno: number): void {
   setArguments(env, frame, subprogno);
   do followPath(env);
   while (nextPath(env));
+  env.log.cut(0);
 }
 
 function setArguments(env: Env, frame: Frame, subprogno: number): void {
