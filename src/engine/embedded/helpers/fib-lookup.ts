@@ -31,6 +31,7 @@ const RET = {
 export const fib_lookup = helper({
   id: 69,
   name: 'fib_lookup',
+  gplOnly: true,
   args: ['ctx', 'mem', 'mem_size', 'u64'],
   returns: 'integer',
   call(env, _context, params, size, flags) {

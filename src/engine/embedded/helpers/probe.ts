@@ -13,6 +13,7 @@ export const get_attach_cookie = helper({
 export const get_func_ip = helper({
   id: 173,
   name: 'get_func_ip',
+  gplOnly: true,
   args: ['ctx'],
   returns: 'u64',
   call: (env) => answer64(env, env.subject?.kind === 'probe' ? env.subject.functionAddress : 0n),

@@ -13,6 +13,7 @@ const BPF_MTU_CHK_RET_FRAG_NEEDED = 1;
 export const check_mtu = helper({
   id: 163,
   name: 'check_mtu',
+  gplOnly: true,
   args: ['ctx', 'anything', 'inout_32', 'anything', 'u64'],
   returns: 'integer',
   call(env, _context, ifindex, length, difference, flags) {

@@ -31,6 +31,7 @@ export const sk_storage_delete = helper({
 export const get_current_task_btf = helper({
   id: 158,
   name: 'get_current_task_btf',
+  gplOnly: true,
   args: [],
   returns: 'map_value_or_null',
   call: (env) => env.machine.task?.task ?? 0,

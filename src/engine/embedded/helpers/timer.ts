@@ -11,6 +11,7 @@ const BPF_F_TIMER_CPU_PIN = 2;
 export const timer_init = helper({
   id: 169,
   name: 'timer_init',
+  gplOnly: true,
   args: ['timer', 'const_map_ptr', 'u64'],
   returns: 'integer',
   call(env, address, map, flags) {
@@ -25,6 +26,7 @@ export const timer_init = helper({
 export const timer_set_callback = helper({
   id: 170,
   name: 'timer_set_callback',
+  gplOnly: true,
   args: ['timer', 'func'],
   returns: 'integer',
   call: (env, address, func) =>
@@ -36,6 +38,7 @@ export const timer_set_callback = helper({
 export const timer_start = helper({
   id: 171,
   name: 'timer_start',
+  gplOnly: true,
   args: ['timer', 'wide', 'u64'],
   returns: 'integer',
   call(env, address, { low, high }, flags) {
@@ -48,6 +51,7 @@ export const timer_start = helper({
 export const timer_cancel = helper({
   id: 172,
   name: 'timer_cancel',
+  gplOnly: true,
   args: ['timer'],
   returns: 'integer',
   call: (env, address) => env.machine.mapTimers.cancel(address),

@@ -36,6 +36,7 @@ export const trace_vprintk = helper({
 export const snprintf = helper({
   id: 165,
   name: 'snprintf',
+  gplOnly: true,
   args: ['mem_or_null', 'mem_size', 'const_str', 'mem_or_null', 'mem_size'],
   returns: 'integer',
   call(env, out, outSize, format, data, dataSize) {

@@ -5,18 +5,10 @@ import { allowedHelpers } from '../helpers/allowed.ts';
 import { HELPER_BY_ID } from '../helpers/table.ts';
 import { helperProto } from './prototypes.ts';
 
-/** Helpers whose own row does not say yet what Linux says: that they are for the GPL alone, how many arguments the type's variant has. */
+/** Helpers whose row has other arguments than what Linux says. */
 const LOOSER = new Set<HelperName>([
-  'get_current_task_btf',
-  'snprintf',
-  'timer_init',
-  'timer_set_callback',
-  'timer_start',
-  'timer_cancel',
-  'get_func_ip',
+  // Some types have a variant without an argument.
   'get_cgroup_classid',
-  'fib_lookup',
-  'check_mtu',
   // The arguments after the format's size are not for the verifier to know.
   'trace_printk',
 ]);
