@@ -1,10 +1,9 @@
 import { BpfError, NotSupportedError, SysError, UsageError } from '../errors.ts';
+import { MAX_ERRNO } from '../uapi/errno.ts';
 import type { WireError } from './protocol.ts';
 
 /** Characters at most of each text of an error: two paths of the length that the socket takes fit. */
 const MAX_LENGTH = 1 << 18;
-/** The largest errno that a kernel answers with. */
-const MAX_ERRNO = 4095;
 
 /** An error of the kernel, for the wire. Anything that is no BpfError is a bug of ours and arrives as such. */
 export function toWire(error: unknown): WireError {

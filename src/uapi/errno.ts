@@ -78,6 +78,9 @@ export const errno = Object.fromEntries(Object.entries(ERRNO).map(([code, [n]]) 
   readonly [C in ErrnoCode]: (typeof ERRNO)[C][0];
 };
 
+/** The largest number that a negative result stands for as an errno. */
+export const MAX_ERRNO = 4095;
+
 const byNumber = new Map<number, readonly [ErrnoCode, string]>(
   // Object.entries widens the keys to string; they are ERRNO's own.
   (Object.entries(ERRNO) as [ErrnoCode, readonly [number, string]][]).map(([code, [n, text]]) => [n, [code, text]]),

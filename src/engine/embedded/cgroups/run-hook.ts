@@ -1,4 +1,4 @@
-import { errno } from '../../../uapi/errno.ts';
+import { errno, MAX_ERRNO } from '../../../uapi/errno.ts';
 import type { Fault } from '../interp/fault.ts';
 import { interpreterOf } from '../interp/interpreter.ts';
 import type { Machine } from '../machine.ts';
@@ -62,9 +62,6 @@ export function runCgroupHook(
   }
   return { retval: call.retval, flags, fault };
 }
-
-/** The greatest number that a negative result stands for. */
-const MAX_ERRNO = 4095;
 
 export function isErrno(value: number): boolean {
   return value < 0 && value >= -MAX_ERRNO;

@@ -17,10 +17,11 @@ export const sk_redirect_map = helper({
   name: 'sk_redirect_map',
   args: ['skb', 'const_map_ptr', 'anything', 'u64'],
   returns: 'integer',
-  call(env, skb, map, index, flags) {
-    skb.socketRedirect = target(env, map, (sockets) => sockets.socketAtIndex(index), flags);
-    return skb.socketRedirect === undefined ? SK_DROP : SK_PASS;
-  },
+  call: (env, skb, map, index, flags) =>
+    redirectPacket(
+      skb,
+      target(env, map, (sockets) => sockets.socketAtIndex(index), flags),
+    ),
 });
 
 /** And to that of a key of a sockhash. */
@@ -29,11 +30,17 @@ export const sk_redirect_hash = helper({
   name: 'sk_redirect_hash',
   args: ['skb', 'const_map_ptr', 'map_key', 'u64'],
   returns: 'integer',
-  call(env, skb, map, key, flags) {
-    skb.socketRedirect = target(env, map, (sockets) => sockets.socketAt(key), flags);
-    return skb.socketRedirect === undefined ? SK_DROP : SK_PASS;
-  },
+  call: (env, skb, map, key, flags) =>
+    redirectPacket(
+      skb,
+      target(env, map, (sockets) => sockets.socketAt(key), flags),
+    ),
 });
+
+function redirectPacket(skb: ArgKinds['skb'], to: SocketRedirect | undefined): number {
+  skb.socketRedirect = to;
+  return to === undefined ? SK_DROP : SK_PASS;
+}
 
 export const msg_redirect_map = helper({
   id: 60,
@@ -136,6 +143,7 @@ function withMessage(env: HelperEnv, use: (message: SkMsg) => number): number {
   const message = messageOf(env);
   return message === undefined ? 0 : use(message);
 }
+
 function messageOf(env: HelperEnv): SkMsg | undefined {
   if (env.subject?.kind === 'sk_msg') return env.subject;
   env.fail('the program runs for no message');

@@ -65,10 +65,7 @@ export interface StoragePlace {
   readonly attachType: number;
 }
 
-interface Value {
-  readonly owner: object;
-  readonly id: number;
-  readonly attachType: number;
+interface Value extends StoragePlace {
   readonly address: number;
 }
 

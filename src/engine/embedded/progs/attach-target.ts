@@ -12,14 +12,12 @@ export function checkTarget(machine: Machine, { type, attachType }: ProgUser, bt
   if (btfId >= btf.typeCount) return reject(`attach_btf_id ${btfId} is invalid`);
   const { kind, name } = btf.type(btfId);
   if (name === '') return reject(`attach_btf_id ${btfId} doesn't have a name`);
-  if (attachType !== attachTypeNumber.trace_iter && attachType !== attachTypeNumber.trace_raw_tp) {
-    if (kind !== 'func') return reject(`attach_btf_id ${btfId} is not a function`);
-    return reject(`the embedded kernel has no programs for ${ATTACH_TYPES[attachType]} yet`, 'ENOTSUPP');
-  }
   if (attachType === attachTypeNumber.trace_raw_tp) {
     if (kind !== 'typedef') return reject(`attach_btf_id ${btfId} is not a typedef`);
     return reject('the embedded kernel has no raw tracepoints with types yet', 'ENOTSUPP');
   }
   if (kind !== 'func') return reject(`attach_btf_id ${btfId} is not a function`);
+  if (attachType !== attachTypeNumber.trace_iter)
+    return reject(`the embedded kernel has no programs for ${ATTACH_TYPES[attachType]} yet`, 'ENOTSUPP');
   return iterTarget(machine, btfId) === undefined ? reject(`${name} is no iterator of the embedded kernel`) : undefined;
 }

@@ -28,11 +28,11 @@ import { type Rejection, reject } from '../progs/rejection.ts';
 import { type Resolved, resolveMaps } from '../progs/resolve.ts';
 import { PROG_TYPE_BY_NUMBER } from '../progs/table.ts';
 import { type ProgUser, programToVerify } from '../progs/to-verify.ts';
+import { BPF_COMPLEXITY_LIMIT_INSNS, figuresText } from '../verifier/figures.ts';
 import { verify } from '../verifier/verify.ts';
 
 type Attr = BpfAttr<'BPF_PROG_LOAD'>;
 
-const BPF_COMPLEXITY_LIMIT_INSNS = 1_000_000;
 /** Bytes of a license that count. */
 const MAX_LICENSE = 127;
 const KNOWN_FLAGS =
@@ -146,7 +146,7 @@ function check(process: Process, attr: Attr, user: ProgUser, insns: readonly Ins
   if (wrong !== undefined) return refused(wrong);
   const parts = checkTarget(process.machine, user, attr.attach_btf_id ?? 0) ?? readParts(process, attr, insns);
   if ('errno' in parts) return refused(parts);
-  if (!process.machine.verifies) return { errno: 0, log: `${STATISTICS}\n`, accepted: parts };
+  if (!process.machine.verifies) return { errno: 0, log: `${NOT_FOLLOWED}\n`, accepted: parts };
   const verdict = verify(
     programToVerify(process.machine, user, insns, { ...parts, attachBtfId: attr.attach_btf_id ?? 0 }),
     logLevel,
@@ -156,10 +156,10 @@ function check(process: Process, attr: Attr, user: ProgUser, insns: readonly Ins
 
 /** Refused before any instruction was followed. */
 function refused({ errno: number, message }: Rejection): Checked {
-  return { errno: number, log: `${message}\n${STATISTICS}\n`, accepted: undefined };
+  return { errno: number, log: `${message}\n${NOT_FOLLOWED}\n`, accepted: undefined };
 }
 
-const STATISTICS = `processed 0 insns (limit ${BPF_COMPLEXITY_LIMIT_INSNS}) max_states_per_insn 0 total_states 0 peak_states 0 mark_read 0`;
+const NOT_FOLLOWED = figuresText({ insnsProcessed: 0, maxStatesPerInsn: 0, totalStates: 0, peakStates: 0 });
 
 function readParts(process: Process, attr: Attr, insns: readonly Insn[]): Accepted | Rejection {
   const btf = progBtf(process, attr);

@@ -1,4 +1,5 @@
 import { type AluOp, BPF_ADDR_SPACE_CAST, type Insn, type Operation } from '../../../isa/index.ts';
+import { BPF_F_TEST_REG_INVARIANTS } from '../../../uapi/bpf.ts';
 import { pushBranch } from './branches.ts';
 import { BPF_MAX_VAR_OFF, type Env } from './env.ts';
 import { markPrecise } from './precision.ts';
@@ -303,7 +304,6 @@ export function checkInvariants(env: Env, regno: number): void {
 }
 
 export function unbounded(env: Env, num: Scalar): Scalar {
-  const BPF_F_TEST_REG_INVARIANTS = 1 << 7;
   if ((env.program.flags & BPF_F_TEST_REG_INVARIANTS) !== 0) env.fail('EFAULT', 'REG INVARIANTS VIOLATION');
   const r = num.copy();
   r.unbound64();

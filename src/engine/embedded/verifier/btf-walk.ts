@@ -160,8 +160,7 @@ export function skipModifiers(btf: Btf, typeId: number): [type: BtfType, id: num
 /** Bytes; `undefined` of what has no size. */
 export function sizeOf(btf: Btf, typeId: number): number | undefined {
   try {
-    const size = btf.size(typeId);
-    return size;
+    return btf.size(typeId);
   } catch {
     return undefined;
   }

@@ -48,7 +48,7 @@ export class IdMap {
   }
 }
 
-export function checkIds(old: number, now: number, ids: IdMap): boolean {
+function checkIds(old: number, now: number, ids: IdMap): boolean {
   if ((old !== 0) !== (now !== 0)) return false;
   return old === 0 || ids.match(old, now);
 }
@@ -148,31 +148,23 @@ function regSafe(old: Reg, now: Reg, ids: IdMap, exactness: Exactness): boolean 
   }
 }
 
-function idsEqual(old: Reg, now: Reg, ids: IdMap): boolean {
+export function idsEqual(old: Reg, now: Reg, ids: IdMap): boolean {
   return checkIds(old.id, now.id, ids) && checkIds(old.refObjId, now.refObjId, ids);
 }
 
 function stackSafe(old: Frame, now: Frame, ids: IdMap, exactness: Exactness): boolean {
-  const loose = exactness === 'loose';
   for (let spi = 0; spi < old.stack.length; spi++) {
     const before = old.slot(spi);
     const isThere = spi < now.stack.length;
     const after = isThere ? now.slot(spi) : EMPTY_SLOT;
     if (before === after && before.types === 0 && isThere) continue;
-    if (!slotSafe(before, after, isThere, ids, exactness, loose)) return false;
+    if (!slotSafe(before, after, isThere, ids, exactness)) return false;
   }
   return true;
 }
 
-function slotSafe(
-  before: Slot,
-  after: Slot,
-  isThere: boolean,
-  ids: IdMap,
-  exactness: Exactness,
-  loose: boolean,
-): boolean {
-  if (!loose && (!isThere || before.types !== after.types)) return false;
+function slotSafe(before: Slot, after: Slot, isThere: boolean, ids: IdMap, exactness: Exactness): boolean {
+  if (exactness !== 'loose' && (!isThere || before.types !== after.types)) return false;
   const oldScalar = scalarOf(before);
   const newScalar = scalarOf(after);
   for (let byte = 0; byte < 8; byte++) {

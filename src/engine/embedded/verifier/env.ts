@@ -1,5 +1,6 @@
 import type { Btf } from '../../../btf/index.ts';
 import { type Insn, type Operation, operationOf } from '../../../isa/index.ts';
+import { BPF_F_RDONLY_PROG, BPF_F_SLEEPABLE } from '../../../uapi/bpf.ts';
 import type { ErrnoCode } from '../../../uapi/errno.ts';
 import type { HelperName } from '../../../uapi/helpers.ts';
 import { allowedHelpers } from '../helpers/allowed.ts';
@@ -8,7 +9,7 @@ import { postorder, successorsOf } from './flow.ts';
 import type { Kfunc } from './kfunc.ts';
 import type { LogText } from './log.ts';
 import { checkMemoryAccess } from './memory.ts';
-import type { FieldToVerify, MapToVerify, ProgramToVerify } from './program.ts';
+import type { FieldToVerify, LineInfo, MapToVerify, ProgramToVerify } from './program.ts';
 import { Refusal } from './refusal.ts';
 import type { Reg, RegKind } from './reg.ts';
 import type { SccVisits } from './scc.ts';
@@ -16,7 +17,6 @@ import type { StackLiveness } from './stack-liveness.ts';
 import type { Frame, HistoryEntry, State } from './state.ts';
 import { structNames } from './struct-names.ts';
 import type { Subprog } from './subprog.ts';
-import { kindText } from './type-text.ts';
 
 /** What is known of an instruction, whatever path leads to it. */
 export class InsnFacts {
@@ -54,8 +54,6 @@ export interface Branch {
   readonly logLength: number;
 }
 
-/** Instructions that are followed before the program is given up. */
-export const BPF_COMPLEXITY_LIMIT_INSNS = 1_000_000;
 export const BPF_COMPLEXITY_LIMIT_JMP_SEQ = 8192;
 export const MAX_BPF_STACK = 512;
 export const MAX_CALL_FRAMES = 8;
@@ -97,6 +95,7 @@ export class Env {
   readonly #successors: (readonly number[] | undefined)[] = [];
   #argTags: readonly ArgTag[] | undefined;
   #allowed: ReadonlySet<HelperName> | undefined;
+  #lines: ReadonlyMap<number, LineInfo> | undefined;
   readonly #orders = new Map<number, readonly number[]>();
 
   insnsProcessed = 0;
@@ -178,9 +177,10 @@ export class Env {
     return tags;
   }
 
-  /** A helper fills a byte of memory that a register points to. */
-  writeBytes(regno: number, offset: number): void {
-    checkMemoryAccess(this, { regno, offset, size: 1, write: true, value: -1 });
+  /** The line of the source that begins with an instruction. */
+  lineAt(insn: number): LineInfo | undefined {
+    this.#lines ??= new Map(this.program.lineInfo?.map((line) => [line.insnOff, line]));
+    return this.#lines.get(insn);
   }
 
   /** What programs of this type may call. */
@@ -204,15 +204,11 @@ export class Env {
   }
 
   get isSleepable(): boolean {
-    return (this.program.flags & 16) !== 0 || this.state.inSleepable;
+    return (this.program.flags & BPF_F_SLEEPABLE) !== 0 || this.state.inSleepable;
   }
 
   get inRcuSection(): boolean {
     return this.state.activeRcu || this.state.activeLocks > 0 || !this.isSleepable;
-  }
-
-  kindText(kind: RegKind, flags: number): string {
-    return kindText(kind, flags);
   }
 
   /** What BTF says of the functions: their names, and which are global. */
@@ -266,7 +262,6 @@ export class Env {
 
   /** A map's bytes that nobody can change any more. */
   constantBytes(map: MapToVerify, offset: number, size: number): Uint8Array | undefined {
-    const BPF_F_RDONLY_PROG = 1 << 7;
     return map.frozen && (map.flags & BPF_F_RDONLY_PROG) !== 0 ? map.read?.(offset, size) : undefined;
   }
 }

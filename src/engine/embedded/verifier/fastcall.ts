@@ -1,12 +1,12 @@
+import { BPF_DW, BPF_LDX, BPF_MEM, BPF_REG_10, BPF_STX } from '../../../isa/index.ts';
 import type { Env } from './env.ts';
 import { isHelperCall, isKfuncCall } from './flow.ts';
 import { helperName } from './helper-facts.ts';
+import { CALLER_SAVED } from './live-regs.ts';
 import { helperProto } from './prototypes.ts';
 
-const CALLER_SAVED = 0b11_1111;
-const FRAME_POINTER = 10;
-const STORE = 0x7b;
-const LOAD = 0x79;
+const STORE = BPF_STX | BPF_MEM | BPF_DW;
+const LOAD = BPF_LDX | BPF_MEM | BPF_DW;
 
 /**
  * Compilers save registers around calls that clobber fewer than others: to slots below all others, which are gone when the call is inlined. Those
@@ -17,7 +17,7 @@ export function markFastcalls(env: Env): void {
     let lowest = 0;
     for (let i = subprog.start; i < subprog.end; i++) {
       const insn = env.insnAt(i);
-      if (insn.opcode === STORE && insn.dst === FRAME_POINTER) lowest = Math.min(lowest, insn.off);
+      if (insn.opcode === STORE && insn.dst === BPF_REG_10) lowest = Math.min(lowest, insn.off);
     }
     for (let i = subprog.start; i < subprog.end; i++) {
       const used = clobbered(env, i);
@@ -54,8 +54,8 @@ function markAround(env: Env, call: number, saved: number, lowest: number): void
     const isPair =
       store.opcode === STORE &&
       load.opcode === LOAD &&
-      store.dst === FRAME_POINTER &&
-      load.src === FRAME_POINTER &&
+      store.dst === BPF_REG_10 &&
+      load.src === BPF_REG_10 &&
       store.src === load.dst;
     if (!isPair || (left & (1 << store.src)) === 0 || store.off !== offset || load.off !== offset) break;
     left &= ~(1 << store.src);

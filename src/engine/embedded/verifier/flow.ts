@@ -1,4 +1,6 @@
 import {
+  BPF_CALL,
+  BPF_JMP,
   BPF_PSEUDO_CALL,
   BPF_PSEUDO_FUNC,
   BPF_PSEUDO_KFUNC_CALL,
@@ -7,7 +9,7 @@ import {
   jumpTarget,
 } from '../../../isa/index.ts';
 import type { Env } from './env.ts';
-import { asyncCallbackCall, changesPacketData, mightSleep, syncCallbackCall } from './helper-facts.ts';
+import { asyncCallbackCall, changesPacketData, helperName, mightSleep, syncCallbackCall } from './helper-facts.ts';
 import { createSubprog } from './subprog.ts';
 
 /** Functions of one program. */
@@ -25,7 +27,7 @@ export function namedAt(env: Env, index: number): number | undefined {
 }
 
 export function isCall(insn: Insn): boolean {
-  return insn.opcode === 0x85;
+  return insn.opcode === (BPF_JMP | BPF_CALL);
 }
 
 export function isKfuncCall(insn: Insn): boolean {
@@ -57,7 +59,7 @@ export function checkSubprogs(env: Env): void {
     for (let i = subprog.start; i < subprog.end; i++) {
       const insn = env.insnAt(i);
       const operation = env.operations[i];
-      if (isHelperCall(insn) && insn.imm === 12) {
+      if (isHelperCall(insn) && helperName(insn.imm) === 'tail_call') {
         subprog.hasTailCall = true;
         subprog.tailCallReachable = true;
       }

@@ -1,4 +1,5 @@
 import type { Btf } from '../../../btf/index.ts';
+import { BPF_F_RDONLY_PROG } from '../../../uapi/bpf.ts';
 import type { HelperName } from '../../../uapi/helpers.ts';
 import { helperFunction } from '../../../uapi/helpers.ts';
 import { structMatches } from './btf-walk.ts';
@@ -192,12 +193,17 @@ function checkOffset(env: Env, regno: number, given: ArgProto): void {
   const reg = env.reg(regno);
   if (given.release) {
     if (given.base === 'dynptr' && reg.kind === 'stack') return;
-    if (reg.off !== 0)
-      env.fail('EINVAL', `R${regno} must have zero offset when passed to release func or trusted arg to kfunc`);
-    checkPointerOffset(env, reg, regno, false);
+    checkReleaseOffset(env, reg, regno);
     return;
   }
   checkArgumentOffset(env, reg, regno);
+}
+
+/** What is given back is given back by its start. */
+export function checkReleaseOffset(env: Env, reg: Reg, regno: number): void {
+  if (reg.off !== 0)
+    env.fail('EINVAL', `R${regno} must have zero offset when passed to release func or trusted arg to kfunc`);
+  checkPointerOffset(env, reg, regno, false);
 }
 
 /** Pointers to memory may have any offset, pointers to structs a fixed one, all others none. */
@@ -385,12 +391,8 @@ export function dynptrArgument(env: Env, regno: number, given: DynptrWanted): vo
 
 /** The stack that the register points to becomes a dynptr: both slots are written. */
 export function initializeDynptr(env: Env, regno: number, kind: DynptrKind, reference: number): void {
-  for (const offset of [0, 8]) writeWord(env, regno, offset);
+  for (const offset of [0, 8]) env.writeMemory(regno, offset, 8);
   initDynptr(env, env.reg(regno), kind, reference);
-}
-
-function writeWord(env: Env, regno: number, offset: number): void {
-  env.writeMemory(regno, offset, 8);
 }
 
 /** A text that cannot change, with its end. */
@@ -398,7 +400,8 @@ export function checkConstString(env: Env, regno: number): void {
   const reg = env.reg(regno);
   const { map } = reg;
   if (reg.kind !== 'map_value' || map === undefined) env.fail('EINVAL', `R${regno} is no text`);
-  if (!map.frozen || (map.flags & (1 << 7)) === 0) env.fail('EACCES', `R${regno} does not point to a readonly map'`);
+  if (!map.frozen || (map.flags & BPF_F_RDONLY_PROG) === 0)
+    env.fail('EACCES', `R${regno} does not point to a readonly map'`);
   if (!reg.num.isConst) env.fail('EACCES', `R${regno} is not a constant address'`);
   if (map.read === undefined) env.fail('EACCES', 'no direct value access support for this map type');
   checkMapValue(env, regno, reg.off, map.valueSize - reg.off, false, true);

@@ -1,5 +1,6 @@
 import type { Insn } from '../../../isa/index.ts';
-import { attachTypeNumber } from '../../../uapi/bpf.ts';
+import { attachTypeNumber, BPF_F_RDONLY_PROG } from '../../../uapi/bpf.ts';
+import { MAX_ERRNO } from '../../../uapi/errno.ts';
 import { type HelperName, helperFunction } from '../../../uapi/helpers.ts';
 import { pushBranch } from './branches.ts';
 import { isKernelBtf } from './btf-access.ts';
@@ -42,8 +43,6 @@ import { Scalar } from './scalar.ts';
 import { mayCallHelper } from './struct-ops.ts';
 import { kindText } from './type-text.ts';
 
-const MAX_ERRNO = 4095n;
-const BPF_F_RDONLY_PROG = 1 << 7;
 /** Helpers that go with one map, all the time. */
 const WITH_MAP: ReadonlySet<HelperName> = new Set<HelperName>([
   'tail_call',
@@ -89,7 +88,7 @@ export function checkHelperCall(env: Env, insn: Insn): number {
   const meta = createMeta(name, proto);
   for (let argument = 0; argument < proto.args.length; argument++) checkArgument(env, argument, meta);
   checkMapUse(env, meta);
-  for (let i = 0; i < meta.size; i++) env.writeBytes(meta.regno, i);
+  for (let i = 0; i < meta.size; i++) env.writeMemory(meta.regno, i, 1);
   releaseArgument(env, meta, insn.imm);
   let changesPacket = changesPacketData(insn.imm);
   if (checkSpecial(env, meta)) changesPacket = true;
@@ -319,8 +318,8 @@ function refineResult(env: Env, { name, maxSize, proto }: CallMeta, result: Reg)
     const num = new Scalar();
     num.smax = BigInt.asIntN(64, maxSize);
     num.s32max = Number(BigInt.asIntN(32, maxSize));
-    num.smin = -MAX_ERRNO;
-    num.s32min = -Number(MAX_ERRNO);
+    num.smin = BigInt(-MAX_ERRNO);
+    num.s32min = -MAX_ERRNO;
     return Reg.scalar(num.sync());
   }
   if (name === 'get_smp_processor_id') return Reg.scalar(Scalar.between(0n, BigInt(env.program.cpus - 1)));

@@ -2,6 +2,7 @@ import type { Insn, JumpOp, Operation } from '../../../isa/index.ts';
 import { unbounded } from './alu.ts';
 import { FLIPPED, isTaken, refine } from './branch.ts';
 import { pushBranch } from './branches.ts';
+import { isTrusted } from './btf-access.ts';
 import type { Env } from './env.ts';
 import { notNull } from './helper-memory.ts';
 import { pushHistory } from './history.ts';
@@ -9,10 +10,9 @@ import { fieldsAt } from './local-struct.ts';
 import { findPreviousEntry, widenImprecise } from './loops.ts';
 import { MAX_PACKET_OFF } from './memory.ts';
 import { markPrecise } from './precision.ts';
-import { AT_PKT_END, BEYOND_PKT_END, KNOWN_ZERO, RCU, Reg, type RegKind } from './reg.ts';
+import { AT_PKT_END, BEYOND_PKT_END, KNOWN_ZERO, RCU, Reg, type RegKind, UNTRUSTED } from './reg.ts';
 import { readReg } from './reg-access.ts';
-import type { Scalar } from './scalar.ts';
-import { Scalar as Number64, scalarAlu } from './scalar.ts';
+import { Scalar, scalarAlu } from './scalar.ts';
 import { isSpilled } from './stack-slot.ts';
 import type { LinkedReg, State } from './state.ts';
 
@@ -86,13 +86,8 @@ const NEVER_NULL: ReadonlySet<RegKind> = new Set<RegKind>([
 /** A pointer that surely is none to nothing. */
 function isNotNull(reg: Reg): boolean {
   if (reg.mayBeNull) return false;
-  if (reg.kind === 'mem') return !reg.has(1 << 5);
-  return NEVER_NULL.has(reg.kind) || (reg.kind === 'btf_id' && isTrustedPointer(reg));
-}
-
-function isTrustedPointer(reg: Reg): boolean {
-  const TRUSTED_OR_OWN = (1 << 7) | (1 << 6) | (1 << 9);
-  return reg.refObjId !== 0 || ((reg.flags & TRUSTED_OR_OWN) !== 0 && (reg.flags & ~TRUSTED_OR_OWN) === 0);
+  if (reg.kind === 'mem') return !reg.has(UNTRUSTED);
+  return NEVER_NULL.has(reg.kind) || (reg.kind === 'btf_id' && isTrusted(reg));
 }
 
 function learn(env: Env, insn: Insn, operation: Jump, other: State, linked: readonly LinkedReg[]): void {
@@ -265,7 +260,7 @@ function syncedWith(reg: Reg, known: Reg): Reg | undefined {
   if (reg.added === 0 && known.added === 0) return known;
   if (reg.added === known.added && reg.off === known.off) return known;
   if (known.added === 32 && reg.added !== 32 && (reg.added === 64 || reg.num.umax > 0xffff_ffffn)) return undefined;
-  const delta = Number64.known(BigInt((reg.added === 0 ? 0 : reg.off) - (known.added === 0 ? 0 : known.off)));
+  const delta = Scalar.known(BigInt((reg.added === 0 ? 0 : reg.off) - (known.added === 0 ? 0 : known.off)));
   const num = scalarAlu('add', known.num, delta, reg.added === 32 || known.added === 32 ? 32 : 64) ?? known.num;
   return known.with({ num, off: reg.off, added: reg.added });
 }

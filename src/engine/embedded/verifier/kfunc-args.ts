@@ -1,18 +1,24 @@
 import type { Btf, BtfType } from '../../../btf/index.ts';
+import { attachTypeNumber } from '../../../uapi/bpf.ts';
 import { isTrusted } from './btf-access.ts';
 import { isComposite, isScalarType, sizeOf, skipModifiers, structMatches } from './btf-walk.ts';
 import { inTreeCallback } from './callbacks.ts';
 import { dynptrAt } from './dynptr.ts';
 import { isReferenced } from './dynptr-kind.ts';
 import type { Env } from './env.ts';
-import { checkArgumentOffset, checkConstString, dynptrArgument, initializeDynptr } from './helper-args.ts';
+import {
+  checkArgumentOffset,
+  checkConstString,
+  checkReleaseOffset,
+  dynptrArgument,
+  initializeDynptr,
+} from './helper-args.ts';
 import { checkMemoryArgument, checkSizedArgument } from './helper-memory.ts';
 import { irqArgument } from './irq.ts';
 import { type IterPlace, iterArgument } from './iterator.ts';
 import type { Kfunc } from './kfunc.ts';
 import { fieldsAt, structFields } from './local-struct.ts';
 import { isLocked, lockArgument } from './locks.ts';
-import { checkPointerOffset } from './memory.ts';
 import { markPrecise } from './precision.ts';
 import type { FieldToVerify, MapToVerify } from './program.ts';
 import { Refusal } from './refusal.ts';
@@ -162,12 +168,6 @@ function pointerArgument(
   else checkArgumentOffset(env, reg, regno);
   checkKind(env, meta, pointer, kind, nullable);
   return kind === 'mem_size';
-}
-
-function checkReleaseOffset(env: Env, reg: Reg, regno: number): void {
-  if (reg.off !== 0)
-    env.fail('EINVAL', `R${regno} must have zero offset when passed to release func or trusted arg to kfunc`);
-  checkPointerOffset(env, reg, regno, false);
 }
 
 function checkTrust(env: Env, meta: KfuncMeta, { regno }: Pointer, kind: ArgKind, trusted: boolean): void {
@@ -327,10 +327,9 @@ function checkKind(env: Env, meta: KfuncMeta, pointer: Pointer, kind: ArgKind, n
     case 'res_spin_lock': {
       if (reg.kind !== 'map_value' && !reg.isAllocated)
         env.fail('EINVAL', `arg#${index} doesn't point to map value or allocated object`);
-      const isIrq = kfunc.name.includes('irq');
-      if (kfunc.name.includes('_unlock')) lockArgument(env, regno, 'unlock', isIrq ? 'res_lock_irq' : 'res_lock');
+      const use = kfunc.name.includes('_unlock') ? 'unlock' : 'lock';
       // It may fail: the lock is taken on the path where it did not.
-      else lockArgument(env, regno, 'lock', isIrq ? 'res_lock_irq' : 'res_lock');
+      lockArgument(env, regno, use, kfunc.name.includes('irq') ? 'res_lock_irq' : 'res_lock');
       return;
     }
     default:
@@ -375,10 +374,9 @@ function dynptrOf(env: Env, meta: KfuncMeta, regno: number, param: string): void
 }
 
 function maySeeCssTasks(env: Env): boolean {
-  const TRACE_ITER = 28;
   return (
     env.program.type === 'lsm' ||
-    (env.program.type === 'tracing' && env.program.attachType === TRACE_ITER) ||
+    (env.program.type === 'tracing' && env.program.attachType === attachTypeNumber.trace_iter) ||
     env.isSleepable
   );
 }

@@ -1,3 +1,4 @@
+import { MAX_ERRNO } from '../../../uapi/errno.ts';
 import { pushBranch } from './branches.ts';
 import { isComposite, sizeOf, skipModifiers } from './btf-walk.ts';
 import { graphNode, inTreeCallback, nonOwning, pushCallback, timerCallback, treeCallback } from './callbacks.ts';
@@ -28,7 +29,6 @@ import { contextStruct } from './subprog-args.ts';
 
 /** Objects per CPU are at most so large. Bytes. */
 const BPF_GLOBAL_PERCPU_MA_MAX_SIZE = 512;
-const MAX_ERRNO = 4095;
 
 /** A call of a function of the kernel. True: it ends the program (bpf_throw). */
 export function checkKfuncCall(env: Env): boolean {

@@ -1,4 +1,4 @@
-import type { ProgType } from '../../../uapi/bpf.ts';
+import { attachTypeNumber, type ProgType } from '../../../uapi/bpf.ts';
 
 /** What the verifier knows of a function of the kernel besides its types: KF_* flags, and who may call it. */
 export interface KfuncRow {
@@ -8,8 +8,6 @@ export interface KfuncRow {
   /** Of tracing, iterators alone may. */
   readonly iteratorsOnly?: true;
 }
-
-const TRACE_ITER = 28;
 
 export type KfuncFlag =
   | 'acquire'
@@ -134,7 +132,7 @@ const GROUPS: readonly (readonly ProgType[])[] = [
 
 /** Whether programs of a type may call it. */
 export function mayCall({ types, iteratorsOnly }: KfuncRow, type: ProgType, attachType: number): boolean {
-  if (iteratorsOnly === true && attachType !== TRACE_ITER) return false;
+  if (iteratorsOnly === true && attachType !== attachTypeNumber.trace_iter) return false;
   const group = GROUPS.find((members) => members.includes(type)) ?? [type];
   return types === undefined || types.some((allowed) => group.includes(allowed));
 }

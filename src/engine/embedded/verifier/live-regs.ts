@@ -3,7 +3,8 @@ import type { Env } from './env.ts';
 import { isHelperCall, isKfuncCall } from './flow.ts';
 import { argumentCount } from './helper-facts.ts';
 
-const CALLER_SAVED = 0b11_1111;
+/** r0 to r5, which a call does not keep. Bits. */
+export const CALLER_SAVED = 0b11_1111;
 
 /** Which registers each instruction may need: what is not read before it is written again does not count when states are compared. */
 export function computeLiveRegs(env: Env): void {

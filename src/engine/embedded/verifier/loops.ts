@@ -1,4 +1,4 @@
-import { checkIds, IdMap } from './compare.ts';
+import { IdMap, idsEqual } from './compare.ts';
 import type { Env } from './env.ts';
 import { type Reg, sameButIds, UNKNOWN } from './reg.ts';
 import { isSpilled } from './stack-slot.ts';
@@ -23,7 +23,7 @@ export function widenImprecise(old: State, state: State): void {
     now.kind !== 'scalar' ||
     before.precise ||
     now.precise ||
-    (sameButIds(before, now) && checkIds(before.id, now.id, ids) && checkIds(before.refObjId, now.refObjId, ids))
+    (sameButIds(before, now) && idsEqual(before, now, ids))
       ? now
       : UNKNOWN;
   for (let frameno = old.curframe; frameno >= 0; frameno--) {

@@ -1,3 +1,5 @@
+import { MAX_ERRNO } from '../../../uapi/errno.ts';
+
 /** What hooks of LSM may return, by name without `bpf_lsm_`; `undefined`: anything. Source: bpf_lsm_get_retval_range. */
 const BOOLEAN: ReadonlySet<string> = new Set([
   'inode_need_killpriv',
@@ -5,8 +7,6 @@ const BOOLEAN: ReadonlySet<string> = new Set([
   'inode_xattr_skipcap',
   'xfrm_state_pol_flow_match',
 ]);
-
-const MAX_ERRNO = 4095;
 
 export function lsmResultRange(name: string): readonly [min: number, max: number] | undefined {
   return BOOLEAN.has(name.replace(/^bpf_lsm_/, '')) ? [0, 1] : [-MAX_ERRNO, 0];

@@ -1,4 +1,4 @@
-import type { MapType, ProgType } from '../../../uapi/bpf.ts';
+import { attachTypeNumber, type MapType, type ProgType } from '../../../uapi/bpf.ts';
 import type { HelperName } from '../../../uapi/helpers.ts';
 
 const REDIRECT: readonly MapType[] = ['devmap', 'devmap_hash', 'cpumap', 'xskmap'];
@@ -45,7 +45,6 @@ const SOCKET_UPDATERS: readonly ProgType[] = [
   'flow_dissector',
   'sk_lookup',
 ];
-const TRACE_ITER = 28;
 
 /** Whether a helper takes maps of a type, in programs of a type. */
 export function mapCompatible(map: MapType, helper: HelperName, type: ProgType, attachType: number): boolean {
@@ -58,7 +57,7 @@ export function mapCompatible(map: MapType, helper: HelperName, type: ProgType, 
 
 function mayUpdateSockets(helper: HelperName, type: ProgType, attachType: number): boolean {
   if (helper !== 'map_update_elem' && helper !== 'map_delete_elem') return false;
-  if (type === 'tracing') return attachType === TRACE_ITER;
+  if (type === 'tracing') return attachType === attachTypeNumber.trace_iter;
   if (type === 'sock_ops') return helper === 'map_delete_elem';
   return SOCKET_UPDATERS.includes(type);
 }

@@ -1,4 +1,5 @@
 import type { Insn } from '../../../isa/index.ts';
+import { BPF_F_RDONLY_PROG, BPF_F_STRICT_ALIGNMENT, BPF_F_WRONLY_PROG } from '../../../uapi/bpf.ts';
 import { checkPointerMember } from './btf-access.ts';
 import { accessContext } from './context.ts';
 import { BPF_MAX_VAR_OFF, type Env } from './env.ts';
@@ -40,7 +41,6 @@ const ALIGNED: Readonly<Partial<Record<RegKind, string>>> = {
   tcp_sock: 'tcp_sock ',
   xdp_sock: 'xdp_sock ',
 };
-const BPF_F_STRICT_ALIGNMENT = 1;
 
 /** Packets have their IP header aligned, so their start is not. */
 const IP_ALIGN = 2;
@@ -209,10 +209,6 @@ function outside(reg: Reg, regno: number, offset: bigint, size: number, limit: n
       return `invalid access to memory, mem_size=${limit} off=${offset} size=${size}`;
   }
 }
-
-// The flags of a map that say what programs may do with its values.
-const BPF_F_RDONLY_PROG = 1 << 7;
-const BPF_F_WRONLY_PROG = 1 << 8;
 
 export function checkMapPermission(env: Env, map: MapToVerify, offset: number, size: number, write: boolean): void {
   if (write && (map.flags & BPF_F_RDONLY_PROG) !== 0)

@@ -1,15 +1,13 @@
-import { atomicOf, BPF_PSEUDO_CALL, type Insn } from '../../../isa/index.ts';
+import { atomicOf, BPF_PSEUDO_CALL, BPF_REG_10, type Insn } from '../../../isa/index.ts';
 import type { Env } from './env.ts';
 import { isCall } from './flow.ts';
-import { syncCallbackCall } from './helper-facts.ts';
+import { helperName, syncCallbackCall } from './helper-facts.ts';
 import { Backwards } from './history.ts';
 import { isSpilled, isSpilledScalar } from './stack-slot.ts';
 import type { Frame, HistoryEntry, State } from './state.ts';
 import { MAIN_FUNC } from './state.ts';
 
 const ARGUMENTS = 0b11_1110;
-const FRAME_POINTER = 10;
-const TAIL_CALL = 12;
 
 /** What is looked for on the way back: registers and slots, by frame. */
 class Wanted {
@@ -84,7 +82,7 @@ export function markSlotPrecise(env: Env, frameno: number, spi: number): void {
 export function propagatePrecision(env: Env, old: State, state: State, insn: number): boolean {
   const wanted = new Wanted(state.curframe);
   for (const frame of old.frames) {
-    for (let reg = 0; reg < FRAME_POINTER; reg++) {
+    for (let reg = 0; reg < BPF_REG_10; reg++) {
       const { kind, precise } = frame.reg(reg);
       if (kind === 'scalar' && precise) wanted.addReg(reg, frame.frameno);
     }
@@ -160,7 +158,7 @@ function markState(env: Env, state: State, wanted: Wanted): boolean {
   for (let frameno = wanted.frameno; frameno >= 0; frameno--) {
     const frame = state.frames[frameno];
     if (frame === undefined) continue;
-    for (let reg = 0; wanted.regs[frameno] !== 0 && reg < FRAME_POINTER; reg++) {
+    for (let reg = 0; wanted.regs[frameno] !== 0 && reg < BPF_REG_10; reg++) {
       if (!wanted.hasReg(reg, frameno)) continue;
       const found = frame.reg(reg);
       if (found.kind !== 'scalar' || found.precise) wanted.dropReg(reg, frameno);
@@ -207,7 +205,7 @@ function passBack(
     case 'alu':
       if (!wanted.hasReg(dst)) return true;
       if (operation.op === 'mov') wanted.dropReg(dst);
-      if (operation.source === 'reg' && src !== FRAME_POINTER) wanted.addReg(src);
+      if (operation.source === 'reg' && src !== BPF_REG_10) wanted.addReg(src);
       break;
     case 'neg':
     case 'end':
@@ -291,7 +289,7 @@ function passCall(env: Env, index: number, following: number, wanted: Wanted): b
   wanted.dropReg(0);
   if ((wanted.here & ARGUMENTS) !== 0) bug(env, wanted);
   // A tail call in a function may also have returned to its caller.
-  if (insn.src === 0 && insn.imm === TAIL_CALL && following !== index + 1) wanted.frameno++;
+  if (insn.src === 0 && helperName(insn.imm) === 'tail_call' && following !== index + 1) wanted.frameno++;
   return true;
 }
 

@@ -15,7 +15,7 @@ export function printInsn(env: Env, insn: Insn): void {
   }
   log.touchedRegs = 0;
   log.touchedSlots = 0n;
-  const source = env.program.lineInfo?.find(({ insnOff }) => insnOff === index);
+  const source = env.lineAt(index);
   if (source !== undefined) log.line(`; ${source.line.trim()} @ ${source.file}:${source.lineNumber}`);
   log.line(`${index}: ${formatInsn(insn, env.insns[index + 1])}`);
 }

@@ -1,10 +1,9 @@
 import { programProblem } from '../../../isa/index.ts';
+import { BPF_F_SLEEPABLE } from '../../../uapi/bpf.ts';
 import { isScalarType, skipModifiers } from './btf-walk.ts';
 import type { Env } from './env.ts';
 import type { MapToVerify } from './program.ts';
 import { checkMember } from './struct-ops.ts';
-
-const BPF_F_SLEEPABLE = 1 << 4;
 
 /** What is asked of the program as a whole, before its functions are known. */
 export function checkProgram(env: Env): void {

@@ -496,66 +496,38 @@ function canFollow(op: ScalarOp, b: Scalar, bits: 32 | 64): boolean {
 }
 
 function add(r: Scalar, b: Scalar): void {
-  const s32min = r.s32min + b.s32min;
-  const s32max = r.s32max + b.s32max;
-  if (s32min < S32_MIN || s32max > S32_MAX || s32min > S32_MAX || s32max < S32_MIN) {
-    r.s32min = S32_MIN;
-    r.s32max = S32_MAX;
-  } else {
-    r.s32min = s32min;
-    r.s32max = s32max;
-  }
-  const u32min = r.u32min + b.u32min;
-  const u32max = r.u32max + b.u32max;
-  // Where all sums pass the end, or none, they still are a range.
-  if (u32min > U32_MAX === u32max > U32_MAX) {
-    r.u32min = u32min >>> 0;
-    r.u32max = u32max >>> 0;
-  } else {
-    r.u32min = 0;
-    r.u32max = U32_MAX;
-  }
+  setSigned32(r, r.s32min + b.s32min, r.s32max + b.s32max);
+  setUnsigned32(r, r.u32min + b.u32min, r.u32max + b.u32max);
   setSigned(r, r.smin + b.smin, r.smax + b.smax);
-  const umin = r.umin + b.umin;
-  const umax = r.umax + b.umax;
-  if (umin > U64_MAX === umax > U64_MAX) {
-    r.umin = BigInt.asUintN(64, umin);
-    r.umax = BigInt.asUintN(64, umax);
-  } else {
-    r.umin = 0n;
-    r.umax = U64_MAX;
-  }
+  setUnsigned(r, r.umin + b.umin, r.umax + b.umax);
 }
 
 function subtract(r: Scalar, b: Scalar): void {
-  const s32min = r.s32min - b.s32max;
-  const s32max = r.s32max - b.s32min;
-  if (s32min < S32_MIN || s32max > S32_MAX || s32min > S32_MAX || s32max < S32_MIN) {
-    r.s32min = S32_MIN;
-    r.s32max = S32_MAX;
-  } else {
-    r.s32min = s32min;
-    r.s32max = s32max;
-  }
-  const u32min = r.u32min - b.u32max;
-  const u32max = r.u32max - b.u32min;
-  if (u32min < 0 === u32max < 0) {
-    r.u32min = u32min >>> 0;
-    r.u32max = u32max >>> 0;
-  } else {
-    r.u32min = 0;
-    r.u32max = U32_MAX;
-  }
+  setSigned32(r, r.s32min - b.s32max, r.s32max - b.s32min);
+  setUnsigned32(r, r.u32min - b.u32max, r.u32max - b.u32min);
   setSigned(r, r.smin - b.smax, r.smax - b.smin);
-  const umin = r.umin - b.umax;
-  const umax = r.umax - b.umin;
-  if (umin < 0n === umax < 0n) {
-    r.umin = BigInt.asUintN(64, umin);
-    r.umax = BigInt.asUintN(64, umax);
-  } else {
-    r.umin = 0n;
-    r.umax = U64_MAX;
-  }
+  setUnsigned(r, r.umin - b.umax, r.umax - b.umin);
+}
+
+function setSigned32(r: Scalar, low: number, high: number): void {
+  const fits = low >= S32_MIN && low <= S32_MAX && high >= S32_MIN && high <= S32_MAX;
+  r.s32min = fits ? low : S32_MIN;
+  r.s32max = fits ? high : S32_MAX;
+}
+
+/** Where all of them pass the end, or none, they still are a range. */
+function setUnsigned32(r: Scalar, low: number, high: number): void {
+  const passes = (n: number) => n < 0 || n > U32_MAX;
+  const isRange = passes(low) === passes(high);
+  r.u32min = isRange ? low >>> 0 : 0;
+  r.u32max = isRange ? high >>> 0 : U32_MAX;
+}
+
+function setUnsigned(r: Scalar, low: bigint, high: bigint): void {
+  const passes = (n: bigint) => n < 0n || n > U64_MAX;
+  const isRange = passes(low) === passes(high);
+  r.umin = isRange ? BigInt.asUintN(64, low) : 0n;
+  r.umax = isRange ? BigInt.asUintN(64, high) : U64_MAX;
 }
 
 function setSigned(r: Scalar, low: bigint, high: bigint): void {

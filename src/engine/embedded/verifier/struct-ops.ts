@@ -1,4 +1,5 @@
 import type { Btf } from '../../../btf/index.ts';
+import { BPF_F_SLEEPABLE } from '../../../uapi/bpf.ts';
 import type { HelperName } from '../../../uapi/helpers.ts';
 import { targetOf } from './btf-context.ts';
 import { sizeOf, skipModifiers } from './btf-walk.ts';
@@ -14,7 +15,6 @@ const WRITABLE: Readonly<Record<string, Readonly<Record<string, readonly string[
 };
 /** Sockets of TCP begin with these, one within the other. */
 const TCP_SOCKETS: ReadonlySet<string> = new Set(['sock', 'inet_connection_sock', 'tcp_sock']);
-const BPF_F_SLEEPABLE = 1 << 4;
 
 export function isWritableMember(env: Env, struct: string, offset: number, size: number): boolean {
   const ops = targetOf(env)?.member?.struct ?? '';

@@ -3,10 +3,12 @@ import { errno } from '../../../uapi/errno.ts';
 import { checkAlu, checkNegOrEnd } from './alu.ts';
 import { closePath } from './branches.ts';
 import { checkCall, isSubprogCall, leaveSubprog } from './calls.ts';
-import { BPF_COMPLEXITY_LIMIT_INSNS, Env } from './env.ts';
+import { Env } from './env.ts';
 import { markFastcalls } from './fastcall.ts';
+import { BPF_COMPLEXITY_LIMIT_INSNS, figuresText } from './figures.ts';
 import { checkFlow, checkSubprogs, findSubprogs, isKfuncCall } from './flow.ts';
 import { checkHelperCall } from './helper-call.ts';
+import { helperName } from './helper-facts.ts';
 import { pushHistory } from './history.ts';
 import { checkJump, checkMayGoto } from './jumps.ts';
 import { resolveKfuncs } from './kfunc.ts';
@@ -29,6 +31,7 @@ import { checkStackDepth } from './stack-depth.ts';
 import { StackLiveness } from './stack-liveness.ts';
 import { Frame, MAIN_FUNC, State } from './state.ts';
 import { prepareArgs, registerOf } from './subprog-args.ts';
+import { kindText } from './type-text.ts';
 import { isVisited } from './visited.ts';
 
 /** What came of a verification. */
@@ -60,10 +63,8 @@ export function verify(program: ProgramToVerify, logLevel = 0): Verdict {
     refusal = error;
     env.note(error.message);
   }
-  const { insnsProcessed, totalStates, peakStates, maxStatesPerInsn } = env;
-  env.note(
-    `processed ${insnsProcessed} insns (limit ${BPF_COMPLEXITY_LIMIT_INSNS}) max_states_per_insn ${maxStatesPerInsn} total_states ${totalStates} peak_states ${peakStates} mark_read 0`,
-  );
+  const { insnsProcessed, totalStates, peakStates } = env;
+  env.note(figuresText(env));
   return {
     errno: refusal === undefined ? 0 : errno[refusal.code],
     message: refusal?.message,
@@ -310,8 +311,9 @@ const UNDER_LOCK: ReadonlySet<string> = new Set([
 
 function allowedUnderLock(env: Env, insn: Insn): boolean {
   if (isKfuncCall(insn)) return UNDER_LOCK.has(env.kfuncs.get(env.insn)?.name ?? '');
-  // bpf_spin_unlock, bpf_kptr_xchg; functions are looked into.
-  return insn.src !== 0 || insn.imm === 94 || insn.imm === 194;
+  // Functions are looked into.
+  const helper = helperName(insn.imm);
+  return insn.src !== 0 || helper === 'spin_unlock' || helper === 'kptr_xchg';
 }
 
 function checkExit(env: Env): number | undefined {
@@ -375,5 +377,5 @@ function atomicAllowed(reg: Reg): boolean {
 
 function refuseAtomic(env: Env, regno: number, what: string): never {
   const { kind, flags } = env.reg(regno);
-  return env.fail('EACCES', `BPF_ATOMIC ${what} R${regno} ${env.kindText(kind, flags)} is not allowed`);
+  return env.fail('EACCES', `BPF_ATOMIC ${what} R${regno} ${kindText(kind, flags)} is not allowed`);
 }

@@ -1,3 +1,4 @@
+import { BPF_F_TEST_STATE_FREQ } from '../../../uapi/bpf.ts';
 import { statesEqual } from './compare.ts';
 import type { Env } from './env.ts';
 import { pushHistory } from './history.ts';
@@ -10,7 +11,6 @@ import type { State } from './state.ts';
 
 /** Instructions that jump, in the history of one state. */
 const MAX_HISTORY = 40;
-const BPF_F_TEST_STATE_FREQ = 1 << 3;
 
 /** At a place where paths meet: whether all that can follow was found safe before. Else the state may be kept, for those that come later. */
 export function isVisited(env: Env, insn: number): boolean {
