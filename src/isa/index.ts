@@ -8,6 +8,7 @@ export {
   ALU_OPS,
   type AluOp,
   ATOMICS,
+  type Atomic,
   allOperations,
   atomicOf,
   JUMP_OPS,

@@ -8,6 +8,7 @@ import { createTmpfs } from './fs/memory-fs.ts';
 import { type FileSystemTypes, fileSystemTypes, mountStandard } from './fs/mount.ts';
 import { MountTable } from './fs/mounts.ts';
 import { IdTable } from './ids.ts';
+import { CallRegisters } from './jit/call-registers.ts';
 import type { Link } from './links/link.ts';
 import type { StoragePlace } from './maps/cgroup-storage.ts';
 import type { BpfMap } from './maps/map.ts';
@@ -44,6 +45,8 @@ export interface MachineOptions {
    * Default: `on`.
    */
   readonly verifier?: 'on' | 'off' | undefined;
+  /** `off`: programs are interpreted, not compiled to WebAssembly. Default: `on`. Without a verifier they are always interpreted. */
+  readonly jit?: 'on' | 'off' | undefined;
   /** The types that the kernel says it has, in the place of its own: a `.BTF` section, as of another kernel's /sys/kernel/btf/vmlinux. Creating throws ObjectError if it is none. */
   readonly btf?: Uint8Array | undefined;
 }
@@ -57,10 +60,14 @@ const MAX_CHARGED = 512 * 1024 * 1024;
 /** Everything of one embedded kernel that its processes share. */
 export class Machine {
   readonly memory = new LinearMemory();
+  /** For calls between compiled programs and helpers. */
+  readonly callRegisters = new CallRegisters(this.memory);
   /** Possible CPUs: the stride of per-CPU maps. */
   readonly cpus: number;
   /** Whether programs have to be shown safe. */
   readonly verifies: boolean;
+  /** Whether programs are compiled. */
+  readonly compiles: boolean;
   /** The CPU that programs run on. */
   cpu = 0;
   /** The process whose system call is running. */
@@ -113,8 +120,9 @@ export class Machine {
   #lastSocketCookie = 0;
 
   constructor(options: MachineOptions = {}) {
-    const { cpus = 2, seed = DEFAULT_SEED, clock, verifier = 'on', btf } = options;
+    const { cpus = 2, seed = DEFAULT_SEED, clock, verifier = 'on', jit = 'on', btf } = options;
     this.verifies = verifier === 'on';
+    this.compiles = this.verifies && jit === 'on';
     const types = btf?.slice() ?? embeddedKernelBtf();
     this.vmlinux = new BtfObject(this, types, parseBtf(types), 'vmlinux');
     this.cpus = Math.min(Math.max(Math.trunc(cpus) || 1, 1), MAX_CPUS);

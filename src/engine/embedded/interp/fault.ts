@@ -1,7 +1,7 @@
 /** Why a run ended before the program's `exit`. The verdict of such a run is 0. */
 export interface Fault {
-  /** Slot of the instruction that could not be executed, counted from the start of the program as it was loaded. */
-  readonly insn: number;
+  /** Slot of the instruction that could not be executed, counted from the start of the program as it was loaded; `undefined` where compiled code ran, which does not say. */
+  readonly insn: number | undefined;
   /** A sentence without a full stop. */
   readonly reason: string;
   /** Id and name of the program; `undefined` for code that no BPF_PROG_LOAD made (classic filters). */
@@ -11,5 +11,5 @@ export interface Fault {
 /** One line for the trace log. */
 export function formatFault({ insn, reason, program }: Fault): string {
   const subject = program === undefined ? 'filter' : `program ${program.id}${program.name && ` (${program.name})`}`;
-  return `${subject} stopped at insn ${insn}: ${reason}`;
+  return `${subject} stopped${insn === undefined ? '' : ` at insn ${insn}`}: ${reason}`;
 }

@@ -1,5 +1,7 @@
 import type { Helper } from '../helpers/helper.ts';
 import { HELPER_BY_ID } from '../helpers/table.ts';
+import type { Exports } from '../jit/compiled-run.ts';
+import { Jit } from '../jit/jit.ts';
 import type { Machine } from '../machine.ts';
 import type { BpfProg } from '../progs/prog.ts';
 import type { Subject } from '../progs/subject.ts';
@@ -18,7 +20,7 @@ const MAX_FAULTS = 1000;
 export interface Verdict {
   /** r0 at `exit`, its low 32 bits as a signed number; 0 after a fault. */
   readonly value: number;
-  /** The high 32 bits of r0, signed. */
+  /** The high 32 bits of r0, signed; 0 where compiled code ran, which gives back the low ones. */
   readonly high: number;
   readonly fault: Fault | undefined;
 }
@@ -28,6 +30,7 @@ export class Interpreter {
   readonly #machine: Machine;
   readonly #helpers: readonly (Helper | undefined)[];
   readonly #runs: Run[] = [];
+  readonly #jit: Jit | undefined;
   #depth = 0;
   /** Instructions per run. */
   budget = DEFAULT_BUDGET;
@@ -37,17 +40,53 @@ export class Interpreter {
   constructor(machine: Machine, helpers: readonly (Helper | undefined)[]) {
     this.#machine = machine;
     this.#helpers = helpers;
+    if (machine.compiles)
+      this.#jit = new Jit(machine, (program, context, subject) => this.#run(program.code, context, subject, program));
   }
 
   /** Runs a loaded program with `context` (an address) in r1. `subject`: what the context describes. */
   runProgram(program: BpfProg, context: number, subject?: Subject): Verdict {
     const { clock, statsUsers } = this.#machine;
-    if (statsUsers === 0) return this.#run(program.code, context, subject, program);
+    if (statsUsers === 0) return this.#runOnce(program, context, subject);
     const start = clock.now();
-    const verdict = this.#run(program.code, context, subject, program);
+    const verdict = this.#runOnce(program, context, subject);
     program.runCount++;
     program.runTimeNs += clock.now() - start;
     return verdict;
+  }
+
+  /** Runs it so many times, one after the other with what the last left, or until a fault; the last verdict. */
+  runRepeatedly(program: BpfProg, context: number, times: number, subject?: Subject): Verdict {
+    const exports = this.#machine.statsUsers === 0 ? this.#compiled(program) : undefined;
+    if (exports !== undefined) return this.#execute(program, exports, context, subject, times);
+    let verdict = this.runProgram(program, context, subject);
+    for (let left = times - 1; left > 0 && verdict.fault === undefined; left--)
+      verdict = this.runProgram(program, context, subject);
+    return verdict;
+  }
+
+  #runOnce(program: BpfProg, context: number, subject: Subject | undefined): Verdict {
+    const exports = this.#compiled(program);
+    return exports === undefined
+      ? this.#run(program.code, context, subject, program)
+      : this.#execute(program, exports, context, subject, 1);
+  }
+
+  /** Only the interpreter counts instructions: whoever limits them gets it. */
+  #compiled(program: BpfProg): Exports | undefined {
+    return this.budget === DEFAULT_BUDGET ? this.#jit?.exportsOf(program) : undefined;
+  }
+
+  #execute(program: BpfProg, exports: Exports, context: number, subject: Subject | undefined, times: number): Verdict {
+    const run = this.#depth < MAX_NESTING ? this.#jit?.run(this.#depth) : undefined;
+    if (run === undefined) return this.#failed({ insn: 0, reason: noRoom(this.#depth), program: nameOf(program) });
+    this.#depth++;
+    try {
+      const value = this.#jit?.execute(run, program, exports, context, subject, times) ?? 0;
+      return run.fault === undefined ? { value, high: 0, fault: undefined } : this.#failed(run.fault);
+    } finally {
+      this.#depth--;
+    }
   }
 
   /** Runs code that belongs to no program. */
@@ -57,6 +96,17 @@ export class Interpreter {
 
   /** Runs a function of a program with these arguments, and without a context: what a timer does. */
   runCallback(program: BpfProg, func: number, args: readonly number[]): Verdict {
+    const exports = this.#compiled(program);
+    const run = exports && this.#depth < MAX_NESTING ? this.#jit?.run(this.#depth) : undefined;
+    if (exports !== undefined && run !== undefined) {
+      this.#depth++;
+      try {
+        const value = this.#jit?.callBack(run, program, exports, func, args) ?? 0;
+        return run.fault === undefined ? { value, high: 0, fault: undefined } : this.#failed(run.fault);
+      } finally {
+        this.#depth--;
+      }
+    }
     return this.#run(program.code, 0, undefined, program, func, args);
   }
 

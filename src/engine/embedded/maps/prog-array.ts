@@ -3,7 +3,7 @@ import { errno } from '../../../uapi/errno.ts';
 import type { BpfProg } from '../progs/prog.ts';
 import { cgroupStorages } from './cgroup-storage.ts';
 import type { BpfMap, Descriptors, MapType } from './map.ts';
-import { checkSlotArray, createSlotArray, SlotArray } from './slot-array.ts';
+import { checkSlotArray, createSlotArray, SLOT_TABLE, SlotArray } from './slot-array.ts';
 
 /** BPF_MAP_TYPE_PROG_ARRAY: the targets of tail calls. User space puts program fds in and gets program ids out. */
 export const progArray: MapType = {
@@ -29,6 +29,11 @@ export class ProgArray extends SlotArray<BpfProg> {
   /** The program in a slot: the target of a tail call. `undefined` where there is none, or no such slot. */
   program(index: number): BpfProg | undefined {
     return this.held(index);
+  }
+
+  /** Says in the memory of a slot where its program is in the table of compiled ones. */
+  setTablePlace(index: number, place: number): void {
+    this.machine.memory.dv.setUint32(this.slotAt(index) + SLOT_TABLE, place + 1, true);
   }
 
   /** Whether programs of this kind may be in the array or use it. The first one to ask decides for all later ones. */

@@ -7,6 +7,9 @@ import { checkFlags, FD_ACCESS_FLAGS, NUMA_FLAG } from './check.ts';
 import { BpfMap, type Descriptors, MAP_HEADER_SIZE, type MapAttr } from './map.ts';
 
 const SLOT_SIZE = 8;
+// What is in a slot.
+export const SLOT_PROGRAM = 0;
+export const SLOT_TABLE = 4;
 
 /** What BPF_MAP_CREATE asks of arrays whose values are file descriptors. `more`: flags of one type alone. */
 export function checkSlotArray(attr: MapAttr, more = 0): number {
@@ -29,9 +32,9 @@ export function createSlotArray<T>(
  * slot, where what counts is kept outside of the memory, so that no program changes it:
  *
  *      32           0                                          4
- *     ┌─────────┐  ┌──────────────────────────────────────────┬─────┐
- *     │ slots   │  │ a number for the object, 0 if empty      │ 0   │
- *     └─────────┘  └──────────────────────────────────────────┴─────┘
+ *     ┌─────────┐  ┌──────────────────────────────────────────┬───────────────────────────────────────────────────────────────┐
+ *     │ slots   │  │ a number for the object, 0 if empty      │ of a program that was called: its place in the table of       │
+ *     └─────────┘  └──────────────────────────────────────────┴─ compiled programs plus 1, else 0 ────────────────────────────┘
  */
 export abstract class SlotArray<T> extends BpfMap {
   readonly #address: number;
@@ -50,6 +53,9 @@ export abstract class SlotArray<T> extends BpfMap {
   /** The number for the object in the slot's memory. */
   protected abstract numberOf(held: T): number;
 
+  protected slotAt(index: number): number {
+    return this.#address + SLOT_SIZE * index;
+  }
   protected held(index: number): T | undefined {
     return this.#slots.get(index);
   }
@@ -88,7 +94,7 @@ export abstract class SlotArray<T> extends BpfMap {
     if (typeof taken === 'number') return taken;
     this.#empty(index);
     this.#slots.set(index, taken);
-    dv.setUint32(this.#address + SLOT_SIZE * index, this.numberOf(taken), true);
+    dv.setUint32(this.slotAt(index) + SLOT_PROGRAM, this.numberOf(taken), true);
     return 0;
   }
 
@@ -104,7 +110,9 @@ export abstract class SlotArray<T> extends BpfMap {
     const held = this.#slots.get(index);
     if (held === undefined) return false;
     this.#slots.delete(index);
-    this.machine.memory.dv.setUint32(this.#address + SLOT_SIZE * index, 0, true);
+    const { dv } = this.machine.memory;
+    dv.setUint32(this.slotAt(index) + SLOT_PROGRAM, 0, true);
+    dv.setUint32(this.slotAt(index) + SLOT_TABLE, 0, true);
     this.drop(held);
     return true;
   }

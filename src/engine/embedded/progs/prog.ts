@@ -38,6 +38,8 @@ export class BpfProg extends RefCounted {
   /** `attr.maps`, and those that were bound later. */
   readonly #maps: BpfMap[];
   #code: Code | undefined;
+  /** What has to be done besides when the program goes. */
+  readonly #farewells: (() => void)[] = [];
 
   constructor(machine: Machine, attr: ProgAttr) {
     super();
@@ -63,7 +65,12 @@ export class BpfProg extends RefCounted {
     return this.#code;
   }
 
+  onDestroy(then: () => void): void {
+    this.#farewells.push(then);
+  }
+
   protected override destroy(): void {
+    for (const then of this.#farewells) then();
     this.machine.progs.remove(this.id);
     for (const map of this.#maps) map.put();
     this.attr.btf?.put();

@@ -3,7 +3,7 @@ import { errno } from '../../../uapi/errno.ts';
 import { dissectFlow } from '../hooks/flow-dissector.ts';
 import { ETH_HLEN } from './frame.ts';
 import type { BpfProg } from './prog.ts';
-import { finishContext, finishData, readContext, repeatRun, type TestRunAttr } from './test-run-output.ts';
+import { eachTime, finishContext, finishData, readContext, repeatRun, type TestRunAttr } from './test-run-output.ts';
 
 /** The largest frame: a page. */
 const MAX_DATA = 4096;
@@ -23,7 +23,8 @@ export function testRunFlowDissector(prog: BpfProg, attr: TestRunAttr): number {
 
   const frame = data.slice(0, size);
   const wanted = given === undefined ? 0 : bpfFlowKeys.decode(given).flags;
-  const ran = repeatRun(attr.repeat, () => dissectFlow(prog, frame, wanted));
+  const run = eachTime(() => dissectFlow(prog, frame, wanted));
+  const ran = repeatRun(attr.repeat, run);
   if (typeof ran === 'number') return ran;
   const { verdict, duration } = ran;
   if (verdict.keys === undefined) return -errno.ENOMEM;

@@ -5,7 +5,7 @@ import { AF_INET, AF_INET6 } from '../inet/address.ts';
 import { interpreterOf } from '../interp/interpreter.ts';
 import { Placed } from '../placed.ts';
 import type { BpfProg } from './prog.ts';
-import { finishContext, finishData, readContext, repeatRun, type TestRunAttr } from './test-run-output.ts';
+import { eachTime, finishContext, finishData, readContext, repeatRun, type TestRunAttr } from './test-run-output.ts';
 
 const MAX_PORT = 0xffff;
 const { sk, local_port, ingress_ifindex } = bpfSkLookup.fields;
@@ -26,10 +26,11 @@ export function testRunSkLookup(prog: BpfProg, attr: TestRunAttr): number {
   using context = Placed.put(memory, given);
   if (context === undefined) return -errno.ENOMEM;
   const interpreter = interpreterOf(prog.machine);
-  const ran = repeatRun(attr.repeat, () => {
+  const run = eachTime(() => {
     memory.u8.set(given, context.address);
     return interpreter.runProgram(prog, context.address);
   });
+  const ran = repeatRun(attr.repeat, run);
   if (typeof ran === 'number') return ran;
   given.set(context.read(bpfSkLookup.size).subarray(sk[1], sk[1] + 8), sk[1]);
   given.fill(0, ingress_ifindex[1]);

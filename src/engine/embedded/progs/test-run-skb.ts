@@ -62,9 +62,9 @@ export function testRunSkb(prog: BpfProg, type: ProgType, attr: TestRunAttr): nu
     if (refused !== 0) return refused;
     skb.socketCookie = machine.nextSocketCookie();
     const interpreter = interpreterOf(machine);
-    const run = () => {
+    const run = (times: number) => {
       skb.publish();
-      return interpreter.runProgram(prog, skb.context, skb);
+      return interpreter.runRepeatedly(prog, skb.context, times, skb);
     };
     const ran = runNowhere(prog, () => repeatRun(attr.repeat, run));
     if (typeof ran === 'number') return ran;

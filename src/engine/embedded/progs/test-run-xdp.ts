@@ -40,9 +40,9 @@ export function testRunXdp(prog: BpfProg, attr: TestRunAttr): number {
     buff.ifindex = device || 1;
     buff.fragments = fragments.length;
     const interpreter = interpreterOf(machine);
-    const ran = repeatRun(attr.repeat, () => {
+    const ran = repeatRun(attr.repeat, (times) => {
       buff.publish();
-      return interpreter.runProgram(prog, buff.context, buff);
+      return interpreter.runRepeatedly(prog, buff.context, times, buff);
     });
     if (typeof ran === 'number') return ran;
     const whole = new Uint8Array(buff.end - buff.meta + fragments.length);

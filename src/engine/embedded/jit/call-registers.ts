@@ -1,0 +1,38 @@
+import type { LinearMemory } from '../memory.ts';
+import { CPU, FRAME, HIGH, REGISTERS, REGISTERS_SIZE, TAIL_CALLS } from './registers.ts';
+
+const COUNT = 12;
+
+/** The words of registers.ts in the memory of a machine. The views stay good when it grows: it is shared, and does not move. */
+export class CallRegisters {
+  readonly address: number;
+  readonly low: Int32Array;
+  readonly high: Int32Array;
+  readonly #words: Int32Array;
+
+  constructor(memory: LinearMemory) {
+    this.address = memory.alloc(REGISTERS_SIZE);
+    const { buffer } = memory.memory;
+    this.low = new Int32Array(buffer, this.address + REGISTERS, COUNT);
+    this.high = new Int32Array(buffer, this.address + HIGH, COUNT);
+    this.#words = new Int32Array(buffer, this.address, REGISTERS_SIZE / 4);
+  }
+
+  /** For the run that begins. */
+  begin(cpu: number): void {
+    this.#words[TAIL_CALLS / 4] = 0;
+    this.#words[CPU / 4] = cpu;
+  }
+
+  /** Where the stack ends of a function that may be called back now. */
+  get frame(): number {
+    return this.#words[FRAME / 4] ?? 0;
+  }
+
+  get tailCalls(): number {
+    return this.#words[TAIL_CALLS / 4] ?? 0;
+  }
+  set tailCalls(count: number) {
+    this.#words[TAIL_CALLS / 4] = count;
+  }
+}

@@ -1,0 +1,215 @@
+import { BPF_PSEUDO_CALL, BPF_PSEUDO_FUNC, BPF_PSEUDO_KFUNC_CALL, insnSlots } from '../../../isa/index.ts';
+import type { ProgType } from '../../../uapi/bpf.ts';
+import { HELPER_BY_ID } from '../helpers/table.ts';
+import type { BpfMap } from '../maps/map.ts';
+import { BPF_FUNC_tail_call, type Callees } from './emit-call.ts';
+import { emitFunction } from './emit-function.ts';
+import { calleeOf, Functions } from './graph.ts';
+import { HIGH, REGISTERS } from './registers.ts';
+import { WasmCode } from './wasm-code.ts';
+import { type Signature, WasmModule } from './wasm-module.ts';
+
+/** A verified program, and what it runs in. */
+export interface ProgramToCompile {
+  /** Instructions with the addresses of maps. */
+  readonly runnable: Uint8Array;
+  readonly type: ProgType;
+  /** Address of the registers for calls. */
+  readonly registers: number;
+  readonly mapAt: (address: number) => BpfMap | undefined;
+  /** Whether it has to be a target of tail calls. */
+  readonly isTarget: boolean;
+}
+
+/** A program as a module of WebAssembly. */
+export interface CompiledProgram {
+  readonly bytes: Uint8Array;
+  /** Helpers that it imports, by the names of {@link helperImport}. */
+  readonly helpers: readonly number[];
+  /** It loads from the packet, by {@link PACKET_LOAD}. */
+  readonly loadsPacket: boolean;
+  /** It makes tail calls: it imports a table, and {@link RESOLVE}. */
+  readonly tailCalls: boolean;
+}
+
+/** A program that has something of which there is no translation. */
+export class NotCompiled extends Error {}
+
+export const PACKET_LOAD = 'packet';
+/** Finds what a slot of a prog array leads to: (address of the map, index) -> place in the table plus 1, or 0. */
+export const RESOLVE = 'resolve';
+/** Runs what is not compiled: (context, frame) -> the low word of r0; the high one is in the registers. */
+export const INTERPRET = 'interpret';
+export const helperImport = (id: number): string => `h${id}`;
+/** The name under which a function is exported that helpers call back, by the number of its first instruction. */
+export const callbackExport = (start: number): string => `c${start}`;
+
+const VERDICT: Signature = { params: ['i32', 'i32'], result: 'i32' };
+const LOOP: Signature = { params: ['i32', 'i32', 'i32'], result: 'i32' };
+const TARGET: Signature = { params: ['i32', 'i32'], result: 'i64' };
+const FUNCTION: Signature = { params: ['i64', 'i64', 'i64', 'i64', 'i64', 'i32'], result: 'i64' };
+const CALLBACK: Signature = { params: ['i32'], result: 'i32' };
+const HELPER: Signature = { params: [], result: 'i32' };
+const FIND: Signature = { params: ['i32', 'i32'], result: 'i32' };
+
+/** What a program has of the things that decide how it is written. */
+interface Survey {
+  readonly helpers: Set<number>;
+  /** Functions that are called and not put in, and those that are called back. */
+  readonly called: Set<number>;
+  readonly callbacks: Set<number>;
+  loadsPacket: boolean;
+  tailCalls: boolean;
+}
+
+/** Throws NotCompiled. */
+export function compileProgram(program: ProgramToCompile): CompiledProgram {
+  const functions = new Functions(program.runnable);
+  const survey = surveyOf(functions);
+  const module = new WasmModule();
+  module.usesTable = survey.tailCalls;
+  const imports = new Map<number, number>();
+  for (const id of survey.helpers) imports.set(id, module.import(helperImport(id), HELPER));
+  const packetLoad = survey.loadsPacket ? module.import(PACKET_LOAD, FIND) : -1;
+  const resolve = survey.tailCalls ? module.import(RESOLVE, FIND) : -1;
+  const funcs = new Map<number, number>();
+  for (const start of survey.called) funcs.set(start, module.function(FUNCTION));
+  const numberOf = (from: ReadonlyMap<number, number>, key: number): number => {
+    const found = from.get(key);
+    if (found === undefined) throw new Error(`nothing has the number ${key}`);
+    return found;
+  };
+  const callees: Callees = {
+    registers: program.registers,
+    packetLoad,
+    resolve,
+    helper: (id) => numberOf(imports, id),
+    func: (start) => numberOf(funcs, start),
+    programType: () => module.type(TARGET),
+    mapAt: program.mapAt,
+    lookup: () => undefined,
+  };
+  for (const [start, func] of funcs)
+    module.define(func, emitFunction(functions.graph(start), 'function', program.type, callees));
+  for (const start of survey.callbacks) {
+    const func = module.function(CALLBACK);
+    module.define(func, emitCallback(program.registers, numberOf(funcs, start)));
+    module.export(callbackExport(start), func);
+  }
+  const main = functions.graph(0);
+  const direct = !survey.tailCalls && !survey.loadsPacket;
+  if (survey.tailCalls || program.isTarget) {
+    const target = module.function(TARGET);
+    module.define(target, emitFunction(main, 'target', program.type, callees));
+    module.export('target', target);
+    if (survey.tailCalls) {
+      const run = module.function(VERDICT);
+      module.define(run, emitVerdict(target));
+      module.export('run', run);
+    }
+  }
+  if (!survey.tailCalls) {
+    const run = module.function(VERDICT);
+    module.define(run, emitFunction(main, 'verdict', program.type, callees));
+    module.export('run', run);
+  }
+  if (direct) {
+    const loop = module.function(LOOP);
+    module.define(loop, emitFunction(main, 'loop', program.type, callees));
+    module.export('loop', loop);
+  }
+  return {
+    bytes: module.finish(),
+    helpers: [...survey.helpers],
+    loadsPacket: survey.loadsPacket,
+    tailCalls: survey.tailCalls,
+  };
+}
+
+function surveyOf(functions: Functions): Survey {
+  const survey: Survey = {
+    helpers: new Set(),
+    called: new Set(),
+    callbacks: new Set(),
+    loadsPacket: false,
+    tailCalls: false,
+  };
+  const seen = new Set([0]);
+  for (const start of seen) {
+    for (const { at, insn, operation } of functions.insns(start)) {
+      const callee = calleeOf(insn, at);
+      if (callee !== undefined) {
+        seen.add(callee);
+        survey.called.add(callee);
+      } else if (operation.kind === 'call' && insn.src === BPF_PSEUDO_KFUNC_CALL) {
+        throw new NotCompiled('it calls a function of the kernel');
+      } else if (operation.kind === 'call' && insn.src !== BPF_PSEUDO_CALL) {
+        if (insn.imm === BPF_FUNC_tail_call) survey.tailCalls = true;
+        else if (HELPER_BY_ID[insn.imm] === undefined) throw new NotCompiled(`there is no helper ${insn.imm}`);
+        else survey.helpers.add(insn.imm);
+      } else if (insnSlots(insn) === 2 && insn.src === BPF_PSEUDO_FUNC) {
+        const callback = at + 1 + insn.imm;
+        seen.add(callback);
+        survey.called.add(callback);
+        survey.callbacks.add(callback);
+      } else if (operation.kind === 'ld_abs' || operation.kind === 'ld_ind') survey.loadsPacket = true;
+    }
+  }
+  return survey;
+}
+
+/** (frame) -> the low word of r0, with the high one in the registers: calls a function with r1 to r5 of the registers. */
+function emitCallback(registers: number, func: number): Uint8Array {
+  const code = new WasmCode(1);
+  const result = code.local('i64');
+  for (let reg = 1; reg <= 5; reg++) {
+    code.i32(registers);
+    code.memory('i64_load32_u', REGISTERS + 4 * reg, 2);
+    code.i32(registers);
+    code.memory('i64_load32_u', HIGH + 4 * reg, 2);
+    code.i64(32, 0);
+    code.op('i64_shl');
+    code.op('i64_or');
+  }
+  code.get(0);
+  code.call(func);
+  code.set(result);
+  code.i32(registers);
+  code.get(result);
+  code.i64(32, 0);
+  code.op('i64_shr_u');
+  code.memory('i64_store32', HIGH, 2);
+  code.get(result);
+  code.op('i32_wrap_i64');
+  return code.finish();
+}
+
+/** The verdict of what a tail call could lead to, too. */
+function emitVerdict(target: number): Uint8Array {
+  const code = new WasmCode(2);
+  code.get(0);
+  code.get(1);
+  code.call(target);
+  code.op('i32_wrap_i64');
+  return code.finish();
+}
+
+/** A module whose `target` has what is not compiled run. */
+export function compileAdapter(registers: number): Uint8Array {
+  const module = new WasmModule();
+  const interpret = module.import(INTERPRET, VERDICT);
+  const code = new WasmCode(2);
+  code.get(0);
+  code.get(1);
+  code.call(interpret);
+  code.op('i64_extend_i32_u');
+  code.i32(registers);
+  code.memory('i64_load32_u', HIGH, 2);
+  code.i64(32, 0);
+  code.op('i64_shl');
+  code.op('i64_or');
+  const target = module.function(TARGET);
+  module.define(target, code.finish());
+  module.export('target', target);
+  return module.finish();
+}

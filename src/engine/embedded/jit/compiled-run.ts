@@ -1,0 +1,96 @@
+import type { HelperEnv, Wide } from '../helpers/helper.ts';
+import type { Fault } from '../interp/fault.ts';
+import { MAX_FRAMES, SCRATCH_SIZE, STACK_SIZE } from '../interp/run.ts';
+import type { Machine } from '../machine.ts';
+import type { BpfMap } from '../maps/map.ts';
+import type { LinearMemory } from '../memory.ts';
+import type { BpfProg } from '../progs/prog.ts';
+import type { Subject } from '../progs/subject.ts';
+import type { CallRegisters } from './call-registers.ts';
+import { callbackExport } from './compile.ts';
+import type { WasmFunction } from './webassembly.ts';
+
+/** What a helper throws to end a run whose fault is told. */
+export const RUN_ENDED = new Error('a run of a program has ended');
+
+/** What generated code can be asked for. */
+export type Exports = Readonly<Record<string, WasmFunction>>;
+
+/** One run of a compiled program, and the environment of its helpers. One of these for each level of runs within runs, used again. */
+export class CompiledRun implements HelperEnv {
+  readonly machine: Machine;
+  readonly memory: LinearMemory;
+  readonly #registers: CallRegisters;
+  context = 0;
+  subject: Subject | undefined;
+  map: BpfMap | undefined;
+  resultHigh = 0;
+  lock = 0;
+  fault: Fault | undefined;
+  program: BpfProg | undefined;
+  /** Of the program that called the helper which is running. */
+  exports: Exports = {};
+  /** Address of the end of the stack for a function that this helper calls back. */
+  frame = 0;
+  readonly #stack: number;
+  #callbacks = 0;
+
+  /** `stack`: address of MAX_FRAMES * (STACK_SIZE + SCRATCH_SIZE) bytes. */
+  constructor(machine: Machine, registers: CallRegisters, stack: number) {
+    this.machine = machine;
+    this.memory = machine.memory;
+    this.#registers = registers;
+    this.#stack = stack;
+  }
+
+  get high(): Int32Array {
+    return this.#registers.high;
+  }
+
+  get scratch(): number {
+    return this.#stack + STACK_SIZE * MAX_FRAMES + SCRATCH_SIZE * this.#callbacks;
+  }
+
+  /** The end of the first function's stack. */
+  get top(): number {
+    return this.#stack + STACK_SIZE * MAX_FRAMES;
+  }
+
+  begin(context: number, subject: Subject | undefined, program: BpfProg, exports: Exports): void {
+    this.context = context;
+    this.subject = subject;
+    this.program = program;
+    this.exports = exports;
+    this.fault = undefined;
+    this.lock = 0;
+    this.frame = this.top;
+    this.#callbacks = 0;
+  }
+
+  fail(reason: string): 0 {
+    const { program } = this;
+    this.fault ??= { insn: undefined, reason, program: program && { id: program.id, name: program.attr.name } };
+    return 0;
+  }
+
+  callback(func: number, context: Wide, ...args: readonly number[]): number {
+    const call = this.exports[callbackExport(func)];
+    if (call === undefined || this.fault !== undefined)
+      return this.fail(`there is no function at ${func} to call back`);
+    if (this.#callbacks + 1 >= MAX_FRAMES) return this.fail(`more than ${MAX_FRAMES} functions are active`);
+    const { low, high } = this.#registers;
+    for (let i = 0; i < args.length; i++) {
+      low[i + 1] = args[i] ?? 0;
+      high[i + 1] = 0;
+    }
+    low[args.length + 1] = context.low;
+    high[args.length + 1] = context.high;
+    const { frame, map } = this;
+    this.#callbacks++;
+    const result = call(frame);
+    this.#callbacks--;
+    this.frame = frame;
+    this.map = map;
+    return result | (high[0] ?? 0);
+  }
+}

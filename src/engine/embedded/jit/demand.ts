@@ -1,0 +1,172 @@
+import { atomicOf } from '../../../isa/index.ts';
+import type { ArgKind } from '../helpers/helper.ts';
+import { HELPER_BY_ID } from '../helpers/table.ts';
+import { type Flow, successorsOf } from './flow.ts';
+import type { Block, Graph, Op } from './graph.ts';
+
+// How much of a register is read from some point on.
+export const DEAD = 0;
+export const LOW = 1;
+export const BOTH = 2;
+
+/** By register. */
+export type Demand = Uint8Array<ArrayBuffer>;
+
+/** What a function gives back: all of r0, or its low word. */
+export interface Results {
+  readonly r0: typeof LOW | typeof BOTH;
+}
+
+/** What is demanded where each block begins. `count`: registers. */
+export function demandsOf({ blocks }: Graph, { order, predecessors }: Flow, results: Results, count: number): Demand[] {
+  const demands = blocks.map(() => new Uint8Array(count));
+  const dirty = new Set(order);
+  const backwards = [...order].reverse();
+  while (dirty.size > 0) {
+    for (const block of backwards) {
+      if (!dirty.delete(block)) continue;
+      const before = demands[block] as Demand; // each block has one
+      const now = demandAtEnd(blocks[block] as Block, demands, results, count);
+      for (const op of [...(blocks[block] as Block).ops].reverse()) demandBefore(op, now);
+      if (now.every((value, reg) => value === before[reg])) continue;
+      demands[block] = now;
+      for (const from of predecessors[block] ?? []) dirty.add(from);
+    }
+  }
+  return demands;
+}
+
+/** What is demanded behind the last instruction of a block. */
+export function demandAtEnd(block: Block, demands: readonly Demand[], { r0 }: Results, count: number): Demand {
+  const now = new Uint8Array(count);
+  if (block.end.kind === 'exit') now[0] = r0;
+  for (const next of successorsOf(block)) {
+    const wanted = demands[next];
+    if (wanted === undefined) continue;
+    for (let reg = 0; reg < count; reg++) now[reg] = Math.max(now[reg] ?? 0, wanted[reg] ?? 0);
+  }
+  if (block.end.kind === 'branch') demandOfJump(block.end.op, now);
+  return now;
+}
+
+function demandOfJump({ operation, dst, src, imm }: Op, now: Demand): void {
+  if (operation.kind !== 'jump') return;
+  // Bits that a mask of 31 bits asks for are in the low word.
+  const low = operation.bits === 32 || (operation.op === 'jset' && operation.source === 'imm' && imm >= 0);
+  raise(now, dst, low ? LOW : BOTH);
+  if (operation.source === 'reg') raise(now, src, low ? LOW : BOTH);
+}
+
+function raise(now: Demand, reg: number, wanted: number): void {
+  if ((now[reg] ?? 0) < wanted) now[reg] = wanted;
+}
+
+/** What is demanded before an instruction, given what is behind it. */
+export function demandBefore(op: Op, now: Demand): void {
+  const { operation, dst, src } = op;
+  switch (operation.kind) {
+    case 'alu': {
+      const wanted = now[dst] ?? DEAD;
+      if (operation.op === 'mov') {
+        now[dst] = DEAD;
+        if (wanted === DEAD || operation.source === 'imm') return;
+        raise(now, src, operation.bits === 32 || op.off !== 0 ? LOW : wanted);
+        return;
+      }
+      const [left, right] = operands(op, wanted);
+      now[dst] = left;
+      if (operation.source === 'reg') raise(now, src, right);
+      return;
+    }
+    case 'neg':
+      if (operation.bits === 32 && now[dst] === BOTH) now[dst] = LOW;
+      return;
+    case 'end':
+      if (now[dst] !== DEAD && op.imm < 64) now[dst] = LOW;
+      else if (now[dst] !== DEAD && operation.to !== 'le') now[dst] = BOTH;
+      return;
+    case 'load':
+      now[dst] = DEAD;
+      raise(now, src, LOW);
+      return;
+    case 'store':
+      raise(now, dst, LOW);
+      if (operation.source === 'reg') raise(now, src, operation.size === 8 ? BOTH : LOW);
+      return;
+    case 'atomic':
+      demandOfAtomic(op, now);
+      return;
+    case 'ld_imm64':
+      now[dst] = DEAD;
+      return;
+    case 'ld_abs':
+    case 'ld_ind':
+      now.fill(DEAD, 0, 6);
+      if (operation.kind === 'ld_ind') raise(now, src, LOW);
+      return;
+    case 'call': {
+      now.fill(DEAD, 0, 6);
+      for (const [i, wanted] of argumentsOf(op).entries()) raise(now, i + 1, wanted);
+      if (op.key !== undefined) raise(now, op.key, LOW);
+      return;
+    }
+    case 'jump':
+    case 'goto':
+    case 'may_goto':
+    case 'exit':
+      return;
+  }
+}
+
+/** What an operation wants of its left and its right operand, if so much of its result is wanted. */
+function operands({ operation, imm }: Op, wanted: number): readonly [left: number, right: number] {
+  if (wanted === DEAD) return [DEAD, DEAD];
+  if (operation.kind !== 'alu') return [BOTH, BOTH];
+  if (operation.bits === 32) return [LOW, LOW];
+  switch (operation.op) {
+    case 'add':
+    case 'sub':
+    case 'mul':
+    case 'and':
+    case 'or':
+    case 'xor':
+      return [wanted, wanted];
+    case 'lsh':
+      return [operation.source === 'imm' && (imm & 63) >= 32 ? LOW : wanted, LOW];
+    case 'rsh':
+    case 'arsh':
+      return [operation.source === 'imm' && (imm & 63) === 0 ? wanted : BOTH, LOW];
+    default:
+      return [BOTH, BOTH];
+  }
+}
+
+function demandOfAtomic({ operation, dst, src, imm }: Op, now: Demand): void {
+  if (operation.kind !== 'atomic') return;
+  const atomic = atomicOf(imm);
+  if (atomic?.op === 'load') {
+    now[dst] = DEAD;
+    raise(now, src, LOW);
+    return;
+  }
+  const whole = operation.size === 8 ? BOTH : LOW;
+  if (atomic?.fetch && atomic.op !== 'cmpxchg') now[src] = DEAD;
+  if (atomic?.op === 'cmpxchg') now[0] = whole;
+  raise(now, src, whole);
+  raise(now, dst, LOW);
+}
+
+/** Arguments that are addresses: their high words are 0. */
+// biome-ignore format: a list
+const ADDRESSES: ReadonlySet<ArgKind> = new Set<ArgKind>([
+  'const_map_ptr', 'map_key', 'map_value', 'map_value_or_null', 'skb', 'xdp', 'ctx', 'ctx_or_null', 'mem', 'mem_or_null', 'const_str', 'out_64', 'inout_32', 'sock',
+  'sock_or_null', 'seq', 'func', 'dynptr', 'spin_lock', 'timer', 'kptr',
+]);
+
+const ALL_ARGUMENTS = [BOTH, BOTH, BOTH, BOTH, BOTH];
+
+/** What a call wants of r1 and so on. Of functions of the program it is not known how many they have: what was never written reads as 0. */
+export function argumentsOf({ src, imm }: Op): readonly number[] {
+  const helper = src === 0 ? HELPER_BY_ID[imm] : undefined;
+  return helper?.args.map((kind) => (ADDRESSES.has(kind) ? LOW : BOTH)) ?? ALL_ARGUMENTS;
+}

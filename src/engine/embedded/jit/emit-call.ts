@@ -1,0 +1,204 @@
+import { BPF_PSEUDO_CALL } from '../../../isa/index.ts';
+import type { Helper } from '../helpers/helper.ts';
+import { HELPER_BY_ID } from '../helpers/table.ts';
+import { ArrayMap } from '../maps/array.ts';
+import type { BpfMap } from '../maps/map.ts';
+import { PercpuArrayMap } from '../maps/percpu-array.ts';
+import { SLOT_PROGRAM, SLOT_TABLE } from '../maps/slot-array.ts';
+import { argumentsOf, LOW } from './demand.ts';
+import type { FunctionText } from './function-text.ts';
+import { calleeOf, type Op } from './graph.ts';
+import { CPU, FRAME, HIGH, REGISTERS, TAIL_CALLS } from './registers.ts';
+import { BPF_FUNC_map_lookup_elem } from './slots.ts';
+
+export const BPF_FUNC_tail_call = 12;
+const MAX_TAIL_CALLS = 33;
+// Where a map's header has what a tail call needs; see `MAP_HEADER_SIZE` and `SlotArray`.
+const MAX_ENTRIES = 12;
+const SLOTS = 32;
+const SLOT_SHIFT = 3;
+
+/** What a function may call: numbers of functions of the module. */
+export interface Callees {
+  /** Address of the registers for calls; see registers.ts. */
+  readonly registers: number;
+  helper(id: number): number;
+  /** A function of the program. */
+  func(start: number): number;
+  /** For tail calls: see `RESOLVE`. */
+  readonly resolve: number;
+  /** For tail calls: the type of (context, frame) -> r0. */
+  programType(): number;
+  mapAt(address: number): BpfMap | undefined;
+  /** Finds bytes of the packet: (size, offset) -> address, or -1. */
+  readonly packetLoad: number;
+  /** A function that looks up a key in memory: (key) -> value. `undefined`: by the helper. */
+  lookup(map: BpfMap): number | undefined;
+}
+
+/** Whether looking up is written out for such a map, by the key itself. */
+export function takesKey(map: BpfMap): boolean {
+  return map.constructor === ArrayMap || map.constructor === PercpuArrayMap;
+}
+
+export function emitCall(text: FunctionText, op: Op, callees: Callees, frameParam: number): void {
+  const callee = calleeOf({ opcode: 0x85, src: op.src, imm: op.imm }, op.slot);
+  if (op.src === BPF_PSEUDO_CALL && callee !== undefined) {
+    emitOwnCall(text, op, callees.func(callee));
+    return;
+  }
+  const helper = HELPER_BY_ID[op.imm];
+  if (helper === undefined) throw new Error(`there is no helper ${op.imm}`);
+  if (helper.id === BPF_FUNC_tail_call) emitTailCall(text, callees, frameParam);
+  else if (helper.id === BPF_FUNC_map_lookup_elem) emitLookup(text, op, helper, callees);
+  else emitHelperCall(text, op, helper, callees);
+}
+
+function emitOwnCall(text: FunctionText, op: Op, func: number): void {
+  for (let reg = 1; reg <= 5; reg++) text.read64(reg);
+  text.calleeFrame(op.depth);
+  text.code.call(func);
+  text.writeAs(0, 'i64', text.resultType(0, op));
+}
+
+/** The registers go through memory: what JavaScript is given as numbers of 64 bits costs more than all else. */
+function emitHelperCall(text: FunctionText, op: Op, helper: Helper, { registers, helper: importOf }: Callees): void {
+  const { code } = text;
+  const wanted = argumentsOf(op);
+  for (let reg = 1; reg <= helper.args.length; reg++) {
+    code.i32(registers);
+    text.read32(reg);
+    code.memory('i32_store', REGISTERS + 4 * reg, 2);
+    code.i32(registers);
+    if (wanted[reg - 1] === LOW) code.i32(0);
+    else text.readHigh(reg);
+    code.memory('i32_store', HIGH + 4 * reg, 2);
+  }
+  if (helper.args.includes('func')) {
+    code.i32(registers);
+    text.calleeFrame(op.depth);
+    code.memory('i32_store', FRAME, 2);
+  }
+  code.call(importOf(helper.id));
+  const type = text.resultType(0, op);
+  if (helper.returns !== 'u64' || type === 'i32') {
+    text.writeAs(0, 'i32', type, helper.returns === 'integer');
+    return;
+  }
+  code.op('i64_extend_i32_u');
+  code.i32(registers);
+  code.memory('i64_load32_u', HIGH, 2);
+  code.i64(32, 0);
+  code.op('i64_shl');
+  code.op('i64_or');
+  text.writeAs(0, 'i64', type);
+}
+
+function emitLookup(text: FunctionText, op: Op, helper: Helper, callees: Callees): void {
+  const first = text.value(1);
+  const map = first?.kind === 'const' ? callees.mapAt(first.low) : undefined;
+  if (map instanceof ArrayMap || map instanceof PercpuArrayMap) {
+    emitArrayLookup(text, op, map, callees.registers);
+    return;
+  }
+  const lookup = map && callees.lookup(map);
+  if (lookup === undefined) {
+    emitHelperCall(text, op, helper, callees);
+    return;
+  }
+  text.read32(2);
+  text.code.call(lookup);
+  text.writeAs(0, 'i32', text.resultType(0, op));
+}
+
+/** index < max ? values + index * stride : 0 */
+function emitArrayLookup(text: FunctionText, op: Op, map: ArrayMap | PercpuArrayMap, registers: number): void {
+  const { code } = text;
+  const type = text.resultType(0, op);
+  if (type === undefined) return;
+  const { maxEntries } = map.attr;
+  const elementSize = map instanceof PercpuArrayMap ? map.stride * map.machine.cpus : map.stride;
+  text.withLocal('i32', (index) => {
+    if (op.key !== undefined) text.read32(op.key);
+    else code.memory('i32_load', text.address(2, 0));
+    code.set(index);
+    code.get(index);
+    emitScaled(text, elementSize);
+    code.i32(map.values);
+    code.op('i32_add');
+    if (map instanceof PercpuArrayMap) {
+      code.i32(registers);
+      code.memory('i32_load', CPU, 2);
+      emitScaled(text, map.stride);
+      code.op('i32_add');
+    }
+    code.i32(0);
+    code.get(index);
+    code.i32(maxEntries);
+    code.op('i32_lt_u');
+    code.op('select');
+  });
+  text.writeAs(0, 'i32', type);
+}
+
+function emitScaled({ code }: FunctionText, by: number): void {
+  if ((by & (by - 1)) === 0) {
+    code.i32(31 - Math.clz32(by));
+    code.op('i32_shl');
+  } else {
+    code.i32(by);
+    code.op('i32_mul');
+  }
+}
+
+/** Goes on behind it where there is no program, or too many were called. */
+function emitTailCall(text: FunctionText, callees: Callees, frameParam: number): void {
+  const { code } = text;
+  const { registers } = callees;
+  code.block('block');
+  const [index, slot] = [code.local('i32'), code.local('i32')];
+  text.read32(3);
+  code.tee(index);
+  code.memory('i32_load', text.address(2, MAX_ENTRIES), 2);
+  code.op('i32_ge_u');
+  code.brIf(0);
+  code.i32(registers);
+  code.memory('i32_load', TAIL_CALLS, 2);
+  code.i32(MAX_TAIL_CALLS);
+  code.op('i32_ge_u');
+  code.brIf(0);
+  code.memory('i32_load', text.address(2, SLOTS), 2);
+  code.get(index);
+  code.i32(SLOT_SHIFT);
+  code.op('i32_shl');
+  code.op('i32_add');
+  code.tee(slot);
+  code.memory('i32_load', SLOT_PROGRAM, 2);
+  code.op('i32_eqz');
+  code.brIf(0);
+  code.get(slot);
+  code.memory('i32_load', SLOT_TABLE, 2);
+  code.tee(slot);
+  code.op('i32_eqz');
+  code.block('if');
+  text.read32(2);
+  code.get(index);
+  code.call(callees.resolve);
+  code.tee(slot);
+  code.op('i32_eqz');
+  code.brIf(1);
+  code.end();
+  code.i32(registers);
+  code.i32(registers);
+  code.memory('i32_load', TAIL_CALLS, 2);
+  code.i32(1);
+  code.op('i32_add');
+  code.memory('i32_store', TAIL_CALLS, 2);
+  text.read32(1);
+  code.get(frameParam);
+  code.get(slot);
+  code.i32(1);
+  code.op('i32_sub');
+  code.callIndirect('return_call_indirect', callees.programType());
+  code.end();
+}

@@ -1,0 +1,373 @@
+import type { ProgType } from '../../../uapi/bpf.ts';
+import { BOTH, DEAD, type Demand, demandAtEnd, demandBefore, demandsOf, LOW, type Results } from './demand.ts';
+import { emitAlu, emitNegation, emitSwap } from './emit-alu.ts';
+import { type Callees, emitCall, takesKey } from './emit-call.ts';
+import { emitCondition } from './emit-jump.ts';
+import { emitAtomic, emitLoad, emitStore } from './emit-memory.ts';
+import { emitPacketLoad } from './emit-packet.ts';
+import { type Flow, flowOf } from './flow.ts';
+import { FunctionText, type Place } from './function-text.ts';
+import type { Block, End, Graph, Op } from './graph.ts';
+import { promoteSlots } from './slots.ts';
+import { refine, type Values } from './transfer.ts';
+import { CONTEXT, isNarrow, type Value } from './value.ts';
+import { valuesOf } from './values.ts';
+
+/** How a function is called, and what it gives back. */
+export type Shape =
+  /** (context, frame) -> the low word of r0. */
+  | 'verdict'
+  /** (context, frame) -> r0: what a tail call leads to. */
+  | 'target'
+  /** (context, frame, times) -> the low word of the last r0: runs again and again. */
+  | 'loop'
+  /** (r1, r2, r3, r4, r5, frame) -> r0: what the program calls. */
+  | 'function';
+
+/** Times that a `may_goto` lets a function go on. */
+const MAX_LOOPS = 8 * 1024 * 1024;
+/** Functions that nest deeper than this are written as one loop around a table of their blocks. */
+const MAX_NESTING = 1000;
+
+/** A function as it is to be written: what is known of it. */
+interface Analysis {
+  readonly graph: Graph;
+  readonly flow: Flow;
+  readonly known: readonly (Values | undefined)[];
+  readonly demands: readonly Demand[];
+  readonly results: Results;
+}
+
+export function emitFunction(graph: Graph, shape: Shape, type: ProgType, callees: Callees): Uint8Array {
+  return new FunctionEmitter(analyse(graph, shape, type, callees), shape, type, callees).emit();
+}
+
+function analyse(graph: Graph, shape: Shape, type: ProgType, callees: Callees): Analysis {
+  const flow = flowOf(graph.blocks);
+  const results: Results = { r0: shape === 'verdict' || shape === 'loop' ? LOW : BOTH };
+  const entry: Values = [];
+  if (shape !== 'function') entry[1] = CONTEXT;
+  const around = { type, mapAt: (address: number) => callees.mapAt(address), takesKey };
+  const known = valuesOf(graph, flow, entry, type);
+  const demands = demandsOf(graph, flow, results, graph.registers);
+  const promoted = promoteSlots(graph, flow, known, demands, results, around);
+  if (promoted === graph) return { graph, flow, known, demands, results };
+  return {
+    graph: promoted,
+    flow,
+    known: valuesOf(promoted, flow, entry, type),
+    demands: demandsOf(promoted, flow, results, promoted.registers),
+    results,
+  };
+}
+
+/** A block of WebAssembly that one can go to the end of, or a loop that one can go to the start of. */
+type Label = { readonly kind: 'behind' | 'loop'; readonly block: number } | { readonly kind: 'other' };
+
+class FunctionEmitter {
+  readonly #analysis: Analysis;
+  readonly #shape: Shape;
+  readonly #callees: Callees;
+  readonly #text: FunctionText;
+  readonly #frame: number;
+  readonly #labels: Label[] = [];
+  #mayGotos: number | undefined;
+  /** Where blocks are chosen by number: the local with the number. */
+  #next: number | undefined;
+
+  constructor(analysis: Analysis, shape: Shape, type: ProgType, callees: Callees) {
+    this.#analysis = analysis;
+    this.#shape = shape;
+    this.#callees = callees;
+    const params = shape === 'function' ? 6 : shape === 'loop' ? 3 : 2;
+    this.#frame = shape === 'function' ? 5 : 1;
+    this.#text = new FunctionText(params, this.#frame, analysis.graph.frames, type);
+  }
+
+  emit(): Uint8Array {
+    const text = this.#text;
+    const { code } = text;
+    text.begin();
+    const { flow, graph } = this.#analysis;
+    if (graph.blocks.some(({ end }) => end.kind === 'branch' && end.op.operation.kind === 'may_goto'))
+      this.#mayGotos = code.local('i32');
+    if (this.#shape === 'loop') {
+      code.block('loop');
+      this.#labels.push({ kind: 'other' });
+      code.block('block', 'i32');
+      this.#labels.push({ kind: 'other' });
+    }
+    if (this.#mayGotos !== undefined) {
+      code.i32(MAX_LOOPS);
+      code.set(this.#mayGotos);
+    }
+    this.#emitEntry();
+    if (flow.reducible && flow.depth <= MAX_NESTING) this.#emitTree(0);
+    else this.#emitTable();
+    if (this.#shape === 'loop') {
+      code.op('unreachable');
+      code.end();
+      this.#repeat();
+    }
+    code.op('unreachable');
+    return code.finish();
+  }
+
+  /** Behind one run of a loop: the verdict is on the stack. */
+  #repeat(): void {
+    const { code } = this.#text;
+    const verdict = code.local('i32');
+    code.set(verdict);
+    code.get(2);
+    code.i32(1);
+    code.op('i32_sub');
+    code.tee(2);
+    code.brIf(0);
+    code.get(verdict);
+    code.op('return');
+    code.end();
+  }
+
+  #emitEntry(): void {
+    const text = this.#text;
+    text.values = [];
+    text.places = [];
+    if (this.#shape === 'function') for (let reg = 1; reg <= 5; reg++) text.parameter(reg, 'i64', reg - 1);
+    else if (this.#shape === 'loop') {
+      // The parameter stays as it is for the next time.
+      text.code.get(0);
+      text.write(1, 'i32');
+      text.values[1] = CONTEXT;
+    } else {
+      text.parameter(1, 'i32', 0);
+      text.values[1] = CONTEXT;
+    }
+    this.#toBlock(0);
+  }
+
+  // As in: Norman Ramsey, "Beyond Relooper" (2022). What several ways forward lead to follows a block of WebAssembly that they leave.
+
+  #emitTree(block: number): void {
+    const { flow } = this.#analysis;
+    const behind = (flow.children[block] ?? [])
+      .filter((child) => flow.merges[child])
+      .sort((a, b) => (flow.place[b] ?? 0) - (flow.place[a] ?? 0));
+    const { code } = this.#text;
+    if (!flow.loopHeader[block]) {
+      this.#emitWithin(block, behind, 0);
+      return;
+    }
+    code.block('loop');
+    this.#labels.push({ kind: 'loop', block });
+    this.#emitWithin(block, behind, 0);
+    this.#labels.pop();
+    code.end();
+    code.op('unreachable');
+  }
+
+  #emitWithin(block: number, behind: readonly number[], from: number): void {
+    const { code } = this.#text;
+    const next = behind[from];
+    if (next === undefined) {
+      this.#emitBlock(block);
+      return;
+    }
+    code.block('block');
+    this.#labels.push({ kind: 'behind', block: next });
+    this.#emitWithin(block, behind, from + 1);
+    this.#labels.pop();
+    code.end();
+    this.#emitTree(next);
+  }
+
+  #emitBlock(number: number): void {
+    const { graph, known, demands, results } = this.#analysis;
+    const block = graph.blocks[number] as Block; // blocks are asked for that there are
+    const text = this.#text;
+    text.values = [...(known[number] ?? [])];
+    text.places = this.#placesAt(number);
+    const behind = demandsBehind(block, demands, results, graph.registers);
+    for (const [i, op] of block.ops.entries()) {
+      text.wanted = behind[i] as Demand; // one for each
+      this.#emitOp(op);
+      text.advance(op);
+    }
+    this.#emitEnd(number, block.end);
+  }
+
+  #emitOp(op: Op): void {
+    const text = this.#text;
+    switch (op.operation.kind) {
+      case 'alu':
+        emitAlu(text, op);
+        return;
+      case 'neg':
+        emitNegation(text, op);
+        return;
+      case 'end':
+        emitSwap(text, op);
+        return;
+      case 'load':
+        emitLoad(text, op);
+        return;
+      case 'store':
+        emitStore(text, op);
+        return;
+      case 'atomic':
+        emitAtomic(text, op);
+        return;
+      case 'ld_imm64':
+        return; // a constant
+      case 'call':
+        emitCall(text, op, this.#callees, this.#frame);
+        return;
+      case 'ld_abs':
+      case 'ld_ind':
+        emitPacketLoad(text, op, this.#callees.packetLoad, this.#shape === 'verdict' ? 'i32' : 'i64');
+        return;
+      case 'jump':
+      case 'goto':
+      case 'may_goto':
+      case 'exit':
+        throw new Error('a jump is at the end of a block');
+    }
+  }
+
+  #emitEnd(from: number, end: End): void {
+    const text = this.#text;
+    const { code } = text;
+    if (end.kind === 'exit') {
+      if (this.#shape === 'verdict' || this.#shape === 'loop') text.read32(0);
+      else text.read64(0);
+      if (this.#shape === 'loop') code.br(this.#labels.length - 2);
+      else code.op('return');
+      return;
+    }
+    if (end.kind === 'goto') {
+      this.#go(from, end.to);
+      return;
+    }
+    const { op, taken, next } = end;
+    const values = text.values;
+    const way = (to: number, isTaken: boolean) => {
+      text.values = [...values];
+      refine(op, isTaken, text.values);
+      this.#go(from, to);
+    };
+    this.#emitJump(op);
+    const places = text.places;
+    code.block('if');
+    this.#labels.push({ kind: 'other' });
+    way(taken, true);
+    this.#labels.pop();
+    code.end();
+    text.places = places;
+    way(next, false);
+  }
+
+  /** Puts on the stack whether a jump is taken. */
+  #emitJump(op: Op): void {
+    const { code } = this.#text;
+    if (op.operation.kind !== 'may_goto' || this.#mayGotos === undefined) {
+      emitCondition(this.#text, op);
+      return;
+    }
+    code.get(this.#mayGotos);
+    code.i32(1);
+    code.op('i32_sub');
+    code.tee(this.#mayGotos);
+    code.i32(0);
+    code.op('i32_lt_s');
+  }
+
+  /** Goes to a block, with registers where it expects them. */
+  #go(from: number, to: number): void {
+    const { flow } = this.#analysis;
+    const { code } = this.#text;
+    this.#toBlock(to);
+    if (this.#next !== undefined) {
+      code.i32(flow.place[to] ?? 0);
+      code.set(this.#next);
+      code.br(this.#labels.length - 1 - this.#tableDepth);
+      return;
+    }
+    const back = (flow.place[to] ?? 0) <= (flow.place[from] ?? 0);
+    if (!back && !flow.merges[to]) {
+      this.#emitTree(to);
+      return;
+    }
+    const kind = back ? 'loop' : 'behind';
+    for (let i = this.#labels.length - 1; i >= 0; i--) {
+      const label = this.#labels[i];
+      if (label?.kind !== kind || label.block !== to) continue;
+      code.br(this.#labels.length - 1 - i);
+      return;
+    }
+    throw new Error(`no block of the text leads to block ${to}`);
+  }
+
+  /** Where registers are at the start of a block. */
+  #placesAt(block: number): Place[] {
+    const { known, demands } = this.#analysis;
+    const places: Place[] = [];
+    const wanted = demands[block] ?? new Uint8Array(0);
+    for (let reg = 0; reg < wanted.length; reg++) places[reg] = placeAt(known[block]?.[reg], wanted[reg] ?? DEAD);
+    return places;
+  }
+
+  #toBlock(block: number): void {
+    const text = this.#text;
+    for (const [reg, type] of this.#placesAt(block).entries()) {
+      if (type === undefined || text.places[reg] === type) continue;
+      if (type === 'i32') text.read32(reg);
+      else text.read64(reg);
+      text.code.set(text.local(reg, type));
+    }
+  }
+
+  #tableDepth = 0;
+
+  /** For control flow that is not nested: blocks one after the other, in a loop that goes to one of them by its number. */
+  #emitTable(): void {
+    const { flow } = this.#analysis;
+    const { code } = this.#text;
+    this.#next = code.local('i32');
+    code.i32(0);
+    code.set(this.#next);
+    code.block('loop');
+    this.#tableDepth = this.#labels.length;
+    this.#labels.push({ kind: 'other' });
+    const { order } = flow;
+    for (let i = order.length; i > 0; i--) {
+      code.block('block');
+      this.#labels.push({ kind: 'other' });
+    }
+    code.get(this.#next);
+    code.brTable(
+      order.map((_, i) => i),
+      0,
+    );
+    for (const block of order) {
+      this.#labels.pop();
+      code.end();
+      this.#emitBlock(block);
+    }
+    this.#labels.pop();
+    code.end();
+  }
+}
+
+function placeAt(value: Value | undefined, wanted: number): Place {
+  if (wanted === DEAD || value?.kind === 'const' || value?.kind === 'stack') return undefined;
+  return wanted === BOTH && !(value !== undefined && isNarrow(value)) ? 'i64' : 'i32';
+}
+
+function demandsBehind(block: Block, demands: readonly Demand[], results: Results, count: number): Demand[] {
+  const now = demandAtEnd(block, demands, results, count);
+  const behind: Demand[] = [];
+  for (let i = block.ops.length - 1; i >= 0; i--) {
+    behind[i] = now.slice();
+    demandBefore(block.ops[i] as Op, now); // i is below the length
+  }
+  return behind;
+}

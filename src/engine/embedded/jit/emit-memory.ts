@@ -1,0 +1,95 @@
+import { type Atomic, atomicOf, type MemSize } from '../../../isa/index.ts';
+import { opOf } from './emit-alu.ts';
+import type { FunctionText } from './function-text.ts';
+import type { Op } from './graph.ts';
+import type { NumberType, OpName } from './wasm-op.ts';
+
+export function emitLoad(text: FunctionText, op: Op): void {
+  const { operation } = op;
+  if (operation.kind !== 'load') return;
+  const type = text.resultType(op.dst, op);
+  if (type === undefined) return;
+  const offset = text.address(op.src, op.off);
+  text.code.memory(loadOp(type, operation.size, operation.signed), offset);
+  text.write(op.dst, type);
+}
+
+/** Of 8 bytes the low word is in front. */
+function loadOp(type: NumberType, size: MemSize, signed: boolean): OpName {
+  const whole = type === 'i32' ? 4 : 8;
+  return opOf(type, size >= whole ? 'load' : `load${8 * size}_${signed ? 's' : 'u'}`);
+}
+
+export function emitStore(text: FunctionText, op: Op): void {
+  const { operation } = op;
+  if (operation.kind !== 'store') return;
+  const { size } = operation;
+  const offset = text.address(op.dst, op.off);
+  const type: NumberType = size === 8 ? 'i64' : 'i32';
+  if (operation.source === 'imm') {
+    if (type === 'i64') text.code.i64(op.imm, op.imm >> 31);
+    else text.code.i32(op.imm);
+  } else if (type === 'i64') text.read64(op.src);
+  else text.read32(op.src);
+  text.code.memory(storeOp(type, size), offset);
+}
+
+function storeOp(type: NumberType, size: MemSize): OpName {
+  return opOf(type, size === 4 || size === 8 ? 'store' : `store${8 * size}`);
+}
+
+/** Nothing else runs meanwhile, so that reading and writing one after the other are as one. */
+export function emitAtomic(text: FunctionText, op: Op): void {
+  const { operation } = op;
+  const atomic = atomicOf(op.imm);
+  if (operation.kind !== 'atomic' || atomic === undefined) return;
+  const { size } = operation;
+  if (atomic.op === 'load') {
+    emitLoad(text, { ...op, operation: { kind: 'load', size, signed: false } });
+    return;
+  }
+  if (atomic.op === 'store') {
+    emitStore(text, { ...op, operation: { kind: 'store', size, source: 'reg' } });
+    return;
+  }
+  const type: NumberType = size === 8 ? 'i64' : 'i32';
+  text.withLocal('i32', (address) =>
+    text.withLocal(type, (old) => {
+      const { code } = text;
+      const offset = text.address(op.dst, op.off);
+      code.tee(address);
+      code.memory(opOf(type, 'load'), offset);
+      code.set(old);
+      code.get(address);
+      emitNewValue(text, op, atomic, type, old);
+      code.memory(opOf(type, 'store'), offset);
+      if (!atomic.fetch) return;
+      const into = atomic.op === 'cmpxchg' ? 0 : op.src;
+      const wanted = text.resultType(into, op);
+      if (wanted === undefined) return;
+      code.get(old);
+      text.writeAs(into, type, wanted);
+    }),
+  );
+}
+
+function emitNewValue(text: FunctionText, op: Op, atomic: Atomic, type: NumberType, old: number): void {
+  const { code } = text;
+  const read = (reg: number) => (type === 'i64' ? text.read64(reg) : text.read32(reg));
+  if (atomic.op === 'xchg') {
+    read(op.src);
+    return;
+  }
+  if (atomic.op === 'cmpxchg') {
+    read(op.src);
+    code.get(old);
+    code.get(old);
+    read(0);
+    code.op(opOf(type, 'eq'));
+    code.op('select');
+    return;
+  }
+  code.get(old);
+  read(op.src);
+  code.op(opOf(type, atomic.op));
+}

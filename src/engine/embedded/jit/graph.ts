@@ -1,0 +1,247 @@
+import {
+  BPF_PSEUDO_CALL,
+  BPF_PSEUDO_FUNC,
+  decodeInsns,
+  type Insn,
+  insnSlots,
+  jumpTarget,
+  type Operation,
+  operationOf,
+} from '../../../isa/index.ts';
+
+/**
+ * An instruction of a function into which others were put. Registers are numbered on: those of the function are 0 to 10, and each level of functions that were put into
+ * it has five more, for what those have of their own: r6 to r9 and r10.
+ */
+export interface Op {
+  readonly operation: Operation;
+  readonly dst: number;
+  readonly src: number;
+  readonly off: number;
+  readonly imm: number;
+  /** Of `ld_imm64`: the high word. */
+  readonly high: number;
+  /** Number of the instruction in the program. */
+  readonly slot: number;
+  /** How many functions it was put into. */
+  readonly depth: number;
+  /** Of a call that looks an element up: the register that the key is in, where it is not in memory. */
+  readonly key?: number;
+}
+
+/** Where control goes at the end of a block; blocks by their numbers. */
+export type End =
+  | { readonly kind: 'goto'; readonly to: number }
+  | { readonly kind: 'branch'; readonly op: Op; readonly taken: number; readonly next: number }
+  | { readonly kind: 'exit' };
+
+export interface Block {
+  readonly ops: readonly Op[];
+  readonly end: End;
+}
+
+/** One function, with those that were put into it. Block 0 is where it begins. */
+export interface Graph {
+  /** Number of its first instruction. */
+  readonly start: number;
+  readonly blocks: readonly Block[];
+  /** How many registers it has. */
+  readonly registers: number;
+  /** How many stacks of 512 bytes it has: its own, and those of what was put into it. */
+  readonly frames: number;
+}
+
+/** Registers that a function has for itself: r6 to r10. */
+const OWN = 5;
+const FIRST_OWN = 6;
+const FRAME = 10;
+const MAX_DEPTH = 7;
+/** Instructions of a function that is put into others wherever it is called. */
+const MAX_INLINED = 200;
+/** Instructions that a function may have in all; beyond, what it calls stays where it is. */
+const MAX_OPS = 8000;
+
+const BPF_FUNC_tail_call = 12;
+
+/** A program as its functions. */
+export class Functions {
+  readonly #insns: readonly Insn[];
+  readonly #operations: readonly (Operation | undefined)[];
+  readonly #starts: readonly number[];
+  readonly #inlined = new Map<number, boolean>();
+
+  /** `runnable`: with the addresses of maps. */
+  constructor(runnable: Uint8Array) {
+    this.#insns = decodeInsns(runnable);
+    this.#operations = this.#insns.map(({ opcode }) => operationOf(opcode));
+    const starts = new Set([0]);
+    for (let at = 0; at < this.#insns.length; at++) {
+      const insn = this.#insns[at];
+      const callee = insn && (calleeOf(insn, at) ?? functionOf(insn, at));
+      if (callee !== undefined) starts.add(callee);
+      if (insn !== undefined) at += insnSlots(insn) - 1;
+    }
+    this.#starts = [...starts].sort((a, b) => a - b);
+  }
+
+  /** The function that begins at an instruction. */
+  graph(start: number): Graph {
+    return new GraphBuilder(this).build(start);
+  }
+
+  /** Each instruction of a function, its two slots as one. */
+  *insns(start: number): Generator<{ readonly at: number; readonly insn: Insn; readonly operation: Operation }> {
+    const end = this.#starts.find((other) => other > start) ?? this.#insns.length;
+    for (let at = start; at < end; ) {
+      const insn = this.#insns[at];
+      const operation = this.#operations[at];
+      if (insn === undefined || operation === undefined) throw new Error(`there is no instruction ${at}`);
+      yield { at, insn, operation };
+      at += insnSlots(insn);
+    }
+  }
+
+  high(at: number): number {
+    return this.#insns[at + 1]?.imm ?? 0;
+  }
+
+  /** Whether a function is put in where it is called: it is short, and what it does means the same there. */
+  isInlined(start: number): boolean {
+    let known = this.#inlined.get(start);
+    if (known === undefined) {
+      const insns = [...this.insns(start)];
+      known = insns.length <= MAX_INLINED && insns.every(({ insn, operation }) => canBeElsewhere(insn, operation));
+      this.#inlined.set(start, known);
+    }
+    return known;
+  }
+}
+
+/** Not: what ends the function that it is in, or counts how often that goes round. */
+function canBeElsewhere(insn: Insn, { kind }: Operation): boolean {
+  if (kind === 'ld_abs' || kind === 'ld_ind' || kind === 'may_goto') return false;
+  return kind !== 'call' || insn.src !== 0 || insn.imm !== BPF_FUNC_tail_call;
+}
+
+/** The function that an instruction calls. */
+export function calleeOf(insn: Pick<Insn, 'opcode' | 'src' | 'imm'>, at: number): number | undefined {
+  return operationOf(insn.opcode)?.kind === 'call' && insn.src === BPF_PSEUDO_CALL ? at + 1 + insn.imm : undefined;
+}
+
+/** The function that a pointer leads to. */
+function functionOf(insn: Insn, at: number): number | undefined {
+  return insnSlots(insn) === 2 && insn.src === BPF_PSEUDO_FUNC ? at + 1 + insn.imm : undefined;
+}
+
+class GraphBuilder {
+  readonly #functions: Functions;
+  readonly #blocks: { ops: Op[]; end: End | undefined }[] = [];
+  #count = 0;
+  #deepest = 0;
+
+  constructor(functions: Functions) {
+    this.#functions = functions;
+  }
+
+  build(start: number): Graph {
+    this.#place(start, 0, undefined);
+    return {
+      start,
+      blocks: this.#blocks.map(({ ops, end }) => ({ ops, end: end ?? { kind: 'exit' } })),
+      registers: FRAME + 1 + OWN * this.#deepest,
+      frames: this.#deepest + 1,
+    };
+  }
+
+  /** Puts a function in; its first block. `returnTo`: the block that goes on when it is over. */
+  #place(start: number, depth: number, returnTo: number | undefined): number {
+    this.#deepest = Math.max(this.#deepest, depth);
+    const insns = [...this.#functions.insns(start)];
+    const blockAt = new Map<number, number>();
+    for (const at of leaders(start, insns)) blockAt.set(at, this.#newBlock());
+    const blockOf = (at: number): number => {
+      const block = blockAt.get(at);
+      if (block === undefined) throw new Error(`nothing leads to instruction ${at}`);
+      return block;
+    };
+    const first = blockOf(start);
+    let block = first;
+    for (const { at, insn, operation } of insns) {
+      const here = blockAt.get(at);
+      if (here !== undefined && here !== block) {
+        this.#end(block, { kind: 'goto', to: here });
+        block = here;
+      }
+      const next = at + insnSlots(insn);
+      const op: Op = {
+        operation,
+        dst: register(insn.dst, depth),
+        src: register(insn.src, depth),
+        off: insn.off,
+        imm: insn.imm,
+        high: operation.kind === 'ld_imm64' ? this.#functions.high(at) : 0,
+        slot: at,
+        depth,
+      };
+      const callee = calleeOf(insn, at);
+      if (operation.kind === 'exit') {
+        this.#end(block, returnTo === undefined ? { kind: 'exit' } : { kind: 'goto', to: returnTo });
+      } else if (operation.kind === 'goto') {
+        this.#end(block, { kind: 'goto', to: blockOf(jumpTarget(insn, at) ?? next) });
+      } else if (operation.kind === 'jump' || operation.kind === 'may_goto') {
+        const taken = blockOf(jumpTarget(insn, at) ?? next);
+        if (taken === blockOf(next)) this.#end(block, { kind: 'goto', to: taken });
+        else this.#end(block, { kind: 'branch', op, taken, next: blockOf(next) });
+      } else if (callee !== undefined && depth < MAX_DEPTH && this.#fits(callee)) {
+        const after = this.#newBlock();
+        this.#end(block, { kind: 'goto', to: this.#place(callee, depth + 1, after) });
+        block = after;
+      } else {
+        this.#blocks[block]?.ops.push(op);
+        this.#count++;
+      }
+    }
+    return first;
+  }
+
+  #fits(callee: number): boolean {
+    return this.#count <= MAX_OPS && this.#functions.isInlined(callee);
+  }
+
+  #newBlock(): number {
+    return this.#blocks.push({ ops: [], end: undefined }) - 1;
+  }
+
+  #end(block: number, end: End): void {
+    const entry = this.#blocks[block];
+    if (entry !== undefined && entry.end === undefined) entry.end = end;
+  }
+}
+
+function register(number: number, depth: number): number {
+  return depth === 0 || number < FIRST_OWN ? number : FRAME + 1 + OWN * (depth - 1) + number - FIRST_OWN;
+}
+
+/** The register that leads to the stack of a level. */
+export function frameRegister(depth: number): number {
+  return register(FRAME, depth);
+}
+
+/** Where blocks begin. */
+function leaders(
+  start: number,
+  insns: readonly { readonly at: number; readonly insn: Insn; readonly operation: Operation }[],
+): Set<number> {
+  const found = new Set([start]);
+  for (const { at, insn, operation } of insns) {
+    const { kind } = operation;
+    if (kind !== 'jump' && kind !== 'may_goto' && kind !== 'goto' && kind !== 'exit') continue;
+    const target = jumpTarget(insn, at);
+    if (target !== undefined) found.add(target);
+    found.add(at + insnSlots(insn));
+  }
+  // What follows the last instruction is another function.
+  const last = insns.at(-1);
+  if (last !== undefined) found.delete(last.at + insnSlots(last.insn));
+  return found;
+}

@@ -1,0 +1,227 @@
+import type { Operation } from '../../../isa/index.ts';
+import type { ProgType } from '../../../uapi/bpf.ts';
+import { HELPER_BY_ID } from '../helpers/table.ts';
+import type { BpfMap } from '../maps/map.ts';
+import { DEAD, type Demand, demandAtEnd, demandBefore, type Results } from './demand.ts';
+import type { Flow } from './flow.ts';
+import type { Block, Graph, Op } from './graph.ts';
+import { at, transfer, type Values } from './transfer.ts';
+import { bitsOf, isAddress, type Value } from './value.ts';
+import { outcomes } from './values.ts';
+
+/** Bytes of the stack, from the end of the function's own on: `off` is negative. */
+interface Range {
+  readonly off: number;
+  readonly size: number;
+}
+
+/** What a program is made of, as far as memory is concerned. */
+export interface Surroundings {
+  readonly type: ProgType;
+  /** The map whose header is at an address. */
+  readonly mapAt: (address: number) => BpfMap | undefined;
+  /** Whether looking an element up in a map is one of the instructions that are written out, so that its key need not be in memory. */
+  readonly takesKey: (map: BpfMap) => boolean;
+}
+
+/** An address of the stack goes where it is not followed. */
+class Escape extends Error {}
+
+/**
+ * The function with places of its stack as registers: those that are only read and written as a whole, by instructions that say where. V8 keeps what is in a local in
+ * a register of the processor, and what is in memory never.
+ */
+export function promoteSlots(
+  graph: Graph,
+  flow: Flow,
+  known: readonly (Values | undefined)[],
+  demands: readonly Demand[],
+  results: Results,
+  around: Surroundings,
+): Graph {
+  let places: Places;
+  try {
+    places = placesOf(graph, flow, known, demands, results, around);
+  } catch (error) {
+    if (error instanceof Escape) return graph;
+    throw error;
+  }
+  const registers = new Map<number, number>();
+  for (const { off } of places.whole) registers.set(off, graph.registers + registers.size);
+  if (registers.size === 0) return graph;
+  const blocks = graph.blocks.map((block, i): Block => {
+    const values = [...(known[i] ?? [])];
+    const ops = block.ops.flatMap((op) => {
+      const place = placeOf(op, values, around);
+      transfer(op, values, around.type);
+      const register = place && registers.get(place.off);
+      return register === undefined ? [op] : inRegister(op, register);
+    });
+    return { ops, end: block.end };
+  });
+  return { ...graph, blocks, registers: graph.registers + registers.size };
+}
+
+interface Places {
+  /** Those that can be registers. */
+  readonly whole: readonly Range[];
+}
+
+function placesOf(
+  { blocks, registers }: Graph,
+  { order }: Flow,
+  known: readonly (Values | undefined)[],
+  demands: readonly Demand[],
+  results: Results,
+  around: Surroundings,
+): Places {
+  const direct = new Map<string, Range>();
+  const touched: Range[] = [];
+  for (const i of order) {
+    const block = blocks[i] as Block; // order is of blocks
+    const before = known[i];
+    if (before === undefined) continue;
+    const wanted = wantedBehind(block, demands, results, registers);
+    const values = [...before];
+    for (const [n, op] of block.ops.entries()) {
+      const place = placeOf(op, values, around);
+      if (place !== undefined) direct.set(`${place.off} ${place.size}`, place);
+      else touched.push(...reachOf(op, values, around));
+      const had = isStack(values[op.dst]) || isStack(values[op.src]);
+      transfer(op, values, around.type);
+      // What an operation made of an address of the stack may lead anywhere there.
+      if (had && op.operation.kind === 'alu' && !isStack(values[op.dst]) && wanted[n]?.[op.dst] !== DEAD)
+        throw new Escape();
+    }
+    for (const { to, values: after } of outcomes(block, before, around.type)) {
+      for (const [reg, value] of after.entries())
+        if (isStack(value) && !isStack(known[to]?.[reg]) && demands[to]?.[reg] !== DEAD) throw new Escape();
+    }
+  }
+  const all = [...direct.values()].sort((a, b) => a.off - b.off || a.size - b.size);
+  const overlaps = (a: Range, b: Range) => a.off < b.off + b.size && b.off < a.off + a.size;
+  const whole = all.filter(
+    (place, i) =>
+      !touched.some((other) => overlaps(place, other)) &&
+      // Sorted by offset, so that only neighbours can overlap, but for long ones further before: at most 8 bytes.
+      !all.slice(Math.max(0, i - 8), i + 9).some((other) => other !== place && overlaps(place, other)),
+  );
+  return { whole };
+}
+
+/** What is demanded behind each instruction of a block. */
+function wantedBehind(block: Block, demands: readonly Demand[], results: Results, count: number): Demand[] {
+  const now = demandAtEnd(block, demands, results, count);
+  const behind: Demand[] = [];
+  for (let i = block.ops.length - 1; i >= 0; i--) {
+    behind[i] = now.slice();
+    demandBefore(block.ops[i] as Op, now); // i is below the length
+  }
+  return behind;
+}
+
+function isStack(value: Value | undefined): boolean {
+  return value?.kind === 'stack';
+}
+
+/** The place that an instruction reads or writes as a whole. */
+function placeOf({ operation, dst, src, off, imm }: Op, values: Values, around: Surroundings): Range | undefined {
+  if (operation.kind === 'load' || operation.kind === 'store') {
+    const base = at(values, operation.kind === 'load' ? src : dst);
+    if (base.kind !== 'stack' || (operation.kind === 'store' && operation.source === 'reg' && isStack(values[src])))
+      return undefined;
+    return { off: base.off + off, size: operation.size };
+  }
+  if (operation.kind !== 'call' || src !== 0 || imm !== BPF_FUNC_map_lookup_elem) return undefined;
+  const [map, key] = [at(values, 1), at(values, 2)];
+  const known = map.kind === 'const' ? around.mapAt(map.low) : undefined;
+  if (key.kind !== 'stack' || known === undefined || !around.takesKey(known)) return undefined;
+  return { off: key.off, size: known.attr.keySize };
+}
+
+export const BPF_FUNC_map_lookup_elem = 1;
+
+/** What else of the stack an instruction may read or write. Throws where that is not known. */
+function reachOf({ operation, dst, src, off, imm }: Op, values: Values, around: Surroundings): Range[] {
+  switch (operation.kind) {
+    case 'store':
+      if (operation.source === 'reg' && isStack(values[src])) throw new Escape();
+      return [];
+    case 'atomic': {
+      const base = [at(values, dst), at(values, src)].find(isStack);
+      return base?.kind === 'stack' ? [{ off: base.off + off, size: operation.size }] : [];
+    }
+    case 'call': {
+      const helper = src === 0 ? HELPER_BY_ID[imm] : undefined;
+      const ranges: Range[] = [];
+      for (let n = 1; n <= (helper?.args.length ?? 5); n++) {
+        const value = at(values, n);
+        if (value.kind === 'stack') ranges.push({ off: value.off, size: sizeOf(n) });
+      }
+      return ranges;
+
+      function sizeOf(n: number): number {
+        const first = at(values, 1);
+        const map = first.kind === 'const' ? around.mapAt(first.low) : undefined;
+        switch (helper?.args[n - 1]) {
+          case 'map_key':
+            return map?.attr.keySize ?? fail();
+          case 'map_value':
+          case 'map_value_or_null':
+            return map?.attr.valueSize ?? fail();
+          case 'mem':
+          case 'mem_or_null': {
+            const size = at(values, n + 1);
+            // A size that is not known is at most what its bits can say.
+            if (size.kind === 'const') return size.low;
+            return bitsOf(size) <= 9 && !isAddress(size) ? 1 << bitsOf(size) : fail();
+          }
+          case 'out_64':
+            return 8;
+          case 'inout_32':
+            return 4;
+          case 'dynptr':
+            return 16;
+          default:
+            return fail();
+        }
+      }
+    }
+    default:
+      return [];
+  }
+}
+
+function fail(): never {
+  throw new Escape();
+}
+
+/** The instructions that do in a register what one did in memory. */
+function inRegister(op: Op, register: number): Op[] {
+  const { operation } = op;
+  switch (operation.kind) {
+    case 'load': {
+      if (operation.signed) return [move(op, { dst: op.dst, src: register }, 64, 8 * operation.size)];
+      return [move(op, { dst: op.dst, src: register }, operation.size === 8 ? 64 : 32, 0)];
+    }
+    case 'store': {
+      const bits = operation.size === 8 ? 64 : 32;
+      const mask = 2 ** (8 * operation.size) - 1;
+      if (operation.source === 'imm') {
+        const imm = operation.size < 4 ? op.imm & mask : op.imm;
+        return [{ ...op, operation: { kind: 'alu', op: 'mov', bits, source: 'imm' }, dst: register, off: 0, imm }];
+      }
+      const moved = move(op, { dst: register, src: op.src }, bits, 0);
+      if (operation.size >= 4) return [moved];
+      const and: Operation = { kind: 'alu', op: 'and', bits: 32, source: 'imm' };
+      return [moved, { ...op, operation: and, dst: register, off: 0, imm: mask }];
+    }
+    default:
+      return [{ ...op, key: register }];
+  }
+}
+
+/** `extend`: bits of a signed number. */
+function move(op: Op, between: { readonly dst: number; readonly src: number }, bits: 32 | 64, extend: number): Op {
+  return { ...op, ...between, operation: { kind: 'alu', op: 'mov', bits, source: 'reg' }, off: extend, imm: 0 };
+}

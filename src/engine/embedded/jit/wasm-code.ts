@@ -1,0 +1,109 @@
+import { WasmBytes } from './wasm-bytes.ts';
+import { type NumberType, OP, type OpName, TYPE } from './wasm-op.ts';
+
+/** The body of one function that is being written. Parameters are the first locals. */
+export class WasmCode {
+  readonly #text = new WasmBytes();
+  readonly #params: number;
+  readonly #locals: NumberType[] = [];
+
+  constructor(params: number) {
+    this.#params = params;
+  }
+
+  /** Bytes so far. */
+  get length(): number {
+    return this.#text.length;
+  }
+
+  local(type: NumberType): number {
+    return this.#params + this.#locals.push(type) - 1;
+  }
+
+  op(name: OpName): void {
+    const code = OP[name];
+    if (code > 0xff) this.#text.byte(code >> 8);
+    this.#text.byte(code & 0xff);
+  }
+  get(local: number): void {
+    this.op('local_get');
+    this.#text.unsigned(local);
+  }
+  set(local: number): void {
+    this.op('local_set');
+    this.#text.unsigned(local);
+  }
+  tee(local: number): void {
+    this.op('local_tee');
+    this.#text.unsigned(local);
+  }
+  i32(value: number): void {
+    this.op('i32_const');
+    this.#text.signed32(value);
+  }
+  i64(low: number, high: number): void {
+    this.op('i64_const');
+    this.#text.signed64(low, high);
+  }
+  /** A load, store or plain atomic; `align`: its exponent, which is a hint but for atomics. `offset` is not negative. */
+  memory(name: OpName, offset: number, align = 0): void {
+    this.op(name);
+    this.#text.unsigned(align);
+    this.#text.unsigned(offset);
+  }
+  copy(): void {
+    this.op('memory_copy');
+    this.#text.byte(0);
+    this.#text.byte(0);
+  }
+  block(kind: 'block' | 'loop' | 'if', result?: NumberType): void {
+    this.op(kind);
+    this.#text.byte(result === undefined ? TYPE.empty : TYPE[result]);
+  }
+  end(): void {
+    this.op('end');
+  }
+  /** To the end of a block, or the start of a loop, `depth` blocks further out than the innermost. */
+  br(depth: number): void {
+    this.op('br');
+    this.#text.unsigned(depth);
+  }
+  brIf(depth: number): void {
+    this.op('br_if');
+    this.#text.unsigned(depth);
+  }
+  brTable(depths: readonly number[], otherwise: number): void {
+    this.op('br_table');
+    this.#text.unsigned(depths.length);
+    for (const depth of depths) this.#text.unsigned(depth);
+    this.#text.unsigned(otherwise);
+  }
+  call(func: number): void {
+    this.op('call');
+    this.#text.unsigned(func);
+  }
+  callIndirect(name: 'call_indirect' | 'return_call_indirect', type: number): void {
+    this.op(name);
+    this.#text.unsigned(type);
+    this.#text.byte(0); // the only table
+  }
+
+  /** The function as the module has it: its locals by runs of one type, then the text, then its end. */
+  finish(): Uint8Array {
+    const out = new WasmBytes();
+    const runs: [count: number, type: NumberType][] = [];
+    for (const type of this.#locals) {
+      const last = runs.at(-1);
+      if (last?.[1] === type) last[0]++;
+      else runs.push([1, type]);
+    }
+    out.unsigned(runs.length);
+    for (const [count, type] of runs) {
+      out.unsigned(count);
+      out.byte(TYPE[type]);
+    }
+    out.append(this.#text.bytes);
+    out.byte(OP.end);
+    return out.bytes;
+  }
+}
