@@ -5,6 +5,7 @@ import type { BpfMap } from '../maps/map.ts';
 import { BPF_FUNC_tail_call, type Callees } from './emit-call.ts';
 import { emitFunction } from './emit-function.ts';
 import { calleeOf, Functions } from './graph.ts';
+import { emitHashDelete, emitHashLookup, emitHashUpdate, isChangedCompiled, isCompiledHash } from './hash-map.ts';
 import { HIGH, REGISTERS } from './registers.ts';
 import { WasmCode } from './wasm-code.ts';
 import { type Signature, WasmModule } from './wasm-module.ts';
@@ -87,7 +88,7 @@ export function compileProgram(program: ProgramToCompile): CompiledProgram {
     func: (start) => numberOf(funcs, start),
     programType: () => module.type(TARGET),
     mapAt: program.mapAt,
-    lookup: () => undefined,
+    mapFunction: mapFunctions(module, program.registers),
   };
   for (const [start, func] of funcs)
     module.define(func, emitFunction(functions.graph(start), 'function', program.type, callees));
@@ -123,6 +124,27 @@ export function compileProgram(program: ProgramToCompile): CompiledProgram {
     helpers: [...survey.helpers],
     loadsPacket: survey.loadsPacket,
     tailCalls: survey.tailCalls,
+  };
+}
+
+/** (key) -> value or result. */
+const ONE_ADDRESS: Signature = { params: ['i32'], result: 'i32' };
+const UPDATE: Signature = { params: ['i32', 'i32', 'i32'], result: 'i32' };
+
+/** Functions of maps, each written when it is asked for. */
+function mapFunctions(module: WasmModule, registers: number): Callees['mapFunction'] {
+  const known = new Map<string, number>();
+  return (helper, map) => {
+    if (!isCompiledHash(map) || (helper !== 'lookup' && !isChangedCompiled(map))) return undefined;
+    const key = `${helper} ${map.address}`;
+    let func = known.get(key);
+    if (func === undefined) {
+      func = module.function(helper === 'update' ? UPDATE : ONE_ADDRESS);
+      const emit = { lookup: emitHashLookup, update: emitHashUpdate, delete: emitHashDelete }[helper];
+      module.define(func, emit(map, registers));
+      known.set(key, func);
+    }
+    return func;
   };
 }
 

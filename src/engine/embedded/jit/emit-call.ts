@@ -1,4 +1,5 @@
 import { BPF_PSEUDO_CALL } from '../../../isa/index.ts';
+import { BPF_EXIST } from '../../../uapi/bpf.ts';
 import type { Helper } from '../helpers/helper.ts';
 import { HELPER_BY_ID } from '../helpers/table.ts';
 import { ArrayMap } from '../maps/array.ts';
@@ -18,6 +19,15 @@ const MAX_ENTRIES = 12;
 const SLOTS = 32;
 const SLOT_SHIFT = 3;
 
+/** Helpers for which there may be functions of a map's own. */
+export type MapHelper = 'lookup' | 'update' | 'delete';
+
+const MAP_HELPERS: ReadonlyMap<number, MapHelper> = new Map([
+  [BPF_FUNC_map_lookup_elem, 'lookup'],
+  [2, 'update'],
+  [3, 'delete'],
+]);
+
 /** What a function may call: numbers of functions of the module. */
 export interface Callees {
   /** Address of the registers for calls; see registers.ts. */
@@ -32,8 +42,8 @@ export interface Callees {
   mapAt(address: number): BpfMap | undefined;
   /** Finds bytes of the packet: (size, offset) -> address, or -1. */
   readonly packetLoad: number;
-  /** A function that looks up a key in memory: (key) -> value. `undefined`: by the helper. */
-  lookup(map: BpfMap): number | undefined;
+  /** The function that does for a map what a helper does, if there is one: the same arguments but for the map. */
+  mapFunction(helper: MapHelper, map: BpfMap): number | undefined;
 }
 
 /** Whether looking up is written out for such a map, by the key itself. */
@@ -50,8 +60,7 @@ export function emitCall(text: FunctionText, op: Op, callees: Callees, framePara
   const helper = HELPER_BY_ID[op.imm];
   if (helper === undefined) throw new Error(`there is no helper ${op.imm}`);
   if (helper.id === BPF_FUNC_tail_call) emitTailCall(text, callees, frameParam);
-  else if (helper.id === BPF_FUNC_map_lookup_elem) emitLookup(text, op, helper, callees);
-  else emitHelperCall(text, op, helper, callees);
+  else if (!emitMapCall(text, op, callees)) emitHelperCall(text, op, helper, callees);
 }
 
 function emitOwnCall(text: FunctionText, op: Op, func: number): void {
@@ -94,21 +103,30 @@ function emitHelperCall(text: FunctionText, op: Op, helper: Helper, { registers,
   text.writeAs(0, 'i64', type);
 }
 
-function emitLookup(text: FunctionText, op: Op, helper: Helper, callees: Callees): void {
+/** False: it is a call of another kind, or of a map that is not known, or is of a type that has no functions. */
+function emitMapCall(text: FunctionText, op: Op, callees: Callees): boolean {
+  const kind = MAP_HELPERS.get(op.imm);
   const first = text.value(1);
   const map = first?.kind === 'const' ? callees.mapAt(first.low) : undefined;
-  if (map instanceof ArrayMap || map instanceof PercpuArrayMap) {
+  if (kind === undefined || map === undefined) return false;
+  if (kind === 'lookup' && (map instanceof ArrayMap || map instanceof PercpuArrayMap)) {
     emitArrayLookup(text, op, map, callees.registers);
-    return;
+    return true;
   }
-  const lookup = map && callees.lookup(map);
-  if (lookup === undefined) {
-    emitHelperCall(text, op, helper, callees);
-    return;
-  }
+  // Other flags are the helper's.
+  const flags = text.value(4);
+  if (kind === 'update' && !(flags?.kind === 'const' && flags.high === 0 && flags.low >= 0 && flags.low <= BPF_EXIST))
+    return false;
+  const func = callees.mapFunction(kind, map);
+  if (func === undefined) return false;
   text.read32(2);
-  text.code.call(lookup);
-  text.writeAs(0, 'i32', text.resultType(0, op));
+  if (kind === 'update') {
+    text.read32(3);
+    text.read32(4);
+  }
+  text.code.call(func);
+  text.writeAs(0, 'i32', text.resultType(0, op), kind !== 'lookup');
+  return true;
 }
 
 /** index < max ? values + index * stride : 0 */
