@@ -74,7 +74,7 @@ export const dynptr_read = helper({
   call(env, to, size, from, offset, flags) {
     const at = reach(env, read(env.memory, from), offset, size, flags);
     if (at <= 0) return at;
-    env.memory.u8.copyWithin(to, at, at + size);
+    env.memory.copy(to, at, size);
     return 0;
   },
 });
@@ -88,7 +88,7 @@ export const dynptr_write = helper({
     const dynptr = read(env.memory, to);
     const at = reach(env, dynptr?.readOnly ? undefined : dynptr, offset, size, flags);
     if (at <= 0) return at;
-    env.memory.u8.copyWithin(at, from, from + size);
+    env.memory.copy(at, from, size);
     return 0;
   },
 });

@@ -20,7 +20,7 @@ export const ringbuf_output = helper({
     if (flags > WAKEUP_FLAGS) return -errno.EINVAL;
     const at = ring.reserve(size);
     if (at === 0) return -errno.EAGAIN;
-    env.memory.u8.copyWithin(at, data, data + size);
+    env.memory.copy(at, data, size);
     ring.commit(at, flags, false);
     return 0;
   },

@@ -17,7 +17,7 @@ export const skb_store_bytes = helper({
     if (flags > (BPF_F_RECOMPUTE_CSUM | BPF_F_INVALIDATE_HASH)) return -errno.EINVAL;
     const to = offset < 0 || offset > 0x7fff_ffff - size ? -1 : skb.at(offset, size);
     if (to < 0) return -errno.EFAULT;
-    env.memory.u8.copyWithin(to, from, from + size);
+    env.memory.copy(to, from, size);
     skb.linear = Math.max(skb.linear, offset + size);
     if (flags & BPF_F_INVALIDATE_HASH) skb.hash = 0;
     skb.publish();

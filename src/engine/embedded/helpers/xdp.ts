@@ -41,7 +41,7 @@ export const xdp_load_bytes = helper({
   call(env, xdp, offset, to, size) {
     const from = xdp.at(offset, size);
     if (from < 0) return -errno.EINVAL;
-    env.memory.u8.copyWithin(to, from, from + size);
+    env.memory.copy(to, from, size);
     return 0;
   },
 });
@@ -54,7 +54,7 @@ export const xdp_store_bytes = helper({
   call(env, xdp, offset, from, size) {
     const to = xdp.at(offset, size);
     if (to < 0) return -errno.EINVAL;
-    env.memory.u8.copyWithin(to, from, from + size);
+    env.memory.copy(to, from, size);
     return 0;
   },
 });

@@ -4,7 +4,7 @@ import { BPF_RINGBUF_DISCARD_BIT } from '../../../uapi/ringbuf.ts';
 import type { Helper } from '../helpers/helper.ts';
 import { HELPER_BY_ID } from '../helpers/table.ts';
 import { ArrayMap } from '../maps/array.ts';
-import type { BpfMap } from '../maps/map.ts';
+import { type BpfMap, MAP_HEADER_SIZE } from '../maps/map.ts';
 import { PercpuArrayMap } from '../maps/percpu-array.ts';
 import type { RingBuffer } from '../maps/ringbuf.ts';
 import { SLOT_PROGRAM, SLOT_TABLE } from '../maps/slot-array.ts';
@@ -14,6 +14,7 @@ import { calleeOf, type Op } from './graph.ts';
 import { CPU, FRAME, HIGH, REGISTERS, TAIL_CALLS } from './registers.ts';
 import { BPF_FUNC_map_lookup_elem } from './slots.ts';
 
+const BPF_FUNC_get_smp_processor_id = 8;
 export const BPF_FUNC_tail_call = 12;
 const BPF_FUNC_ringbuf_reserve = 131;
 const BPF_FUNC_ringbuf_submit = 132;
@@ -66,7 +67,11 @@ export function emitCall(text: FunctionText, op: Op, callees: Callees, framePara
   }
   const helper = HELPER_BY_ID[op.imm];
   if (helper === undefined) throw new Error(`there is no helper ${op.imm}`);
-  if (helper.id === BPF_FUNC_tail_call) emitTailCall(text, callees, frameParam);
+  if (helper.id === BPF_FUNC_get_smp_processor_id) {
+    text.code.i32(callees.registers);
+    text.code.memory('i32_load', CPU, 2);
+    text.writeAs(0, 'i32', text.resultType(0, op));
+  } else if (helper.id === BPF_FUNC_tail_call) emitTailCall(text, callees, frameParam);
   else if (!emitMapCall(text, op, callees)) emitHelperCall(text, op, helper, callees);
 }
 
@@ -209,11 +214,14 @@ function emitScaled({ code }: FunctionText, by: number): void {
 function emitTailCall(text: FunctionText, callees: Callees, frameParam: number): void {
   const { code } = text;
   const { registers } = callees;
+  const second = text.value(2);
+  const map = second?.kind === 'const' ? callees.mapAt(second.low) : undefined;
   code.block('block');
-  const [index, slot] = [code.local('i32'), code.local('i32')];
+  const [index, slot, place] = [code.local('i32'), code.local('i32'), code.local('i32')];
   text.read32(3);
   code.tee(index);
-  code.memory('i32_load', text.address(2, MAX_ENTRIES), 2);
+  if (map !== undefined) code.i32(map.attr.maxEntries);
+  else code.memory('i32_load', text.address(2, MAX_ENTRIES), 2);
   code.op('i32_ge_u');
   code.brIf(0);
   code.i32(registers);
@@ -221,24 +229,25 @@ function emitTailCall(text: FunctionText, callees: Callees, frameParam: number):
   code.i32(MAX_TAIL_CALLS);
   code.op('i32_ge_u');
   code.brIf(0);
-  code.memory('i32_load', text.address(2, SLOTS), 2);
+  if (map !== undefined) code.i32(map.address + MAP_HEADER_SIZE);
+  else code.memory('i32_load', text.address(2, SLOTS), 2);
   code.get(index);
   code.i32(SLOT_SHIFT);
   code.op('i32_shl');
   code.op('i32_add');
   code.tee(slot);
-  code.memory('i32_load', SLOT_PROGRAM, 2);
-  code.op('i32_eqz');
-  code.brIf(0);
-  code.get(slot);
   code.memory('i32_load', SLOT_TABLE, 2);
-  code.tee(slot);
+  code.tee(place);
   code.op('i32_eqz');
   code.block('if');
+  code.get(slot);
+  code.memory('i32_load', SLOT_PROGRAM, 2);
+  code.op('i32_eqz');
+  code.brIf(1);
   text.read32(2);
   code.get(index);
   code.call(callees.resolve);
-  code.tee(slot);
+  code.tee(place);
   code.op('i32_eqz');
   code.brIf(1);
   code.end();
@@ -250,7 +259,7 @@ function emitTailCall(text: FunctionText, callees: Callees, frameParam: number):
   code.memory('i32_store', TAIL_CALLS, 2);
   text.read32(1);
   code.get(frameParam);
-  code.get(slot);
+  code.get(place);
   code.i32(1);
   code.op('i32_sub');
   code.callIndirect('return_call_indirect', callees.programType());

@@ -8,6 +8,7 @@ import { emitPacketLoad } from './emit-packet.ts';
 import { type Flow, flowOf } from './flow.ts';
 import { FunctionText, type Place } from './function-text.ts';
 import type { Block, End, Graph, Op } from './graph.ts';
+import { rotatesOf } from './rotates.ts';
 import { promoteSlots } from './slots.ts';
 import { refine, type Values } from './transfer.ts';
 import { CONTEXT, isNarrow, type Value } from './value.ts';
@@ -187,9 +188,17 @@ class FunctionEmitter {
     text.values = [...(known[number] ?? [])];
     text.places = this.#placesAt(number);
     const behind = demandsBehind(block, demands, results, graph.registers);
+    const rotates = rotatesOf(block.ops);
+    /** What is turned round, by the instruction before which it is in a register. */
+    const kept = new Map([...rotates.values()].map(({ at, reg }) => [at, reg]));
+    const locals = new Map<number, number | undefined>();
     for (const [i, op] of block.ops.entries()) {
       text.wanted = behind[i] as Demand; // one for each
-      this.#emitOp(op);
+      const keep = kept.get(i);
+      if (keep !== undefined) locals.set(i, text.keep(keep));
+      const rotate = rotates.get(i);
+      const local = rotate && locals.get(rotate.at);
+      if (rotate === undefined || local === undefined || !text.rotate(op, local, rotate.by)) this.#emitOp(op);
       text.advance(op);
     }
     this.#emitEnd(number, block.end);

@@ -170,6 +170,25 @@ export class FunctionText {
     this.write(reg, wantedType);
   }
 
+  /** Keeps what a register holds in a local of its own; `undefined` if its high word is nowhere. */
+  keep(reg: number): number | undefined {
+    if (this.places[reg] !== 'i64') return undefined;
+    const local = this.code.local('i64');
+    this.read64(reg);
+    this.code.set(local);
+    return local;
+  }
+
+  /** Writes `op` as what it amounts to: turning the number in a local to the left. False: not all of its result is wanted. */
+  rotate(op: Op, local: number, by: number): boolean {
+    if (this.resultType(op.dst, op) !== 'i64') return false;
+    this.code.get(local);
+    this.code.i64(by, 0);
+    this.code.op('i64_rotl');
+    this.write(op.dst, 'i64');
+    return true;
+  }
+
   /** After an instruction: what it made a constant is in no local. */
   advance(op: Op): void {
     transfer(op, this.values, this.type);

@@ -133,10 +133,12 @@ export class HashMap extends BpfMap {
     }
     const element = this.#newPlace();
     if (element === 0) return -errno.ENOMEM;
-    const { dv, u8 } = this.machine.memory;
+    const { memory } = this.machine;
+    const { dv } = memory;
     dv.setInt32(element + HASH, code, true);
-    u8.copyWithin(element + KEY, key, key + this.attr.keySize);
-    if (this.layout.values > 1) u8.fill(0, element + this.layout.valueOffset, element + this.layout.element);
+    memory.copy(element + KEY, key, this.attr.keySize);
+    if (this.layout.values > 1)
+      memory.clear(element + this.layout.valueOffset, this.layout.values * this.layout.stride);
     else this.copier.begin(element + this.layout.valueOffset);
     this.#write(element, value, allCpus);
     const bucket = this.#bucket(code);
@@ -193,7 +195,7 @@ export class HashMap extends BpfMap {
     }
     for (; element === 0 && bucket < this.bucketCount; bucket++) element = this.#follow(this.buckets + 4 * bucket);
     if (element === 0) return -errno.ENOENT;
-    this.machine.memory.u8.copyWithin(next, element + KEY, element + KEY + this.attr.keySize);
+    this.machine.memory.copy(next, element + KEY, this.attr.keySize);
     return 0;
   }
 

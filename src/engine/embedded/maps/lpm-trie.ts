@@ -87,7 +87,7 @@ export class LpmTrie extends BpfMap {
     const node = this.#newNode(data, length);
     if (node === 0) return -errno.ENOMEM;
     const { memory } = this.machine;
-    memory.u8.copyWithin(node + this.#valueOffset, value, value + this.attr.valueSize);
+    memory.copy(node + this.#valueOffset, value, this.attr.valueSize);
     if (exact !== 0) {
       // As on Linux, a pointer to the old value stays what it was until its memory is used again.
       for (const side of [0, 1] as const) this.#setChild(node, side, this.#child(exact, side));
@@ -152,9 +152,9 @@ export class LpmTrie extends BpfMap {
   nextKey(key: number, next: number): number {
     const after = this.#nodeAfter(key);
     if (after === 0) return -errno.ENOENT;
-    const { dv, u8 } = this.machine.memory;
-    dv.setUint32(next, this.#length(after), true);
-    u8.copyWithin(next + PREFIX, after + DATA, after + DATA + this.#dataSize);
+    const { memory } = this.machine;
+    memory.dv.setUint32(next, this.#length(after), true);
+    memory.copy(next + PREFIX, after + DATA, this.#dataSize);
     return 0;
   }
 
@@ -187,7 +187,7 @@ export class LpmTrie extends BpfMap {
   copyOut(key: number, out: number): number {
     const value = this.lookup(key);
     if (value === 0) return -errno.ENOENT;
-    this.machine.memory.u8.copyWithin(out, value, value + this.attr.valueSize);
+    this.machine.memory.copy(out, value, this.attr.valueSize);
     return 0;
   }
 
@@ -236,7 +236,7 @@ export class LpmTrie extends BpfMap {
     if (node === 0) return 0;
     this.#nodes.add(node);
     memory.dv.setUint32(node + LENGTH, length, true);
-    memory.u8.copyWithin(node + DATA, data, data + this.#dataSize);
+    memory.copy(node + DATA, data, this.#dataSize);
     return node;
   }
 

@@ -66,7 +66,7 @@ class QueueMap extends BpfMap {
       this.#tail = this.#after(this.#tail);
     }
     const at = this.#place(head);
-    this.machine.memory.u8.copyWithin(at, value, value + this.attr.valueSize);
+    this.machine.memory.copy(at, value, this.attr.valueSize);
     this.#head = next;
     return 0;
   }
@@ -103,16 +103,16 @@ class QueueMap extends BpfMap {
   }
 
   #take(out: number, removes: boolean): number {
-    const { u8 } = this.machine.memory;
+    const { memory } = this.machine;
     const head = this.#head;
     const tail = this.#tail;
     if (head === tail) {
-      u8.fill(0, out, out + this.attr.valueSize);
+      memory.clear(out, this.attr.valueSize);
       return -errno.ENOENT;
     }
     const index = this.#first === 'oldest' ? tail : this.#before(head);
     const at = this.#place(index);
-    u8.copyWithin(out, at, at + this.attr.valueSize);
+    memory.copy(out, at, this.attr.valueSize);
     if (!removes) return 0;
     if (this.#first === 'oldest') this.#tail = this.#after(tail);
     else this.#head = index;

@@ -19,19 +19,18 @@ export class ValueCopier {
 
   /** Writes a value over that at `to`, whose fields stay as they are. `size`: for per-CPU values of user space, which are padded, and padding counts. */
   write(to: number, from: number, size = this.#size): void {
-    const { u8 } = this.#machine.memory;
+    const { memory } = this.#machine;
     let start = 0;
     for (const field of this.fields) {
-      u8.copyWithin(to + start, from + start, from + field.offset);
+      memory.copy(to + start, from + start, field.offset - start);
       start = field.offset + field.size;
     }
-    u8.copyWithin(to + start, from + start, from + size);
+    memory.copy(to + start, from + start, size - start);
   }
 
   /** Copies a value for whom its fields are zeros. */
   show(out: number, from: number, size = this.#size): void {
-    const { u8 } = this.#machine.memory;
-    u8.copyWithin(out, from, from + size);
+    this.#machine.memory.copy(out, from, size);
     this.begin(out);
   }
 

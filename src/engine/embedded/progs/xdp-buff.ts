@@ -72,13 +72,14 @@ export class XdpBuff {
   }
 
   publish(): void {
-    const view = this.memory.dv;
-    view.setUint32(this.context + XDP_MD.data, this.data, true);
-    view.setUint32(this.context + XDP_MD.data_end, this.end, true);
-    view.setUint32(this.context + XDP_MD.data_meta, this.meta, true);
-    view.setUint32(this.context + XDP_MD.ingress_ifindex, this.ifindex, true);
-    view.setUint32(this.context + XDP_MD.rx_queue_index, this.rxQueue, true);
-    view.setUint32(this.context + XDP_MD.egress_ifindex, this.egressIfindex, true);
+    const { i32 } = this.memory;
+    const at = this.context / 4;
+    i32[at + XDP_MD.data / 4] = this.data;
+    i32[at + XDP_MD.data_end / 4] = this.end;
+    i32[at + XDP_MD.data_meta / 4] = this.meta;
+    i32[at + XDP_MD.ingress_ifindex / 4] = this.ifindex;
+    i32[at + XDP_MD.rx_queue_index / 4] = this.rxQueue;
+    i32[at + XDP_MD.egress_ifindex / 4] = this.egressIfindex;
   }
 
   /** Moves the start of the data by `delta` bytes, metadata with it. False where there is no room, or no packet would be left. */
@@ -86,7 +87,7 @@ export class XdpBuff {
     const data = this.data + delta;
     const meta = this.meta + delta;
     if (meta < this.#head + XDP_FRAME_SIZE || data > this.end - ETH_HLEN) return false;
-    this.memory.u8.copyWithin(meta, this.meta, this.data);
+    this.memory.copy(meta, this.meta, this.data - this.meta);
     this.data = data;
     this.meta = meta;
     this.publish();
