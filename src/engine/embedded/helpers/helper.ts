@@ -31,12 +31,16 @@ export interface ArgKinds {
   mem: number;
   /** As `mem`; 0 where there is none, which needs a size of 0. */
   mem_or_null: number;
+  /** As `mem`; 0 where there is none, whatever the size. */
+  buffer_or_null: number;
   /** Bytes, not negative. */
   mem_size: number;
   /** A text that does not change, with its NUL: the verifier of Linux knows it. */
   const_str: Uint8Array;
   /** Address of 8 bytes for a number. */
   out_64: number;
+  /** Address of 16 bytes. */
+  two_words: number;
   /** Address of a 32-bit number that is read and written. */
   inout_32: number;
   /** A register as it is. */
@@ -112,6 +116,8 @@ export interface HelperEnv {
   callback(func: number, context: Wide, ...args: readonly number[]): number;
   /** Ends the run: the call broke a rule that a verifier would have proved. */
   fail(reason: string): 0;
+  /** Ends the run as bpf_throw does: the program's exception callback, or the cookie itself, says with what result. */
+  throw(cookie: Wide): 0;
 }
 
 /** The `u64` result of a helper: its low word, with the high one where it belongs. */
@@ -243,12 +249,16 @@ function argument(
       return memory(env, n, value, top, low[n + 1] ?? 0);
     case 'mem_or_null':
       return value === 0 && top === 0 && low[n + 1] === 0 ? 0 : memory(env, n, value, top, low[n + 1] ?? 0);
+    case 'buffer_or_null':
+      return value === 0 && top === 0 ? 0 : memory(env, n, value, top, low[n + 1] ?? 0);
     case 'mem_size':
       return top === 0 && value >= 0 ? value : env.fail(`R${n} of the call is no size: it is negative or too large`);
     case 'const_str':
       return constString(env, n, memory(env, n, value, top, 1));
     case 'out_64':
       return memory(env, n, value, top, 8);
+    case 'two_words':
+      return memory(env, n, value, top, 16);
     case 'inout_32':
       return memory(env, n, value, top, 4);
     case 'func':

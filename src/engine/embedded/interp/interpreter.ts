@@ -1,9 +1,10 @@
 import type { Helper } from '../helpers/helper.ts';
 import { HELPER_BY_ID } from '../helpers/table.ts';
+import { KFUNC_TABLE } from '../kfuncs/table.ts';
 import type { Machine } from '../machine.ts';
 import type { BpfProg } from '../progs/prog.ts';
 import type { Subject } from '../progs/subject.ts';
-import type { Code } from './code.ts';
+import { type Code, FIRST_KFUNC } from './code.ts';
 import { type Fault, formatFault } from './fault.ts';
 import { MAX_FRAMES, Run, SCRATCH_SIZE, STACK_SIZE } from './run.ts';
 
@@ -104,13 +105,18 @@ function nameOf(program: BpfProg | undefined): Fault['program'] {
   return program && { id: program.id, name: program.attr.name };
 }
 
+/** What a call instruction calls: helpers by id, and functions of the kernel. */
+const CALLED: readonly (Helper | undefined)[] = Array.from({ length: FIRST_KFUNC + KFUNC_TABLE.length }, (_, i) =>
+  i < FIRST_KFUNC ? HELPER_BY_ID[i] : KFUNC_TABLE[i - FIRST_KFUNC],
+);
+
 const interpreters = new WeakMap<Machine, Interpreter>();
 
 /** The interpreter of a machine. */
 export function interpreterOf(machine: Machine): Interpreter {
   let interpreter = interpreters.get(machine);
   if (interpreter === undefined) {
-    interpreter = new Interpreter(machine, HELPER_BY_ID);
+    interpreter = new Interpreter(machine, CALLED);
     interpreters.set(machine, interpreter);
   }
   return interpreter;
