@@ -18,7 +18,7 @@ import { LinearMemory } from './memory.ts';
 import { Namespaces } from './net/namespaces.ts';
 import type { Network } from './net/network.ts';
 import { Traffic } from './net/traffic.ts';
-import { KernelObjects } from './objects.ts';
+import { KernelObjects } from './objects/objects.ts';
 import { Observers } from './observers.ts';
 import { Process } from './process.ts';
 import type { BpfProg } from './progs/prog.ts';

@@ -1,8 +1,10 @@
 import type { SeqFile } from '../iter/seq-file.ts';
 import type { Machine } from '../machine.ts';
 import type { BpfMap } from '../maps/map.ts';
+import type { FieldKind } from '../maps/value-fields.ts';
 import type { LinearMemory } from '../memory.ts';
 import type { Network } from '../net/network.ts';
+import type { GraphNode, List, Tree } from '../objects/graphs.ts';
 import type { BpfProg } from '../progs/prog.ts';
 import type { Skb } from '../progs/skb.ts';
 import type { Subject } from '../progs/subject.ts';
@@ -60,6 +62,12 @@ export interface ArgKinds {
   spin_lock: number;
   timer: number;
   kptr: number;
+  wq: number;
+  /** A list or tree in a value of a map or an object, and a node of an object. */
+  list_head: List;
+  rb_root: Tree;
+  list_node: GraphNode;
+  rb_node: GraphNode;
   /** An unsigned 64-bit number. Exact up to 2^53, which is far beyond any flag. */
   u64: number;
   /** The low 32 bits, signed. The high ones are `env.high[n]` for the n-th argument. */
@@ -150,6 +158,8 @@ export interface HelperRow<A extends readonly ArgKind[]> {
   readonly gplOnly?: boolean;
   readonly args: A;
   readonly returns: ReturnKind;
+  /** It may be called while the program holds a lock. */
+  readonly underLock?: true;
   readonly call: (env: HelperEnv, ...args: ArgValues<A>) => number;
 }
 
@@ -158,6 +168,7 @@ export interface Helper {
   readonly id: number;
   readonly name: string;
   readonly gplOnly: boolean;
+  readonly underLock: boolean;
   readonly args: readonly ArgKind[];
   readonly returns: ReturnKind;
   /** Reads and checks the arguments in the registers and calls. The result is meaningless if `env.fault` is set. */
@@ -166,10 +177,10 @@ export interface Helper {
 
 /** Declares a helper; `call` is checked against `args`. */
 export function helper<const A extends readonly ArgKind[]>(row: HelperRow<A>): Helper {
-  const { id, name, gplOnly = false, args, returns } = row;
+  const { id, name, gplOnly = false, underLock = false, args, returns } = row;
   // Each value that `argument` returns is of the kind that its row says, which the tuple type cannot see.
   const call = row.call as unknown as (env: HelperEnv, ...values: readonly unknown[]) => number;
-  return { id, name, gplOnly, args, returns, invoke: invoker(args, call) };
+  return { id, name, gplOnly, underLock, args, returns, invoke: invoker(args, call) };
 }
 
 function invoker(
@@ -225,7 +236,7 @@ function argument(
   n: number,
   low: Int32Array,
   high: Int32Array,
-): number | BpfMap | Subject | Socket | SeqFile | Wide | Uint8Array | undefined {
+): number | BpfMap | Subject | Socket | SeqFile | Wide | Uint8Array | List | Tree | GraphNode | undefined {
   const value = low[n] ?? 0;
   const top = high[n] ?? 0;
   switch (kind) {
@@ -270,10 +281,23 @@ function argument(
       return memory(env, n, value, top, DYNPTR_SIZE);
     case 'spin_lock':
     case 'timer':
+    case 'wq':
     case 'kptr':
-      return top === 0 && env.machine.fieldAt(value, kind) !== undefined
+      return top === 0 && hasField(env, value, kind)
         ? value
-        : env.fail(`R${n} of the call is no ${kind === 'kptr' ? kind : `bpf_${kind}`} in a value of a map`);
+        : env.fail(
+            `R${n} of the call is no ${kind === 'kptr' ? kind : `bpf_${kind}`} in a value of a map or an object`,
+          );
+    case 'list_head':
+    case 'rb_root': {
+      const root = top === 0 ? env.machine.objects.graphs.root(value, kind) : undefined;
+      return root ?? env.fail(`R${n} of the call is no bpf_${kind} in a value of a map or an object`);
+    }
+    case 'list_node':
+    case 'rb_node': {
+      const node = top === 0 ? env.machine.objects.graphs.node(value, kind) : undefined;
+      return node ?? env.fail(`R${n} of the call is no bpf_${kind} of an object`);
+    }
     case 'seq':
       return top === 0 && env.subject?.kind === 'iter' && env.subject.seq === value
         ? env.subject.file
@@ -308,6 +332,10 @@ function socket(env: HelperEnv, n: number, address: number, top: number): Socket
 export function socketAt({ machine, subject }: HelperEnv, address: number): Socket | undefined {
   const ofContext = subject?.kind === 'cgroup' && subject.skAt === address ? subject.socket : undefined;
   return ofContext ?? machine.socketViews.at(address);
+}
+
+function hasField({ machine }: HelperEnv, address: number, kind: FieldKind): boolean {
+  return machine.objects.hasField(address, kind) || machine.fieldAt(address, kind) !== undefined;
 }
 
 function isContext(env: HelperEnv, value: number, top: number): boolean {

@@ -20,7 +20,6 @@ export const MAX_FRAMES = 8;
 export const SCRATCH_SIZE = 16;
 /** Tail calls that one run may make. */
 export const MAX_TAIL_CALLS = 33;
-const BPF_FUNC_spin_unlock = 94;
 /** Times that a `may_goto` lets a function go on. */
 const MAX_LOOPS = 8 * 1024 * 1024;
 
@@ -567,7 +566,7 @@ export class Run implements HelperEnv {
           const id = imm[pc - 1] ?? 0;
           const helper = this.#helpers[id];
           if (helper === undefined) return this.fail(`there is no helper ${id}`);
-          if (this.lock !== 0 && id !== BPF_FUNC_spin_unlock)
+          if (this.lock !== 0 && !helper.underLock)
             return this.fail('function calls are not allowed while holding a lock');
           this.#code = program;
           this.#frame = frame;

@@ -10,6 +10,7 @@ const BPF_MAX_LOOPS = 8 * 1024 * 1024;
 
 export const bpf_iter_num_new = kfunc('int bpf_iter_num_new(struct bpf_iter_num *it, int start, int end)', {
   args: ['out_64', 'anything', 'anything'],
+  underLock: true,
   returns: 'integer',
   call({ memory: { dv } }, it, start, end) {
     const refused = start > end ? -errno.EINVAL : end - start > BPF_MAX_LOOPS ? -errno.E2BIG : 0;
@@ -21,6 +22,7 @@ export const bpf_iter_num_new = kfunc('int bpf_iter_num_new(struct bpf_iter_num 
 
 export const bpf_iter_num_next = kfunc('int *bpf_iter_num_next(struct bpf_iter_num *it)', {
   args: ['out_64'],
+  underLock: true,
   returns: 'map_value_or_null',
   call({ memory: { dv } }, it) {
     const next = (dv.getInt32(it, true) + 1) | 0;
@@ -33,6 +35,7 @@ export const bpf_iter_num_next = kfunc('int *bpf_iter_num_next(struct bpf_iter_n
 
 export const bpf_iter_num_destroy = kfunc('void bpf_iter_num_destroy(struct bpf_iter_num *it)', {
   args: ['out_64'],
+  underLock: true,
   returns: 'void',
   call({ memory: { dv } }, it) {
     dv.setBigInt64(it, 0n, true);
@@ -73,7 +76,7 @@ export const bpf_iter_bits_new = kfunc(
       if (from.high !== 0 || !memory.check(from.low >>> 0, size)) return -errno.EFAULT;
       if (words === 1) memory.u8.copyWithin(it, from.low, from.low + WORD);
       else {
-        const copy = env.machine.objects.alloc({ kind: 'bits' }, size);
+        const copy = env.machine.objects.alloc('bits', size);
         if (copy === 0) return -errno.ENOMEM;
         memory.u8.copyWithin(copy, from.low, from.low + size);
         memory.dv.setUint32(it, copy, true);
@@ -105,7 +108,7 @@ export const bpf_iter_bits_destroy = kfunc('void bpf_iter_bits_destroy(struct bp
   returns: 'void',
   call(env, it) {
     const { memory, machine } = env;
-    if (memory.dv.getInt32(it + BITS, true) > WORD_BITS) machine.objects.drop(memory.dv.getUint32(it, true), 'bits');
+    if (memory.dv.getInt32(it + BITS, true) > WORD_BITS) machine.objects.put(memory.dv.getUint32(it, true), 'bits');
     return 0;
   },
 });

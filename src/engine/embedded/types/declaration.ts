@@ -19,7 +19,7 @@ export function parseMembers(text: string): Declaration[] {
 
 /** `int f(const struct x *p, bool (*less)(struct y *a))`, `u32 id`, `char name[16]`. The tables of this kernel alone are read so: what is none is a bug. */
 export function parseDeclaration(text: string): Declaration {
-  const [, result, callback, callbackParams] = /^(.+)\(\*(\w+)\)\((.*)\)$/.exec(text.trim()) ?? [];
+  const [, result, callback, callbackParams] = /^([^(]+)\(\*(\w+)\)\((.*)\)$/.exec(text.trim()) ?? [];
   if (result !== undefined && callback !== undefined)
     return { name: callback, type: pointerTo(functionType(parseType(result), callbackParams ?? '')) };
   const [, head, params] = /^([^(]+)\((.*)\)$/.exec(text.trim()) ?? [];

@@ -99,4 +99,10 @@ export const STRUCTS: Readonly<Record<string, string>> = {
   bpf_iter_num: '__u64 __opaque[1]',
   bpf_iter_bits: '__u64 __opaque[2]',
   bpf_wq: '__u64 __opaque[2]',
+  bpf_list_head: '__u64 __opaque[2]',
+  bpf_list_node: '__u64 __opaque[3]',
+  bpf_rb_root: '__u64 __opaque[2]',
+  bpf_rb_node: '__u64 __opaque[4]',
+  cpumask: 'unsigned long bits[1]',
+  bpf_cpumask: 'struct cpumask cpumask; unsigned int usage',
 };
