@@ -19,4 +19,29 @@ int throwing(struct __sk_buff *skb)
 	return 7;
 }
 
+SEC("tc")
+int cookie(struct __sk_buff *skb)
+{
+	bpf_throw(43);
+	return 7;
+}
+
+__attribute__((noinline)) static int thrower(int i)
+{
+	if (i > 60)
+		bpf_throw(44);
+	return i;
+}
+
+__attribute__((noinline)) static int between(int i)
+{
+	return thrower(i) + 1;
+}
+
+SEC("tc")
+int deep(struct __sk_buff *skb)
+{
+	return between(skb->len) + 1;
+}
+
 char _license[] SEC("license") = "GPL";

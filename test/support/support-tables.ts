@@ -1,6 +1,8 @@
 import { createEmbeddedKernel } from '../../src/engine/embedded/index.ts';
+import { KFUNCS } from '../../src/engine/embedded/verifier/kfunc-table.ts';
 import { SysError } from '../../src/errors.ts';
 import { probeFeatures } from '../../src/loader/features.ts';
+import { kernelBtf } from '../../src/loader/kernel-btf.ts';
 import type { Kernel } from '../../src/sys/kernel.ts';
 import { BPF_COMMANDS, type BpfCmd } from '../../src/uapi/attr.ts';
 import { ATTACH_TYPES, attachTypeNumber } from '../../src/uapi/bpf.ts';
@@ -26,6 +28,7 @@ export function supportTables(): string {
         .map(([type]) => type)
         .join(', '),
     ),
+    ...kfuncTable(kernel),
   ].join('\n');
 }
 
@@ -69,6 +72,27 @@ function table(title: string, kind: FeatureKind, embedded: (name: string) => str
   });
   return [`### ${title}`, '', '| | Linux since | embedded | why not |', '| --- | --- | --- | --- |', ...rows, ''];
 }
+
+/** Functions that the verifier knows of Linux 6.18, and whether the embedded kernel's types have them. */
+function kfuncTable(kernel: Kernel): string[] {
+  const types = kernelBtf(kernel);
+  const rows = [...KFUNCS.keys()].map((name) => {
+    const why = WHY_NO_KFUNC.find(([names]) => names.test(name))?.[1] ?? 'not yet';
+    return types.find('func', name) === undefined ? `| ${name} | no | ${why} |` : `| ${name} | yes |  |`;
+  });
+  return ['### Functions of the kernel (kfuncs)', '', '| | embedded | why not |', '| --- | --- | --- |', ...rows, ''];
+}
+
+const WHY_NO_KFUNC: readonly (readonly [RegExp, string])[] = [
+  [/_ct_/, 'it has no connection tracking'],
+  [/^bpf_(lookup_\w+_key|key_put|verify_pkcs7|crypto_)/, 'it has no keys and no ciphers'],
+  [/kmem_cache|dmabuf|_vma_|user_task/, 'it has no memory of processes'],
+  [/xattr|_file$|d_path/, 'it has no files that processes open'],
+  [/^(tcp_|cubictcp_)/, 'it has no congestion control'],
+  [/^bpf_xdp_metadata/, 'it has no devices with such hints'],
+  [/^crash_kexec$/, 'it has nothing to boot'],
+  [/^css_|_css_/, 'it has no controllers of cgroups'],
+];
 
 /** How the kernel attaches programs to a hook, of which there is none at hand: whatever else it says, it knows it. */
 function attaching(kernel: Kernel, name: string): string {

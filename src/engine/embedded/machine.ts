@@ -19,6 +19,7 @@ import { LinearMemory } from './memory.ts';
 import { Namespaces } from './net/namespaces.ts';
 import type { Network } from './net/network.ts';
 import { Traffic } from './net/traffic.ts';
+import { KernelObjects } from './objects/objects.ts';
 import { Observers } from './observers.ts';
 import { Process } from './process.ts';
 import type { BpfProg } from './progs/prog.ts';
@@ -113,6 +114,8 @@ export class Machine {
   #charged = 0;
   /** The timers in the values of maps. */
   readonly mapTimers = new MapTimers(this);
+  /** What programs hold of the kernel's. */
+  readonly objects = new KernelObjects(this);
   readonly #mapsByAddress = new Map<number, BpfMap>();
   readonly #processes = new Map<number, Process>();
   readonly #mapsWithFields = new Set<BpfMap>();

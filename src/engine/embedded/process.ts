@@ -1,3 +1,4 @@
+import type { Btf } from '../../btf/index.ts';
 import { SysError } from '../../errors.ts';
 import type { FdMessage, Kernel, Mapping, MappingAccess, Stat, WaitOptions } from '../../sys/kernel.ts';
 import { BPF_COMMANDS, type BpfAttr, type BpfCmd, type BpfResult } from '../../uapi/attr.ts';
@@ -211,6 +212,9 @@ export class Process implements Kernel, Descriptors {
     const file = this.files.get(fd);
     if (file?.kind === 'prog') return file.prog;
     return file === undefined ? -errno.EBADF : -errno.EINVAL;
+  }
+  get kernelBtf(): Btf {
+    return this.machine.vmlinux.btf;
   }
   btf(fd: number): BtfObject | number {
     const file = this.files.get(fd);

@@ -1,8 +1,10 @@
 import type { SeqFile } from '../iter/seq-file.ts';
 import type { Machine } from '../machine.ts';
 import type { BpfMap } from '../maps/map.ts';
+import type { FieldKind } from '../maps/value-fields.ts';
 import type { LinearMemory } from '../memory.ts';
 import type { Network } from '../net/network.ts';
+import type { GraphNode, List, Tree } from '../objects/graphs.ts';
 import type { BpfProg } from '../progs/prog.ts';
 import type { Skb } from '../progs/skb.ts';
 import type { Subject } from '../progs/subject.ts';
@@ -31,12 +33,16 @@ export interface ArgKinds {
   mem: number;
   /** As `mem`; 0 where there is none, which needs a size of 0. */
   mem_or_null: number;
+  /** As `mem`; 0 where there is none, whatever the size. */
+  buffer_or_null: number;
   /** Bytes, not negative. */
   mem_size: number;
   /** A text that does not change, with its NUL: the verifier of Linux knows it. */
   const_str: Uint8Array;
   /** Address of 8 bytes for a number. */
   out_64: number;
+  /** Address of 16 bytes. */
+  two_words: number;
   /** Address of a 32-bit number that is read and written. */
   inout_32: number;
   /** A register as it is. */
@@ -56,6 +62,12 @@ export interface ArgKinds {
   spin_lock: number;
   timer: number;
   kptr: number;
+  wq: number;
+  /** A list or tree in a value of a map or an object, and a node of an object. */
+  list_head: List;
+  rb_root: Tree;
+  list_node: GraphNode;
+  rb_node: GraphNode;
   /** An unsigned 64-bit number. Exact up to 2^53, which is far beyond any flag. */
   u64: number;
   /** The low 32 bits, signed. The high ones are `env.high[n]` for the n-th argument. */
@@ -112,6 +124,8 @@ export interface HelperEnv {
   callback(func: number, context: Wide, ...args: readonly number[]): number;
   /** Ends the run: the call broke a rule that a verifier would have proved. */
   fail(reason: string): 0;
+  /** Ends the run as bpf_throw does: the program's exception callback, or the cookie itself, says with what result. */
+  throw(cookie: Wide): 0;
 }
 
 /** The `u64` result of a helper: its low word, with the high one where it belongs. */
@@ -144,6 +158,8 @@ export interface HelperRow<A extends readonly ArgKind[]> {
   readonly gplOnly?: boolean;
   readonly args: A;
   readonly returns: ReturnKind;
+  /** It may be called while the program holds a lock. */
+  readonly underLock?: true;
   readonly call: (env: HelperEnv, ...args: ArgValues<A>) => number;
 }
 
@@ -152,6 +168,7 @@ export interface Helper {
   readonly id: number;
   readonly name: string;
   readonly gplOnly: boolean;
+  readonly underLock: boolean;
   readonly args: readonly ArgKind[];
   readonly returns: ReturnKind;
   /** Reads and checks the arguments in the registers and calls. The result is meaningless if `env.fault` is set. */
@@ -160,10 +177,10 @@ export interface Helper {
 
 /** Declares a helper; `call` is checked against `args`. */
 export function helper<const A extends readonly ArgKind[]>(row: HelperRow<A>): Helper {
-  const { id, name, gplOnly = false, args, returns } = row;
+  const { id, name, gplOnly = false, underLock = false, args, returns } = row;
   // Each value that `argument` returns is of the kind that its row says, which the tuple type cannot see.
   const call = row.call as unknown as (env: HelperEnv, ...values: readonly unknown[]) => number;
-  return { id, name, gplOnly, args, returns, invoke: invoker(args, call) };
+  return { id, name, gplOnly, underLock, args, returns, invoke: invoker(args, call) };
 }
 
 function invoker(
@@ -219,7 +236,7 @@ function argument(
   n: number,
   low: Int32Array,
   high: Int32Array,
-): number | BpfMap | Subject | Socket | SeqFile | Wide | Uint8Array | undefined {
+): number | BpfMap | Subject | Socket | SeqFile | Wide | Uint8Array | List | Tree | GraphNode | undefined {
   const value = low[n] ?? 0;
   const top = high[n] ?? 0;
   switch (kind) {
@@ -243,12 +260,16 @@ function argument(
       return memory(env, n, value, top, low[n + 1] ?? 0);
     case 'mem_or_null':
       return value === 0 && top === 0 && low[n + 1] === 0 ? 0 : memory(env, n, value, top, low[n + 1] ?? 0);
+    case 'buffer_or_null':
+      return value === 0 && top === 0 ? 0 : memory(env, n, value, top, low[n + 1] ?? 0);
     case 'mem_size':
       return top === 0 && value >= 0 ? value : env.fail(`R${n} of the call is no size: it is negative or too large`);
     case 'const_str':
       return constString(env, n, memory(env, n, value, top, 1));
     case 'out_64':
       return memory(env, n, value, top, 8);
+    case 'two_words':
+      return memory(env, n, value, top, 16);
     case 'inout_32':
       return memory(env, n, value, top, 4);
     case 'func':
@@ -260,10 +281,23 @@ function argument(
       return memory(env, n, value, top, DYNPTR_SIZE);
     case 'spin_lock':
     case 'timer':
+    case 'wq':
     case 'kptr':
-      return top === 0 && env.machine.fieldAt(value, kind) !== undefined
+      return top === 0 && hasField(env, value, kind)
         ? value
-        : env.fail(`R${n} of the call is no ${kind === 'kptr' ? kind : `bpf_${kind}`} in a value of a map`);
+        : env.fail(
+            `R${n} of the call is no ${kind === 'kptr' ? kind : `bpf_${kind}`} in a value of a map or an object`,
+          );
+    case 'list_head':
+    case 'rb_root': {
+      const root = top === 0 ? env.machine.objects.graphs.root(value, kind) : undefined;
+      return root ?? env.fail(`R${n} of the call is no bpf_${kind} in a value of a map or an object`);
+    }
+    case 'list_node':
+    case 'rb_node': {
+      const node = top === 0 ? env.machine.objects.graphs.node(value, kind) : undefined;
+      return node ?? env.fail(`R${n} of the call is no bpf_${kind} of an object`);
+    }
     case 'seq':
       return top === 0 && env.subject?.kind === 'iter' && env.subject.seq === value
         ? env.subject.file
@@ -298,6 +332,10 @@ function socket(env: HelperEnv, n: number, address: number, top: number): Socket
 export function socketAt({ machine, subject }: HelperEnv, address: number): Socket | undefined {
   const ofContext = subject?.kind === 'cgroup' && subject.skAt === address ? subject.socket : undefined;
   return ofContext ?? machine.socketViews.at(address);
+}
+
+function hasField({ machine }: HelperEnv, address: number, kind: FieldKind): boolean {
+  return machine.objects.hasField(address, kind) || machine.fieldAt(address, kind) !== undefined;
 }
 
 function isContext(env: HelperEnv, value: number, top: number): boolean {

@@ -7,8 +7,9 @@ import { type Helper, type HelperEnv, helper, type Wide } from './helper.ts';
 
 type Failure = (from: Wide) => number;
 const noUserMemory: Failure = () => -errno.EFAULT;
-/** The kernel's addresses have the highest bit. Here they have not, which only shows where there is no memory. */
-const noKernelMemory: Failure = ({ high }) => (high < 0 ? -errno.EFAULT : -errno.ERANGE);
+/** The high word of the lowest address of Linux's kernel on x86-64. Here addresses are others, which only shows where there is no memory. */
+const KERNEL_HIGH = 0xffff_8000;
+export const noKernelMemory: Failure = ({ high }) => (high >>> 0 >= KERNEL_HIGH ? -errno.EFAULT : -errno.ERANGE);
 
 /** Copies; zeros, and -errno, from an address that leads nowhere. */
 function reading(id: number, name: string, failure: Failure, gplOnly = true): Helper {

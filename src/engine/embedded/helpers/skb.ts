@@ -3,8 +3,8 @@ import { ETH_P_IP, ETH_P_IPV6 } from '../../../uapi/netlink.ts';
 import { SK_BUFF } from '../progs/skb.ts';
 import { helper } from './helper.ts';
 
-const BPF_F_RECOMPUTE_CSUM = 1 << 0;
-const BPF_F_INVALIDATE_HASH = 1 << 1;
+export const BPF_F_RECOMPUTE_CSUM = 1 << 0;
+export const BPF_F_INVALIDATE_HASH = 1 << 1;
 const BPF_HDR_START_MAC = 0;
 const BPF_HDR_START_NET = 1;
 

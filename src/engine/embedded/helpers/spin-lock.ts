@@ -18,6 +18,7 @@ export const spin_unlock = helper({
   id: 94,
   name: 'spin_unlock',
   args: ['spin_lock'],
+  underLock: true,
   returns: 'void',
   call(env, lock) {
     if (env.lock !== lock) return env.fail('bpf_spin_unlock of a different lock, or without taking a lock');

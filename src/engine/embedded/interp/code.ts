@@ -34,6 +34,8 @@ export const CODES = {
 } as const;
 
 const BPF_FUNC_tail_call = 12;
+/** Functions of the kernel are called as helpers are: by their place in their table, from here on. */
+export const FIRST_KFUNC = 1 << 14;
 
 /** A program as the interpreter runs it: one element a slot, so that an index is an instruction number of the program as loaded. */
 export interface Code {
@@ -70,6 +72,7 @@ export function decodeProgram(insns: Uint8Array): Code {
     program.src[pc] = takesImmediate(operation) ? IMM : insn.src;
     program.imm[pc] = insn.imm;
     program.off[pc] = insn.off;
+    if (operation.kind === 'call' && insn.src === BPF_PSEUDO_KFUNC_CALL) program.imm[pc] = FIRST_KFUNC + insn.imm;
     const target = jumpTarget(insn, pc) ?? (program.code[pc] === CODES.call_pc ? pc + 1 + insn.imm : undefined);
     if (target !== undefined) program.off[pc] = target;
     if (operation.kind === 'ld_imm64') {
@@ -106,7 +109,8 @@ function codeOf(insn: Insn, operation: Operation): number {
       return 0x05;
     case 'call':
       if (insn.src === BPF_PSEUDO_CALL) return CODES.call_pc;
-      if (insn.src === BPF_PSEUDO_KFUNC_CALL) return CODES.invalid;
+      if (insn.src === BPF_PSEUDO_KFUNC_CALL) return insn.imm < 0 ? CODES.invalid : insn.opcode;
+      if (insn.imm >= FIRST_KFUNC) return CODES.invalid;
       return insn.imm === BPF_FUNC_tail_call ? CODES.tail_call : insn.opcode;
     default:
       return insn.opcode;

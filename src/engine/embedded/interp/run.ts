@@ -20,7 +20,6 @@ export const MAX_FRAMES = 8;
 export const SCRATCH_SIZE = 16;
 /** Tail calls that one run may make. */
 export const MAX_TAIL_CALLS = 33;
-const BPF_FUNC_spin_unlock = 94;
 /** Times that a `may_goto` lets a function go on. */
 const MAX_LOOPS = 8 * 1024 * 1024;
 
@@ -59,6 +58,7 @@ export class Run implements HelperEnv {
   resultHigh = 0;
   lock = 0;
   fault: Fault | undefined;
+  #thrown: Wide | undefined;
 
   readonly #helpers: readonly (Helper | undefined)[];
   readonly #divider = new Divider();
@@ -101,12 +101,18 @@ export class Run implements HelperEnv {
     return 0;
   }
 
+  throw(cookie: Wide): 0 {
+    this.#thrown ??= cookie;
+    return this.fail('bpf_throw');
+  }
+
   /** The low word of r0 at `exit`, signed; the high one is `high[0]`. 0 after a fault, which is in `fault`. */
   execute({ code, context, subject, program, budget, start, args }: RunInput): number {
     this.#program = program;
     this.context = context;
     this.subject = subject;
     this.fault = undefined;
+    this.#thrown = undefined;
     this.low.fill(0);
     this.high.fill(0);
     args.forEach((value, i) => {
@@ -117,9 +123,24 @@ export class Run implements HelperEnv {
     this.#allowed = budget;
     this.#budget = budget;
     this.#tailCalls = 0;
-    const result = this.#run(code, start, 0);
+    let result = this.#run(code, start, 0);
+    if (this.#thrown !== undefined) result = this.#catch(this.#thrown);
     if (this.lock !== 0) this.#dropLock();
     return result;
+  }
+
+  /** All functions were left at once: what the program that threw says is the result. */
+  #catch(cookie: Wide): number {
+    const program = this.#program;
+    this.fault = undefined;
+    this.#thrown = undefined;
+    this.low[0] = cookie.low;
+    this.high[0] = cookie.high;
+    if (program?.attr.exceptionCallback === undefined) return cookie.low;
+    this.low[1] = cookie.low;
+    this.high[1] = cookie.high;
+    this.low[10] = this.#enter(0);
+    return this.#run(program.code, program.attr.exceptionCallback, 0);
   }
 
   callback(func: number, context: Wide, ...args: readonly number[]): number {
@@ -545,7 +566,7 @@ export class Run implements HelperEnv {
           const id = imm[pc - 1] ?? 0;
           const helper = this.#helpers[id];
           if (helper === undefined) return this.fail(`there is no helper ${id}`);
-          if (this.lock !== 0 && id !== BPF_FUNC_spin_unlock)
+          if (this.lock !== 0 && !helper.underLock)
             return this.fail('function calls are not allowed while holding a lock');
           this.#code = program;
           this.#frame = frame;

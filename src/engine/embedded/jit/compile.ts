@@ -1,6 +1,6 @@
-import { BPF_PSEUDO_CALL, BPF_PSEUDO_FUNC, BPF_PSEUDO_KFUNC_CALL, insnSlots } from '../../../isa/index.ts';
+import { BPF_PSEUDO_FUNC, insnSlots } from '../../../isa/index.ts';
 import type { ProgType } from '../../../uapi/bpf.ts';
-import { HELPER_BY_ID } from '../helpers/table.ts';
+import { CALLED, calledNumber } from '../interp/called.ts';
 import type { BpfMap } from '../maps/map.ts';
 import { RingBuffer } from '../maps/ringbuf.ts';
 import { BPF_FUNC_tail_call, type Callees, type MapHelper } from './emit-call.ts';
@@ -18,6 +18,8 @@ export interface ProgramToCompile {
   /** Instructions with the addresses of maps. */
   readonly runnable: Uint8Array;
   readonly type: ProgType;
+  /** The function that says what a program gives back that has thrown. */
+  readonly exceptionCallback: number | undefined;
   /** Address of the registers for calls. */
   readonly registers: number;
   /** All that it uses. */
@@ -30,7 +32,7 @@ export interface ProgramToCompile {
 /** A program as a module of WebAssembly. */
 export interface CompiledProgram {
   readonly bytes: Uint8Array;
-  /** Helpers that it imports, by the names of {@link helperImport}. */
+  /** What it calls of the kernel, as numbers in `CALLED`; by the names of {@link helperImport}. */
   readonly helpers: readonly number[];
   /** It loads from the packet, by {@link PACKET_LOAD}. */
   readonly loadsPacket: boolean;
@@ -74,8 +76,8 @@ interface Survey {
 
 /** Throws NotCompiled. */
 export function compileProgram(program: ProgramToCompile): CompiledProgram {
-  const functions = new Functions(program.runnable);
-  const survey = surveyOf(functions);
+  const functions = new Functions(program.runnable, program.exceptionCallback);
+  const survey = surveyOf(functions, program.exceptionCallback);
   const module = new WasmModule();
   module.usesTable = survey.tailCalls;
   const imports = new Map<number, number>();
@@ -183,7 +185,7 @@ function mapFunction(helper: MapHelper, map: BpfMap, registers: number, wake: nu
   }
 }
 
-function surveyOf(functions: Functions): Survey {
+function surveyOf(functions: Functions, exceptionCallback: number | undefined): Survey {
   const survey: Survey = {
     helpers: new Set(),
     called: new Set(),
@@ -192,18 +194,22 @@ function surveyOf(functions: Functions): Survey {
     tailCalls: false,
   };
   const seen = new Set([0]);
+  if (exceptionCallback !== undefined) {
+    seen.add(exceptionCallback);
+    survey.called.add(exceptionCallback);
+    survey.callbacks.add(exceptionCallback);
+  }
   for (const start of seen) {
     for (const { at, insn, operation } of functions.insns(start)) {
       const callee = calleeOf(insn, at);
       if (callee !== undefined) {
         seen.add(callee);
         survey.called.add(callee);
-      } else if (operation.kind === 'call' && insn.src === BPF_PSEUDO_KFUNC_CALL) {
-        throw new NotCompiled('it calls a function of the kernel');
-      } else if (operation.kind === 'call' && insn.src !== BPF_PSEUDO_CALL) {
-        if (insn.imm === BPF_FUNC_tail_call) survey.tailCalls = true;
-        else if (HELPER_BY_ID[insn.imm] === undefined) throw new NotCompiled(`there is no helper ${insn.imm}`);
-        else survey.helpers.add(insn.imm);
+      } else if (operation.kind === 'call') {
+        const number = calledNumber(insn) ?? -1;
+        if (number === BPF_FUNC_tail_call) survey.tailCalls = true;
+        else if (CALLED[number] === undefined) throw new NotCompiled(`it calls what is not there: ${number}`);
+        else survey.helpers.add(number);
       } else if (insnSlots(insn) === 2 && insn.src === BPF_PSEUDO_FUNC) {
         const callback = at + 1 + insn.imm;
         seen.add(callback);

@@ -27,6 +27,8 @@ export class CompiledRun implements HelperEnv {
   resultHigh = 0;
   lock = 0;
   fault: Fault | undefined;
+  /** What bpf_throw was given. */
+  thrown: Wide | undefined;
   program: BpfProg | undefined;
   /** Of the program that called the helper which is running. */
   exports: Exports = {};
@@ -62,6 +64,7 @@ export class CompiledRun implements HelperEnv {
     this.program = program;
     this.exports = exports;
     this.fault = undefined;
+    this.thrown = undefined;
     this.lock = 0;
     this.frame = this.top;
     this.#callbacks = 0;
@@ -71,6 +74,11 @@ export class CompiledRun implements HelperEnv {
     const { program } = this;
     this.fault ??= { insn: undefined, reason, program: program && { id: program.id, name: program.attr.name } };
     return 0;
+  }
+
+  throw(cookie: Wide): 0 {
+    this.thrown ??= cookie;
+    return this.fail('bpf_throw');
   }
 
   callback(func: number, context: Wide, ...args: readonly number[]): number {

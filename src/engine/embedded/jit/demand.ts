@@ -1,6 +1,6 @@
 import { atomicOf } from '../../../isa/index.ts';
 import type { ArgKind } from '../helpers/helper.ts';
-import { HELPER_BY_ID } from '../helpers/table.ts';
+import { calledBy } from '../interp/called.ts';
 import { type Flow, successorsOf } from './flow.ts';
 import type { Block, Graph, Op } from './graph.ts';
 
@@ -166,7 +166,6 @@ const ADDRESSES: ReadonlySet<ArgKind> = new Set<ArgKind>([
 const ALL_ARGUMENTS = [BOTH, BOTH, BOTH, BOTH, BOTH];
 
 /** What a call wants of r1 and so on. Of functions of the program it is not known how many they have: what was never written reads as 0. */
-export function argumentsOf({ src, imm }: Op): readonly number[] {
-  const helper = src === 0 ? HELPER_BY_ID[imm] : undefined;
-  return helper?.args.map((kind) => (ADDRESSES.has(kind) ? LOW : BOTH)) ?? ALL_ARGUMENTS;
+export function argumentsOf(op: Op): readonly number[] {
+  return calledBy(op)?.args.map((kind) => (ADDRESSES.has(kind) ? LOW : BOTH)) ?? ALL_ARGUMENTS;
 }

@@ -2,7 +2,7 @@ import { BPF_PSEUDO_CALL } from '../../../isa/index.ts';
 import { BPF_EXIST } from '../../../uapi/bpf.ts';
 import { BPF_RINGBUF_DISCARD_BIT } from '../../../uapi/ringbuf.ts';
 import type { Helper } from '../helpers/helper.ts';
-import { HELPER_BY_ID } from '../helpers/table.ts';
+import { calledBy, calledNumber } from '../interp/called.ts';
 import { ArrayMap } from '../maps/array.ts';
 import { type BpfMap, MAP_HEADER_SIZE } from '../maps/map.ts';
 import { PercpuArrayMap } from '../maps/percpu-array.ts';
@@ -38,7 +38,8 @@ const MAP_HELPERS: ReadonlyMap<number, MapHelper> = new Map([
 export interface Callees {
   /** Address of the registers for calls; see registers.ts. */
   readonly registers: number;
-  helper(id: number): number;
+  /** By number: see `CALLED`. */
+  helper(number: number): number;
   /** A function of the program. */
   func(start: number): number;
   /** For tail calls: see `RESOLVE`. */
@@ -65,8 +66,12 @@ export function emitCall(text: FunctionText, op: Op, callees: Callees, framePara
     emitOwnCall(text, op, callees.func(callee));
     return;
   }
-  const helper = HELPER_BY_ID[op.imm];
-  if (helper === undefined) throw new Error(`there is no helper ${op.imm}`);
+  const helper = calledBy(op);
+  if (helper === undefined) throw new Error(`there is nothing to call by the number ${op.imm}`);
+  if (op.src !== 0) {
+    emitHelperCall(text, op, helper, callees);
+    return;
+  }
   if (helper.id === BPF_FUNC_get_smp_processor_id) {
     text.code.i32(callees.registers);
     text.code.memory('i32_load', CPU, 2);
@@ -100,7 +105,7 @@ function emitHelperCall(text: FunctionText, op: Op, helper: Helper, { registers,
     text.calleeFrame(op.depth);
     code.memory('i32_store', FRAME, 2);
   }
-  code.call(importOf(helper.id));
+  code.call(importOf(calledNumber(op) ?? 0));
   const type = text.resultType(0, op);
   if (helper.returns !== 'u64' || type === 'i32') {
     text.writeAs(0, 'i32', type, helper.returns === 'integer');

@@ -70,11 +70,11 @@ export class Functions {
   readonly #starts: readonly number[];
   readonly #inlined = new Map<number, boolean>();
 
-  /** `runnable`: with the addresses of maps. */
-  constructor(runnable: Uint8Array) {
+  /** `runnable`: with the addresses of maps. `alsoStart`: where a function begins to which no instruction leads. */
+  constructor(runnable: Uint8Array, alsoStart?: number) {
     this.#insns = decodeInsns(runnable);
     this.#operations = this.#insns.map(({ opcode }) => operationOf(opcode));
-    const starts = new Set([0]);
+    const starts = new Set([0, alsoStart ?? 0]);
     for (let at = 0; at < this.#insns.length; at++) {
       const insn = this.#insns[at];
       const callee = insn && (calleeOf(insn, at) ?? functionOf(insn, at));

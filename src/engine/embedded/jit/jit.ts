@@ -1,5 +1,5 @@
-import type { Helper } from '../helpers/helper.ts';
-import { HELPER_BY_ID } from '../helpers/table.ts';
+import type { Helper, Wide } from '../helpers/helper.ts';
+import { CALLED } from '../interp/called.ts';
 import type { Verdict } from '../interp/interpreter.ts';
 import { MAX_FRAMES, SCRATCH_SIZE, STACK_SIZE } from '../interp/run.ts';
 import type { Machine } from '../machine.ts';
@@ -113,6 +113,7 @@ export class Jit {
     try {
       return enter();
     } catch (error) {
+      if (error === RUN_ENDED && run.thrown !== undefined) return this.#catch(run, run.thrown);
       if (error instanceof wasm.RuntimeError) run.fail(`${error.message}, in compiled code`);
       else if (error instanceof RangeError) run.fail('the stack of the host is used up');
       else if (error !== RUN_ENDED) throw error;
@@ -121,6 +122,17 @@ export class Jit {
       this.#current = outer;
       this.#registers.tailCalls = tailCalls;
     }
+  }
+
+  /** All functions were left at once: what the program that threw says is the result. */
+  #catch(run: CompiledRun, cookie: Wide): number {
+    const callback = run.program?.attr.exceptionCallback;
+    run.fault = undefined;
+    if (callback === undefined) return cookie.low;
+    const { low, high } = this.#registers;
+    low[1] = cookie.low;
+    high[1] = cookie.high;
+    return run.exports[callbackExport(callback)]?.(run.top) ?? 0;
   }
 
   #compile(program: BpfProg, isTarget = false): Compiled {
@@ -134,6 +146,7 @@ export class Jit {
         registers: this.#registers.address,
         mapAt: (address) => machine.mapAt(address),
         maps: program.maps,
+        exceptionCallback: program.attr.exceptionCallback,
         isTarget,
       });
       const imports: Record<string, WasmFunction | WasmMemory | WasmTable> = { memory: machine.memory.memory };
@@ -177,7 +190,7 @@ export class Jit {
   }
 
   #helper(id: number, program: BpfProg, link: { readonly exports: Exports }): WasmFunction {
-    const helper = HELPER_BY_ID[id] as Helper; // compiled programs call helpers that there are
+    const helper = CALLED[id] as Helper; // compiled programs call helpers that there are
     const registers = this.#registers;
     const { low, high } = registers;
     const enter = (): CompiledRun => {

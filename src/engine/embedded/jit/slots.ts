@@ -1,6 +1,6 @@
 import type { Operation } from '../../../isa/index.ts';
 import type { ProgType } from '../../../uapi/bpf.ts';
-import { HELPER_BY_ID } from '../helpers/table.ts';
+import { calledBy } from '../interp/called.ts';
 import type { BpfMap } from '../maps/map.ts';
 import { DEAD, type Demand, demandAtEnd, demandBefore, type Results } from './demand.ts';
 import type { Flow } from './flow.ts';
@@ -152,7 +152,7 @@ function reachOf({ operation, dst, src, off, imm }: Op, values: Values, around: 
       return base?.kind === 'stack' ? [{ off: base.off + off, size: operation.size }] : [];
     }
     case 'call': {
-      const helper = src === 0 ? HELPER_BY_ID[imm] : undefined;
+      const helper = calledBy({ src, imm });
       const ranges: Range[] = [];
       for (let n = 1; n <= (helper?.args.length ?? 5); n++) {
         const value = at(values, n);

@@ -1,6 +1,6 @@
 import { atomicOf, BPF_PSEUDO_FUNC, type JumpOp } from '../../../isa/index.ts';
 import type { ProgType } from '../../../uapi/bpf.ts';
-import { HELPER_BY_ID } from '../helpers/table.ts';
+import { calledBy } from '../interp/called.ts';
 import type { Op } from './graph.ts';
 import { ANYTHING, big, bitsOf, constant, isAddress, number, ofBig, POINTER, type Value } from './value.ts';
 
@@ -71,9 +71,8 @@ function loadResult({ operation, off }: Op, base: Value, type: ProgType): Value 
   return number(8 * operation.size);
 }
 
-function callResult({ src, imm }: Op): Value {
-  if (src !== 0) return ANYTHING;
-  switch (HELPER_BY_ID[imm]?.returns) {
+function callResult(op: Op): Value {
+  switch (calledBy(op)?.returns) {
     case 'map_value_or_null':
       return POINTER;
     case 'u32':

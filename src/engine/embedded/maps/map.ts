@@ -212,7 +212,7 @@ export abstract class BpfMap extends RefCounted implements Mappable {
 
   /** The last fd and pin are gone, though programs may still hold the map: a prog array empties, timers end. */
   protected releaseUsers(): void {
-    if (this.copier.has('timer')) this.machine.mapTimers.endAll(this);
+    if (this.copier.has('timer') || this.copier.has('wq')) this.machine.mapTimers.endAll(this);
   }
 
   protected override destroy(): void {

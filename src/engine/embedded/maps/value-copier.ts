@@ -42,10 +42,11 @@ export class ValueCopier {
 
   /** What the fields of a value hold ends; a lock has nothing and stays. */
   drop(value: number): void {
-    const { memory, mapTimers } = this.#machine;
+    const { memory, mapTimers, objects } = this.#machine;
     for (const { kind, offset, size } of this.fields) {
       if (kind === 'spin_lock' || kind === 'res_spin_lock' || kind === 'refcount') continue;
-      if (kind === 'timer') mapTimers.end(value + offset);
+      if (kind === 'timer' || kind === 'wq') mapTimers.end(value + offset);
+      else objects.endField(value + offset, kind);
       memory.u8.fill(0, value + offset, value + offset + size);
     }
   }

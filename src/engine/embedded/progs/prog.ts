@@ -19,6 +19,8 @@ export interface ProgAttr {
   readonly xlated: Uint8Array;
   /** For running: map references carry addresses in linear memory. */
   readonly runnable: Uint8Array;
+  /** The slot of the function that gives the result after bpf_throw, where it has one. */
+  readonly exceptionCallback: number | undefined;
   /** In the order of first use; the program holds a reference on each. */
   readonly maps: readonly BpfMap[];
   readonly btf: BtfObject | undefined;

@@ -1,6 +1,10 @@
+import type { Btf } from '../../../btf/index.ts';
 import {
+  BPF_CALL,
+  BPF_JMP,
   BPF_PSEUDO_BTF_ID,
   BPF_PSEUDO_FUNC,
+  BPF_PSEUDO_KFUNC_CALL,
   BPF_PSEUDO_MAP_FD,
   BPF_PSEUDO_MAP_IDX,
   BPF_PSEUDO_MAP_IDX_VALUE,
@@ -12,6 +16,7 @@ import {
 import { mapTypeNumber } from '../../../uapi/bpf.ts';
 import { errno } from '../../../uapi/errno.ts';
 import type { BtfObject } from '../btf-object.ts';
+import { KFUNC_INDEX } from '../kfuncs/table.ts';
 import type { BpfMap } from '../maps/map.ts';
 import { type Rejection, reject } from './rejection.ts';
 
@@ -24,7 +29,7 @@ const BPF_MAX_VAR_OFF = 1 << 29;
 export interface Resolved {
   /** With the maps' ids: {@link ProgAttr.xlated}. */
   readonly xlated: Uint8Array;
-  /** With the maps' addresses: {@link ProgAttr.runnable}. */
+  /** With the maps' addresses, and what the interpreter knows functions of the kernel by: {@link ProgAttr.runnable}. */
   readonly runnable: Uint8Array;
   /** In the order of first use, then those of `bound`. No references taken. */
   readonly maps: readonly BpfMap[];
@@ -36,6 +41,8 @@ export interface FdSource {
   /** The map of an fd, or -errno. */
   map(fd: number): BpfMap | number;
   btf(fd: number): BtfObject | number;
+  /** The types of the kernel, where its functions are found by their ids. */
+  readonly kernelBtf: Btf;
 }
 
 /**
@@ -59,6 +66,8 @@ export function resolveMaps(
   }
   for (let i = 0; i < insns.length; i++) {
     const insn = insns[i];
+    if (insn?.opcode === (BPF_JMP | BPF_CALL) && insn.src === BPF_PSEUDO_KFUNC_CALL)
+      runnable[i] = { ...insn, off: 0, imm: kfuncIndex(fds.kernelBtf, insn) };
     if (insn?.opcode !== LD_IMM64) continue;
     const second = insns[++i];
     if (second === undefined || insn.src === 0 || insn.src === BPF_PSEUDO_FUNC) continue;
@@ -81,6 +90,12 @@ export function resolveMaps(
     runnable[i] = { ...second, imm: 0 };
   }
   return { xlated: encodeInsns(xlated), runnable: encodeInsns(runnable), maps: [...maps], uses };
+}
+
+/** Its place in the table of those that there are; -1: it is none, or one of a module. */
+function kfuncIndex(btf: Btf, { imm, off }: Insn): number {
+  const func = off === 0 && imm > 0 && imm < btf.typeCount ? btf.type(imm) : undefined;
+  return (func?.kind === 'func' ? KFUNC_INDEX.get(func.name) : undefined) ?? -1;
 }
 
 function mapFd(insn: Insn, fdArray: readonly number[] | undefined): number | Rejection {

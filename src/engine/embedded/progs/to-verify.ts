@@ -3,9 +3,11 @@ import type { Insn } from '../../../isa/index.ts';
 import { MAP_TYPES } from '../../../uapi/bpf.ts';
 import type { BtfObject } from '../btf-object.ts';
 import { HELPER_BY_NAME } from '../helpers/table.ts';
+import { KFUNC_INDEX } from '../kfuncs/table.ts';
 import type { Machine } from '../machine.ts';
 import type { BpfMap, MapAttr } from '../maps/map.ts';
 import { withTypes } from '../verifier/fields.ts';
+import { KFUNCS } from '../verifier/kfunc-table.ts';
 import type { FuncInfo, LineInfo, MapToVerify, MapUse, ProgramToVerify } from '../verifier/program.ts';
 import { FUNC_INFO_SIZE, LINE_INFO_SIZE, type Records } from './info-records.ts';
 import type { ProgType } from './prog-type.ts';
@@ -61,6 +63,7 @@ export function programToVerify(
     kernelBtf,
     target: attachBtfId === 0 ? undefined : { btf: kernelBtf, typeId: attachBtfId },
     lacks: (helper) => !HELPER_BY_NAME.has(helper),
+    lacksKfunc: (name) => KFUNCS.has(name) && !KFUNC_INDEX.has(name),
     cpus: machine.cpus,
   };
 }
@@ -100,7 +103,7 @@ function layoutOf(
   };
 }
 
-function functions({ bytes, count }: Records): FuncInfo[] {
+export function functions({ bytes, count }: Records): FuncInfo[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset);
   return Array.from({ length: count }, (_, i) => ({
     insnOff: view.getUint32(FUNC_INFO_SIZE * i, true),

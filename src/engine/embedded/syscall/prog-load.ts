@@ -27,7 +27,8 @@ import type { ProgType } from '../progs/prog-type.ts';
 import { type Rejection, reject } from '../progs/rejection.ts';
 import { type Resolved, resolveMaps } from '../progs/resolve.ts';
 import { PROG_TYPE_BY_NUMBER } from '../progs/table.ts';
-import { type ProgUser, programToVerify } from '../progs/to-verify.ts';
+import { functions, type ProgUser, programToVerify } from '../progs/to-verify.ts';
+import { exceptionCallback } from '../verifier/exception-callback.ts';
 import { BPF_COMPLEXITY_LIMIT_INSNS, figuresText } from '../verifier/figures.ts';
 import { verify } from '../verifier/verify.ts';
 
@@ -86,6 +87,7 @@ export function progLoad(process: Process, attr: Attr): number {
     tag: programTag(given),
     xlated: resolved.xlated,
     runnable: resolved.runnable,
+    exceptionCallback: exceptionStart(btf, funcInfo),
     btf: btf?.get(),
     funcInfo,
     lineInfo,
@@ -93,6 +95,11 @@ export function progLoad(process: Process, attr: Attr): number {
   });
   // The fd has the program's first reference.
   return process.install(prog);
+}
+
+function exceptionStart(btf: BtfObject | undefined, funcInfo: Records | undefined): number | undefined {
+  const start = exceptionCallback(btf?.btf, funcInfo && functions(funcInfo));
+  return typeof start === 'number' ? start : undefined;
 }
 
 /** As with maps: ENOTSUPP for a type that Linux has, EINVAL for one that nobody has. */

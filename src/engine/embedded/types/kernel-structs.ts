@@ -1,3 +1,4 @@
+import type { BtfInt } from '../../../btf/types.ts';
 import type { Struct, StructFields } from '../../../bytes/struct.ts';
 import { LINK_TYPES, MAP_TYPES, PROG_TYPES } from '../../../uapi/bpf.ts';
 import {
@@ -40,12 +41,33 @@ export const ENUMS: Readonly<Record<string, { readonly prefix: string; readonly 
   bpf_link_type: { prefix: 'BPF_LINK_TYPE_', names: LINK_TYPES },
 };
 
-/** What programs are made for, by attach_btf_id: arguments, as the members of a struct. They return an int. */
-export const FUNCTIONS: Readonly<Record<string, string>> = {
-  bpf_iter_bpf_map: 'struct bpf_iter_meta *meta; struct bpf_map *map',
-  bpf_iter_bpf_prog: 'struct bpf_iter_meta *meta; struct bpf_prog *prog',
-  bpf_iter_bpf_link: 'struct bpf_iter_meta *meta; struct bpf_link *link',
+// Integers: bytes, and what they are.
+// biome-ignore format: aligned table
+export const INTS = {
+  'unsigned char':          { size: 1, encoding: 'none' },
+  'unsigned short':         { size: 2, encoding: 'none' },
+  'unsigned int':           { size: 4, encoding: 'none' },
+  'unsigned long':          { size: 8, encoding: 'none' },
+  'unsigned long long':     { size: 8, encoding: 'none' },
+  'int':                    { size: 4, encoding: 'signed' },
+  'long long':              { size: 8, encoding: 'signed' },
+  'char':                   { size: 1, encoding: 'signed' },
+  '_Bool':                  { size: 1, encoding: 'bool' },
+} as const satisfies Readonly<Record<string, { readonly size: number; readonly encoding: BtfInt['encoding'] }>>;
+
+/** Other names for them. */
+// biome-ignore format: a table
+export const TYPEDEFS: Readonly<Record<string, string>> = {
+  u8: 'unsigned char', u16: 'unsigned short', u32: 'unsigned int', u64: 'unsigned long long', s32: 'int', s64: 'long long', bool: '_Bool',
+  size_t: 'unsigned long', __u32: 'unsigned int', __u64: 'unsigned long long', __be16: 'unsigned short',
 };
+
+/** What programs are made for, by attach_btf_id. */
+export const FUNCTIONS: readonly string[] = [
+  'int bpf_iter_bpf_map(struct bpf_iter_meta *meta, struct bpf_map *map)',
+  'int bpf_iter_bpf_prog(struct bpf_iter_meta *meta, struct bpf_prog *prog)',
+  'int bpf_iter_bpf_link(struct bpf_iter_meta *meta, struct bpf_link *link)',
+];
 
 /**
  * The structs of the embedded kernel, as C: members one after the other, each aligned to its own size. Names, types and sizes of members are Linux's
@@ -71,4 +93,16 @@ export const STRUCTS: Readonly<Record<string, string>> = {
   bpf_prog: 'enum bpf_prog_type type; u32 len; u8 tag[8]; struct bpf_prog_aux *aux',
   bpf_prog_aux: 'u32 used_map_cnt; u32 id; u64 load_time; struct bpf_prog *prog; char name[16]',
   bpf_link: 'u32 id; enum bpf_link_type type; struct bpf_prog *prog',
+
+  // What functions of the kernel are given: what is in them is the kernel's.
+  bpf_dynptr: '__u64 __opaque[2]',
+  bpf_iter_num: '__u64 __opaque[1]',
+  bpf_iter_bits: '__u64 __opaque[2]',
+  bpf_wq: '__u64 __opaque[2]',
+  bpf_list_head: '__u64 __opaque[2]',
+  bpf_list_node: '__u64 __opaque[3]',
+  bpf_rb_root: '__u64 __opaque[2]',
+  bpf_rb_node: '__u64 __opaque[4]',
+  cpumask: 'unsigned long bits[1]',
+  bpf_cpumask: 'struct cpumask cpumask; unsigned int usage',
 };

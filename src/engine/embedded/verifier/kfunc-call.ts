@@ -36,6 +36,8 @@ export function checkKfuncCall(env: Env): boolean {
   if (kfunc === undefined) return env.fail('EINVAL', 'invalid kernel function call not eliminated in verifier pass');
   const { name } = kfunc;
   if (!kfunc.allowed) env.fail('EACCES', `calling kernel function ${name} is not allowed`);
+  if (env.program.lacksKfunc?.(name) === true)
+    env.fail('ENOTSUPP', `calling kernel function ${name}: the embedded kernel does not have it yet`);
   env.factsAt(env.insn).isIterNext = kfunc.iter === 'next';
   if (kfunc.sleepable && !env.isSleepable)
     env.fail('EACCES', `program must be sleepable to call sleepable kfunc ${name}`);

@@ -2,6 +2,7 @@ import { programProblem } from '../../../isa/index.ts';
 import { BPF_F_SLEEPABLE } from '../../../uapi/bpf.ts';
 import { isScalarType, skipModifiers } from './btf-walk.ts';
 import type { Env } from './env.ts';
+import { exceptionCallback } from './exception-callback.ts';
 import type { MapToVerify } from './program.ts';
 import { checkMember } from './struct-ops.ts';
 
@@ -99,26 +100,9 @@ export function checkAbnormalReturns(env: Env): void {
   }
 }
 
-/** The declaration tag `exception_callback:NAME` of the main function names one. */
 function findExceptionCallback(env: Env): void {
   const { btf, funcInfo } = env.program;
-  const main = funcInfo?.[0];
-  if (btf === undefined || funcInfo === undefined || main === undefined) return;
-  let found: string | undefined;
-  for (const [id] of btf.records('decl_tag')) {
-    const tag = btf.type(id);
-    if (tag.kind !== 'decl_tag' || tag.typeId !== main.typeId || tag.component !== -1) continue;
-    if (!tag.name.startsWith('exception_callback:')) continue;
-    if (found !== undefined) env.fail('EINVAL', 'multiple exception callback tags for main subprog');
-    found = tag.name.slice('exception_callback:'.length);
-  }
-  if (found === undefined) return;
-  const index = funcInfo.findIndex(({ typeId }) => {
-    const type = btf.type(typeId);
-    return type.kind === 'func' && type.name === found && type.linkage === 1;
-  });
-  const info = funcInfo[index];
-  if (info === undefined) env.fail('EINVAL', `exception callback '${found}' could not be found in BTF`);
-  if (index === 0) env.fail('EINVAL', 'exception callback cannot be main');
-  env.exceptionStart = info.insnOff;
+  const found = exceptionCallback(btf, funcInfo);
+  if (typeof found === 'string') env.fail('EINVAL', found);
+  env.exceptionStart = found;
 }

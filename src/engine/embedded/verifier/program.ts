@@ -28,6 +28,8 @@ export interface ProgramToVerify {
   readonly moduleBtf?: ((off: number) => Btf | undefined) | undefined;
   /** Helpers that this kernel does not have, though Linux has. */
   readonly lacks?: ((helper: HelperName) => boolean) | undefined;
+  /** Likewise functions of the kernel that programs may call. */
+  readonly lacksKfunc?: ((name: string) => boolean) | undefined;
   /** CPUs that there may be. */
   readonly cpus: number;
 }

@@ -1,0 +1,23 @@
+import { BPF_PSEUDO_CALL, BPF_PSEUDO_KFUNC_CALL } from '../../../isa/index.ts';
+import type { Helper } from '../helpers/helper.ts';
+import { HELPER_BY_ID } from '../helpers/table.ts';
+import { KFUNC_TABLE } from '../kfuncs/table.ts';
+import { FIRST_KFUNC } from './code.ts';
+
+/** What a call instruction calls: helpers by id, and functions of the kernel. */
+export const CALLED: readonly (Helper | undefined)[] = Array.from(
+  { length: FIRST_KFUNC + KFUNC_TABLE.length },
+  (_, i) => (i < FIRST_KFUNC ? HELPER_BY_ID[i] : KFUNC_TABLE[i - FIRST_KFUNC]),
+);
+
+/** The number in {@link CALLED} of what an instruction of a runnable program calls; `undefined`: a function of the program. */
+export function calledNumber({ src, imm }: { readonly src: number; readonly imm: number }): number | undefined {
+  if (src === BPF_PSEUDO_CALL) return undefined;
+  return src === BPF_PSEUDO_KFUNC_CALL ? FIRST_KFUNC + imm : imm;
+}
+
+/** Likewise, what it calls; `undefined`, too, for what there is not. */
+export function calledBy(call: { readonly src: number; readonly imm: number }): Helper | undefined {
+  const number = calledNumber(call);
+  return number === undefined ? undefined : CALLED[number];
+}

@@ -1,0 +1,26 @@
+import * as cpumask from './cpumask.ts';
+import * as dynptr from './dynptr.ts';
+import * as iterators from './iterators.ts';
+import type { Kfunc } from './kfunc.ts';
+import * as list from './list.ts';
+import * as objects from './objects.ts';
+import * as rbtree from './rbtree.ts';
+import * as regions from './regions.ts';
+import * as string from './string.ts';
+import * as workqueue from './workqueue.ts';
+
+/** Every function of the embedded kernel that programs may call. To add one is to add its row to a family's file. */
+export const KFUNC_TABLE: readonly Kfunc[] = [
+  dynptr,
+  iterators,
+  regions,
+  string,
+  objects,
+  list,
+  rbtree,
+  workqueue,
+  cpumask,
+].flatMap((family) => Object.values(family).filter((value): value is Kfunc => typeof value === 'object'));
+
+/** Their places in the table. */
+export const KFUNC_INDEX: ReadonlyMap<string, number> = new Map(KFUNC_TABLE.map(({ name }, index) => [name, index]));
