@@ -18,7 +18,7 @@ export function objectSlot(env: Env, reg: Reg, what: string, slots: number): num
     env.note(`${what} has to be at a constant offset`);
     return undefined;
   }
-  const offset = reg.off + Number(reg.num.smin);
+  const offset = reg.off + reg.num.smin.number;
   const spi = spiOf(offset);
   if (offset % 8 !== 0 || spi + 1 < slots) {
     env.note(`cannot pass in ${what} at an offset=${offset}`);

@@ -1,5 +1,6 @@
 import type { Btf } from '../../../btf/index.ts';
 import type { DynptrKind } from './dynptr-kind.ts';
+import type { Int64 } from './int64.ts';
 import type { MapToVerify } from './program.ts';
 import { Scalar, UNKNOWN_SCALAR, ZERO_SCALAR } from './scalar.ts';
 
@@ -96,8 +97,13 @@ export class Reg {
     return new Reg().#set({ kind: 'scalar', num });
   }
 
-  static known(value: bigint): Reg {
+  static known(value: Int64): Reg {
     return Reg.scalar(Scalar.known(value));
+  }
+
+  /** An int32, sign-extended. */
+  static int(value: number): Reg {
+    return Reg.scalar(Scalar.int(value));
   }
 
   static pointer(kind: RegKind, rest: Partial<RegFields> = {}): Reg {

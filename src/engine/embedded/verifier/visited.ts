@@ -106,7 +106,7 @@ function mayLoop(old: State, state: State): boolean {
 /** The iterator that r1 points to has something left. */
 function nextIsActive(env: Env, state: State): boolean {
   const pointer = state.frame.reg(1);
-  const spi = spiOf(pointer.off + Number(pointer.num.smin));
+  const spi = spiOf(pointer.off + pointer.num.smin.number);
   return env.state.frames[pointer.frameno]?.slot(spi).reg.iter?.state === 'active';
 }
 
