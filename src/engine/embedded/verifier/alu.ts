@@ -75,13 +75,13 @@ export function checkNegOrEnd(env: Env, insn: Insn, operation: Operation): void 
     operation.kind === 'neg'
       ? scalarNeg(reg.num, operation.bits)
       : scalarSwapped(reg.num, insn.imm / 8, operation.kind === 'end' && operation.to !== 'le');
-  env.setReg(insn.dst, reg.with({ num, id: 0, added: 0, off: 0 }));
+  env.setReg(insn.dst, reg.withResult(num));
   checkInvariants(env, insn.dst);
 }
 
 function move(env: Env, insn: Insn, { bits, source }: Alu): void {
   if (source === 'imm') {
-    env.setReg(insn.dst, bits === 64 ? Reg.int(insn.imm) : Reg.known(Int64.fromUint(insn.imm)));
+    env.setReg(insn.dst, bits === 64 ? env.immediate() : Reg.known(Int64.fromUint(insn.imm)));
     return;
   }
   if (bits === 64 && insn.off === BPF_ADDR_SPACE_CAST) {
@@ -106,7 +106,7 @@ function move(env: Env, insn: Insn, { bits, source }: Alu): void {
       : insn.off === 0
         ? zeroExtended(src.num.copy())
         : signExtended32(src.num, insn.off / 8);
-  env.setReg(insn.dst, kept.with({ num }));
+  env.setReg(insn.dst, kept.withNum(num));
 }
 
 /** Gives the number in a register an id, so that what is learnt of a copy is learnt of it. */
@@ -121,7 +121,7 @@ export function assignId(env: Env, regno: number): Reg {
 
 function combine(env: Env, insn: Insn, operation: Alu): void {
   const dst = env.reg(insn.dst);
-  const src = operation.source === 'reg' ? env.reg(insn.src) : Reg.int(insn.imm);
+  const src = operation.source === 'reg' ? env.reg(insn.src) : env.immediate();
   if (dst.kind === 'arena' || src.kind === 'arena') {
     env.setReg(insn.dst, dst.kind === 'arena' ? dst : src);
     return;
@@ -164,7 +164,7 @@ function combineScalars(env: Env, insn: Insn, { op, bits, source }: Alu, src: Sc
   }
   const delta = source === 'reg' && insn.src === insn.dst ? undefined : deltaOf(op, src, bits);
   const linked = dst.id !== 0 && dst.added === 0 && delta !== undefined;
-  env.setReg(insn.dst, dst.with(linked ? { num, added: bits, off: delta } : { num, id: 0, added: 0, off: 0 }));
+  env.setReg(insn.dst, linked ? dst.with({ num, added: bits, off: delta }) : dst.withResult(num));
 }
 
 /** The constant that is added, as a signed 32-bit number; `undefined`: none. */
@@ -183,8 +183,8 @@ function forkMask(env: Env, regno: number): void {
   if (!wide && !(num.s32min === -1 && num.s32max === 0)) return;
   const branch = pushBranch(env, env.insn, env.insn);
   const zero = wide ? ZERO_SCALAR : withLow32(num, 0);
-  branch.frame.regs[regno] = reg.with({ num: zero });
-  env.setReg(regno, reg.with({ num: wide ? Scalar.int(-1) : withLow32(num, -1) }));
+  branch.frame.regs[regno] = reg.withNum(zero);
+  env.setReg(regno, reg.withNum(wide ? Scalar.int(-1) : withLow32(num, -1)));
 }
 
 function withLow32(num: Scalar, low: number): Scalar {
@@ -268,7 +268,7 @@ function fixed(pointer: Reg, off: number): Reg {
 /** The range of a packet that was proved is lost where the pointer may have moved on. */
 function variable(env: Env, pointer: Reg, r: Scalar, losesRange: boolean): Reg {
   r.sync();
-  if (!pointer.isPacket) return pointer.with({ num: r });
+  if (!pointer.isPacket) return pointer.withNum(r);
   return pointer.with({ num: r, id: env.newId(), range: losesRange ? 0 : pointer.range });
 }
 
@@ -289,7 +289,7 @@ function checkOffset(env: Env, reg: Reg, text: string): void {
 export function checkInvariants(env: Env, regno: number): void {
   const reg = env.reg(regno);
   if (reg.kind !== 'scalar' || !reg.num.isContradictory) return;
-  env.frame.regs[regno] = reg.with({ num: unbounded(env, reg.num) });
+  env.frame.regs[regno] = reg.withNum(unbounded(env, reg.num));
 }
 
 export function unbounded(env: Env, num: Scalar): Scalar {

@@ -119,13 +119,17 @@ function hasBits(a: Scalar, b: Scalar, bits: 32 | 64): boolean | undefined {
 
 /** What is known of both sides where `a op b` holds (`taken`), or where it does not. */
 export function refine(op: JumpOp, taken: boolean, a: Scalar, b: Scalar, bits: 32 | 64): [a: Scalar, b: Scalar] {
-  const condition = taken ? op : OPPOSITE[op];
   const x = a.copy();
   const y = b.copy();
-  if (condition === 'jge' || condition === 'jgt' || condition === 'jsge' || condition === 'jsgt')
-    narrow(FLIPPED[condition], y, x, bits);
-  else narrow(condition, x, y, bits);
+  narrow(taken ? op : OPPOSITE[op], x, y, bits);
   return [x.sync(), y.sync()];
+}
+
+/** What is known of `a` alone. */
+export function refineLeft(op: JumpOp, taken: boolean, a: Scalar, b: Scalar, bits: 32 | 64): Scalar {
+  const x = a.copy();
+  narrow(taken ? op : OPPOSITE[op], x, b.copy(), bits);
+  return x.sync();
 }
 
 function narrow(condition: Condition, x: Scalar, y: Scalar, bits: 32 | 64): void {
@@ -145,6 +149,12 @@ function narrow(condition: Condition, x: Scalar, y: Scalar, bits: 32 | 64): void
       else setBits(condition, other, value, bits);
       return;
     }
+    case 'jge':
+    case 'jgt':
+    case 'jsge':
+    case 'jsgt':
+      narrow(FLIPPED[condition], y, x, bits);
+      return;
     case 'jle':
     case 'jlt':
       if (bits === 32) narrowUnsigned32(condition, x, y);

@@ -25,8 +25,9 @@ export type Exactness =
 
 /** Which id of one state is which of the other. */
 export class IdMap {
-  readonly #forth = new Map<number, number>();
-  readonly #back = new Map<number, number>();
+  // A handful, nearly always: a search is quicker than a Map, and than making one.
+  readonly #old: number[] = [];
+  readonly #now: number[] = [];
   #nextTemporary: number;
 
   constructor(lastId: number) {
@@ -34,11 +35,11 @@ export class IdMap {
   }
 
   match(old: number, now: number): boolean {
-    const known = this.#forth.get(old);
-    if (known !== undefined) return known === now;
-    if (this.#back.has(now)) return false;
-    this.#forth.set(old, now);
-    this.#back.set(now, old);
+    const at = this.#old.indexOf(old);
+    if (at >= 0) return this.#now[at] === now;
+    if (this.#now.includes(now)) return false;
+    this.#old.push(old);
+    this.#now.push(now);
     return true;
   }
 
@@ -72,9 +73,10 @@ export function statesEqual(env: Env, old: State, now: State, exactness: Exactne
   if (old.curframe !== now.curframe || old.inSleepable !== now.inSleepable) return false;
   const ids = new IdMap(env.lastId);
   if (!referencesEqual(old, now, ids)) return false;
-  for (const [i, frame] of old.frames.entries()) {
+  for (let i = 0; i < old.frames.length; i++) {
+    const frame = old.frames[i];
     const other = now.frames[i];
-    if (other === undefined || frame.callsite !== other.callsite) return false;
+    if (frame === undefined || other === undefined || frame.callsite !== other.callsite) return false;
     if (!framesEqual(frame, other, env.factsAt(old.insnOf(i)).liveRegs, ids, exactness)) return false;
   }
   return true;

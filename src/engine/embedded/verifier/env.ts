@@ -11,7 +11,7 @@ import type { LogText } from './log.ts';
 import { checkMemoryAccess } from './memory.ts';
 import type { FieldToVerify, LineInfo, MapToVerify, ProgramToVerify } from './program.ts';
 import { Refusal } from './refusal.ts';
-import type { Reg, RegKind } from './reg.ts';
+import { Reg, type RegKind } from './reg.ts';
 import type { SccVisits } from './scc.ts';
 import type { StackLiveness } from './stack-liveness.ts';
 import type { Frame, HistoryEntry, State } from './state.ts';
@@ -38,6 +38,8 @@ export class InsnFacts {
   scc = 0;
   /** Saves or restores a register around a call that clobbers nothing. */
   fastcall = false;
+  /** Made once it is asked for. */
+  immediate: Reg | undefined;
 }
 
 export interface ArgTag {
@@ -130,6 +132,13 @@ export class Env {
     this.log.touchReg(number);
   }
 
+  /** The constant of the instruction, as a signed number. */
+  immediate(): Reg {
+    const facts = this.factsAt(this.insn);
+    facts.immediate ??= Reg.int(this.insnAt(this.insn).imm);
+    return facts.immediate;
+  }
+
   newId(): number {
     return ++this.lastId;
   }
@@ -138,7 +147,9 @@ export class Env {
   exploredAt(insn: number): State[] {
     this.explored[insn] ??= new Map();
     const { callsite } = this.state.frame;
-    const states = this.explored[insn]?.get(callsite) ?? [];
+    const found = this.explored[insn]?.get(callsite);
+    if (found !== undefined) return found;
+    const states: State[] = [];
     this.explored[insn]?.set(callsite, states);
     return states;
   }

@@ -200,6 +200,13 @@ export function bitLength({ high, low }: Int64): number {
   return high === 0 ? 32 - Math.clz32(low) : 64 - Math.clz32(high);
 }
 
+const BITS = Array.from({ length: 64 }, (_, i) => shiftLeft(ONE, i));
+
+/** A number in which one bit is set. */
+export function bit(number: number): Int64 {
+  return BITS[number] ?? ZERO;
+}
+
 /** The low `count` bits (0 to 64) are set. */
 export function lowBits(count: number): Int64 {
   if (count <= 32) return new Int64(0, lowBits32(count));

@@ -132,7 +132,7 @@ function narrowLoaded(env: Env, { write, value, size, signed }: Access): void {
   const reg = env.reg(value);
   if (reg.kind !== 'scalar') return;
   const num = signed === true ? signExtended(reg.num, size) : truncated(reg.num, size);
-  env.setReg(value, reg.with({ num }));
+  env.setReg(value, reg.withNum(num));
 }
 
 function invalidAccess(env: Env, regno: number, reg: Reg): never {

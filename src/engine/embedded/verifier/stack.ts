@@ -143,7 +143,7 @@ function writeFixed(env: Env, frame: Frame, offset: number, size: number, value:
     for (let i = 0; i < size; i++) types = withType(types, (first - i) & 7, type);
     frame.stack[spi] = { types, reg: NOT_INIT };
   }
-  if (size === 8) env.liveness.write(frame.frameno, 1n << BigInt(spi));
+  if (size === 8) env.liveness.write(frame.frameno, spi);
 }
 
 /** Something of which bytes cannot be changed one by one. */
@@ -164,7 +164,7 @@ function spill(slot: Slot, reg: Reg, size: number): Slot {
 }
 
 function recordAccess(env: Env, frame: Frame, spi: number): void {
-  pushHistory(env, { stackAccess: { frameno: frame.frameno, spi } });
+  pushHistory(env).stackAccess = { frameno: frame.frameno, spi };
 }
 
 function writeVariable(env: Env, frame: Frame, pointer: Reg, offset: number, size: number, value: Stored): void {
@@ -219,7 +219,7 @@ function readFixed(env: Env, frame: Frame, offset: number, size: number, target:
   env.log.touchSlot(spi);
   checkFastcall(env, env.frame, env.insn, offset);
   const slot = frame.slot(spi);
-  env.liveness.read(frame.frameno, env.insn, 1n << BigInt(spi));
+  env.liveness.read(frame.frameno, env.insn, spi);
   if (!isSpilled(slot)) {
     for (let i = 0; i < size; i++) requireReadable(env, slot, (first - i) & 7, offset, i, size);
     if (target >= 0) markLoaded(env, frame, offset, offset + size, target);
@@ -315,7 +315,7 @@ export function checkStackRange(env: Env, access: StackAccess, zeroAllowed: bool
         `invalid read from stack R${regno} var_off ${formatTnum(reg.num.tnum)}+${at - low} size ${size}`,
       );
     }
-    env.liveness.read(frame.frameno, env.insn, 1n << BigInt(spi));
+    env.liveness.read(frame.frameno, env.insn, spi);
   }
 }
 
