@@ -28,18 +28,23 @@ export class IdMap {
   // A handful, nearly always: a search is quicker than a Map, and than making one.
   readonly #old: number[] = [];
   readonly #now: number[] = [];
-  #nextTemporary: number;
+  #count = 0;
+  #nextTemporary = 0;
 
-  constructor(lastId: number) {
+  /** Forgets all. `lastId`: above it no state has any. */
+  restart(lastId: number): this {
+    this.#count = 0;
     this.#nextTemporary = lastId;
+    return this;
   }
 
   match(old: number, now: number): boolean {
-    const at = this.#old.indexOf(old);
-    if (at >= 0) return this.#now[at] === now;
-    if (this.#now.includes(now)) return false;
-    this.#old.push(old);
-    this.#now.push(now);
+    for (let i = 0; i < this.#count; i++) {
+      if (this.#old[i] === old) return this.#now[i] === now;
+      if (this.#now[i] === now) return false;
+    }
+    this.#old[this.#count] = old;
+    this.#now[this.#count++] = now;
     return true;
   }
 
@@ -71,7 +76,7 @@ function key(id: number, added: Reg['added']): number {
 
 export function statesEqual(env: Env, old: State, now: State, exactness: Exactness): boolean {
   if (old.curframe !== now.curframe || old.inSleepable !== now.inSleepable) return false;
-  const ids = new IdMap(env.lastId);
+  const ids = env.ids.restart(env.lastId);
   if (!referencesEqual(old, now, ids)) return false;
   for (let i = 0; i < old.frames.length; i++) {
     const frame = old.frames[i];
@@ -93,15 +98,12 @@ function referencesEqual(old: State, now: State, ids: IdMap): boolean {
     old.activeLockHolder !== now.activeLockHolder
   )
     return false;
-  return old.references.every((reference, i) => {
-    const other = now.references[i];
-    return (
-      other !== undefined &&
-      checkIds(reference.id, other.id, ids) &&
-      reference.kind === other.kind &&
-      reference.holder === other.holder
-    );
-  });
+  for (let i = 0; i < old.references.length; i++) {
+    const [a, b] = [old.references[i], now.references[i]];
+    if (a === undefined || b === undefined || !checkIds(a.id, b.id, ids)) return false;
+    if (a.kind !== b.kind || a.holder !== b.holder) return false;
+  }
+  return true;
 }
 
 function framesEqual(old: Frame, now: Frame, live: number, ids: IdMap, exactness: Exactness): boolean {

@@ -5,6 +5,7 @@ import type { ErrnoCode } from '../../../uapi/errno.ts';
 import type { HelperName } from '../../../uapi/helpers.ts';
 import { allowedHelpers } from '../helpers/allowed.ts';
 import type { Target } from './btf-context.ts';
+import { IdMap } from './compare.ts';
 import { postorder, successorsOf } from './flow.ts';
 import type { Kfunc } from './kfunc.ts';
 import type { LogText } from './log.ts';
@@ -94,6 +95,8 @@ export class Env {
   /** States that were kept, by instruction and by where the function was called. */
   readonly explored: Map<number, State[]>[] = [];
   lastId = 0;
+  /** For comparing states, one after the other. */
+  readonly ids = new IdMap();
   readonly #successors: (readonly number[] | undefined)[] = [];
   #argTags: readonly ArgTag[] | undefined;
   #allowed: ReadonlySet<HelperName> | undefined;

@@ -16,12 +16,15 @@ class Wanted {
   readonly regs: number[] = [0, 0, 0, 0, 0, 0, 0, 0, 0];
   readonly slots: Int64[] = [ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO];
 
+  /** The last frame in which something was. */
+  #last = 0;
+
   constructor(frameno: number) {
     this.frameno = frameno;
   }
 
   get isEmpty(): boolean {
-    for (let i = 0; i < this.regs.length; i++) if (this.regs[i] !== 0 || this.slots[i]?.isZero === false) return false;
+    for (let i = 0; i <= this.#last; i++) if (this.regs[i] !== 0 || this.slots[i]?.isZero === false) return false;
     return true;
   }
 
@@ -43,6 +46,7 @@ class Wanted {
 
   addReg(reg: number, frameno = this.frameno): void {
     this.regs[frameno] = (this.regs[frameno] ?? 0) | (1 << reg);
+    this.#last = Math.max(this.#last, frameno);
   }
 
   dropReg(reg: number, frameno = this.frameno): void {
@@ -55,6 +59,7 @@ class Wanted {
 
   addSlot(spi: number, frameno: number): void {
     this.slots[frameno] = or(this.slotsOf(frameno), bit(spi));
+    this.#last = Math.max(this.#last, frameno);
   }
 
   dropSlot(spi: number, frameno: number): void {

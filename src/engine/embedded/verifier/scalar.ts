@@ -238,8 +238,10 @@ export class Scalar {
     const { tnum, umin, umax } = this;
     if (isSame(umin, umax)) return;
     const { value, mask } = tnum;
-    const next = tnumNext(tnum, umin);
     const minFits = (umin.high & ~mask.high) === value.high && (umin.low & ~mask.low) === value.low;
+    // The one after it fits as well: what follows would say nothing.
+    if (minFits && (mask.low & ~umin.low & 1) !== 0 && isBelow(umin, umax)) return;
+    const next = tnumNext(tnum, umin);
     if (minFits) {
       if (isBelow(umax, next)) this.becomeKnown(umin);
     } else if (isSame(next, or64(value, mask))) this.becomeKnown(next);

@@ -191,9 +191,9 @@ export class State {
   }
 
   hasSameCallsites(other: State): boolean {
-    return (
-      this.frames.length === other.frames.length &&
-      this.frames.every((frame, i) => frame.callsite === other.frames[i]?.callsite)
-    );
+    if (this.frames.length !== other.frames.length) return false;
+    for (let i = 0; i < this.frames.length; i++)
+      if (this.frames[i]?.callsite !== other.frames[i]?.callsite) return false;
+    return true;
   }
 }
