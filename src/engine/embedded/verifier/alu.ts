@@ -2,24 +2,24 @@ import { type AluOp, BPF_ADDR_SPACE_CAST, type Insn, type Operation } from '../.
 import { BPF_F_TEST_REG_INVARIANTS } from '../../../uapi/bpf.ts';
 import { pushBranch } from './branches.ts';
 import { BPF_MAX_VAR_OFF, type Env } from './env.ts';
+import { add, Int64, isBelow, isSame, ONES, S64_MIN, subtract } from './int64.ts';
 import { markPrecise } from './precision.ts';
 import { MAYBE_NULL, Reg, type RegKind, UNKNOWN, UNTRUSTED } from './reg.ts';
 import { readReg, writeReg } from './reg-access.ts';
+import { S32_MAX, Scalar, UNKNOWN_SCALAR, ZERO_SCALAR } from './scalar.ts';
 import {
-  S64_MAX,
-  S64_MIN,
-  Scalar,
+  addSigned,
   type ScalarOp,
   scalarAlu,
   scalarNeg,
   scalarSwapped,
   signExtended,
   signExtended32,
-  UNKNOWN_SCALAR,
+  subtractSigned,
   widthOf,
   zeroExtended,
-} from './scalar.ts';
-import { tnumAdd, tnumSub, U64_MAX } from './tnum.ts';
+} from './scalar-alu.ts';
+import { Tnum, tnumAdd, tnumSub } from './tnum.ts';
 import { kindText } from './type-text.ts';
 
 type Alu = Extract<Operation, { kind: 'alu' }>;
@@ -75,13 +75,13 @@ export function checkNegOrEnd(env: Env, insn: Insn, operation: Operation): void 
     operation.kind === 'neg'
       ? scalarNeg(reg.num, operation.bits)
       : scalarSwapped(reg.num, insn.imm / 8, operation.kind === 'end' && operation.to !== 'le');
-  env.setReg(insn.dst, reg.with({ num, id: 0, added: 0, off: 0 }));
+  env.setReg(insn.dst, reg.withResult(num));
   checkInvariants(env, insn.dst);
 }
 
 function move(env: Env, insn: Insn, { bits, source }: Alu): void {
   if (source === 'imm') {
-    env.setReg(insn.dst, Reg.known(bits === 64 ? BigInt(insn.imm) : BigInt(insn.imm >>> 0)));
+    env.setReg(insn.dst, bits === 64 ? env.immediate() : Reg.known(Int64.fromUint(insn.imm)));
     return;
   }
   if (bits === 64 && insn.off === BPF_ADDR_SPACE_CAST) {
@@ -98,7 +98,7 @@ function move(env: Env, insn: Insn, { bits, source }: Alu): void {
     env.setReg(insn.dst, Reg.scalar(bits === 64 ? unknown : zeroExtended(unknown)));
     return;
   }
-  const fits = insn.off === 0 ? widthOf(src.num) <= 32 : src.num.umax < 1n << BigInt(insn.off - 1);
+  const fits = insn.off === 0 ? widthOf(src.num) <= 32 : src.num.umax.unsignedNumber < 2 ** (insn.off - 1);
   const kept = fits ? assignId(env, insn.src) : src.unlinked();
   const num =
     bits === 64
@@ -106,7 +106,7 @@ function move(env: Env, insn: Insn, { bits, source }: Alu): void {
       : insn.off === 0
         ? zeroExtended(src.num.copy())
         : signExtended32(src.num, insn.off / 8);
-  env.setReg(insn.dst, kept.with({ num }));
+  env.setReg(insn.dst, kept.withNum(num));
 }
 
 /** Gives the number in a register an id, so that what is learnt of a copy is learnt of it. */
@@ -121,7 +121,7 @@ export function assignId(env: Env, regno: number): Reg {
 
 function combine(env: Env, insn: Insn, operation: Alu): void {
   const dst = env.reg(insn.dst);
-  const src = operation.source === 'reg' ? env.reg(insn.src) : Reg.known(BigInt(insn.imm));
+  const src = operation.source === 'reg' ? env.reg(insn.src) : env.immediate();
   if (dst.kind === 'arena' || src.kind === 'arena') {
     env.setReg(insn.dst, dst.kind === 'arena' ? dst : src);
     return;
@@ -164,34 +164,34 @@ function combineScalars(env: Env, insn: Insn, { op, bits, source }: Alu, src: Sc
   }
   const delta = source === 'reg' && insn.src === insn.dst ? undefined : deltaOf(op, src, bits);
   const linked = dst.id !== 0 && dst.added === 0 && delta !== undefined;
-  env.setReg(insn.dst, dst.with(linked ? { num, added: bits, off: delta } : { num, id: 0, added: 0, off: 0 }));
+  env.setReg(insn.dst, linked ? dst.with({ num, added: bits, off: delta }) : dst.withResult(num));
 }
 
 /** The constant that is added, as a signed 32-bit number; `undefined`: none. */
 function deltaOf(op: ScalarOp, src: Scalar, bits: 32 | 64): number | undefined {
   if ((op !== 'add' && op !== 'sub') || !(bits === 32 ? src.isConst32 : src.isConst)) return undefined;
-  const value = BigInt.asIntN(bits, src.value);
-  const delta = op === 'sub' ? -value : value;
-  return delta >= -0x7fff_ffffn && delta <= 0x7fff_ffffn ? Number(delta) : undefined;
+  const value = bits === 32 ? src.value.low : src.value.number;
+  const delta = op === 'sub' ? 0 - value : value;
+  return Math.abs(delta) <= S32_MAX ? delta : undefined;
 }
 
 /** What is 0 or -1, as compilers make it of a condition, is followed as either. */
 function forkMask(env: Env, regno: number): void {
   const reg = env.reg(regno);
   const { num } = reg;
-  const wide = num.smin === -1n && num.smax === 0n;
+  const wide = isSame(num.smin, ONES) && num.smax.isZero;
   if (!wide && !(num.s32min === -1 && num.s32max === 0)) return;
   const branch = pushBranch(env, env.insn, env.insn);
-  const zero = wide ? Scalar.known(0n) : withLow32(num, 0);
-  branch.frame.regs[regno] = reg.with({ num: zero });
-  env.setReg(regno, reg.with({ num: wide ? Scalar.known(-1n) : withLow32(num, -1) }));
+  const zero = wide ? ZERO_SCALAR : withLow32(num, 0);
+  branch.frame.regs[regno] = reg.withNum(zero);
+  env.setReg(regno, reg.withNum(wide ? Scalar.int(-1) : withLow32(num, -1)));
 }
 
 function withLow32(num: Scalar, low: number): Scalar {
   const r = num.copy();
-  r.tnum = { value: ((num.tnum.value >> 32n) << 32n) | BigInt(low >>> 0), mask: (num.tnum.mask >> 32n) << 32n };
+  r.tnum = new Tnum(new Int64(num.tnum.value.high, low), new Int64(num.tnum.mask.high, 0));
   r.s32min = r.s32max = low;
-  r.u32min = r.u32max = low >>> 0;
+  r.u32min = r.u32max = low;
   return r;
 }
 
@@ -219,7 +219,7 @@ function movePointer(env: Env, insn: Insn, { op, bits }: Alu, pointer: Reg, offs
   const allowed =
     MOVABLE.has(pointer.kind) ||
     (pointer.kind === 'flow_keys' && isKnown) ||
-    ((pointer.kind === 'map_ptr' || pointer.kind === 'flow_keys') && isKnown && num.smin === 0n && op === 'add');
+    ((pointer.kind === 'map_ptr' || pointer.kind === 'flow_keys') && isKnown && num.smin.isZero && op === 'add');
   if (!allowed) env.fail('EACCES', `R${dst} pointer arithmetic on ${text} prohibited`);
   checkOffset(env, offset, text);
   checkOffset(env, pointer, text);
@@ -235,14 +235,13 @@ function movePointer(env: Env, insn: Insn, { op, bits }: Alu, pointer: Reg, offs
 }
 
 function addOffset(env: Env, pointer: Reg, num: Scalar): Reg {
-  const sum = BigInt(pointer.off) + num.smin;
-  if (num.isConst && BigInt.asIntN(32, sum) === sum) return fixed(pointer, Number(sum));
+  const sum = pointer.off + num.smin.number;
+  if (num.isConst && (sum | 0) === sum) return fixed(pointer, sum);
   const r = new Scalar();
-  setSigned(r, pointer.num.smin + num.smin, pointer.num.smax + num.smax);
-  const low = pointer.num.umin + num.umin;
-  const high = pointer.num.umax + num.umax;
-  if (high <= U64_MAX) {
-    r.umin = low;
+  addSigned(r, pointer.num, num);
+  const high = add(pointer.num.umax, num.umax);
+  if (!isBelow(high, num.umax)) {
+    r.umin = add(pointer.num.umin, num.umin);
     r.umax = high;
   }
   r.tnum = tnumAdd(pointer.num.tnum, num.tnum);
@@ -250,16 +249,16 @@ function addOffset(env: Env, pointer: Reg, num: Scalar): Reg {
 }
 
 function subtractOffset(env: Env, pointer: Reg, num: Scalar): Reg {
-  const difference = BigInt(pointer.off) - num.smin;
-  if (num.isConst && BigInt.asIntN(32, difference) === difference) return fixed(pointer, Number(difference));
+  const difference = pointer.off - num.smin.number;
+  if (num.isConst && (difference | 0) === difference) return fixed(pointer, difference);
   const r = new Scalar();
-  setSigned(r, pointer.num.smin - num.smax, pointer.num.smax - num.smin);
-  if (pointer.num.umin >= num.umax) {
-    r.umin = pointer.num.umin - num.umax;
-    r.umax = pointer.num.umax - num.umin;
+  subtractSigned(r, pointer.num, num);
+  if (!isBelow(pointer.num.umin, num.umax)) {
+    r.umin = subtract(pointer.num.umin, num.umax);
+    r.umax = subtract(pointer.num.umax, num.umin);
   }
   r.tnum = tnumSub(pointer.num.tnum, num.tnum);
-  return variable(env, pointer, r, num.smin < 0n);
+  return variable(env, pointer, r, num.smin.isNegative);
 }
 
 function fixed(pointer: Reg, off: number): Reg {
@@ -269,38 +268,28 @@ function fixed(pointer: Reg, off: number): Reg {
 /** The range of a packet that was proved is lost where the pointer may have moved on. */
 function variable(env: Env, pointer: Reg, r: Scalar, losesRange: boolean): Reg {
   r.sync();
-  if (!pointer.isPacket) return pointer.with({ num: r });
+  if (!pointer.isPacket) return pointer.withNum(r);
   return pointer.with({ num: r, id: env.newId(), range: losesRange ? 0 : pointer.range });
-}
-
-function setSigned(r: Scalar, low: bigint, high: bigint): void {
-  const fits = low >= S64_MIN && low <= S64_MAX && high >= S64_MIN && high <= S64_MAX;
-  r.smin = fits ? low : S64_MIN;
-  r.smax = fits ? high : S64_MAX;
 }
 
 /** No part of an offset is so large that sums of them could overflow. */
 function checkOffset(env: Env, reg: Reg, text: string): void {
-  const limit = BigInt(BPF_MAX_VAR_OFF);
   const { num } = reg;
-  if (num.isConst) {
-    const value = BigInt.asIntN(64, num.value);
-    if (value >= limit || value <= -limit)
-      env.fail('EINVAL', `math between ${text} pointer and ${value} is not allowed`);
-  }
+  if (num.isConst && Math.abs(num.value.number) >= BPF_MAX_VAR_OFF)
+    env.fail('EINVAL', `math between ${text} pointer and ${num.value.signed} is not allowed`);
   if (reg.off >= BPF_MAX_VAR_OFF || reg.off <= -BPF_MAX_VAR_OFF)
     env.fail('EINVAL', `${text} pointer offset ${reg.off} is not allowed`);
-  if (num.smin === S64_MIN)
+  if (isSame(num.smin, S64_MIN))
     env.fail('EINVAL', `math between ${text} pointer and register with unbounded min value is not allowed`);
-  if (num.smin >= limit || num.smin <= -limit)
-    env.fail('EINVAL', `value ${num.smin} makes ${text} pointer be out of bounds`);
+  if (Math.abs(num.smin.number) >= BPF_MAX_VAR_OFF)
+    env.fail('EINVAL', `value ${num.smin.signed} makes ${text} pointer be out of bounds`);
 }
 
 /** What cannot be any number is on a path that is never taken: it may be anything. */
 export function checkInvariants(env: Env, regno: number): void {
   const reg = env.reg(regno);
   if (reg.kind !== 'scalar' || !reg.num.isContradictory) return;
-  env.frame.regs[regno] = reg.with({ num: unbounded(env, reg.num) });
+  env.frame.regs[regno] = reg.withNum(unbounded(env, reg.num));
 }
 
 export function unbounded(env: Env, num: Scalar): Scalar {

@@ -1,16 +1,22 @@
 import type { JumpOp } from '../../../isa/index.ts';
-import type { Scalar } from './scalar.ts';
 import {
-  type Tnum,
-  tnumAnd,
-  tnumConst,
-  tnumIntersect,
-  tnumLow32,
-  tnumOr,
-  tnumOverlap,
-  tnumWithLow32,
-  U64_MAX,
-} from './tnum.ts';
+  add,
+  and,
+  Int64,
+  isBelow,
+  isLess,
+  isSame,
+  maxSigned,
+  maxUnsigned,
+  minSigned,
+  minUnsigned,
+  not,
+  ONE,
+  subtract,
+  ZERO,
+} from './int64.ts';
+import type { Scalar } from './scalar.ts';
+import { type Tnum, tnumAnd, tnumConst, tnumIntersect, tnumLow32, tnumOr, tnumOverlap, tnumWithLow32 } from './tnum.ts';
 
 /** The condition with its sides exchanged. */
 export const FLIPPED: Readonly<Record<JumpOp, JumpOp>> = {
@@ -45,81 +51,85 @@ const OPPOSITE: Readonly<Record<JumpOp, Condition>> = {
 
 /** Whether `a op b` always holds (true) or never (false); `undefined`: it depends. */
 export function isTaken(op: JumpOp, a: Scalar, b: Scalar, bits: 32 | 64): boolean | undefined {
-  return bits === 32 ? compare(op, view32(a), view32(b)) : compare64(op, a, b);
-}
-
-/** Ranges of numbers, and their bits. bigint and number compare with each other. */
-interface View<N extends number | bigint> {
-  readonly tnum: Tnum;
-  readonly umin: N;
-  readonly umax: N;
-  readonly smin: N;
-  readonly smax: N;
-}
-
-function view32(a: Scalar): View<number> {
-  return { tnum: tnumLow32(a.tnum), umin: a.u32min, umax: a.u32max, smin: a.s32min, smax: a.s32max };
-}
-
-function compare64(op: JumpOp, a: Scalar, b: Scalar): boolean | undefined {
-  const found = compare(op, a, b);
-  if (found !== undefined || (op !== 'jeq' && op !== 'jne')) return found;
-  const apart = a.u32min > b.u32max || a.u32max < b.u32min || a.s32min > b.s32max || a.s32max < b.s32min;
-  return apart ? op === 'jne' : undefined;
-}
-
-function compare<N extends number | bigint>(op: JumpOp, a: View<N>, b: View<N>): boolean | undefined {
   switch (op) {
     case 'jeq':
-      return isEqual(a, b);
+      return isEqual(a, b, bits);
     case 'jne': {
-      const equal = isEqual(a, b);
+      const equal = isEqual(a, b, bits);
       return equal === undefined ? undefined : !equal;
     }
     case 'jset':
-      return hasBits(a, b);
+      return hasBits(a, b, bits);
     case 'jgt':
-      return a.umin > b.umax ? true : a.umax <= b.umin ? false : undefined;
+    case 'jlt': {
+      const [x, y] = op === 'jgt' ? [a, b] : [b, a];
+      if (bits === 32) return either(x.u32min > y.u32max, x.u32max <= y.u32min);
+      return either(isBelow(y.umax, x.umin), !isBelow(y.umin, x.umax));
+    }
     case 'jge':
-      return a.umin >= b.umax ? true : a.umax < b.umin ? false : undefined;
-    case 'jlt':
-      return a.umax < b.umin ? true : a.umin >= b.umax ? false : undefined;
-    case 'jle':
-      return a.umax <= b.umin ? true : a.umin > b.umax ? false : undefined;
+    case 'jle': {
+      const [x, y] = op === 'jge' ? [a, b] : [b, a];
+      if (bits === 32) return either(x.u32min >= y.u32max, x.u32max < y.u32min);
+      return either(!isBelow(x.umin, y.umax), isBelow(x.umax, y.umin));
+    }
     case 'jsgt':
-      return a.smin > b.smax ? true : a.smax <= b.smin ? false : undefined;
+    case 'jslt': {
+      const [x, y] = op === 'jsgt' ? [a, b] : [b, a];
+      if (bits === 32) return either(x.s32min > y.s32max, x.s32max <= y.s32min);
+      return either(isLess(y.smax, x.smin), !isLess(y.smin, x.smax));
+    }
     case 'jsge':
-      return a.smin >= b.smax ? true : a.smax < b.smin ? false : undefined;
-    case 'jslt':
-      return a.smax < b.smin ? true : a.smin >= b.smax ? false : undefined;
-    case 'jsle':
-      return a.smax <= b.smin ? true : a.smin > b.smax ? false : undefined;
+    case 'jsle': {
+      const [x, y] = op === 'jsge' ? [a, b] : [b, a];
+      if (bits === 32) return either(x.s32min >= y.s32max, x.s32max < y.s32min);
+      return either(!isLess(x.smin, y.smax), isLess(x.smax, y.smin));
+    }
   }
 }
 
-function isEqual<N extends number | bigint>(a: View<N>, b: View<N>): boolean | undefined {
-  if (a.tnum.mask === 0n && b.tnum.mask === 0n) return a.tnum.value === b.tnum.value;
+function either(always: boolean, never: boolean): boolean | undefined {
+  return always ? true : never ? false : undefined;
+}
+
+function isEqual(a: Scalar, b: Scalar, bits: 32 | 64): boolean | undefined {
+  const apart32 = a.u32min > b.u32max || a.u32max < b.u32min || a.s32min > b.s32max || a.s32max < b.s32min;
+  if (bits === 32) {
+    if (a.isConst32 && b.isConst32) return a.value.low === b.value.low;
+    return apart32 || !tnumOverlap(tnumLow32(a.tnum), tnumLow32(b.tnum)) ? false : undefined;
+  }
+  if (a.isConst && b.isConst) return isSame(a.value, b.value);
   const apart =
-    !tnumOverlap(a.tnum, b.tnum) || a.umin > b.umax || a.umax < b.umin || a.smin > b.smax || a.smax < b.smin;
+    apart32 ||
+    isBelow(b.umax, a.umin) ||
+    isBelow(a.umax, b.umin) ||
+    isLess(b.smax, a.smin) ||
+    isLess(a.smax, b.smin) ||
+    !tnumOverlap(a.tnum, b.tnum);
   return apart ? false : undefined;
 }
 
-function hasBits<N extends number | bigint>(a: View<N>, b: View<N>): boolean | undefined {
-  const [bits, mask] = b.tnum.mask === 0n ? [a.tnum, b.tnum] : [b.tnum, a.tnum];
-  if (mask.mask !== 0n) return undefined;
-  if ((~bits.mask & bits.value & mask.value) !== 0n) return true;
-  return ((bits.mask | bits.value) & mask.value) === 0n ? false : undefined;
+function hasBits(a: Scalar, b: Scalar, bits: 32 | 64): boolean | undefined {
+  const isConst = bits === 32 ? b.isConst32 : b.isConst;
+  const [tested, mask] = isConst ? [a, b] : [b, a];
+  if (!(bits === 32 ? mask.isConst32 : mask.isConst)) return undefined;
+  const kept = bits === 32 ? Int64.fromUint(mask.value.low) : mask.value;
+  if (!and(tested.value, kept).isZero) return true;
+  return and(tested.tnum.mask, kept).isZero ? false : undefined;
 }
 
 /** What is known of both sides where `a op b` holds (`taken`), or where it does not. */
 export function refine(op: JumpOp, taken: boolean, a: Scalar, b: Scalar, bits: 32 | 64): [a: Scalar, b: Scalar] {
-  const condition = taken ? op : OPPOSITE[op];
   const x = a.copy();
   const y = b.copy();
-  if (condition === 'jge' || condition === 'jgt' || condition === 'jsge' || condition === 'jsgt')
-    narrow(FLIPPED[condition], y, x, bits);
-  else narrow(condition, x, y, bits);
+  narrow(taken ? op : OPPOSITE[op], x, y, bits);
   return [x.sync(), y.sync()];
+}
+
+/** What is known of `a` alone. */
+export function refineLeft(op: JumpOp, taken: boolean, a: Scalar, b: Scalar, bits: 32 | 64): Scalar {
+  const x = a.copy();
+  narrow(taken ? op : OPPOSITE[op], x, b.copy(), bits);
+  return x.sync();
 }
 
 function narrow(condition: Condition, x: Scalar, y: Scalar, bits: 32 | 64): void {
@@ -134,11 +144,17 @@ function narrow(condition: Condition, x: Scalar, y: Scalar, bits: 32 | 64): void
       const isConst = (s: Scalar) => (bits === 32 ? s.isConst32 : s.isConst);
       const [other, known] = isConst(y) ? [x, y] : [y, x];
       if (!isConst(known)) return;
-      const value = bits === 32 ? BigInt.asUintN(32, known.value) : known.value;
+      const value = bits === 32 ? Int64.fromUint(known.value.low) : known.value;
       if (condition === 'jne') excludeEnds(other, value, bits);
       else setBits(condition, other, value, bits);
       return;
     }
+    case 'jge':
+    case 'jgt':
+    case 'jsge':
+    case 'jsgt':
+      narrow(FLIPPED[condition], y, x, bits);
+      return;
     case 'jle':
     case 'jlt':
       if (bits === 32) narrowUnsigned32(condition, x, y);
@@ -161,39 +177,38 @@ function makeEqual32(x: Scalar, y: Scalar): void {
 }
 
 function makeEqual(x: Scalar, y: Scalar): void {
-  x.umin = y.umin = max(x.umin, y.umin);
-  x.umax = y.umax = min(x.umax, y.umax);
-  x.smin = y.smin = max(x.smin, y.smin);
-  x.smax = y.smax = min(x.smax, y.smax);
+  x.umin = y.umin = maxUnsigned(x.umin, y.umin);
+  x.umax = y.umax = minUnsigned(x.umax, y.umax);
+  x.smin = y.smin = maxSigned(x.smin, y.smin);
+  x.smax = y.smax = minSigned(x.smax, y.smax);
   x.tnum = y.tnum = tnumIntersect(x.tnum, y.tnum);
 }
 
 /** A number at the end of a range that it is not. */
-function excludeEnds(x: Scalar, value: bigint, bits: 32 | 64): void {
+function excludeEnds(x: Scalar, value: Int64, bits: 32 | 64): void {
   if (bits === 32) {
-    const unsigned = Number(value);
-    const signed = unsigned | 0;
-    if (x.u32min === unsigned) x.u32min = (x.u32min + 1) >>> 0;
-    if (x.u32max === unsigned) x.u32max = (x.u32max - 1) >>> 0;
+    const signed = value.low;
+    const unsigned = signed >>> 0;
+    if (x.u32min === unsigned) x.u32min++;
+    if (x.u32max === unsigned) x.u32max--;
     if (x.s32min === signed) x.s32min = (x.s32min + 1) | 0;
     if (x.s32max === signed) x.s32max = (x.s32max - 1) | 0;
     return;
   }
-  const signed = BigInt.asIntN(64, value);
-  if (x.umin === value) x.umin = BigInt.asUintN(64, x.umin + 1n);
-  if (x.umax === value) x.umax = BigInt.asUintN(64, x.umax - 1n);
-  if (x.smin === signed) x.smin = BigInt.asIntN(64, x.smin + 1n);
-  if (x.smax === signed) x.smax = BigInt.asIntN(64, x.smax - 1n);
+  if (isSame(x.umin, value)) x.umin = add(x.umin, ONE);
+  if (isSame(x.umax, value)) x.umax = subtract(x.umax, ONE);
+  if (isSame(x.smin, value)) x.smin = add(x.smin, ONE);
+  if (isSame(x.smax, value)) x.smax = subtract(x.smax, ONE);
 }
 
-function setBits(condition: 'jset' | 'jnset', x: Scalar, value: bigint, bits: 32 | 64): void {
+function setBits(condition: 'jset' | 'jnset', x: Scalar, value: Int64, bits: 32 | 64): void {
   let wanted: Tnum;
   if (condition === 'jset') {
     // Some of the bits is set: that says which only if it is one.
-    if (value === 0n || (value & (value - 1n)) !== 0n) return;
+    if (value.isZero || !and(value, subtract(value, ONE)).isZero) return;
     wanted = tnumOr(bits === 32 ? tnumLow32(x.tnum) : x.tnum, tnumConst(value));
   } else {
-    wanted = tnumAnd(bits === 32 ? tnumLow32(x.tnum) : x.tnum, tnumConst(~value & U64_MAX));
+    wanted = tnumAnd(bits === 32 ? tnumLow32(x.tnum) : x.tnum, tnumConst(not(value)));
     // The ranges are taken from the bits anew: those before may contradict them.
     x.unbound64();
     x.unbound32();
@@ -208,9 +223,9 @@ function narrowUnsigned32(condition: 'jle' | 'jlt', x: Scalar, y: Scalar): void 
 }
 
 function narrowUnsigned(condition: 'jle' | 'jlt', x: Scalar, y: Scalar): void {
-  const step = condition === 'jlt' ? 1n : 0n;
-  x.umax = min(x.umax, BigInt.asUintN(64, y.umax - step));
-  y.umin = max(BigInt.asUintN(64, x.umin + step), y.umin);
+  const step = condition === 'jlt' ? ONE : ZERO;
+  x.umax = minUnsigned(x.umax, subtract(y.umax, step));
+  y.umin = maxUnsigned(add(x.umin, step), y.umin);
 }
 
 function narrowSigned32(condition: Condition, x: Scalar, y: Scalar): void {
@@ -220,15 +235,7 @@ function narrowSigned32(condition: Condition, x: Scalar, y: Scalar): void {
 }
 
 function narrowSigned(condition: Condition, x: Scalar, y: Scalar): void {
-  const step = condition === 'jslt' ? 1n : 0n;
-  x.smax = min(x.smax, BigInt.asIntN(64, y.smax - step));
-  y.smin = max(BigInt.asIntN(64, x.smin + step), y.smin);
-}
-
-function min(a: bigint, b: bigint): bigint {
-  return a < b ? a : b;
-}
-
-function max(a: bigint, b: bigint): bigint {
-  return a > b ? a : b;
+  const step = condition === 'jslt' ? ONE : ZERO;
+  x.smax = minSigned(x.smax, subtract(y.smax, step));
+  y.smin = maxSigned(add(x.smin, step), y.smin);
 }

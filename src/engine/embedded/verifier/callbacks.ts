@@ -35,7 +35,7 @@ export function pushCallback(env: Env, subprogno: number, setup: CalleeSetup, sl
 
 /** A call that runs later, from nowhere: a path of its own. */
 function pushAsync(env: Env, subprogno: number, sleepable: boolean): Frame {
-  const frame = new Frame(MAIN_FUNC, 0, subprogno);
+  const frame = Frame.enter(MAIN_FUNC, 0, subprogno);
   const state = new State([frame]);
   state.inSleepable = sleepable;
   env.waiting.push({ state, insn: env.subprog(subprogno).start, previous: env.insn, logLength: env.log.length });
@@ -49,7 +49,7 @@ export function enterSubprog(env: Env, state: State, subprogno: number, callsite
   if (state.frames.length >= MAX_CALL_FRAMES)
     env.fail('E2BIG', `the call stack of ${state.frames.length + 1} frames is too deep`);
   const caller = state.frame;
-  const callee = new Frame(callsite, state.frames.length, subprogno);
+  const callee = Frame.enter(callsite, state.frames.length, subprogno);
   setup(caller, callee);
   state.frames.push(callee);
 }

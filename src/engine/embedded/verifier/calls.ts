@@ -135,7 +135,7 @@ export function leaveSubprog(env: Env): number {
     if (result.kind !== 'scalar') env.fail('EACCES', 'R0 not a scalar value');
     markPrecise(env, 0);
     const [min, max] = callee.callbackRange;
-    if (result.num.smin < BigInt(min) || result.num.smax > BigInt(max))
+    if (result.num.smin.number < min || result.num.smax.number > max)
       env.fail('EINVAL', describeRange(result, 'At callback return', 'R0', min, max));
   } else {
     caller.regs[0] = result;

@@ -25,20 +25,26 @@ export type Exactness =
 
 /** Which id of one state is which of the other. */
 export class IdMap {
-  readonly #forth = new Map<number, number>();
-  readonly #back = new Map<number, number>();
-  #nextTemporary: number;
+  // A handful, nearly always: a search is quicker than a Map, and than making one.
+  readonly #old: number[] = [];
+  readonly #now: number[] = [];
+  #count = 0;
+  #nextTemporary = 0;
 
-  constructor(lastId: number) {
+  /** Forgets all. `lastId`: above it no state has any. */
+  restart(lastId: number): this {
+    this.#count = 0;
     this.#nextTemporary = lastId;
+    return this;
   }
 
   match(old: number, now: number): boolean {
-    const known = this.#forth.get(old);
-    if (known !== undefined) return known === now;
-    if (this.#back.has(now)) return false;
-    this.#forth.set(old, now);
-    this.#back.set(now, old);
+    for (let i = 0; i < this.#count; i++) {
+      if (this.#old[i] === old) return this.#now[i] === now;
+      if (this.#now[i] === now) return false;
+    }
+    this.#old[this.#count] = old;
+    this.#now[this.#count++] = now;
     return true;
   }
 
@@ -70,11 +76,12 @@ function key(id: number, added: Reg['added']): number {
 
 export function statesEqual(env: Env, old: State, now: State, exactness: Exactness): boolean {
   if (old.curframe !== now.curframe || old.inSleepable !== now.inSleepable) return false;
-  const ids = new IdMap(env.lastId);
+  const ids = env.ids.restart(env.lastId);
   if (!referencesEqual(old, now, ids)) return false;
-  for (const [i, frame] of old.frames.entries()) {
+  for (let i = 0; i < old.frames.length; i++) {
+    const frame = old.frames[i];
     const other = now.frames[i];
-    if (other === undefined || frame.callsite !== other.callsite) return false;
+    if (frame === undefined || other === undefined || frame.callsite !== other.callsite) return false;
     if (!framesEqual(frame, other, env.factsAt(old.insnOf(i)).liveRegs, ids, exactness)) return false;
   }
   return true;
@@ -91,15 +98,12 @@ function referencesEqual(old: State, now: State, ids: IdMap): boolean {
     old.activeLockHolder !== now.activeLockHolder
   )
     return false;
-  return old.references.every((reference, i) => {
-    const other = now.references[i];
-    return (
-      other !== undefined &&
-      checkIds(reference.id, other.id, ids) &&
-      reference.kind === other.kind &&
-      reference.holder === other.holder
-    );
-  });
+  for (let i = 0; i < old.references.length; i++) {
+    const [a, b] = [old.references[i], now.references[i]];
+    if (a === undefined || b === undefined || !checkIds(a.id, b.id, ids)) return false;
+    if (a.kind !== b.kind || a.holder !== b.holder) return false;
+  }
+  return true;
 }
 
 function framesEqual(old: Frame, now: Frame, live: number, ids: IdMap, exactness: Exactness): boolean {

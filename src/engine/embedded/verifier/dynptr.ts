@@ -18,7 +18,7 @@ export function objectSlot(env: Env, reg: Reg, what: string, slots: number): num
     env.note(`${what} has to be at a constant offset`);
     return undefined;
   }
-  const offset = reg.off + Number(reg.num.smin);
+  const offset = reg.off + reg.num.smin.number;
   const spi = spiOf(offset);
   if (offset % 8 !== 0 || spi + 1 < slots) {
     env.note(`cannot pass in ${what} at an offset=${offset}`);
@@ -52,7 +52,9 @@ export function dynptrAt(env: Env, reg: Reg): Reg | undefined {
 export function readDynptr(env: Env, reg: Reg): void {
   if (reg.kind === 'dynptr') return;
   const spi = dynptrSlot(env, reg);
-  if (typeof spi === 'number') env.liveness.read(reg.frameno, env.insn, 3n << BigInt(spi - 1));
+  if (typeof spi !== 'number') return;
+  env.liveness.read(reg.frameno, env.insn, spi);
+  env.liveness.read(reg.frameno, env.insn, spi - 1);
 }
 
 /** `reference`: that of the dynptr that it is a copy of. */
@@ -69,7 +71,8 @@ export function initDynptr(env: Env, reg: Reg, kind: DynptrKind, reference: numb
   frame.stack[spi - 1] = { types, reg: Reg.pointer('dynptr', { dynptr: { kind, first: false }, id, refObjId }) };
   env.log.touchSlot(spi);
   env.log.touchSlot(spi - 1);
-  env.liveness.write(frame.frameno, 3n << BigInt(spi - 1));
+  env.liveness.write(frame.frameno, spi);
+  env.liveness.write(frame.frameno, spi - 1);
 }
 
 /** Something else is written over a dynptr: what was taken out of it is lost. */
@@ -108,5 +111,6 @@ export function releaseDynptr(env: Env, reg: Reg): boolean {
 function invalidate(env: Env, frame: Frame, spi: number): void {
   frame.stack[spi] = EMPTY_SLOT;
   frame.stack[spi - 1] = EMPTY_SLOT;
-  env.liveness.write(frame.frameno, 3n << BigInt(spi - 1));
+  env.liveness.write(frame.frameno, spi);
+  env.liveness.write(frame.frameno, spi - 1);
 }

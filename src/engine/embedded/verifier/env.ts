@@ -5,13 +5,14 @@ import type { ErrnoCode } from '../../../uapi/errno.ts';
 import type { HelperName } from '../../../uapi/helpers.ts';
 import { allowedHelpers } from '../helpers/allowed.ts';
 import type { Target } from './btf-context.ts';
+import { IdMap } from './compare.ts';
 import { postorder, successorsOf } from './flow.ts';
 import type { Kfunc } from './kfunc.ts';
 import type { LogText } from './log.ts';
 import { checkMemoryAccess } from './memory.ts';
 import type { FieldToVerify, LineInfo, MapToVerify, ProgramToVerify } from './program.ts';
 import { Refusal } from './refusal.ts';
-import type { Reg, RegKind } from './reg.ts';
+import { Reg, type RegKind } from './reg.ts';
 import type { SccVisits } from './scc.ts';
 import type { StackLiveness } from './stack-liveness.ts';
 import type { Frame, HistoryEntry, State } from './state.ts';
@@ -38,6 +39,8 @@ export class InsnFacts {
   scc = 0;
   /** Saves or restores a register around a call that clobbers nothing. */
   fastcall = false;
+  /** Made once it is asked for. */
+  immediate: Reg | undefined;
 }
 
 export interface ArgTag {
@@ -92,6 +95,8 @@ export class Env {
   /** States that were kept, by instruction and by where the function was called. */
   readonly explored: Map<number, State[]>[] = [];
   lastId = 0;
+  /** For comparing states, one after the other. */
+  readonly ids = new IdMap();
   readonly #successors: (readonly number[] | undefined)[] = [];
   #argTags: readonly ArgTag[] | undefined;
   #allowed: ReadonlySet<HelperName> | undefined;
@@ -130,6 +135,13 @@ export class Env {
     this.log.touchReg(number);
   }
 
+  /** The constant of the instruction, as a signed number. */
+  immediate(): Reg {
+    const facts = this.factsAt(this.insn);
+    facts.immediate ??= Reg.int(this.insnAt(this.insn).imm);
+    return facts.immediate;
+  }
+
   newId(): number {
     return ++this.lastId;
   }
@@ -138,7 +150,9 @@ export class Env {
   exploredAt(insn: number): State[] {
     this.explored[insn] ??= new Map();
     const { callsite } = this.state.frame;
-    const states = this.explored[insn]?.get(callsite) ?? [];
+    const found = this.explored[insn]?.get(callsite);
+    if (found !== undefined) return found;
+    const states: State[] = [];
     this.explored[insn]?.set(callsite, states);
     return states;
   }

@@ -191,20 +191,22 @@ function markTarget(env: Env, index: number): void {
 
 /** The instructions of a function so that, but for loops, each comes after those that may follow it. */
 export function postorder(env: Env, start: number): readonly number[] {
-  const seen = new Set<number>([start]);
   const order: number[] = [];
-  const open: { readonly index: number; readonly next: readonly number[]; at: number }[] = [
-    { index: start, next: successorsOf(env, start), at: 0 },
-  ];
+  const open = [start];
+  /** Of each instruction that was come to: how many of those behind it were looked at, and one. */
+  const looked = new Uint8Array(env.insns.length);
+  looked[start] = 1;
   for (let top = open[open.length - 1]; top !== undefined; top = open[open.length - 1]) {
-    const next = top.next[top.at++];
+    const next = env.successors(top)[(looked[top] ?? 1) - 1];
     if (next === undefined) {
       open.pop();
-      order.push(top.index);
-    } else if (!seen.has(next)) {
-      seen.add(next);
-      open.push({ index: next, next: successorsOf(env, next), at: 0 });
+      order.push(top);
+      continue;
     }
+    looked[top] = (looked[top] ?? 1) + 1;
+    if (looked[next] !== 0) continue;
+    looked[next] = 1;
+    open.push(next);
   }
   return order;
 }

@@ -4,13 +4,13 @@ import type { Env } from './env.ts';
 export function checkFormat(env: Env): void {
   const format = env.reg(3);
   const length = env.reg(5);
-  if (length.num.value % 8n !== 0n) env.fail('EINVAL', 'Invalid format string');
-  const at = format.off + Number(format.num.smin);
+  if ((length.num.value.low & 7) !== 0) env.fail('EINVAL', 'Invalid format string');
+  const at = format.off + format.num.smin.number;
   const map = format.map;
   const bytes = map?.read?.(at, map.valueSize - at);
   if (bytes === undefined) env.fail('EFAULT', 'direct value access on string failed');
   const wanted = countConversions(bytes.subarray(0, bytes.indexOf(0)));
-  if (wanted === undefined || BigInt(wanted) > length.num.value / 8n) env.fail('EINVAL', 'Invalid format string');
+  if (wanted === undefined || wanted > length.num.value.unsignedNumber / 8) env.fail('EINVAL', 'Invalid format string');
 }
 
 const PRINTABLE_MAX = 0x7f;

@@ -43,14 +43,14 @@ export interface CallMeta extends RawMode {
   refObjId: number;
   /** Bytes of memory that is returned. */
   memSize: number;
-  maxSize: bigint;
+  maxSize: number;
   subprogno: number;
   dynptrId: number;
   kptr: FieldToVerify | undefined;
   resultBtf: Btf | undefined;
   resultType: number;
   /** A key that is known. */
-  constKey: bigint | undefined;
+  constKey: number | undefined;
 }
 
 export function createMeta(name: HelperName, proto: HelperProto): CallMeta {
@@ -65,7 +65,7 @@ export function createMeta(name: HelperName, proto: HelperProto): CallMeta {
     releaseRegno: 0,
     refObjId: 0,
     memSize: 0,
-    maxSize: 0n,
+    maxSize: 0,
     subprogno: 0,
     dynptrId: 0,
     kptr: undefined,
@@ -307,7 +307,7 @@ function checkKind(env: Env, regno: number, argument: number, base: string, give
       return;
     case 'const_alloc_size_or_zero':
       if (!reg.num.isConst) env.fail('EACCES', `R${regno} is not a known constant'`);
-      meta.memSize = Number(reg.num.value);
+      meta.memSize = reg.num.value.unsignedNumber;
       markPrecise(env, regno);
       return;
     case 'const_str':
@@ -331,23 +331,23 @@ function noteMap(env: Env, reg: Reg, meta: CallMeta): void {
 }
 
 /** The key of an array that the program wrote to its stack, if it is known: the element is there. */
-function constantKey(env: Env, key: Reg, map: MapToVerify): bigint | undefined {
+function constantKey(env: Env, key: Reg, map: MapToVerify): number | undefined {
   if ((map.type !== 'array' && map.type !== 'percpu_array') || key.kind !== 'stack' || !key.num.isConst)
     return undefined;
-  const offset = key.off + Number(key.num.smin);
+  const offset = key.off + key.num.smin.number;
   const frame = frameOf(env, key);
   const spi = spiOf(offset);
   const slot = frame.slot(spi);
   const first = (-offset - 1) & 7;
   let zeros = 0;
   for (let byte = first; byte >= 0 && typeOf(slot, byte) === ZERO; byte--) zeros++;
-  if (zeros >= map.keySize) return 0n;
+  if (zeros >= map.keySize) return 0;
   if (!isSpilledScalar(slot)) return undefined;
   let spilled = 0;
   for (let byte = first; byte >= 0 && typeOf(slot, byte) === SPILL; byte--) spilled++;
   if (spilled !== map.keySize || !slot.reg.num.isConst) return undefined;
   markSlotPrecise(env, frame.frameno, spi);
-  return slot.reg.num.value;
+  return slot.reg.num.value.unsignedNumber;
 }
 
 function timerArgument(env: Env, regno: number, meta: CallMeta): void {
@@ -359,7 +359,7 @@ function timerArgument(env: Env, regno: number, meta: CallMeta): void {
   if (map.btf === undefined) env.fail('EINVAL', `map '${map.name}' has to have BTF in order to use bpf_timer`);
   const field = map.fields.find(({ kind }) => kind === 'timer');
   if (field === undefined) env.fail('EINVAL', `map '${map.name}' has no valid bpf_timer`);
-  const at = reg.off + Number(reg.num.smin);
+  const at = reg.off + reg.num.smin.number;
   if (field.offset !== at)
     env.fail('EINVAL', `off ${at} doesn't point to 'struct bpf_timer' that is at ${field.offset}`);
   meta.map = map;
@@ -405,7 +405,7 @@ export function checkConstString(env: Env, regno: number): void {
   if (!reg.num.isConst) env.fail('EACCES', `R${regno} is not a constant address'`);
   if (map.read === undefined) env.fail('EACCES', 'no direct value access support for this map type');
   checkMapValue(env, regno, reg.off, map.valueSize - reg.off, false, true);
-  const at = reg.off + Number(reg.num.smin);
+  const at = reg.off + reg.num.smin.number;
   const bytes = map.read?.(at, map.valueSize - at);
   if (bytes === undefined || !bytes.includes(0)) env.fail('EINVAL', 'string is not zero-terminated');
 }
@@ -421,7 +421,7 @@ function kptrArgument(env: Env, regno: number, meta: CallMeta): void {
     env.fail('EINVAL', `R${regno} doesn't have constant offset. kptr has to be at the constant offset`);
   const pointers = fieldsAt(env, reg).filter(({ kptr }) => kptr !== undefined && kptr.variant !== 'uptr');
   if (pointers.length === 0) env.fail('EINVAL', `R${regno} has no valid kptr`);
-  const at = reg.off + Number(reg.num.smin);
+  const at = reg.off + reg.num.smin.number;
   const field = pointers.find(({ offset }) => offset === at);
   if (field === undefined) env.fail('EACCES', `off=${at} doesn't point to kptr`);
   if (field.kptr?.variant === 'unref') env.fail('EACCES', `off=${at} kptr isn't referenced kptr`);

@@ -21,6 +21,7 @@ import type { Env } from './env.ts';
 import { checkFormat } from './format-string.ts';
 import { type CallMeta, checkArgument, createMeta } from './helper-args.ts';
 import { acquires, changesPacketData, helperName, isCast } from './helper-facts.ts';
+import { Int64, ZERO } from './int64.ts';
 import { mapCompatible } from './map-compatibility.ts';
 import { markPrecise } from './precision.ts';
 import type { MapToVerify } from './program.ts';
@@ -146,7 +147,7 @@ function checkMapUse(env: Env, { name, map }: CallMeta): void {
   if (name === 'tail_call') {
     if (map?.type !== 'prog_array') env.fail('EINVAL', 'expected prog array map for tail call');
     const index = env.reg(3);
-    if (index.isConst && index.num.value < BigInt(map?.maxEntries ?? 0)) markPrecise(env, 3);
+    if (index.isConst && index.num.value.unsignedNumber < (map?.maxEntries ?? 0)) markPrecise(env, 3);
   }
 }
 
@@ -235,7 +236,7 @@ function checkLoop(env: Env, subprogno: number): false {
   if (env.reg(4).isNull) markPrecise(env, 4);
   markPrecise(env, 1);
   const { frame } = env;
-  if (BigInt(frame.callbackDepth) < env.reg(1).num.umax) pushCallback(env, subprogno, loopCallback);
+  if (frame.callbackDepth < env.reg(1).num.umax.unsignedNumber) pushCallback(env, subprogno, loopCallback);
   else frame.callbackDepth = 0;
   return false;
 }
@@ -278,7 +279,7 @@ function mapValueResult(env: Env, meta: CallMeta, flags: number): Reg {
     name === 'map_lookup_elem' &&
     (map.type === 'array' || map.type === 'percpu_array') &&
     constKey !== undefined &&
-    constKey < BigInt(map.maxEntries);
+    constKey < map.maxEntries;
   const found = isThere ? flags & ~MAYBE_NULL : flags;
   const hasLock = map.fields.some(({ kind }) => kind === 'spin_lock' || kind === 'res_spin_lock');
   const id = (found & MAYBE_NULL) === 0 && hasLock ? env.newId() : 0;
@@ -316,13 +317,13 @@ function refineResult(env: Env, { name, maxSize, proto }: CallMeta, result: Reg)
   if (proto.returns.base !== 'integer') return result;
   if (TEXT_LENGTHS.has(name)) {
     const num = new Scalar();
-    num.smax = BigInt.asIntN(64, maxSize);
-    num.s32max = Number(BigInt.asIntN(32, maxSize));
-    num.smin = BigInt(-MAX_ERRNO);
+    num.smax = Int64.fromInt(maxSize);
+    num.s32max = maxSize;
+    num.smin = Int64.fromInt(-MAX_ERRNO);
     num.s32min = -MAX_ERRNO;
     return Reg.scalar(num.sync());
   }
-  if (name === 'get_smp_processor_id') return Reg.scalar(Scalar.between(0n, BigInt(env.program.cpus - 1)));
+  if (name === 'get_smp_processor_id') return Reg.scalar(Scalar.between(ZERO, Int64.fromInt(env.program.cpus - 1)));
   return result;
 }
 

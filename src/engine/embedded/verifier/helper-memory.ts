@@ -94,16 +94,16 @@ export function checkMemorySize(
   write: boolean,
   zeroAllowed: boolean,
   meta: RawMode | undefined,
-): bigint {
+): number {
   const { num } = env.reg(regno);
-  if (num.smin < 0n) env.fail('EACCES', `R${regno} min value is negative, either use unsigned or 'var &= const'`);
-  if (num.umin === 0n && !zeroAllowed)
-    env.fail('EACCES', `R${regno} invalid zero-sized read: u64=[${num.umin},${num.umax}]`);
-  if (num.umax >= BigInt(BPF_MAX_VAR_SIZ))
+  if (num.smin.isNegative) env.fail('EACCES', `R${regno} min value is negative, either use unsigned or 'var &= const'`);
+  if (num.umin.isZero && !zeroAllowed)
+    env.fail('EACCES', `R${regno} invalid zero-sized read: u64=[${num.umin.unsigned},${num.umax.unsigned}]`);
+  if (num.umax.unsignedNumber >= BPF_MAX_VAR_SIZ)
     env.fail('EACCES', `R${regno} unbounded memory access, use 'var &= const' or 'if (var < const)'`);
-  checkHelperMemory(env, regno - 1, Number(num.umax), write, zeroAllowed, num.isConst ? meta : undefined);
+  checkHelperMemory(env, regno - 1, num.umax.number, write, zeroAllowed, num.isConst ? meta : undefined);
   markPrecise(env, regno);
-  return num.umax;
+  return num.umax.number;
 }
 
 /** Runs a check as if a pointer that may be NULL were not. */

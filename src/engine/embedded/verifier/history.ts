@@ -1,14 +1,9 @@
 import type { Env } from './env.ts';
 import type { HistoryEntry, State } from './state.ts';
 
-type Details = Partial<Pick<HistoryEntry, 'stackAccess' | 'srcIsStack' | 'dstIsStack' | 'linked'>>;
-
-/** Remembers the instruction that is being checked, for who goes back along the path. */
-export function pushHistory(env: Env, details: Details = {}): void {
-  if (env.historyEntry !== undefined) {
-    Object.assign(env.historyEntry, details);
-    return;
-  }
+/** Remembers the instruction that is being checked, for who goes back along the path; more may be written into the entry. */
+export function pushHistory(env: Env): HistoryEntry {
+  if (env.historyEntry !== undefined) return env.historyEntry;
   const { state } = env;
   const before = state.history;
   const entry: HistoryEntry = {
@@ -16,10 +11,14 @@ export function pushHistory(env: Env, details: Details = {}): void {
     previous: env.previousInsn,
     before,
     count: (before?.count ?? 0) + 1,
-    ...details,
+    stackAccess: undefined,
+    srcIsStack: false,
+    dstIsStack: false,
+    linked: undefined,
   };
   state.history = entry;
   env.historyEntry = entry;
+  return entry;
 }
 
 /** A walk back along the instructions of one state. */

@@ -25,7 +25,7 @@ function saveFlags(env: Env, reg: Reg, regno: number, irqClass: 'native' | 'lock
   env.state.activeIrqId = id;
   frame.stack[spi] = { types: filled(IRQ_FLAG), reg: Reg.pointer('stack', { refObjId: id, irqClass }) };
   env.log.touchSlot(spi);
-  env.liveness.write(frame.frameno, 1n << BigInt(spi));
+  env.liveness.write(frame.frameno, spi);
 }
 
 function restoreFlags(env: Env, reg: Reg, regno: number, irqClass: 'native' | 'lock'): void {
@@ -34,7 +34,7 @@ function restoreFlags(env: Env, reg: Reg, regno: number, irqClass: 'native' | 'l
   const slot = typeof spi === 'number' ? frame.slot(spi) : EMPTY_SLOT;
   if (typeof spi !== 'number' || slot.types !== filled(IRQ_FLAG) || slot.reg.refObjId === 0)
     env.fail('EINVAL', `expected an initialized irq flag as arg#${regno - 1}`);
-  env.liveness.read(frame.frameno, env.insn, 1n << BigInt(spi));
+  env.liveness.read(frame.frameno, env.insn, spi);
   if (slot.reg.irqClass !== irqClass) {
     const text = (which: string | undefined) => (which === 'native' ? 'bpf_local_irq_save' : 'bpf_res_spin_lock');
     env.fail(
@@ -55,5 +55,5 @@ function restoreFlags(env: Env, reg: Reg, regno: number, irqClass: 'native' | 'l
   state.activeIrqId = state.references.filter(({ kind }) => kind === 'irq').at(-1)?.id ?? 0;
   frame.stack[spi] = EMPTY_SLOT;
   env.log.touchSlot(spi);
-  env.liveness.write(frame.frameno, 1n << BigInt(spi));
+  env.liveness.write(frame.frameno, spi);
 }

@@ -35,7 +35,7 @@ export function iterArgument(env: Env, kfunc: Kfunc, regno: number): IterPlace |
   const spi = validIterator(env, reg, kfunc, typeId, slots);
   if (spi === 'outside rcu') return env.fail('EPROTO', `expected an RCU CS when using ${kfunc.name}`);
   if (spi === undefined) return env.fail('EINVAL', `expected an initialized iter_${name} as arg #${regno - 1}`);
-  for (let i = 0; i < slots; i++) env.liveness.read(reg.frameno, env.insn, 1n << BigInt(spi - i));
+  for (let i = 0; i < slots; i++) env.liveness.read(reg.frameno, env.insn, spi - i);
   if (kfunc.iter === 'destroy') endIterator(env, reg, spi, slots);
   return { frameno: reg.frameno, spi };
 }
@@ -66,7 +66,7 @@ function startIterator(
       reg: Reg.pointer('stack', { flags, refObjId: i === 0 ? id : 0, iter }),
     };
     env.log.touchSlot(spi - i);
-    env.liveness.write(frame.frameno, 1n << BigInt(spi - i));
+    env.liveness.write(frame.frameno, spi - i);
   }
 }
 
@@ -96,7 +96,7 @@ function endIterator(env: Env, reg: Reg, spi: number, slots: number): void {
   for (let i = 0; i < slots; i++) {
     frame.stack[spi - i] = EMPTY_SLOT;
     env.log.touchSlot(spi - i);
-    env.liveness.write(frame.frameno, 1n << BigInt(spi - i));
+    env.liveness.write(frame.frameno, spi - i);
   }
 }
 

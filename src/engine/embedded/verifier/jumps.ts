@@ -1,18 +1,20 @@
 import type { Insn, JumpOp, Operation } from '../../../isa/index.ts';
 import { unbounded } from './alu.ts';
-import { FLIPPED, isTaken, refine } from './branch.ts';
+import { FLIPPED, isTaken, refine, refineLeft } from './branch.ts';
 import { pushBranch } from './branches.ts';
 import { isTrusted } from './btf-access.ts';
 import type { Env } from './env.ts';
 import { notNull } from './helper-memory.ts';
 import { pushHistory } from './history.ts';
+import { Int64 } from './int64.ts';
 import { fieldsAt } from './local-struct.ts';
 import { findPreviousEntry, widenImprecise } from './loops.ts';
 import { MAX_PACKET_OFF } from './memory.ts';
 import { markPrecise } from './precision.ts';
-import { AT_PKT_END, BEYOND_PKT_END, KNOWN_ZERO, RCU, Reg, type RegKind, UNTRUSTED } from './reg.ts';
+import { AT_PKT_END, BEYOND_PKT_END, KNOWN_ZERO, RCU, type Reg, type RegKind, UNTRUSTED } from './reg.ts';
 import { readReg } from './reg-access.ts';
-import { Scalar, scalarAlu } from './scalar.ts';
+import { Scalar } from './scalar.ts';
+import { scalarAlu } from './scalar-alu.ts';
 import { isSpilled } from './stack-slot.ts';
 import type { LinkedReg, State } from './state.ts';
 
@@ -27,9 +29,13 @@ export function checkJump(env: Env, insn: Insn, operation: Jump): number {
   readReg(env, insn.dst);
   if (source === 'reg') readReg(env, insn.src);
   const dst = env.reg(insn.dst);
-  const src = source === 'reg' ? env.reg(insn.src) : Reg.known(BigInt(insn.imm));
+  const src = source === 'reg' ? env.reg(insn.src) : env.immediate();
   const srcIsStack = source === 'reg' && src.kind === 'stack';
-  if (srcIsStack || dst.kind === 'stack') pushHistory(env, { srcIsStack, dstIsStack: dst.kind === 'stack' });
+  if (srcIsStack || dst.kind === 'stack') {
+    const entry = pushHistory(env);
+    entry.srcIsStack = srcIsStack;
+    entry.dstIsStack = dst.kind === 'stack';
+  }
   const taken = predict(op, dst, src, bits);
   const target = env.insn + 1 + insn.off;
   if (taken !== undefined) {
@@ -38,7 +44,7 @@ export function checkJump(env: Env, insn: Insn, operation: Jump): number {
     return taken ? target : env.insn + 1;
   }
   const linked = collectLinked(env, source === 'reg' ? env.reg(insn.src) : undefined, env.reg(insn.dst));
-  if (linked.length > 1) pushHistory(env, { linked });
+  if (linked.length > 1) pushHistory(env).linked = linked;
   const other = pushBranch(env, target, env.insn);
   learn(env, insn, operation, other, linked);
   return env.insn + 1;
@@ -94,16 +100,20 @@ function learn(env: Env, insn: Insn, operation: Jump, other: State, linked: read
   const { op, bits, source } = operation;
   const here = env.state;
   const dst = env.reg(insn.dst);
-  const src = source === 'reg' ? env.reg(insn.src) : Reg.known(BigInt(insn.imm));
+  const src = source === 'reg' ? env.reg(insn.src) : env.immediate();
   if (dst.kind === 'scalar' && src.kind === 'scalar') {
     const same = source === 'reg' && insn.src === insn.dst;
     for (const [state, taken] of [
       [other, true],
       [here, false],
     ] as const) {
-      const [a, b] = same ? [dst.num, dst.num] : refine(op, taken, dst.num, src.num, bits);
-      setNumber(env, state, insn.dst, a);
-      if (source === 'reg' && !same) setNumber(env, state, insn.src, b);
+      if (source === 'imm') setNumber(env, state, insn.dst, refineLeft(op, taken, dst.num, src.num, bits));
+      else if (same) setNumber(env, state, insn.dst, dst.num);
+      else {
+        const [a, b] = refine(op, taken, dst.num, src.num, bits);
+        setNumber(env, state, insn.dst, a);
+        setNumber(env, state, insn.src, b);
+      }
     }
   }
   for (const state of [here, other]) {
@@ -125,7 +135,7 @@ function learn(env: Env, insn: Insn, operation: Jump, other: State, linked: read
 function setNumber(env: Env, state: State, regno: number, num: Scalar): void {
   const reg = state.frame.reg(regno);
   const kept = num.isContradictory ? unbounded(env, num) : num;
-  state.frame.regs[regno] = reg.with({ num: kept });
+  state.frame.regs[regno] = reg.withNum(kept);
 }
 
 /** What may be NULL and equals what is not, is not. */
@@ -193,8 +203,8 @@ function isEnd(end: Reg, pointer: Reg): boolean {
 /** The bytes from the start of the packet to where the pointer is are there. */
 function findGood(state: State, pointer: Reg, open: boolean): void {
   if (pointer.off < 0 || (pointer.off === 0 && open)) return;
-  const { umax } = pointer.num;
-  if (umax > BigInt(MAX_PACKET_OFF) || umax + BigInt(pointer.off) > BigInt(MAX_PACKET_OFF)) return;
+  const umax = pointer.num.umax.unsignedNumber;
+  if (umax > MAX_PACKET_OFF || umax + pointer.off > MAX_PACKET_OFF) return;
   const range = pointer.off + (open ? 1 : 0);
   state.mapRegs((reg) =>
     reg.kind === pointer.kind && reg.flags === 0 && reg.id === pointer.id && reg.range < range
@@ -259,8 +269,8 @@ function syncLinked(state: State, regno: number, linked: readonly LinkedReg[]): 
 function syncedWith(reg: Reg, known: Reg): Reg | undefined {
   if (reg.added === 0 && known.added === 0) return known;
   if (reg.added === known.added && reg.off === known.off) return known;
-  if (known.added === 32 && reg.added !== 32 && (reg.added === 64 || reg.num.umax > 0xffff_ffffn)) return undefined;
-  const delta = Scalar.known(BigInt((reg.added === 0 ? 0 : reg.off) - (known.added === 0 ? 0 : known.off)));
+  if (known.added === 32 && reg.added !== 32 && (reg.added === 64 || reg.num.umax.high !== 0)) return undefined;
+  const delta = Scalar.known(Int64.fromNumber((reg.added === 0 ? 0 : reg.off) - (known.added === 0 ? 0 : known.off)));
   const num = scalarAlu('add', known.num, delta, reg.added === 32 || known.added === 32 ? 32 : 64) ?? known.num;
   return known.with({ num, off: reg.off, added: reg.added });
 }

@@ -124,14 +124,14 @@ function scalarArgument(env: Env, meta: KfuncMeta, index: number): void {
   if (name.endsWith('__k')) {
     if (!reg.num.isConst) env.fail('EINVAL', `R${regno} must be a known constant`);
     markPrecise(env, regno);
-    meta.constant = reg.num.value;
+    meta.constant = reg.num.value.unsigned;
     return;
   }
   if (name !== 'rdonly_buf_size' && name !== 'rdwr_buf_size') return;
   if (meta.bufferSize !== undefined) env.fail('EINVAL', '2 or more rdonly/rdwr_buf_size parameters for kfunc');
   if (!reg.num.isConst) env.fail('EINVAL', `R${regno} is not a const`);
-  if (reg.num.value > 0xffff_ffffn) env.fail('EINVAL', `R${regno} rdonly/rdwr_buf_size exceeds u32 max`);
-  meta.bufferSize = reg.num.value;
+  if (reg.num.value.high !== 0) env.fail('EINVAL', `R${regno} rdonly/rdwr_buf_size exceeds u32 max`);
+  meta.bufferSize = reg.num.value.unsigned;
   meta.bufferReadOnly = name === 'rdonly_buf_size';
   markPrecise(env, regno);
 }
@@ -389,7 +389,7 @@ function rootArgument(env: Env, meta: KfuncMeta, reg: Reg, index: number, kind: 
   const text = `bpf_${kind}`;
   if (!reg.num.isConst)
     env.fail('EINVAL', `R${index + 1} doesn't have constant offset. ${text} has to be at the constant offset`);
-  const at = reg.off + Number(reg.num.smin);
+  const at = reg.off + reg.num.smin.number;
   const fields = fieldsAt(env, reg);
   const field = fields.find((found) => found.kind === kind && found.offset === at);
   if (field === undefined) env.fail('EINVAL', `${text} not found at offset=${at}`);
@@ -416,7 +416,7 @@ function nodeArgument(env: Env, meta: KfuncMeta, reg: Reg, index: number, kind: 
   const text = `bpf_${kind}`;
   if (!reg.num.isConst)
     env.fail('EINVAL', `R${index + 1} doesn't have constant offset. ${text} has to be at the constant offset`);
-  const at = reg.off + Number(reg.num.smin);
+  const at = reg.off + reg.num.smin.number;
   if (!fieldsAt(env, reg).some((found) => found.kind === kind && found.offset === at))
     env.fail('EINVAL', `${text} not found at offset=${at}`);
   const graph = meta.root?.graph;
@@ -488,7 +488,7 @@ function sizedArgument(env: Env, meta: KfuncMeta, { index, regno, name }: Pointe
   if (!sizeParam.endsWith('__szk')) return;
   const size = env.reg(sizeRegno);
   if (!size.num.isConst) env.fail('EINVAL', `R${sizeRegno} must be a known constant`);
-  meta.constant = size.num.value;
+  meta.constant = size.num.value.unsigned;
 }
 
 function refcountedArgument(env: Env, meta: KfuncMeta, reg: Reg, index: number): void {
@@ -504,7 +504,7 @@ function refcountedArgument(env: Env, meta: KfuncMeta, reg: Reg, index: number):
 function workQueueArgument(env: Env, meta: KfuncMeta, reg: Reg, index: number): void {
   if (reg.kind !== 'map_value' || reg.flags !== 0) env.fail('EINVAL', `arg#${index} doesn't point to a map value`);
   const field = reg.map?.fields.find(({ kind }) => kind === 'wq');
-  const at = reg.off + Number(reg.num.smin);
+  const at = reg.off + reg.num.smin.number;
   if (field?.offset !== at)
     env.fail('EINVAL', `off ${at} doesn't point to 'struct bpf_wq' that is at ${field?.offset ?? -1}`);
   meta.map = reg.map;

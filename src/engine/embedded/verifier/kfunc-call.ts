@@ -4,6 +4,7 @@ import { isComposite, sizeOf, skipModifiers } from './btf-walk.ts';
 import { graphNode, inTreeCallback, nonOwning, pushCallback, timerCallback, treeCallback } from './callbacks.ts';
 import { clearCallerSaved } from './calls.ts';
 import type { Env } from './env.ts';
+import { Int64, ONES } from './int64.ts';
 import { nextElement } from './iterator.ts';
 import type { Kfunc } from './kfunc.ts';
 import { checkKfuncArgs, createKfuncMeta, isScalarStruct, KERNEL_CONTEXTS, type KfuncMeta } from './kfunc-args.ts';
@@ -72,8 +73,8 @@ function followFailure(env: Env): void {
   const num = new Scalar();
   num.s32min = -MAX_ERRNO;
   num.s32max = -1;
-  num.smin = BigInt(-MAX_ERRNO);
-  num.smax = -1n;
+  num.smin = Int64.fromInt(-MAX_ERRNO);
+  num.smax = ONES;
   other.frame.regs[0] = Reg.scalar(num.sync());
 }
 

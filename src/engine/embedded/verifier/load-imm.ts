@@ -3,6 +3,7 @@ import { pushBranch } from './branches.ts';
 import { sizeOf, skipModifiers } from './btf-walk.ts';
 import { clearCallerSaved, leaveSubprog } from './calls.ts';
 import type { Env } from './env.ts';
+import { Int64 } from './int64.ts';
 import { checkPointerOffset } from './memory.ts';
 import { checkResources } from './references.ts';
 import { KNOWN_ZERO, PERCPU, RDONLY, Reg, UNKNOWN } from './reg.ts';
@@ -13,7 +14,7 @@ export function checkLoadImm(env: Env, insn: Insn): void {
   writeReg(env, insn.dst);
   const high = env.insns[env.insn + 1]?.imm ?? 0;
   if (insn.src === 0) {
-    env.setReg(insn.dst, Reg.known((BigInt(high) << 32n) | BigInt(insn.imm >>> 0)));
+    env.setReg(insn.dst, Reg.known(new Int64(high, insn.imm)));
     return;
   }
   if (insn.src === BPF_PSEUDO_FUNC) {

@@ -36,7 +36,7 @@ function checkField(env: Env, reg: Reg, regno: number, kind: LockKind): void {
       'EINVAL',
       `${reg.kind === 'map_value' ? 'map' : 'local'} '${reg.kind === 'map_value' ? reg.map?.name : 'kptr'}' has no valid ${struct}`,
     );
-  const at = reg.off + Number(reg.num.smin);
+  const at = reg.off + reg.num.smin.number;
   if (field.offset !== at)
     env.fail('EINVAL', `off ${at} doesn't point to 'struct ${struct}' that is at ${field.offset}`);
 }

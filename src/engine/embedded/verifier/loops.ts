@@ -17,7 +17,7 @@ export function findPreviousEntry(env: Env, state: State | undefined, insn: numb
 
 /** In the next round of a loop, a number that changed from one round to the next and that nothing depends on may be any. */
 export function widenImprecise(old: State, state: State): void {
-  const ids = new IdMap(0);
+  const ids = new IdMap();
   const widen = (before: Reg, now: Reg): Reg =>
     before.kind !== 'scalar' ||
     now.kind !== 'scalar' ||

@@ -3,11 +3,13 @@ import { BPF_F_RDONLY_PROG, BPF_F_STRICT_ALIGNMENT, BPF_F_WRONLY_PROG } from '..
 import { checkPointerMember } from './btf-access.ts';
 import { accessContext } from './context.ts';
 import { BPF_MAX_VAR_OFF, type Env } from './env.ts';
+import { Int64 } from './int64.ts';
 import { checkKptrAccess } from './kptr.ts';
 import { accessMapPointer } from './map-pointer.ts';
 import type { FieldToVerify, MapToVerify } from './program.ts';
 import { RDONLY, Reg, type RegKind, UNKNOWN, UNTRUSTED } from './reg.ts';
-import { Scalar, signExtended, truncated } from './scalar.ts';
+import { Scalar } from './scalar.ts';
+import { signExtended, truncated } from './scalar-alu.ts';
 import { socketAccess } from './socket-access.ts';
 import { checkStackBounds, readStack, writeStack } from './stack.ts';
 import { formatTnum, tnumAdd, tnumConst, tnumIsAligned } from './tnum.ts';
@@ -130,7 +132,7 @@ function narrowLoaded(env: Env, { write, value, size, signed }: Access): void {
   const reg = env.reg(value);
   if (reg.kind !== 'scalar') return;
   const num = signed === true ? signExtended(reg.num, size) : truncated(reg.num, size);
-  env.setReg(value, reg.with({ num }));
+  env.setReg(value, reg.withNum(num));
 }
 
 function invalidAccess(env: Env, regno: number, reg: Reg): never {
@@ -143,7 +145,7 @@ export function checkAlignment(env: Env, reg: Reg, offset: number, size: number,
   if (size === 1 || reg.kind === 'arena') return;
   if (reg.isPacket) {
     if (!must) return;
-    const place = tnumAdd(reg.num.tnum, tnumConst(BigInt(IP_ALIGN + reg.off + offset)));
+    const place = tnumAdd(reg.num.tnum, tnumConst(Int64.fromInt(IP_ALIGN + reg.off + offset)));
     if (!tnumIsAligned(place, size))
       env.fail(
         'EACCES',
@@ -152,7 +154,7 @@ export function checkAlignment(env: Env, reg: Reg, offset: number, size: number,
     return;
   }
   if (!must && reg.kind !== 'stack') return;
-  const place = tnumAdd(reg.num.tnum, tnumConst(BigInt(reg.off + offset)));
+  const place = tnumAdd(reg.num.tnum, tnumConst(Int64.fromInt(reg.off + offset)));
   const what = reg.flags === 0 ? (ALIGNED[reg.kind] ?? '') : '';
   if (!tnumIsAligned(place, size))
     env.fail('EACCES', `misaligned ${what}access off ${formatOffset(reg)}+${reg.off}+${offset} size ${size}`);
@@ -160,7 +162,7 @@ export function checkAlignment(env: Env, reg: Reg, offset: number, size: number,
 
 /** A known offset is written as a number. */
 function formatOffset(reg: Reg): string {
-  return reg.num.isConst ? `${BigInt.asIntN(64, reg.num.value)}` : formatTnum(reg.num.tnum);
+  return reg.num.isConst ? `${reg.num.value.signed}` : formatTnum(reg.num.tnum);
 }
 
 /** The whole range of the access is within `limit` bytes. */
@@ -174,28 +176,28 @@ export function checkRegion(
 ): void {
   const reg = env.reg(regno);
   const { smin, umax } = reg.num;
-  const low = smin + BigInt(offset);
-  if (smin < 0n && low < 0n)
+  const low = smin.number + offset;
+  if (smin.isNegative && low < 0)
     env.fail('EACCES', `R${regno} min value is negative, either use unsigned index or do a if (index >=0) check.`);
   if (!isWithin(low, size, limit, zeroAllowed)) {
     env.note(outside(reg, regno, low, size, limit));
     env.fail('EACCES', `R${regno} min value is outside of the allowed memory range`);
   }
-  if (umax >= BigInt(BPF_MAX_VAR_OFF))
+  if (umax.unsignedNumber >= BPF_MAX_VAR_OFF)
     env.fail('EACCES', `R${regno} unbounded memory access, make sure to bounds check any such access`);
-  const high = umax + BigInt(offset);
+  const high = umax.number + offset;
   if (!isWithin(high, size, limit, zeroAllowed)) {
     env.note(outside(reg, regno, high, size, limit));
     env.fail('EACCES', `R${regno} max value is outside of the allowed memory range`);
   }
 }
 
-function isWithin(offset: bigint, size: number, limit: number, zeroAllowed: boolean): boolean {
+function isWithin(offset: number, size: number, limit: number, zeroAllowed: boolean): boolean {
   const sizeOk = size > 0 || (size === 0 && zeroAllowed);
-  return offset >= 0n && sizeOk && offset + BigInt(size) <= BigInt(limit);
+  return offset >= 0 && sizeOk && offset + size <= limit;
 }
 
-function outside(reg: Reg, regno: number, offset: bigint, size: number, limit: number): string {
+function outside(reg: Reg, regno: number, offset: number, size: number, limit: number): string {
   switch (reg.kind) {
     case 'map_key':
       return `invalid access to map key, key_size=${limit} off=${offset} size=${size}`;
@@ -231,10 +233,9 @@ export function checkMapValue(
   if (map === undefined) env.fail('EFAULT', `R${regno} has no map`);
   checkRegion(env, regno, offset, size, map.valueSize, zeroAllowed);
   for (const field of map.fields) {
-    const from = reg.num.smin + BigInt(offset);
-    const to = reg.num.umax + BigInt(offset + size);
-    if (from < BigInt(field.offset + field.size) && BigInt(field.offset) < to)
-      checkField(env, reg, field, offset, size, byHelper);
+    const from = reg.num.smin.number + offset;
+    const to = reg.num.umax.number + offset + size;
+    if (from < field.offset + field.size && field.offset < to) checkField(env, reg, field, offset, size, byHelper);
   }
 }
 
@@ -243,7 +244,7 @@ function checkField(env: Env, reg: Reg, field: FieldToVerify, offset: number, si
     env.fail('EACCES', `${fieldName(field)} cannot be accessed directly by load/store`);
   if (byHelper) env.fail('EACCES', 'kptr cannot be accessed indirectly by helper');
   if (!reg.num.isConst) env.fail('EACCES', 'kptr access cannot have variable offset');
-  const at = offset + Number(reg.num.smin);
+  const at = offset + reg.num.smin.number;
   if (field.offset !== at) env.fail('EACCES', `kptr access misaligned expected=${field.offset} off=${at}`);
   if (size !== 8) env.fail('EACCES', 'kptr access size must be BPF_DW');
 }
@@ -259,7 +260,7 @@ function accessMapValue(env: Env, reg: Reg, access: Access): void {
   if (map === undefined) return;
   checkMapPermission(env, map, offset, size, write);
   checkMapValue(env, regno, offset, size, false, false);
-  const at = offset + Number(BigInt.asIntN(64, reg.num.value));
+  const at = offset + reg.num.value.number;
   const field = reg.num.isConst
     ? map.fields.find(({ kind, offset: start }) => (kind === 'kptr' || kind === 'uptr') && start === at)
     : undefined;
@@ -275,7 +276,7 @@ function accessMapValue(env: Env, reg: Reg, access: Access): void {
 function numberOf(bytes: Uint8Array, signed: boolean): Scalar {
   let value = 0n;
   for (let i = bytes.length - 1; i >= 0; i--) value = (value << 8n) | BigInt(bytes[i] ?? 0);
-  return Scalar.known(signed ? BigInt.asIntN(8 * bytes.length, value) : value);
+  return Scalar.known(Int64.of(signed ? BigInt.asIntN(8 * bytes.length, value) : value));
 }
 
 function accessMem(env: Env, reg: Reg, access: Access): void {
@@ -291,11 +292,11 @@ function accessMem(env: Env, reg: Reg, access: Access): void {
 /** The bytes that were proved to be there. */
 export function checkPacketAccess(env: Env, regno: number, offset: number, size: number, zeroAllowed: boolean): void {
   const reg = env.reg(regno);
-  if (reg.num.smin < 0n)
+  if (reg.num.smin.isNegative)
     env.fail('EACCES', `R${regno} min value is negative, either use unsigned index or do a if (index >=0) check.`);
   if (reg.range < 0) env.fail('EINVAL', `R${regno} offset is outside of the packet`);
-  if (!isWithin(BigInt(offset), size, reg.range, zeroAllowed)) {
-    env.note(outside(reg, regno, BigInt(offset), size, reg.range));
+  if (!isWithin(offset, size, reg.range, zeroAllowed)) {
+    env.note(outside(reg, regno, offset, size, reg.range));
     env.fail('EACCES', `R${regno} offset is outside of the packet`);
   }
 }
@@ -324,7 +325,7 @@ export function mayAccessPacket(env: Env, write: boolean): boolean {
 }
 
 function accessSocket(env: Env, reg: Reg, { regno, offset, size }: Access): void {
-  if (reg.num.smin < 0n)
+  if (reg.num.smin.isNegative)
     env.fail('EACCES', `R${regno} min value is negative, either use unsigned index or do a if (index >=0) check.`);
   const ok = reg.num.isZero && socketAccess(reg.kind, offset, size);
   if (!ok) env.fail('EACCES', `R${regno} invalid ${kindText(reg.kind, reg.flags)} access off=${offset} size=${size}`);

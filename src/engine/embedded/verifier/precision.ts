@@ -3,6 +3,7 @@ import type { Env } from './env.ts';
 import { isCall } from './flow.ts';
 import { helperName, syncCallbackCall } from './helper-facts.ts';
 import { Backwards } from './history.ts';
+import { and, andNot, bit, type Int64, or, ZERO } from './int64.ts';
 import { isSpilled, isSpilledScalar } from './stack-slot.ts';
 import type { Frame, HistoryEntry, State } from './state.ts';
 import { MAIN_FUNC } from './state.ts';
@@ -12,27 +13,31 @@ const ARGUMENTS = 0b11_1110;
 /** What is looked for on the way back: registers and slots, by frame. */
 class Wanted {
   frameno: number;
-  readonly regs: number[] = [];
-  readonly slots: bigint[] = [];
+  readonly regs: number[] = [0, 0, 0, 0, 0, 0, 0, 0, 0];
+  readonly slots: Int64[] = [ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO];
+
+  /** The last frame in which something was. */
+  #last = 0;
 
   constructor(frameno: number) {
     this.frameno = frameno;
-    for (let i = 0; i < 9; i++) {
-      this.regs.push(0);
-      this.slots.push(0n);
-    }
   }
 
   get isEmpty(): boolean {
-    return this.regs.every((regs) => regs === 0) && this.slots.every((slots) => slots === 0n);
+    for (let i = 0; i <= this.#last; i++) if (this.regs[i] !== 0 || this.slots[i]?.isZero === false) return false;
+    return true;
   }
 
   get here(): number {
     return this.regs[this.frameno] ?? 0;
   }
 
-  get slotsHere(): bigint {
-    return this.slots[this.frameno] ?? 0n;
+  get slotsHere(): Int64 {
+    return this.slotsOf(this.frameno);
+  }
+
+  slotsOf(frameno: number): Int64 {
+    return this.slots[frameno] ?? ZERO;
   }
 
   hasReg(reg: number, frameno = this.frameno): boolean {
@@ -41,6 +46,7 @@ class Wanted {
 
   addReg(reg: number, frameno = this.frameno): void {
     this.regs[frameno] = (this.regs[frameno] ?? 0) | (1 << reg);
+    this.#last = Math.max(this.#last, frameno);
   }
 
   dropReg(reg: number, frameno = this.frameno): void {
@@ -48,15 +54,16 @@ class Wanted {
   }
 
   hasSlot(spi: number, frameno: number): boolean {
-    return ((this.slots[frameno] ?? 0n) & (1n << BigInt(spi))) !== 0n;
+    return !and(this.slotsOf(frameno), bit(spi)).isZero;
   }
 
   addSlot(spi: number, frameno: number): void {
-    this.slots[frameno] = (this.slots[frameno] ?? 0n) | (1n << BigInt(spi));
+    this.slots[frameno] = or(this.slotsOf(frameno), bit(spi));
+    this.#last = Math.max(this.#last, frameno);
   }
 
   dropSlot(spi: number, frameno: number): void {
-    this.slots[frameno] = (this.slots[frameno] ?? 0n) & ~(1n << BigInt(spi));
+    this.slots[frameno] = andNot(this.slotsOf(frameno), bit(spi));
   }
 }
 
@@ -139,7 +146,7 @@ function reachEntry(env: Env, state: State, wanted: Wanted): boolean {
     state.curframe !== 0 ||
     frame.subprogno === 0 ||
     frame.callsite !== MAIN_FUNC ||
-    wanted.slotsHere !== 0n ||
+    !wanted.slotsHere.isZero ||
     (wanted.here & ~ARGUMENTS) !== 0
   )
     env.fail('EFAULT', 'BUG backtracking func entry');
@@ -147,7 +154,7 @@ function reachEntry(env: Env, state: State, wanted: Wanted): boolean {
   for (let reg = 1; reg <= 5; reg++) {
     const found = (frame as Frame).reg(reg);
     if (!wanted.hasReg(reg) || found.kind !== 'scalar') continue;
-    (frame as Frame).regs[reg] = found.with({ precise: true });
+    (frame as Frame).regs[reg] = found.withPrecise(true);
     changed = true;
   }
   return changed;
@@ -163,17 +170,17 @@ function markState(env: Env, state: State, wanted: Wanted): boolean {
       const found = frame.reg(reg);
       if (found.kind !== 'scalar' || found.precise) wanted.dropReg(reg, frameno);
       else {
-        frame.regs[reg] = found.with({ precise: true });
+        frame.regs[reg] = found.withPrecise(true);
         changed = true;
       }
     }
-    for (let spi = 0; wanted.slots[frameno] !== 0n && spi < 64; spi++) {
+    for (let spi = 0; !wanted.slotsOf(frameno).isZero && spi < 64; spi++) {
       if (!wanted.hasSlot(spi, frameno)) continue;
       if (spi >= frame.stack.length) env.fail('EFAULT', `BUG backtracking (stack slot ${spi})`);
       const slot = frame.slot(spi);
       if (!isSpilledScalar(slot) || slot.reg.precise) wanted.dropSlot(spi, frameno);
       else {
-        frame.stack[spi] = { ...slot, reg: slot.reg.with({ precise: true }) };
+        frame.stack[spi] = { ...slot, reg: slot.reg.withPrecise(true) };
         changed = true;
       }
     }
@@ -184,7 +191,7 @@ function markState(env: Env, state: State, wanted: Wanted): boolean {
 /** Where the way back is lost. */
 export function makeAllPrecise(from: State | undefined): void {
   for (let state = from; state !== undefined; state = state.parent)
-    state.mapRegs((reg) => (reg.kind === 'scalar' && !reg.precise ? reg.with({ precise: true }) : reg));
+    state.mapRegs((reg) => (reg.kind === 'scalar' && !reg.precise ? reg.withPrecise(true) : reg));
 }
 
 /** Passes an instruction on the way back. False: what it made cannot be told. */
@@ -295,7 +302,7 @@ function passCall(env: Env, index: number, following: number, wanted: Wanted): b
 
 /** From the start of a function to the call of it. Arguments of a callback come from nowhere. */
 function leaveCallee(env: Env, wanted: Wanted, keepArguments: boolean): void {
-  if ((wanted.here & ~ARGUMENTS) !== 0 || wanted.slotsHere !== 0n) bug(env, wanted);
+  if ((wanted.here & ~ARGUMENTS) !== 0 || !wanted.slotsHere.isZero) bug(env, wanted);
   for (let reg = 1; reg <= 5; reg++) {
     if (!wanted.hasReg(reg)) continue;
     wanted.dropReg(reg);

@@ -1,9 +1,10 @@
 import type { Env } from './env.ts';
+import { isSame, ONES, S64_MAX, S64_MIN } from './int64.ts';
 import type { Reg } from './reg.ts';
-import { S32_MAX, S32_MIN, S64_MAX, S64_MIN, type Scalar, U32_MAX } from './scalar.ts';
+import { S32_MAX, S32_MIN, type Scalar, U32_MAX } from './scalar.ts';
 import { DYNPTR, INVALID, IRQ_FLAG, ITER, MISC, type Slot, SPILL, typeOf, ZERO } from './stack-slot.ts';
 import type { Frame } from './state.ts';
-import { formatTnum, U64_MAX } from './tnum.ts';
+import { formatTnum } from './tnum.ts';
 import { kindText } from './type-text.ts';
 
 /** What is known of a frame, as the kernel's log writes it. `only`: registers and slots that changed. */
@@ -68,7 +69,7 @@ export function printReg(reg: Reg, frame: Frame): string {
   let name = kindText(kind, flags);
   if (kind === 'stack') {
     const own = reg.frameno === frame.frameno ? '' : `[${reg.frameno}]`;
-    return `fp${own}${reg.off === 0 && reg.num.isZero ? '0' : reg.off + (reg.num.isConst ? Number(reg.num.smin) : 0)}${reg.num.isConst ? '' : `(${formatTnum(reg.num.tnum)})`}`;
+    return `fp${own}${reg.off === 0 && reg.num.isZero ? '0' : reg.off + (reg.num.isConst ? reg.num.smin.number : 0)}${reg.num.isConst ? '' : `(${formatTnum(reg.num.tnum)})`}`;
   }
   if (kind === 'btf_id' && reg.btf !== undefined) name += reg.btf.type(reg.btfId).name;
   if (reg.id !== 0) facts.push(`id=${reg.id}`);
@@ -83,7 +84,7 @@ export function printReg(reg: Reg, frame: Frame): string {
   if (kind === 'mem') facts.push(`sz=${reg.memSize}`);
   if (kind === 'dynptr' && reg.dynptr !== undefined) facts.push(`type=${reg.dynptr.kind}`);
   if (reg.num.isConst) {
-    if (!reg.num.isZero) facts.push(`imm=${signed(BigInt.asIntN(64, reg.num.value))}`);
+    if (!reg.num.isZero) facts.push(`imm=${signed(reg.num.value.signed)}`);
   } else facts.push(...rangeFacts(reg.num));
   return `${name}(${facts.join()})`;
 }
@@ -91,7 +92,7 @@ export function printReg(reg: Reg, frame: Frame): string {
 function printScalar(reg: Reg): string {
   const precise = reg.precise ? 'P' : '';
   const { num } = reg;
-  if (num.isConst) return `${precise}${signed(BigInt.asIntN(64, num.value))}`;
+  if (num.isConst) return `${precise}${signed(num.value.signed)}`;
   const facts: string[] = [];
   if (reg.id !== 0) facts.push(`id=${reg.id}${reg.added === 0 ? '' : `${reg.off < 0 ? '' : '+'}${reg.off}`}`);
   facts.push(...rangeFacts(num));
@@ -124,10 +125,10 @@ function rangeFacts(num: Scalar): string[] {
     omit: value === nothing,
   });
   const ends = [
-    end('smin', num.smin, S64_MIN),
-    end('smax', num.smax, S64_MAX),
-    end('umin', num.umin, 0n),
-    end('umax', num.umax, U64_MAX),
+    end('smin', num.smin.signed, S64_MIN.signed),
+    end('smax', num.smax.signed, S64_MAX.signed),
+    end('umin', num.umin.unsigned, 0n),
+    end('umax', num.umax.unsigned, ONES.unsigned),
     end('smin32', BigInt(num.s32min), BigInt(S32_MIN)),
     end('smax32', BigInt(num.s32max), BigInt(S32_MAX)),
     end('umin32', BigInt(num.u32min), 0n),
@@ -145,6 +146,6 @@ function rangeFacts(num: Scalar): string[] {
     }
     facts.push(names + (first.isSigned ? signed(first.value) : unsigned(first.value)));
   }
-  if (num.tnum.mask !== U64_MAX) facts.push(`var_off=${formatTnum(num.tnum)}`);
+  if (!isSame(num.tnum.mask, ONES)) facts.push(`var_off=${formatTnum(num.tnum)}`);
   return facts;
 }

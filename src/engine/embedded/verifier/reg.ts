@@ -1,5 +1,6 @@
 import type { Btf } from '../../../btf/index.ts';
 import type { DynptrKind } from './dynptr-kind.ts';
+import type { Int64 } from './int64.ts';
 import type { MapToVerify } from './program.ts';
 import { Scalar, UNKNOWN_SCALAR, ZERO_SCALAR } from './scalar.ts';
 
@@ -93,11 +94,20 @@ export class Reg {
   readonly irqClass: 'native' | 'lock' | undefined = undefined;
 
   static scalar(num: Scalar): Reg {
-    return new Reg().#set({ kind: 'scalar', num });
+    const reg = new Reg();
+    const draft: Draft = reg;
+    draft.kind = 'scalar';
+    draft.num = num;
+    return reg;
   }
 
-  static known(value: bigint): Reg {
+  static known(value: Int64): Reg {
     return Reg.scalar(Scalar.known(value));
+  }
+
+  /** An int32, sign-extended. */
+  static int(value: number): Reg {
+    return Reg.scalar(Scalar.int(value));
   }
 
   static pointer(kind: RegKind, rest: Partial<RegFields> = {}): Reg {
@@ -106,6 +116,31 @@ export class Reg {
 
   with(changes: Partial<RegFields>): Reg {
     return new Reg(this).#set(changes);
+  }
+
+  // What changes with nearly every instruction has a quicker way.
+
+  withNum(num: Scalar): Reg {
+    const reg = new Reg(this);
+    const draft: Draft = reg;
+    draft.num = num;
+    return reg;
+  }
+
+  /** Another number, which nothing is a copy of. */
+  withResult(num: Scalar): Reg {
+    const reg = new Reg(this);
+    const draft: Draft = reg;
+    draft.num = num;
+    draft.id = draft.added = draft.off = 0;
+    return reg;
+  }
+
+  withPrecise(precise: boolean): Reg {
+    const reg = new Reg(this);
+    const draft: Draft = reg;
+    draft.precise = precise;
+    return reg;
   }
 
   constructor(like?: Reg) {
@@ -197,6 +232,9 @@ export const KNOWN_ZERO = Reg.scalar(ZERO_SCALAR);
 export type RegFields = Omit<
   Reg,
   | 'with'
+  | 'withNum'
+  | 'withResult'
+  | 'withPrecise'
   | 'has'
   | 'unlinked'
   | 'isScalar'
@@ -211,8 +249,12 @@ export type RegFields = Omit<
   | 'isNonOwning'
 >;
 
+/** One that is being made. */
+type Draft = { -readonly [Field in keyof RegFields]: RegFields[Field] };
+
 /** Whether all but their ids and references is the same, as for loops without end. */
 export function sameButIds(a: Reg, b: Reg): boolean {
+  if (a === b) return true;
   return (
     a.kind === b.kind &&
     a.flags === b.flags &&

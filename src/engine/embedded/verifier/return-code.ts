@@ -3,6 +3,7 @@ import { isTrusted } from './btf-access.ts';
 import { targetOf } from './btf-context.ts';
 import { isScalarType, skipModifiers } from './btf-walk.ts';
 import type { Env } from './env.ts';
+import { isSame, S64_MAX, S64_MIN } from './int64.ts';
 import { lsmResultRange } from './lsm-hooks.ts';
 import { markPrecise } from './precision.ts';
 import type { Reg } from './reg.ts';
@@ -46,7 +47,7 @@ export function checkReturnCode(env: Env, regno: number, regText: string): void 
   requireRange(env, regno, regText, range, 'At program exit', isLsm);
   if (type === 'cgroup_skb' && env.program.attachType === A.cgroup_inet_egress) {
     const { smin, smax } = env.reg(regno).num;
-    if (smin >= 2n && smax <= 3n) env.enforceAttachType = true;
+    if (smin.number >= 2 && smax.number <= 3) env.enforceAttachType = true;
   }
 }
 
@@ -56,7 +57,7 @@ function requireRange(env: Env, regno: number, regText: string, [min, max]: Rang
     env.fail('EINVAL', `${when} the register R${regno} is not a known value (${kindText(reg.kind, reg.flags)})`);
   markPrecise(env, regno);
   const { num } = env.reg(regno);
-  const within = low32 ? num.s32min >= min && num.s32max <= max : num.smin >= BigInt(min) && num.smax <= BigInt(max);
+  const within = low32 ? num.s32min >= min && num.s32max <= max : num.smin.number >= min && num.smax.number <= max;
   if (within) return;
   const line = describeRange(reg, when, regText, min, max);
   if (env.program.attachType === A.lsm_cgroup && env.program.type === 'lsm' && targetOf(env)?.proto.returns === 0) {
@@ -68,8 +69,8 @@ function requireRange(env: Env, regno: number, regText: string, [min, max]: Rang
 
 /** A number that is not what it should be, in the log's words. */
 export function describeRange({ num }: Reg, when: string, regText: string, min: number, max: number): string {
-  const low = num.smin > -0x8000_0000_0000_0000n ? ` smin=${num.smin}` : '';
-  const high = num.smax < 0x7fff_ffff_ffff_ffffn ? ` smax=${num.smax}` : '';
+  const low = isSame(num.smin, S64_MIN) ? '' : ` smin=${num.smin.signed}`;
+  const high = isSame(num.smax, S64_MAX) ? '' : ` smax=${num.smax.signed}`;
   const value = low + high === '' ? ' unknown scalar value' : `${low}${high}`;
   return `${when} the register ${regText} has${value} should have been in [${min}, ${max}]`;
 }

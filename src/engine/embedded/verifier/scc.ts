@@ -7,6 +7,7 @@ const MAX_ROUNDS = 64;
 /** Gives each loop of the program a number: its instructions can reach each other. By Tarjan's algorithm, without recursion. */
 export function computeLoops(env: Env): void {
   const count = env.insns.length;
+  if (!env.insns.some((_, insn) => env.successors(insn).some((next) => next <= insn))) return;
   const index = new Int32Array(count).fill(-1);
   const low = new Int32Array(count);
   const onStack = new Uint8Array(count);
@@ -63,6 +64,8 @@ interface Visit {
 export class SccVisits {
   readonly #env: Env;
   readonly #visits = new Map<string, Visit>();
+  /** Of all visits. */
+  #backedges = 0;
   readonly #propagate: (from: State, to: State) => boolean;
   readonly #makePrecise: (state: State) => void;
 
@@ -95,22 +98,31 @@ export class SccVisits {
       }
       for (const { from, equal } of visit.backedges) if (this.#propagate(equal, from)) changed = true;
     }
+    this.#backedges -= visit.backedges.length;
     visit.backedges = [];
   }
 
   /** `from` goes on as `equal` did. */
   addBackedge(equal: State, from: State): void {
     const key = this.#key(equal);
-    if (key !== undefined) this.#visits.get(key)?.backedges.push({ from, equal });
+    const visit = key === undefined ? undefined : this.#visits.get(key);
+    if (visit === undefined) return;
+    visit.backedges.push({ from, equal });
+    this.#backedges++;
   }
 
   isIncomplete(state: State): boolean {
+    if (this.#backedges === 0) return false;
     const key = this.#key(state);
     return key !== undefined && (this.#visits.get(key)?.backedges.length ?? 0) > 0;
   }
 
-  /** The outermost loop that the state is in, and how it was come to. */
   #key(state: State): string | undefined {
+    state.loop ??= this.#loopOf(state) ?? '';
+    return state.loop || undefined;
+  }
+
+  #loopOf(state: State): string | undefined {
     const callsites: number[] = [];
     for (let i = 0; i <= state.curframe; i++) {
       const insn = state.insnOf(i);

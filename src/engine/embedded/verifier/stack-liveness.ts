@@ -1,16 +1,15 @@
 import type { Env } from './env.ts';
+import { and, andNot, bit, type Int64, isSame, ONES, or, ZERO } from './int64.ts';
 import type { State } from './state.ts';
 
 /** Of one frame at one instruction. Bits by slot. */
 interface Masks {
-  mayRead: bigint;
-  mustWrite: bigint;
+  mayRead: Int64;
+  mustWrite: Int64;
   /** By it or by whatever follows in the function. */
-  mustWriteLater: bigint;
-  liveBefore: bigint;
+  mustWriteLater: Int64;
+  liveBefore: Int64;
 }
-
-const ALL = (1n << 64n) - 1n;
 
 /** A function as called along one chain of calls. */
 interface Instance {
@@ -32,26 +31,26 @@ export class StackLiveness {
   readonly #instances = new Map<string, Instance>();
   #current: Instance | undefined;
   #writeInsn = 0;
-  #writes: bigint[] = [];
+  #writes: (Int64 | undefined)[] = [];
 
   constructor(env: Env) {
     this.#env = env;
   }
 
-  /** The slots of `frameno` that the instruction may read. */
-  read(frameno: number, insn: number, slots: bigint): void {
-    this.#read(this.#currentInstance(), frameno, insn, slots);
+  /** The instruction may read a slot of `frameno`. */
+  read(frameno: number, insn: number, spi: number): void {
+    this.#read(this.#currentInstance(), frameno, insn, bit(spi));
   }
 
   /** From here on writes are those of this instruction. */
   startWrites(insn: number): void {
     this.#currentInstance();
     this.#writeInsn = insn;
-    this.#writes = [];
+    this.#forgetWrites();
   }
 
-  write(frameno: number, slots: bigint): void {
-    this.#writes[frameno] = (this.#writes[frameno] ?? 0n) | slots;
+  write(frameno: number, spi: number): void {
+    this.#write(frameno, bit(spi));
   }
 
   endWrites(): void {
@@ -81,12 +80,11 @@ export class StackLiveness {
     const instances = state.frames.map((_, i) => this.#lookup(...chain(this.#env, state, i)));
     const last = instances[instances.length - 1] as Instance; // a state has a frame
     return (frameno, spi) => {
-      const bit = 1n << BigInt(spi);
-      if (isLive(last, state.insn, frameno, bit)) return true;
+      if (isLive(last, state.insn, frameno, spi)) return true;
       for (let i = frameno; i < state.curframe; i++) {
         const callsite = state.frames[i + 1]?.callsite ?? 0;
         const at = this.#env.factsAt(callsite).callsCallback ? callsite : callsite + 1;
-        if (isLive(instances[i] as Instance, at, frameno, bit)) return true; // i is below the length
+        if (isLive(instances[i] as Instance, at, frameno, spi)) return true; // i is below the length
       }
       return false;
     };
@@ -117,35 +115,41 @@ export class StackLiveness {
     return instance;
   }
 
-  #read(instance: Instance, frameno: number, insn: number, slots: bigint): void {
+  #write(frameno: number, slots: Int64): void {
+    this.#writes[frameno] = or(this.#writes[frameno] ?? ZERO, slots);
+  }
+
+  #forgetWrites(): void {
+    if (this.#writes.length > 0) this.#writes = [];
+  }
+
+  #read(instance: Instance, frameno: number, insn: number, slots: Int64): void {
     const masks = masksOf(instance, frameno, insn);
-    const mayRead = masks.mayRead | slots;
-    if (mayRead !== masks.mayRead && (mayRead | masks.liveBefore) !== masks.liveBefore) instance.updated = true;
-    masks.mayRead = mayRead;
+    const added = andNot(slots, masks.mayRead);
+    if (added.isZero) return;
+    masks.mayRead = or(masks.mayRead, added);
+    if (!andNot(masks.mayRead, masks.liveBefore).isZero) instance.updated = true;
   }
 
   #commit(instance: Instance): void {
     const index = this.#writeInsn - startOf(instance);
     const known = instance.writesKnown[index] === 1;
     for (let frameno = 0; frameno < instance.starts.length; frameno++) {
-      let slots = this.#writes[frameno] ?? 0n;
-      if (slots === 0n && !known) continue;
-      const masks = masksOf(instance, frameno, this.#writeInsn);
-      const old = masks.mustWrite;
-      if (known) slots &= old;
-      if (old !== slots) {
-        masks.mustWrite = slots;
-        instance.updated = true;
-      }
-      if ((old & ~slots) !== 0n) instance.writesDropped = true;
+      let slots = this.#writes[frameno] ?? ZERO;
+      const old = instance.frames[frameno]?.[index]?.mustWrite ?? ZERO;
+      if (known) slots = and(slots, old);
+      if (isSame(old, slots)) continue;
+      masksOf(instance, frameno, this.#writeInsn).mustWrite = slots;
+      instance.updated = true;
+      if (!andNot(old, slots).isZero) instance.writesDropped = true;
     }
     instance.writesKnown[index] = 1;
-    this.#writes = [];
+    this.#forgetWrites();
   }
 
   #spread(instance: Instance): void {
     if (instance.writesDropped)
-      for (const frame of instance.frames) for (const masks of frame ?? []) masks.mustWriteLater = 0n;
+      for (const frame of instance.frames) for (const masks of frame ?? []) masks.mustWriteLater = ZERO;
     const order = this.#env.subprogOrder(startOf(instance));
     for (let changed = true; changed; ) {
       changed = false;
@@ -161,16 +165,16 @@ export class StackLiveness {
     const successors = this.#env.successors(insn);
     if (successors.length === 0) return false;
     const masks = masksOf(instance, frameno, insn);
-    let after = 0n;
-    let later = ALL;
+    let after = ZERO;
+    let later = ONES;
     for (const next of successors) {
       const following = masksOf(instance, frameno, next);
-      after |= following.liveBefore;
-      later &= following.mustWriteLater;
+      after = or(after, following.liveBefore);
+      later = and(later, following.mustWriteLater);
     }
-    later |= masks.mustWrite;
-    const before = (after & ~masks.mustWrite) | masks.mayRead;
-    const changed = before !== masks.liveBefore || later !== masks.mustWriteLater;
+    later = or(later, masks.mustWrite);
+    const before = or(andNot(after, masks.mustWrite), masks.mayRead);
+    const changed = !isSame(before, masks.liveBefore) || !isSame(later, masks.mustWriteLater);
     masks.liveBefore = before;
     masks.mustWriteLater = later;
     return changed;
@@ -182,11 +186,11 @@ export class StackLiveness {
     const outer = this.#lookup(instance.callsites.slice(0, -1), instance.starts.slice(0, -1));
     const callsite = instance.callsites[depth - 1] ?? 0;
     this.#writeInsn = callsite;
-    this.#writes = [];
+    this.#forgetWrites();
     for (let frameno = 0; frameno < depth; frameno++) {
       if (instance.frames[frameno] === undefined) continue;
       const masks = masksOf(instance, frameno, startOf(instance));
-      this.write(frameno, masks.mustWriteLater);
+      this.#write(frameno, masks.mustWriteLater);
       this.#read(outer, frameno, callsite, masks.liveBefore);
     }
     this.#commit(outer);
@@ -212,16 +216,16 @@ function masksOf(instance: Instance, frameno: number, insn: number): Masks {
   let frame = instance.frames[frameno];
   if (frame === undefined) {
     frame = Array.from({ length: instance.length }, () => ({
-      mayRead: 0n,
-      mustWrite: 0n,
-      mustWriteLater: 0n,
-      liveBefore: 0n,
+      mayRead: ZERO,
+      mustWrite: ZERO,
+      mustWriteLater: ZERO,
+      liveBefore: ZERO,
     }));
     instance.frames[frameno] = frame;
   }
   return frame[insn - startOf(instance)] as Masks; // an instruction of the function
 }
 
-function isLive(instance: Instance, insn: number, frameno: number, bit: bigint): boolean {
-  return instance.frames[frameno] !== undefined && (masksOf(instance, frameno, insn).liveBefore & bit) !== 0n;
+function isLive(instance: Instance, insn: number, frameno: number, spi: number): boolean {
+  return instance.frames[frameno] !== undefined && !and(masksOf(instance, frameno, insn).liveBefore, bit(spi)).isZero;
 }

@@ -5,7 +5,7 @@ import { BPF_MAX_VAR_OFF, MAX_BPF_STACK } from './env.ts';
 import { pushHistory } from './history.ts';
 import { markPrecise } from './precision.ts';
 import { KNOWN_ZERO, NOT_INIT, Reg, type RegKind, UNKNOWN } from './reg.ts';
-import { widthOf } from './scalar.ts';
+import { widthOf } from './scalar-alu.ts';
 import {
   DYNPTR,
   filled,
@@ -71,10 +71,10 @@ export function checkStackBounds(env: Env, access: StackAccess): void {
   const reg = env.reg(regno);
   const what = write ? ' write to' : ' read from';
   const { num } = reg;
-  if (!num.isConst && (num.smax >= BigInt(BPF_MAX_VAR_OFF) || num.smin <= BigInt(-BPF_MAX_VAR_OFF)))
+  if (!num.isConst && (num.smax.number >= BPF_MAX_VAR_OFF || num.smin.number <= -BPF_MAX_VAR_OFF))
     env.fail('EACCES', `invalid unbounded variable-offset${what} stack R${regno}`);
-  const low = Number(num.smin) + offset;
-  const high = Number(num.smax) + offset + size;
+  const low = num.smin.number + offset;
+  const high = num.smax.number + offset + size;
   const outside = low < -MAX_BPF_STACK || low > -1;
   if (outside || high > 0 || size < 0) {
     const code = outside ? 'EACCES' : high > 0 ? 'EINVAL' : 'EFAULT';
@@ -103,7 +103,7 @@ export function writeStack(
 ): void {
   const reg = env.reg(regno);
   const frame = frameOf(env, reg);
-  if (reg.num.isConst) writeFixed(env, frame, offset + Number(reg.num.smin), size, value);
+  if (reg.num.isConst) writeFixed(env, frame, offset + reg.num.smin.number, size, value);
   else writeVariable(env, frame, reg, offset, size, value);
 }
 
@@ -122,7 +122,7 @@ function writeFixed(env: Env, frame: Frame, offset: number, size: number, value:
     frame.stack[spi] = spill(slot, fits ? reg : reg.with({ id: 0, added: 0 }), size);
     recordAccess(env, frame, spi);
   } else if (reg === undefined && offset % 8 === 0 && 'imm' in value && value.imm !== undefined) {
-    frame.stack[spi] = spill(slot, Reg.known(BigInt(value.imm)), size);
+    frame.stack[spi] = spill(slot, Reg.int(value.imm), size);
     recordAccess(env, frame, spi);
   } else if (reg !== undefined && SPILLABLE.has(reg.kind)) {
     if (size !== 8) env.fail('EACCES', 'invalid size of register spill');
@@ -143,7 +143,7 @@ function writeFixed(env: Env, frame: Frame, offset: number, size: number, value:
     for (let i = 0; i < size; i++) types = withType(types, (first - i) & 7, type);
     frame.stack[spi] = { types, reg: NOT_INIT };
   }
-  if (size === 8) env.liveness.write(frame.frameno, 1n << BigInt(spi));
+  if (size === 8) env.liveness.write(frame.frameno, spi);
 }
 
 /** Something of which bytes cannot be changed one by one. */
@@ -164,12 +164,12 @@ function spill(slot: Slot, reg: Reg, size: number): Slot {
 }
 
 function recordAccess(env: Env, frame: Frame, spi: number): void {
-  pushHistory(env, { stackAccess: { frameno: frame.frameno, spi } });
+  pushHistory(env).stackAccess = { frameno: frame.frameno, spi };
 }
 
 function writeVariable(env: Env, frame: Frame, pointer: Reg, offset: number, size: number, value: Stored): void {
-  const low = Number(pointer.num.smin) + offset;
-  const high = Number(pointer.num.smax) + offset + size;
+  const low = pointer.num.smin.number + offset;
+  const high = pointer.num.smax.number + offset + size;
   const reg = 'regno' in value ? env.reg(value.regno) : undefined;
   const isZero = reg === undefined ? 'imm' in value && value.imm === 0 : reg.isNull;
   for (let at = low; at < high; at++) destroyDynptr(env, frame, spiOf(at));
@@ -198,7 +198,7 @@ export function readStack(env: Env, regno: number, offset: number, size: number,
   const reg = env.reg(regno);
   const frame = frameOf(env, reg);
   if (reg.num.isConst) {
-    readFixed(env, frame, offset + Number(reg.num.smin), size, target);
+    readFixed(env, frame, offset + reg.num.smin.number, size, target);
     return;
   }
   if (target < 0)
@@ -207,8 +207,8 @@ export function readStack(env: Env, regno: number, offset: number, size: number,
       `variable offset stack pointer cannot be passed into helper function; var_off=${formatTnum(reg.num.tnum)} off=${offset} size=${size}`,
     );
   checkStackRange(env, { regno, offset, size, write: false }, false, undefined);
-  const low = Number(reg.num.smin) + offset;
-  const high = Number(reg.num.smax) + offset;
+  const low = reg.num.smin.number + offset;
+  const high = reg.num.smax.number + offset;
   markLoaded(env, frame, low, high + size, target);
   checkFastcall(env, frame, env.insn, low);
 }
@@ -219,7 +219,7 @@ function readFixed(env: Env, frame: Frame, offset: number, size: number, target:
   env.log.touchSlot(spi);
   checkFastcall(env, env.frame, env.insn, offset);
   const slot = frame.slot(spi);
-  env.liveness.read(frame.frameno, env.insn, 1n << BigInt(spi));
+  env.liveness.read(frame.frameno, env.insn, spi);
   if (!isSpilled(slot)) {
     for (let i = 0; i < size; i++) requireReadable(env, slot, (first - i) & 7, offset, i, size);
     if (target >= 0) markLoaded(env, frame, offset, offset + size, target);
@@ -288,8 +288,8 @@ export function checkStackRange(env: Env, access: StackAccess, zeroAllowed: bool
   const frame = frameOf(env, reg);
   if (size === 0 && !zeroAllowed) env.fail('EACCES', 'invalid zero-sized read');
   checkStackBounds(env, access);
-  const low = Number(reg.num.smin) + offset;
-  const high = Number(reg.num.smax) + offset;
+  const low = reg.num.smin.number + offset;
+  const high = reg.num.smax.number + offset;
   if (meta?.raw === true && reg.num.isConst) {
     for (let at = low; at < high + size; at++)
       if (typeOf(frame.slot(spiOf(at)), (-at - 1) & 7) === DYNPTR)
@@ -315,7 +315,7 @@ export function checkStackRange(env: Env, access: StackAccess, zeroAllowed: bool
         `invalid read from stack R${regno} var_off ${formatTnum(reg.num.tnum)}+${at - low} size ${size}`,
       );
     }
-    env.liveness.read(frame.frameno, env.insn, 1n << BigInt(spi));
+    env.liveness.read(frame.frameno, env.insn, spi);
   }
 }
 

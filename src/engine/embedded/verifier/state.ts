@@ -7,7 +7,7 @@ export const MAIN_FUNC = -1;
 
 /** One function that is being run. */
 export class Frame {
-  regs: Reg[];
+  regs: Reg[] = [];
   /** By distance from the frame pointer: slot 0 is at fp-8. */
   stack: Slot[] = [];
   /** Number of the call instruction. */
@@ -27,8 +27,14 @@ export class Frame {
     this.callsite = callsite;
     this.frameno = frameno;
     this.subprogno = subprogno;
-    this.regs = new Array(11).fill(NOT_INIT);
-    this.regs[10] = Register.pointer('stack', { frameno });
+  }
+
+  /** One that has just been called, or is where a program begins. */
+  static enter(callsite: number, frameno: number, subprogno: number): Frame {
+    const frame = new Frame(callsite, frameno, subprogno);
+    frame.regs = new Array(11).fill(NOT_INIT);
+    frame.regs[10] = Register.pointer('stack', { frameno });
+    return frame;
   }
 
   copy(): Frame {
@@ -79,11 +85,11 @@ export interface HistoryEntry {
   /** The one before it. */
   readonly previous: number;
   /** It read or wrote this slot of this frame. */
-  stackAccess?: { readonly frameno: number; readonly spi: number };
-  srcIsStack?: boolean;
-  dstIsStack?: boolean;
+  stackAccess: { readonly frameno: number; readonly spi: number } | undefined;
+  srcIsStack: boolean;
+  dstIsStack: boolean;
   /** What is the same number, or differs from it by a constant. */
-  linked?: readonly LinkedReg[];
+  linked: readonly LinkedReg[] | undefined;
   readonly before: HistoryEntry | undefined;
   readonly count: number;
 }
@@ -119,6 +125,8 @@ export class State {
   dfsDepth = 0;
   mayGotoDepth = 0;
   callbackUnrollDepth = 0;
+  /** The outermost loop that it is in, and how that was come to; empty: none. */
+  loop: string | undefined;
   /** What nobody reads any more was taken out of it. */
   cleaned = false;
   hits = 0;
@@ -183,9 +191,9 @@ export class State {
   }
 
   hasSameCallsites(other: State): boolean {
-    return (
-      this.frames.length === other.frames.length &&
-      this.frames.every((frame, i) => frame.callsite === other.frames[i]?.callsite)
-    );
+    if (this.frames.length !== other.frames.length) return false;
+    for (let i = 0; i < this.frames.length; i++)
+      if (this.frames[i]?.callsite !== other.frames[i]?.callsite) return false;
+    return true;
   }
 }

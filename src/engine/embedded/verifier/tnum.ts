@@ -1,74 +1,92 @@
+import {
+  add,
+  and,
+  andNot,
+  bitLength,
+  Int64,
+  isBelow,
+  isSame,
+  lowBits,
+  ONE,
+  ONES,
+  or,
+  shiftLeft,
+  shiftRight,
+  shiftRightSigned,
+  subtract,
+  xor,
+  ZERO,
+} from './int64.ts';
+
 /**
- * A "tristate number": what is known of each bit of a 64-bit value. A bit that is set in `mask` is not known, and is then 0 in `value`.
- * Both are unsigned.
+ * A "tristate number": what is known of each bit of a 64-bit value. A bit that is set in `mask` is not known, and is then 0 in `value`. Never changed.
  */
-export interface Tnum {
-  readonly value: bigint;
-  readonly mask: bigint;
+export class Tnum {
+  readonly value: Int64;
+  readonly mask: Int64;
+
+  constructor(value: Int64, mask: Int64) {
+    this.value = value;
+    this.mask = mask;
+  }
+
+  get isConst(): boolean {
+    return this.mask.isZero;
+  }
 }
 
-export const U64_MAX = 0xffff_ffff_ffff_ffffn;
-const LOW_32 = 0xffff_ffffn;
+export const TNUM_UNKNOWN = new Tnum(ZERO, ONES);
 
-export const TNUM_UNKNOWN: Tnum = { value: 0n, mask: U64_MAX };
-
-export function tnumConst(value: bigint): Tnum {
-  return { value: BigInt.asUintN(64, value), mask: 0n };
+export function tnumConst(value: Int64): Tnum {
+  return new Tnum(value, ZERO);
 }
 
 /** The tightest tnum that has all of `min` to `max`, which are unsigned: their common high bits. */
-export function tnumRange(min: bigint, max: bigint): Tnum {
-  const differing = bitLength(min ^ max);
-  if (differing > 63) return TNUM_UNKNOWN;
-  const mask = (1n << BigInt(differing)) - 1n;
-  return { value: min & ~mask, mask };
-}
-
-export function tnumIsConst(a: Tnum): boolean {
-  return a.mask === 0n;
+export function tnumRange(min: Int64, max: Int64): Tnum {
+  const mask = lowBits(bitLength(xor(min, max)));
+  return new Tnum(andNot(min, mask), mask);
 }
 
 export function tnumAdd(a: Tnum, b: Tnum): Tnum {
-  const maskSum = BigInt.asUintN(64, a.mask + b.mask);
-  const valueSum = BigInt.asUintN(64, a.value + b.value);
-  const sigma = BigInt.asUintN(64, maskSum + valueSum);
-  const mask = (sigma ^ valueSum) | a.mask | b.mask;
-  return { value: valueSum & ~mask, mask };
+  const value = add(a.value, b.value);
+  const sigma = add(add(a.mask, b.mask), value);
+  const mask = or(or(xor(sigma, value), a.mask), b.mask);
+  return new Tnum(andNot(value, mask), mask);
 }
 
 export function tnumSub(a: Tnum, b: Tnum): Tnum {
-  const difference = BigInt.asUintN(64, a.value - b.value);
-  const alpha = BigInt.asUintN(64, difference + a.mask);
-  const beta = BigInt.asUintN(64, difference - b.mask);
-  const mask = (alpha ^ beta) | a.mask | b.mask;
-  return { value: difference & ~mask, mask };
+  const difference = subtract(a.value, b.value);
+  const alpha = add(difference, a.mask);
+  const beta = subtract(difference, b.mask);
+  const mask = or(or(xor(alpha, beta), a.mask), b.mask);
+  return new Tnum(andNot(difference, mask), mask);
 }
 
 export function tnumAnd(a: Tnum, b: Tnum): Tnum {
-  const value = a.value & b.value;
-  return { value, mask: (a.value | a.mask) & (b.value | b.mask) & ~value };
+  const value = and(a.value, b.value);
+  return new Tnum(value, andNot(and(or(a.value, a.mask), or(b.value, b.mask)), value));
 }
 
 export function tnumOr(a: Tnum, b: Tnum): Tnum {
-  const value = a.value | b.value;
-  return { value, mask: (a.mask | b.mask) & ~value };
+  const value = or(a.value, b.value);
+  return new Tnum(value, andNot(or(a.mask, b.mask), value));
 }
 
 export function tnumXor(a: Tnum, b: Tnum): Tnum {
-  const mask = a.mask | b.mask;
-  return { value: (a.value ^ b.value) & ~mask, mask };
+  const mask = or(a.mask, b.mask);
+  return new Tnum(andNot(xor(a.value, b.value), mask), mask);
 }
 
 /** Long multiplication: for each bit of `a` that may be set, `b` is added or may be. */
 export function tnumMul(a: Tnum, b: Tnum): Tnum {
-  let sum: Tnum = { value: 0n, mask: 0n };
+  let sum = new Tnum(ZERO, ZERO);
   let { value, mask } = a;
   let addend = b;
-  while (value !== 0n || mask !== 0n) {
-    if (value & 1n) sum = tnumAdd(sum, addend);
-    else if (mask & 1n) sum = tnumUnion(sum, tnumAdd(sum, addend));
-    value >>= 1n;
-    mask >>= 1n;
+  while (!value.isZero || !mask.isZero) {
+    if ((value.low & 1) !== 0) sum = tnumAdd(sum, addend);
+    else if ((mask.low & 1) !== 0) sum = tnumUnion(sum, tnumAdd(sum, addend));
+    value = shiftRight(value, 1);
+    mask = shiftRight(mask, 1);
     addend = tnumShl(addend, 1);
   }
   return sum;
@@ -76,105 +94,98 @@ export function tnumMul(a: Tnum, b: Tnum): Tnum {
 
 /** What is one or the other. */
 export function tnumUnion(a: Tnum, b: Tnum): Tnum {
-  const mask = (a.value ^ b.value) | a.mask | b.mask;
-  return { value: a.value & b.value & ~mask, mask };
+  const mask = or(or(xor(a.value, b.value), a.mask), b.mask);
+  return new Tnum(andNot(and(a.value, b.value), mask), mask);
 }
 
 /** What is both: meaningless if they contradict each other. */
 export function tnumIntersect(a: Tnum, b: Tnum): Tnum {
-  const mask = a.mask & b.mask;
-  return { value: (a.value | b.value) & ~mask, mask };
+  const mask = and(a.mask, b.mask);
+  return new Tnum(andNot(or(a.value, b.value), mask), mask);
 }
 
 /** Whether some number is both. */
 export function tnumOverlap(a: Tnum, b: Tnum): boolean {
-  const known = ~a.mask & ~b.mask;
-  return (a.value & known) === (b.value & known);
+  return andNot(andNot(xor(a.value, b.value), a.mask), b.mask).isZero;
 }
 
-export function tnumShl(a: Tnum, bits: number): Tnum {
-  const by = BigInt(bits);
-  return { value: BigInt.asUintN(64, a.value << by), mask: BigInt.asUintN(64, a.mask << by) };
+export function tnumShl(a: Tnum, by: number): Tnum {
+  return new Tnum(shiftLeft(a.value, by), shiftLeft(a.mask, by));
 }
 
-export function tnumShr(a: Tnum, bits: number): Tnum {
-  const by = BigInt(bits);
-  return { value: a.value >> by, mask: a.mask >> by };
+export function tnumShr(a: Tnum, by: number): Tnum {
+  return new Tnum(shiftRight(a.value, by), shiftRight(a.mask, by));
 }
 
 /** Arithmetic shift of the low `width` bits; the others become 0 with 32. */
-export function tnumSar(a: Tnum, bits: number, width: 32 | 64): Tnum {
-  const by = BigInt(bits);
-  const shift = (x: bigint) => BigInt.asUintN(width, BigInt.asIntN(width, x) >> by);
-  return { value: shift(a.value), mask: shift(a.mask) };
+export function tnumSar(a: Tnum, by: number, width: 32 | 64): Tnum {
+  if (width === 64) return new Tnum(shiftRightSigned(a.value, by), shiftRightSigned(a.mask, by));
+  return new Tnum(Int64.fromUint(a.value.low >> by), Int64.fromUint(a.mask.low >> by));
 }
 
 export function tnumNeg(a: Tnum): Tnum {
-  return tnumSub({ value: 0n, mask: 0n }, a);
+  return tnumSub(new Tnum(ZERO, ZERO), a);
 }
 
 /** The low 8 * `size` bits; the others are 0. */
 export function tnumCast(a: Tnum, size: number): Tnum {
-  return { value: BigInt.asUintN(8 * size, a.value), mask: BigInt.asUintN(8 * size, a.mask) };
+  const kept = lowBits(8 * size);
+  return new Tnum(and(a.value, kept), and(a.mask, kept));
 }
 
 /** The smallest number above `after` that it may be; the largest that it may be, if there is none. */
-export function tnumNext({ value, mask }: Tnum, after: bigint): bigint {
-  const largest = value | mask;
-  if (after >= largest) return largest;
-  if (after < value) return value;
-  const from = after + 1n;
-  const wrong = (from ^ value) & ~mask & U64_MAX;
-  if (wrong === 0n) return from;
-  const top = BigInt(bitLength(wrong) - 1);
-  if (((value >> top) & 1n) === 1n) {
-    const above = (from >> (top + 1n)) << (top + 1n);
-    return above | (value & ((1n << (top + 1n)) - 1n));
-  }
+export function tnumNext({ value, mask }: Tnum, after: Int64): Int64 {
+  const largest = or(value, mask);
+  if (!isBelow(after, largest)) return largest;
+  if (isBelow(after, value)) return value;
+  const from = add(after, ONE);
+  const wrong = andNot(xor(from, value), mask);
+  if (wrong.isZero) return from;
+  const length = bitLength(wrong);
+  if (!and(value, shiftLeft(ONE, length - 1)).isZero) return withLowBits(from, value, length);
   // A bit that is known to be 0 is set: a free one above it has to be.
-  let bit = top + 1n;
-  while (bit < 64n && (((mask >> bit) & 1n) === 0n || ((from >> bit) & 1n) === 1n)) bit++;
-  if (bit >= 64n) return largest;
-  return ((from >> (bit + 1n)) << (bit + 1n)) | (1n << bit) | (value & ((1n << bit) - 1n));
+  const free = andNot(andNot(mask, from), lowBits(length));
+  if (free.isZero) return largest;
+  const lowest = and(free, subtract(ZERO, free));
+  return or(withLowBits(from, value, bitLength(lowest)), lowest);
+}
+
+/** `a` with its low `count` bits replaced by those of `low`. */
+function withLowBits(a: Int64, low: Int64, count: number): Int64 {
+  const replaced = lowBits(count);
+  return or(andNot(a, replaced), and(low, replaced));
 }
 
 /** The low `size` bytes in the other order; the others are 0. */
 export function tnumSwapBytes(a: Tnum, size: number): Tnum {
-  const swap = (x: bigint): bigint => {
-    let result = 0n;
-    for (let byte = 0; byte < size; byte++) result = (result << 8n) | ((x >> BigInt(8 * byte)) & 0xffn);
-    return result;
-  };
-  return { value: swap(a.value), mask: swap(a.mask) };
+  const swap = ({ high, low }: Int64) => shiftRight(new Int64(swapped(low), swapped(high)), 64 - 8 * size);
+  return new Tnum(swap(a.value), swap(a.mask));
+}
+
+function swapped(x: number): number {
+  return (x << 24) | ((x & 0xff00) << 8) | ((x >>> 8) & 0xff00) | (x >>> 24);
 }
 
 export function tnumLow32(a: Tnum): Tnum {
-  return { value: a.value & LOW_32, mask: a.mask & LOW_32 };
+  return new Tnum(Int64.fromUint(a.value.low), Int64.fromUint(a.mask.low));
 }
 
 /** `a` with its low 32 bits replaced by those of `low`. */
 export function tnumWithLow32(a: Tnum, low: Tnum): Tnum {
-  return {
-    value: (a.value & ~LOW_32) | (low.value & LOW_32),
-    mask: (a.mask & ~LOW_32) | (low.mask & LOW_32),
-  };
+  return new Tnum(new Int64(a.value.high, low.value.low), new Int64(a.mask.high, low.mask.low));
 }
 
 /** Whether every number that `b` may be is one that `a` may be. */
 export function tnumContains(a: Tnum, b: Tnum): boolean {
-  return (b.mask & ~a.mask) === 0n && a.value === (b.value & ~a.mask);
+  return a === b || (andNot(b.mask, a.mask).isZero && isSame(a.value, andNot(b.value, a.mask)));
 }
 
 /** Whether it surely is a multiple of `size`, a power of two. */
 export function tnumIsAligned(a: Tnum, size: number): boolean {
-  return ((a.value | a.mask) & BigInt(size - 1)) === 0n;
+  return ((a.value.low | a.mask.low) & (size - 1)) === 0;
 }
 
 /** As in the verifier's log: `(0x0; 0xff)`. */
-export function formatTnum(a: Tnum): string {
-  return `(0x${a.value.toString(16)}; 0x${a.mask.toString(16)})`;
-}
-
-function bitLength(x: bigint): number {
-  return x === 0n ? 0 : x.toString(2).length;
+export function formatTnum({ value, mask }: Tnum): string {
+  return `(0x${value.unsigned.toString(16)}; 0x${mask.unsigned.toString(16)})`;
 }

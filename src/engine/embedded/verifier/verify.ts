@@ -138,7 +138,7 @@ function fastcallBytes(env: Env, start: number, end: number): number {
 }
 
 function runFunction(env: Env, subprogno: number): void {
-  const frame = new Frame(MAIN_FUNC, 0, subprogno);
+  const frame = Frame.enter(MAIN_FUNC, 0, subprogno);
   env.state = new State([frame]);
   env.waiting.length = 0;
   env.explored.length = 0;

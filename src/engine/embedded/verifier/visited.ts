@@ -23,8 +23,8 @@ export function isVisited(env: Env, insn: number): boolean {
   let keep =
     force ||
     (env.jumpsProcessed - env.previousJumpsProcessed >= 2 && env.insnsProcessed - env.previousInsnsProcessed >= 8);
-  cleanStates(env, insn);
   const kept = env.exploredAt(insn);
+  cleanStates(env, kept);
   let count = 0;
   for (let i = 0; i < kept.length; ) {
     const old = kept[i] as State; // i is below the length
@@ -54,7 +54,7 @@ export function isVisited(env: Env, insn: number): boolean {
     i++;
   }
   env.maxStatesPerInsn = Math.max(env.maxStatesPerInsn, count);
-  if (keep) keepState(env, insn);
+  if (keep) kept.unshift(keepState(env, insn));
   return false;
 }
 
@@ -106,7 +106,7 @@ function mayLoop(old: State, state: State): boolean {
 /** The iterator that r1 points to has something left. */
 function nextIsActive(env: Env, state: State): boolean {
   const pointer = state.frame.reg(1);
-  const spi = spiOf(pointer.off + Number(pointer.num.smin));
+  const spi = spiOf(pointer.off + pointer.num.smin.number);
   return env.state.frames[pointer.frameno]?.slot(spi).reg.iter?.state === 'active';
 }
 
@@ -127,14 +127,14 @@ function keepBackedge(env: Env, old: State, insn: number): void {
   env.sccs.addBackedge(old, from);
 }
 
-function keepState(env: Env, insn: number): void {
+function keepState(env: Env, insn: number): State {
   const { state } = env;
   env.totalStates++;
   env.peakStates++;
   env.previousJumpsProcessed = env.jumpsProcessed;
   env.previousInsnsProcessed = env.insnsProcessed;
   // What matters from here on is found out anew.
-  state.mapRegs((reg) => (reg.kind === 'scalar' && reg.precise ? reg.with({ precise: false }) : reg));
+  state.mapRegs((reg) => (reg.kind === 'scalar' && reg.precise ? reg.withPrecise(false) : reg));
   const kept = state.copy();
   kept.insn = insn;
   kept.branches = 1;
@@ -144,12 +144,12 @@ function keepState(env: Env, insn: number): void {
   state.history = undefined;
   env.historyEntry = undefined;
   state.dfsDepth = kept.dfsDepth + 1;
-  env.exploredAt(insn).unshift(kept);
+  return kept;
 }
 
 /** Takes out of the kept states what nobody reads any more, once all that follows from them is known. */
-function cleanStates(env: Env, insn: number): void {
-  for (const state of env.exploredAt(insn)) {
+function cleanStates(env: Env, kept: readonly State[]): void {
+  for (const state of kept) {
     if (state.branches > 0 || state.cleaned || env.sccs.isIncomplete(state)) continue;
     if (!state.hasSameCallsites(env.state)) continue;
     cleanState(env, state);
