@@ -55,6 +55,7 @@ export {
   type UprobePlace,
   type UprobePlaces,
 } from './attach/uprobe.ts';
+export { attachUsdt, UsdtMaps, type UsdtOptions } from './attach/usdt.ts';
 export { attachXdp, setXdp, type XdpMode, type XdpOptions } from './attach/xdp.ts';
 export { type MapShape, mapDifferences } from './compatible.ts';
 export { addDevice, deleteDevice, findDevice, listDevices, type NewDevice, setDeviceUp } from './devices.ts';

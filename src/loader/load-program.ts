@@ -5,13 +5,15 @@ import { type CoreRelocated, type POISON, poison, relocateCore } from '../object
 import type { ExternReference, ProgramSpec } from '../object/spec.ts';
 import type { Kernel } from '../sys/kernel.ts';
 import type { BpfAttr } from '../uapi/attr.ts';
-import { attachTypeNumber, type ProgType, progTypeNumber } from '../uapi/bpf.ts';
+import { type AttachType, attachTypeNumber, type ProgType, progTypeNumber } from '../uapi/bpf.ts';
 import type { Fd } from '../uapi/fd.ts';
 import type { TargetAttr } from './attach-target.ts';
 import type { KsymValue } from './externs.ts';
 
 export interface ProgramContext {
   readonly type: ProgType;
+  /** Of its own type; another one has none. */
+  readonly attachType: AttachType | undefined;
   readonly license: string;
   readonly kernVersion: number;
   readonly btfFd: Fd | undefined;
@@ -160,7 +162,8 @@ function programAttr(program: ProgramSpec, insns: Uint8Array, context: ProgramCo
     if (fd === undefined) throw new ObjectError(`program ${program.name} uses map ${map}, which was not made`);
     view.setUint32(8 * insn + 4, fd, true);
   }
-  const { attachType, funcInfo, lineInfo } = program;
+  const { funcInfo, lineInfo } = program;
+  const { attachType } = context;
   // What the section's name says beyond the type belongs to that type.
   const isOwnType = program.type === context.type;
   const debug =

@@ -4,9 +4,10 @@ import { KCONFIG } from '../object/externs.ts';
 import type { MapSpec, ObjectSpec, ProgramSpec } from '../object/spec.ts';
 import { tailCallSection } from '../object/tail-calls.ts';
 import type { Kernel } from '../sys/kernel.ts';
-import type { ProgType } from '../uapi/bpf.ts';
+import type { AttachType, ProgType } from '../uapi/bpf.ts';
 import type { Fd } from '../uapi/fd.ts';
 import { lastStep } from './attach/undo.ts';
+import { hasUprobeMulti } from './attach/usdt.ts';
 import { type AttachTarget, attachTarget } from './attach-target.ts';
 import { adopt, orUndefined, own } from './calls.ts';
 import { withEntries } from './entries.ts';
@@ -95,6 +96,7 @@ function loadSpec<S extends AnyShape>(
       for (const [program, type] of types) {
         const fd = loadProgram(kernel, program, {
           type,
+          attachType: attachTypeOf(kernel, program),
           license: spec.license,
           kernVersion: spec.kernVersion,
           btfFd,
@@ -150,6 +152,11 @@ function programType(spec: ObjectSpec, program: ProgramSpec, asked: ProgType | u
   throw new UsageError(
     `program ${program.name} of ${spec.file}: its section ${program.section} names no program type; say which with \`type\`, e.g. type sched_cls`,
   );
+}
+
+/** What a section says; a USDT program is for a link of many uprobes where the kernel has them. */
+function attachTypeOf(kernel: Kernel, { section, attachType }: ProgramSpec): AttachType | undefined {
+  return /^usdt(\.s)?(\/|$)/.test(section) && hasUprobeMulti(kernel) ? 'trace_uprobe_multi' : attachType;
 }
 
 /** The spec with the values that its `__kconfig` variables have on this kernel. */
