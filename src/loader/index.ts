@@ -107,6 +107,7 @@ export {
 export { addChain, type ChainPlace, deleteChain, getChain, listChains } from './tc-chain.ts';
 export type { FilterHook } from './tc-hook.ts';
 export type { FilterProgram } from './tc-program.ts';
+export type { TokenSource } from './token.ts';
 export { TraceLog } from './trace.ts';
 export { openUserRingBuffer, type Reservation, UserRingBuffer } from './user-ring-buffer.ts';
 export { type MapChange, watchMap } from './watch-map.ts';

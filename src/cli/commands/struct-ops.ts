@@ -12,7 +12,7 @@ import type { Kernel } from '../../sys/kernel.ts';
 import { command } from '../command.ts';
 import { formatJson } from '../json.ts';
 import type { Words } from '../words.ts';
-import { readObject } from './object-words.ts';
+import { loadDefaults, readObject } from './object-words.ts';
 import { styled } from './struct-ops-value.ts';
 
 /** A struct of functions that a kernel holds. */
@@ -73,7 +73,7 @@ export const structOpsRegister = command<readonly Shown[]>({
     words.end();
     const object = readObject(context, file);
     const registered: Shown[] = [];
-    using loaded = load(kernel, object, {}, (loading) => {
+    using loaded = load(kernel, object, loadDefaults(context), (loading) => {
       Transaction.run((transaction) => {
         for (const [name, map] of Object.entries(loading.maps)) {
           if (map.info.type !== 'struct_ops') continue;
