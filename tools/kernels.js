@@ -49,7 +49,8 @@ function passes(kernel) {
   console.log(`== ${kernel}`);
   const environment = ['-e', `SKEP_TEST_SLOW=${SLOW}`, '-e', `SKEP_TEST_BUILT=${built}`, '-e', 'PATTERN'];
   const options = ['-s', '2', '-t', String(SECONDS), '-C', root, ...environment];
-  const command = `uname -r && ${VITEST} --root "$SKEP_TEST_BUILT" ${TESTS.join(' ')} -t "$PATTERN"`;
+  // A kernel that hangs shall end.
+  const command = `uname -r; echo 1 >/proc/sys/kernel/softlockup_panic; ${VITEST} --root "$SKEP_TEST_BUILT" ${TESTS.join(' ')} -t "$PATTERN"`;
   const { status, error } = spawnSync(lab, [...options, kernel, command], {
     stdio: ['ignore', 'inherit', 'inherit'],
     env: { ...process.env, PATTERN: values.pattern ?? '' },

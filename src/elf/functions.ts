@@ -1,10 +1,9 @@
-import { Cursor } from '../bytes/cursor.ts';
+import type { Cursor } from '../bytes/cursor.ts';
 import { ObjectError } from '../errors.ts';
+import { type Binary, type BinarySection, cursorOf, readBinary } from './binary.ts';
 import * as C from './constants.ts';
 
 const SHT_DYNSYM = 11;
-const ET_EXEC = 2;
-const ET_DYN = 3;
 /** Symbols of one file that are looked at. */
 const MAX_SYMBOLS = 1 << 22;
 const STT_GNU_IFUNC = 10;
@@ -17,14 +16,6 @@ const MAX_VERSIONS = 1 << 12;
 /** Bytes of a name that are looked at. */
 const MAX_NAME = 1 << 12;
 
-interface Section {
-  readonly type: number;
-  readonly address: number;
-  readonly offset: number;
-  readonly size: number;
-  readonly link: number;
-}
-
 /**
  * Where in the file a function of an executable or a shared library starts: the offset that a uprobe wants. Bytes from the start of the file. Of
  * several functions of that name global ones count more than local ones, and default versions more than older ones; `FUNC@VERSION` or `FUNC@@VERSION` is the
@@ -34,8 +25,8 @@ interface Section {
  */
 export function functionOffset(bytes: Uint8Array, name: string): number {
   const [func = '', version] = name.split(/@@?(.*)/s);
-  const sections = readSections(bytes);
-  const number = version === undefined ? undefined : versionNumber(bytes, sections, version);
+  const binary = readBinary(bytes);
+  const number = version === undefined ? undefined : versionNumber(binary, version);
   const isNamed = (end: string) => {
     const wanted = new TextEncoder().encode(`${func}${end}`);
     return (text: number) => wanted.every((byte, i) => bytes[text + i] === byte);
@@ -46,7 +37,7 @@ export function functionOffset(bytes: Uint8Array, name: string): number {
   let best: { readonly offset: number; readonly rank: number } | undefined;
   for (const type of [SHT_DYNSYM, C.SHT_SYMTAB]) {
     const inNames = version !== undefined && type === C.SHT_SYMTAB;
-    for (const symbol of functionsOf(bytes, sections, type)) {
+    for (const symbol of functionsOf(binary, type)) {
       if (!(inNames ? versioned : named).some((fits) => fits(symbol.text))) continue;
       if (version !== undefined && !inNames && (symbol.version & ~VERSION_HIDDEN) !== number) continue;
       const rank = (symbol.global ? 2 : 0) + (symbol.version >= VERSION_HIDDEN ? 0 : 1);
@@ -62,43 +53,16 @@ export function functionOffset(bytes: Uint8Array, name: string): number {
  * chosen when the program starts (ifunc) are not among them.
  */
 export function functionOffsets(bytes: Uint8Array, fits: (name: string) => boolean): number[] {
-  const sections = readSections(bytes);
+  const binary = readBinary(bytes);
   // The table for the linker has all; a stripped file has only the other.
   for (const type of [C.SHT_SYMTAB, SHT_DYNSYM]) {
     const found: number[] = [];
-    for (const { text, offset, indirect } of functionsOf(bytes, sections, type)) {
+    for (const { text, offset, indirect } of functionsOf(binary, type)) {
       if (!indirect && fits(textAt(bytes, text))) found.push(offset);
     }
     if (found.length > 0) return found;
   }
   return [];
-}
-
-function readSections(bytes: Uint8Array): Section[] {
-  if (bytes.length < C.EHDR_SIZE || C.MAGIC.some((byte, i) => bytes[i] !== byte)) {
-    throw new ObjectError('this is no ELF file: it does not start with 7f 45 4c 46', { offset: 0 });
-  }
-  if (bytes[4] !== C.ELFCLASS64) throw new ObjectError('this is no 64-bit ELF file', { offset: 4 });
-  const cursor = cursorOf(bytes);
-  cursor.offset = 16;
-  const type = cursor.u16();
-  if (type !== ET_EXEC && type !== ET_DYN) {
-    throw new ObjectError(`this is no executable and no shared library: its type is ${type}`, { offset: 16 });
-  }
-  cursor.offset = 40;
-  const at = cursor.size();
-  cursor.offset = 60;
-  const count = cursor.u16();
-  if (at + count * C.SHDR_SIZE > bytes.length) {
-    throw new ObjectError(`the file has no room for its ${count} section headers`, { offset: 40 });
-  }
-  return Array.from({ length: count }, (_, i) => {
-    cursor.offset = at + i * C.SHDR_SIZE + 4;
-    const sectionType = cursor.u32();
-    cursor.offset += 8; // flags
-    const [address, offset, size] = [cursor.size(), cursor.size(), cursor.size()];
-    return { type: sectionType, address, offset, size, link: cursor.u32() };
-  });
 }
 
 interface FunctionSymbol {
@@ -112,7 +76,7 @@ interface FunctionSymbol {
 }
 
 /** The functions that the file's table of symbols of one type defines. */
-function* functionsOf(bytes: Uint8Array, sections: readonly Section[], tableType: number): Generator<FunctionSymbol> {
+function* functionsOf({ bytes, sections }: Binary, tableType: number): Generator<FunctionSymbol> {
   const table = sections.find(({ type }) => type === tableType);
   const strings = sections[table?.link ?? 0];
   if (table === undefined || strings === undefined || table.offset + table.size > bytes.length) return;
@@ -137,14 +101,14 @@ function* functionsOf(bytes: Uint8Array, sections: readonly Section[], tableType
   }
 }
 
-function versionOf(cursor: Cursor, versions: Section | undefined, symbol: number): number {
+function versionOf(cursor: Cursor, versions: BinarySection | undefined, symbol: number): number {
   if (versions === undefined || 2 * symbol + 2 > versions.size) return 0;
   cursor.offset = versions.offset + 2 * symbol;
   return cursor.u16();
 }
 
 /** The number that a library gives a version. */
-function versionNumber(bytes: Uint8Array, sections: readonly Section[], version: string): number | undefined {
+function versionNumber({ bytes, sections }: Binary, version: string): number | undefined {
   const definitions = sections.find(({ type }) => type === SHT_GNU_VERDEF);
   const strings = sections[definitions?.link ?? 0];
   if (definitions === undefined || strings === undefined) return undefined;
@@ -168,8 +132,4 @@ function textAt(bytes: Uint8Array, at: number): string {
   const room = bytes.subarray(at, at + MAX_NAME);
   const end = room.indexOf(0);
   return new TextDecoder().decode(end < 0 ? room : room.subarray(0, end));
-}
-
-function cursorOf(bytes: Uint8Array): Cursor {
-  return new Cursor(bytes, bytes[5] !== C.ELFDATA2MSB);
 }

@@ -8,6 +8,7 @@ export {
   parseRelocations,
 } from './elf.ts';
 export { functionOffset, functionOffsets } from './functions.ts';
+export { type UsdtPlace, type UsdtProbe, usdtProbe } from './usdt.ts';
 export {
   type ElfContents,
   FIRST_SECTION,

@@ -1,7 +1,8 @@
 import { ObjectError, UsageError } from '../errors.ts';
 import type { MapSpec } from '../object/spec.ts';
 import type { Kernel } from '../sys/kernel.ts';
-import { type MapType, mapTypeNumber } from '../uapi/bpf.ts';
+import type { BpfAttr } from '../uapi/attr.ts';
+import { BPF_F_TOKEN_FD, type MapType, mapTypeNumber } from '../uapi/bpf.ts';
 import type { Fd } from '../uapi/fd.ts';
 import { orUndefined, saying } from './calls.ts';
 
@@ -33,14 +34,24 @@ const WITHOUT_ENTRIES = new Set<MapType>([
   'cgrp_storage',
 ]);
 
-/** BPF_MAP_CREATE, and for internal maps the content and the freeze. `innerFd` is the template of a map-in-map. */
-export function createMap(kernel: Kernel, map: MapSpec, btfFd: Fd | undefined, innerFd: Fd | undefined): Fd {
+/** The fds that a map is made with. */
+export interface MapFds {
+  /** The object's BTF. */
+  readonly btf: Fd | undefined;
+  /** The right to make it, where that is not the process's own. */
+  readonly token: Fd | undefined;
+  /** The template of a map-in-map. */
+  readonly inner?: Fd | undefined;
+}
+
+/** BPF_MAP_CREATE, and for internal maps the content and the freeze. */
+export function createMap(kernel: Kernel, map: MapSpec, fds: MapFds): Fd {
   if (map.maxEntries === 0 && !WITHOUT_ENTRIES.has(map.type)) {
     throw new UsageError(
       `map ${map.name} has max_entries 0: whoever loads it must say how many; say it with the option maxEntries (on the command line: max_entries ${map.name}=N)`,
     );
   }
-  if (innerFd === undefined && (map.type === 'array_of_maps' || map.type === 'hash_of_maps')) {
+  if (fds.inner === undefined && (map.type === 'array_of_maps' || map.type === 'hash_of_maps')) {
     throw new UsageError(
       `map ${map.name} holds maps, and its definition does not say which kind: its own loader does; make or open one, and share it (option reuse; on the command line: map name ${map.name} pinned PATH)`,
     );
@@ -53,13 +64,14 @@ export function createMap(kernel: Kernel, map: MapSpec, btfFd: Fd | undefined, i
     map_flags: map.flags,
     map_name: map.kernelName,
     map_extra: map.mapExtra,
-    inner_map_fd: innerFd,
+    inner_map_fd: fds.inner,
     numa_node: map.numaNode,
+    ...mapToken(map.flags, fds.token),
   };
   const typed =
-    btfFd === undefined || WITHOUT_BTF.has(map.type) || (map.keyTypeId === 0 && map.valueTypeId === 0)
+    fds.btf === undefined || WITHOUT_BTF.has(map.type) || (map.keyTypeId === 0 && map.valueTypeId === 0)
       ? undefined
-      : { ...attr, btf_fd: btfFd, btf_key_type_id: map.keyTypeId, btf_value_type_id: map.valueTypeId };
+      : { ...attr, btf_fd: fds.btf, btf_key_type_id: map.keyTypeId, btf_value_type_id: map.valueTypeId };
   // As libbpf: a map that the kernel refuses with BTF may be fine without.
   const fd =
     (typed && orUndefined(['EINVAL', 'ENOTSUPP'], () => kernel.bpf('BPF_MAP_CREATE', typed))) ??
@@ -71,6 +83,11 @@ export function createMap(kernel: Kernel, map: MapSpec, btfFd: Fd | undefined, i
     throw error;
   }
   return fd;
+}
+
+/** What a map's attributes say of a token. */
+export function mapToken(flags: number, token: Fd | undefined): BpfAttr<'BPF_MAP_CREATE'> {
+  return token === undefined ? {} : { map_flags: flags | BPF_F_TOKEN_FD, map_token_fd: token };
 }
 
 function fill(kernel: Kernel, map: MapSpec, fd: Fd): void {

@@ -55,6 +55,7 @@ export {
   type UprobePlace,
   type UprobePlaces,
 } from './attach/uprobe.ts';
+export { attachUsdt, UsdtMaps, type UsdtOptions } from './attach/usdt.ts';
 export { attachXdp, setXdp, type XdpMode, type XdpOptions } from './attach/xdp.ts';
 export { type MapShape, mapDifferences } from './compatible.ts';
 export { addDevice, deleteDevice, findDevice, listDevices, type NewDevice, setDeviceUp } from './devices.ts';
@@ -106,6 +107,7 @@ export {
 export { addChain, type ChainPlace, deleteChain, getChain, listChains } from './tc-chain.ts';
 export type { FilterHook } from './tc-hook.ts';
 export type { FilterProgram } from './tc-program.ts';
+export type { TokenSource } from './token.ts';
 export { TraceLog } from './trace.ts';
 export { openUserRingBuffer, type Reservation, UserRingBuffer } from './user-ring-buffer.ts';
 export { type MapChange, watchMap } from './watch-map.ts';

@@ -152,6 +152,19 @@ export function xlatedInsns(kernel: Kernel, fd: Fd): Uint8Array {
   return bpfProgInfo.decode(second).xlated_prog_len === 0 ? new Uint8Array(0) : insns;
 }
 
+/** The type of a program's first function, in the program's BTF; `undefined` if the program has none. */
+export function mainFunctionType(kernel: Kernel, fd: Fd): number | undefined {
+  const first = new Uint8Array(bpfProgInfo.size);
+  kernel.bpf('BPF_OBJ_GET_INFO_BY_FD', { bpf_fd: fd, info_len: first.length, info: first });
+  const { nr_func_info, func_info_rec_size } = bpfProgInfo.decode(first);
+  if (nr_func_info === 0) return undefined;
+  const func_info = new Uint8Array(func_info_rec_size);
+  const info = bpfProgInfo.encode({ nr_func_info: 1, func_info_rec_size });
+  kernel.bpf('BPF_OBJ_GET_INFO_BY_FD', { bpf_fd: fd, info_len: info.length, info, arrays: { func_info } });
+  // struct bpf_func_info: u32 insn_off, u32 type_id.
+  return new DataView(func_info.buffer).getUint32(4, true);
+}
+
 export function btfInfo(kernel: Kernel, fd: Fd): BtfInfo {
   const name = new Uint8Array(BTF_NAME_SIZE);
   const bytes = bpfBtfInfo.encode({ name_len: BTF_NAME_SIZE });

@@ -138,7 +138,7 @@ export function versionCode(kernel: Kernel): number | undefined {
 }
 
 /** Whether the kernel keeps a number for each attachment (Linux >= 5.15). */
-function hasBpfCookie(kernel: Kernel): boolean {
+export function hasBpfCookie(kernel: Kernel): boolean {
   const insns = encodeInsns(parseAssembly('call 174\nexit'));
   const attr = { prog_type: progTypeNumber.tracepoint, insn_cnt: 2, insns, license: 'GPL' };
   const fd = orUndefined(['EINVAL', 'EPERM', 'ENOTSUPP', 'EACCES'], () => kernel.bpf('BPF_PROG_LOAD', attr));

@@ -5,17 +5,21 @@ import { type CoreRelocated, type POISON, poison, relocateCore } from '../object
 import type { ExternReference, ProgramSpec } from '../object/spec.ts';
 import type { Kernel } from '../sys/kernel.ts';
 import type { BpfAttr } from '../uapi/attr.ts';
-import { attachTypeNumber, type ProgType, progTypeNumber } from '../uapi/bpf.ts';
+import { type AttachType, attachTypeNumber, BPF_F_TOKEN_FD, type ProgType, progTypeNumber } from '../uapi/bpf.ts';
 import type { Fd } from '../uapi/fd.ts';
 import type { TargetAttr } from './attach-target.ts';
 import type { KsymValue } from './externs.ts';
 
 export interface ProgramContext {
   readonly type: ProgType;
+  /** Of its own type; another one has none. */
+  readonly attachType: AttachType | undefined;
   readonly license: string;
   readonly kernVersion: number;
   readonly btfFd: Fd | undefined;
   readonly logLevel: number;
+  /** The right to load it, where that is not the process's own. */
+  readonly token: Fd | undefined;
   /** The object's BTF. */
   readonly localBtf: Btf | undefined;
   /** The types that CO-RE relocations are worked out against, see {@link relocateCore}; asked for only if there are any. */
@@ -160,7 +164,8 @@ function programAttr(program: ProgramSpec, insns: Uint8Array, context: ProgramCo
     if (fd === undefined) throw new ObjectError(`program ${program.name} uses map ${map}, which was not made`);
     view.setUint32(8 * insn + 4, fd, true);
   }
-  const { attachType, funcInfo, lineInfo } = program;
+  const { funcInfo, lineInfo } = program;
+  const { attachType } = context;
   // What the section's name says beyond the type belongs to that type.
   const isOwnType = program.type === context.type;
   const debug =
@@ -183,7 +188,8 @@ function programAttr(program: ProgramSpec, insns: Uint8Array, context: ProgramCo
     insns,
     license: context.license,
     kern_version: context.kernVersion,
-    prog_flags: isOwnType ? program.flags : 0,
+    prog_flags: (isOwnType ? program.flags : 0) | (context.token === undefined ? 0 : BPF_F_TOKEN_FD),
+    prog_token_fd: context.token,
     prog_name: program.name.slice(0, 15).replace(/[^A-Za-z0-9_.]/g, '_'),
     expected_attach_type: attachType !== undefined && isOwnType ? attachTypeNumber[attachType] : 0,
     ...context.target,

@@ -4,9 +4,10 @@ import { KCONFIG } from '../object/externs.ts';
 import type { MapSpec, ObjectSpec, ProgramSpec } from '../object/spec.ts';
 import { tailCallSection } from '../object/tail-calls.ts';
 import type { Kernel } from '../sys/kernel.ts';
-import type { ProgType } from '../uapi/bpf.ts';
+import type { AttachType, ProgType } from '../uapi/bpf.ts';
 import type { Fd } from '../uapi/fd.ts';
 import { lastStep } from './attach/undo.ts';
+import { hasUprobeMulti } from './attach/usdt.ts';
 import { type AttachTarget, attachTarget } from './attach-target.ts';
 import { adopt, orUndefined, own } from './calls.ts';
 import { withEntries } from './entries.ts';
@@ -24,6 +25,7 @@ import { BpfProgram } from './program.ts';
 import type { AnyShape, ObjectShape } from './shape.ts';
 import { checkShareOptions, type ShareOptions } from './share.ts';
 import { isLeftOut, type KernelStructOps, kernelStructOps, structOpsTarget, structOpsValue } from './struct-ops.ts';
+import { type TokenSource, withToken } from './token.ts';
 import { Transaction } from './transaction.ts';
 
 export interface LoadOptions extends ShareOptions {
@@ -39,6 +41,11 @@ export interface LoadOptions extends ShareOptions {
   readonly kconfig?: string | undefined;
   /** What programs are made for, by program name: those of type ext, and those of type tracing and lsm whose section does not say it. */
   readonly targets?: Readonly<Record<string, AttachTarget>> | undefined;
+  /**
+   * The right to load, for a process that has it by what a bpffs delegates to its user namespace: the path of that bpffs, or an fd of BPF_TOKEN_CREATE; `false`: none.
+   * Default, as libbpf: /sys/fs/bpf, if the process is in a user namespace and it delegates anything.
+   */
+  readonly token?: TokenSource | false | undefined;
   /** bpf(2) log_level of the first try, 0 to 15. A program that is refused is tried again with level 1 in any case. Default 0. */
   readonly logLevel?: number | undefined;
 }
@@ -49,7 +56,7 @@ export interface LoadOptions extends ShareOptions {
  * taken back as well.
  *
  * Throws IncompatibleMapError (an existing map is not what the object asks for), VerifierError (with the kernel's log), SysError, UsageError
- * (an option names what the object does not have; a program's type is not known).
+ * (an option names what the object does not have; a program's type is not known), NotSupportedError (the kernel has not what the object or an option needs).
  *
  * @example
  * using loaded = load(kernel, openObject(bytes, { file: 'shared.bpf.o' }), { type: 'sched_cls' });
@@ -79,8 +86,8 @@ function loadSpec<S extends AnyShape>(
   const warnings: string[] = [];
   const spec = withKconfig(kernel, withEntries(kernel, asWritten, options), options, warnings);
   checkPrograms(spec, options.programs ?? []);
-  return Transaction.run((transaction) => {
-    const btfFd = loadObjectBtf(kernel, spec);
+  const within = (transaction: Transaction, token: Fd | undefined): LoadedObject<S> => {
+    const btfFd = loadObjectBtf(kernel, spec, token);
     try {
       using kernelTypes = new KernelTypes(kernel);
       const ksyms = new Ksyms(kernel, spec, kernelTypes);
@@ -89,16 +96,18 @@ function loadSpec<S extends AnyShape>(
       );
       const programs = options.programs ?? spec.programs.filter((program) => isWanted(program, spec, structs));
       const types = new Map(programs.map((program) => [program, programType(spec, program, options.type)]));
-      const maker = new MapMaker({ kernel, spec, options, btfFd, transaction, changed, structs });
+      const maker = new MapMaker({ kernel, spec, options, fds: { btf: btfFd, token }, transaction, changed, structs });
       const maps = maker.make(wantedMaps(spec, programs, options));
       const loaded = new Map<ProgramSpec, BpfProgram>();
       for (const [program, type] of types) {
         const fd = loadProgram(kernel, program, {
           type,
+          attachType: attachTypeOf(kernel, program),
           license: spec.license,
           kernVersion: spec.kernVersion,
           btfFd,
           logLevel: options.logLevel ?? 0,
+          token,
           localBtf: spec.btf,
           targetBtf: () => (options.kernelBtf === undefined ? kernelTypes : [options.kernelBtf]),
           ksym: (reference) => ksyms.value(reference),
@@ -127,7 +136,8 @@ function loadSpec<S extends AnyShape>(
     } finally {
       if (btfFd !== undefined) kernel.close(btfFd);
     }
-  });
+  };
+  return withToken(kernel, options.token, (token) => Transaction.run((transaction) => within(transaction, token)));
 }
 
 /** All kernels that skep runs on are little-endian. */
@@ -150,6 +160,11 @@ function programType(spec: ObjectSpec, program: ProgramSpec, asked: ProgType | u
   throw new UsageError(
     `program ${program.name} of ${spec.file}: its section ${program.section} names no program type; say which with \`type\`, e.g. type sched_cls`,
   );
+}
+
+/** What a section says; a USDT program is for a link of many uprobes where the kernel has them. */
+function attachTypeOf(kernel: Kernel, { section, attachType }: ProgramSpec): AttachType | undefined {
+  return /^usdt(\.s)?(\/|$)/.test(section) && hasUprobeMulti(kernel) ? 'trace_uprobe_multi' : attachType;
 }
 
 /** The spec with the values that its `__kconfig` variables have on this kernel. */

@@ -5,6 +5,7 @@ import { BPF_F_LINK } from '../uapi/bpf.ts';
 import { attachBySection, attachesBySection } from './attach/auto.ts';
 import { attachStructOps, unregisterStructOps } from './attach/struct-ops.ts';
 import { undoWith } from './attach/undo.ts';
+import { attachUsdt, USDT_IPS, USDT_SPECS, UsdtMaps, type UsdtOptions } from './attach/usdt.ts';
 import { own } from './calls.ts';
 import { createGlobals, inSections } from './globals.ts';
 import type { Attachment, BpfLink } from './link.ts';
@@ -27,6 +28,11 @@ export class LoadedObject<S extends AnyShape = ObjectShape> implements Disposabl
   readonly warnings: readonly string[];
   readonly #bySpec: ReadonlyMap<ProgramSpec, BpfProgram>;
   readonly #structValues: ReadonlyMap<string, Uint8Array>;
+  #usdt: UsdtMaps | undefined;
+  readonly #usdtMaps = (): UsdtMaps => {
+    this.#usdt ??= new UsdtMaps(this.map(USDT_SPECS), this.map(USDT_IPS));
+    return this.#usdt;
+  };
   readonly #store = inSections({
     read: (name) => this.map(name).getBytes(u32Bytes(0)) ?? new Uint8Array(0),
     write: (name, bytes) => this.map(name).setBytes(u32Bytes(0), bytes),
@@ -120,21 +126,37 @@ export class LoadedObject<S extends AnyShape = ObjectShape> implements Disposabl
    * functions that attach does it.
    */
   attach(which: string | ProgramSpec): Attachment {
-    const program = this.program(which);
-    const section = this.specOf(program)?.section ?? '';
-    const attachment = attachBySection(program, section);
+    const attachment = this.attachIfSaid(which);
     if (attachment !== undefined) return attachment;
+    const program = this.program(which);
     throw new UsageError(
-      `${program.label}: its section ${section} does not say what to attach it to; attach it with a function of its kind`,
+      `${program.label}: its section ${this.specOf(program)?.section} does not say what to attach it to; attach it with a function of its kind`,
     );
+  }
+
+  /** As {@link LoadedObject.attach}; `undefined` if the name does not say where. */
+  attachIfSaid(which: string | ProgramSpec): Attachment | undefined {
+    const program = this.program(which);
+    return attachBySection(program, this.specOf(program)?.section ?? '', this.#usdtMaps);
+  }
+
+  /**
+   * Attaches a program of a section `usdt` to a probe that an executable or library was compiled with, see {@link attachUsdt}. The object was compiled with
+   * usdt.bpf.h. Throws UsageError if it was not.
+   *
+   * @example
+   * using attached = loaded.attachUsdt('on_start', 'libpython3.11.so.1.0', { provider: 'python', name: 'function__entry', pid });
+   */
+  attachUsdt(which: string | ProgramSpec, path: string, options: UsdtOptions): Attachment {
+    return attachUsdt(this.program(which), this.#usdtMaps(), path, options);
   }
 
   /** Attaches every program whose section says where; all of them or none. */
   attachAll(): Attachment[] {
     const attached: Attachment[] = [];
     try {
-      for (const [spec, program] of this.#bySpec) {
-        const attachment = attachesBySection(spec.section) ? attachBySection(program, spec.section) : undefined;
+      for (const spec of this.#bySpec.keys()) {
+        const attachment = attachesBySection(spec.section) ? this.attachIfSaid(spec) : undefined;
         if (attachment !== undefined) attached.push(attachment);
       }
       return attached;

@@ -6,7 +6,7 @@ import { errno } from '../uapi/errno.ts';
 import type { Fd } from '../uapi/fd.ts';
 import { ensureBpffs, joinPath, preparePin } from './bpffs.ts';
 import { adopt, orUndefined, saying } from './calls.ts';
-import { createMap } from './create-map.ts';
+import { createMap, type MapFds } from './create-map.ts';
 import { checkFd } from './handle.ts';
 import { closeWithAttachments } from './link.ts';
 import { BpfMap, openMapFd } from './map.ts';
@@ -20,7 +20,7 @@ export interface MakeContext {
   readonly kernel: Kernel;
   readonly spec: ObjectSpec;
   readonly options: ShareOptions;
-  readonly btfFd: Fd | undefined;
+  readonly fds: MapFds;
   readonly transaction: Transaction;
   /** Sections in which the caller set globals. */
   readonly changed: readonly string[];
@@ -74,11 +74,11 @@ export class MapMaker {
   }
 
   #create(map: MapSpec): Fd {
-    const { kernel, btfFd, structs } = this.#context;
+    const { kernel, fds, structs } = this.#context;
     const struct = structs.find((candidate) => candidate.map === map);
     return struct === undefined
-      ? createMap(kernel, map, btfFd, this.#innerFd(map))
-      : createStructOps(kernel, struct, btfFd);
+      ? createMap(kernel, map, { ...fds, inner: this.#innerFd(map) })
+      : createStructOps(kernel, struct, fds);
   }
 
   #handle(map: MapSpec, fd: Fd, owned: boolean, lender?: BpfMap): BpfMap {
@@ -98,7 +98,7 @@ export class MapMaker {
 
   #innerFd(map: MapSpec): Fd | undefined {
     if (map.inner !== undefined) {
-      const fd = createMap(this.#context.kernel, map.inner, this.#context.btfFd, undefined);
+      const fd = createMap(this.#context.kernel, map.inner, this.#context.fds);
       this.#context.transaction.onRollback(() => this.#context.kernel.close(fd));
       return fd;
     }

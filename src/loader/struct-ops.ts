@@ -7,6 +7,7 @@ import { BPF_F_LINK, BPF_F_VTYPE_BTF_OBJ_FD, mapTypeNumber, progTypeNumber } fro
 import type { Fd } from '../uapi/fd.ts';
 import type { TargetAttr } from './attach-target.ts';
 import { orUndefined, saying } from './calls.ts';
+import { type MapFds, mapToken } from './create-map.ts';
 import type { KernelType, KernelTypes } from './kernel-btf.ts';
 
 /** A struct of functions as the kernel in use has it. */
@@ -116,19 +117,20 @@ class Field {
 }
 
 /** BPF_MAP_CREATE. What it holds is written once its programs are loaded, see {@link structOpsValue}. */
-export function createStructOps(kernel: Kernel, { map, valueType, value }: KernelStructOps, btfFd: Fd | undefined): Fd {
-  const ofModule = valueType.fd !== undefined;
+export function createStructOps(kernel: Kernel, { map, valueType, value }: KernelStructOps, fds: MapFds): Fd {
+  const module = valueType.fd === undefined ? 0 : BPF_F_VTYPE_BTF_OBJ_FD;
   const create = (flags: number) =>
     kernel.bpf('BPF_MAP_CREATE', {
       map_type: mapTypeNumber.struct_ops,
       key_size: map.keySize,
       value_size: value.length,
       max_entries: 1,
-      map_flags: flags | (ofModule ? BPF_F_VTYPE_BTF_OBJ_FD : 0),
+      map_flags: flags | module,
       map_name: map.kernelName,
-      btf_fd: btfFd,
+      btf_fd: fds.btf,
       btf_vmlinux_value_type_id: valueType.id,
       value_type_btf_obj_fd: valueType.fd,
+      ...mapToken(flags | module, fds.token),
     });
   return saying(`of ${map.name} (struct_ops)`, () => {
     readOwnTypes(kernel);

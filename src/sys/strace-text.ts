@@ -13,6 +13,7 @@ import {
   BPF_F_RDONLY,
   BPF_F_RDONLY_PROG,
   BPF_F_STACK_BUILD_ID,
+  BPF_F_TOKEN_FD,
   BPF_F_WRONLY,
   BPF_F_WRONLY_PROG,
   BPF_F_ZERO_SEED,
@@ -70,7 +71,10 @@ const FLAGS: Readonly<Record<string, Readonly<Record<string, number>>>> = {
     BPF_F_MMAPABLE,
     BPF_F_PRESERVE_ELEMS,
     BPF_F_INNER_MAP,
+    BPF_F_TOKEN_FD,
   },
+  prog_flags: { BPF_F_TOKEN_FD },
+  btf_flags: { BPF_F_TOKEN_FD },
   file_flags: { BPF_F_RDONLY, BPF_F_WRONLY },
   open_flags: { BPF_F_RDONLY, BPF_F_WRONLY },
   attach_flags: {

@@ -81,6 +81,8 @@ export const BPF_F_MMAPABLE = 1 << 10;
 export const BPF_F_PRESERVE_ELEMS = 1 << 11;
 export const BPF_F_INNER_MAP = 1 << 12;
 export const BPF_F_LINK = 1 << 13;
+/** Of maps, programs and BTF: there is the fd of a token. */
+export const BPF_F_TOKEN_FD = 1 << 16;
 /** BPF_OBJ_PIN and BPF_OBJ_GET only: `path_fd` is set. */
 export const BPF_F_PATH_FD = 1 << 14;
 export const BPF_F_VTYPE_BTF_OBJ_FD = 1 << 15;

@@ -86,6 +86,13 @@ const CHANGES: readonly Change[] = [
   [/^mirred: (without a device|to a device and a block|a filter that binds to one that is not there)$/, '6.8', 'mirred sends to blocks'],
   [/^modes and owners: mount -o .*delegate/,                 '6.9',  'what a mount delegates'],
   [/^modes and owners: (mount -o .*[ug]id|a directory with S_ISGID|the sticky root: its owner)/, '6.8', 'a mount has an owner'],
+  [/^modes and owners: (what a user makes is theirs|a directory that others may not (write to|search)|get: .*|the sticky root: who may take away what)$/,
+                                                             '5.19', 'users without rights pin and get, also where they may load nothing'],
+  [/^values of objects, and stacks: cgrp_storage/,           '6.2',  'values of cgroups'],
+  [/^maps of XDP sockets: memlock$/,                         '6.4',  'maps say what they use, not what they were charged'],
+  [/^mirred: (with a verdict that there is not|that goes to a chain, of no filter|refused ones leave nothing|a filter with one of its own|the filters go|the devices go, the actions stay)$/,
+                                                             '6.1',  'an action that is refused leaves nothing behind'],
+  [/^mirred: for no software$/,                              '6.1',  'actions have flags for hardware and software'],
   [/^actions: (that is for no|one that keeps off hardware)/, '6.1',  'actions have flags for hardware and software'],
 ];
 

@@ -121,6 +121,31 @@ describe.skipIf(missing !== undefined)('says what bpftool says', LONG, () => {
     expect((await skep('net', 'show', 'dev', 'v0')).stdout).toMatch(/^xdp:\n\ntc:\nv0/);
   });
 
+  it('of structs of functions', async (context) => {
+    skipBefore(context, '6.4', 'links of struct_ops');
+    kernel.mkdir('/sys/fs/bpf/structs', 0o700);
+    const registered = await skep('struct_ops', 'register', 'test/objects/struct_ops.o', '/sys/fs/bpf/structs');
+    if (registered.status === 6) context.skip(registered.stderr);
+    expect(registered).toMatchObject({ status: 0, stderr: '' });
+    await same('struct_ops', 'show');
+    await same('struct_ops', 'list', 'name', 'skep_link');
+    for (const option of ['-j', '-p']) {
+      expect(await skep(option, 'struct_ops', 'dump')).toEqual(bpftool(option, 'struct_ops', 'dump'));
+      const one = ['struct_ops', 'dump', 'name', 'skep_plain'];
+      expect(await skep(option, ...one)).toEqual(bpftool(option, ...one));
+    }
+    // Older ones print pointers without quotes, which is no JSON.
+    const quoted = (text: string) => text.replace(/: (\(nil\)|0x[0-9a-f]+)(?=,?\n)/g, ': "$1"');
+    const plain = bpftool('struct_ops', 'dump').stdout;
+    expect((await skep('struct_ops', 'dump')).stdout).toBe(quoted(plain));
+    expect(plain).toContain('undo_cwnd/prog_id:');
+    expect((await skep('struct_ops', 'unregister', 'name', 'skep_link')).status).not.toBe(0);
+    expect(bpftool('struct_ops', 'unregister', 'name', 'skep_link').status).not.toBe(0);
+    expect((await skep('struct_ops', 'unregister', 'name', 'skep_plain')).status).toBe(0);
+    kernel.unlink('/sys/fs/bpf/structs/skep_link');
+    await same('struct_ops', 'show');
+  });
+
   it('of what processes hold', async () => {
     await same('perf', 'show');
   });

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { type BpfProgram, load, openObject, openRingBuffer, ringEvents, UsageError } from '../../src/index.ts';
 import { bothKernels } from '../support/both-kernels.ts';
 import { objectBytes } from '../support/objects.ts';
+import { SLOW } from '../support/slow.ts';
 
 const spec = openObject(objectBytes('test/objects/events.o'), { file: 'events.o' });
 
@@ -105,7 +106,7 @@ describe.each(bothKernels)('a ring buffer, %s', (name, makeKernel) => {
     using ring = openRingBuffer(loaded.map('events'));
     let turns = 0;
     const timer = setInterval(() => turns++, 1);
-    for await (const _ of ring.events({ signal: AbortSignal.timeout(100) })) expect.fail('nothing was written');
+    for await (const _ of ring.events({ signal: AbortSignal.timeout(100 * SLOW) })) expect.fail('nothing was written');
     clearInterval(timer);
     expect(turns).toBeGreaterThan(10);
   });

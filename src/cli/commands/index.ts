@@ -22,7 +22,7 @@ import { plan } from './plan.ts';
 import { progDumpXlated, progLoad, progLoadAll, progPin, progRun, progShow } from './prog.ts';
 import { progAttach, progDetach } from './prog-attach.ts';
 import { serveCommand } from './serve.ts';
-import { structOpsRegister, structOpsShow, structOpsUnregister } from './struct-ops.ts';
+import { structOpsDump, structOpsRegister, structOpsShow, structOpsUnregister } from './struct-ops.ts';
 import { actionCommands, actionsDelete, actionsFlush, actionsGet, actionsShow } from './tc-actions.ts';
 import { chainCommands } from './tc-chain.ts';
 import { execDebug, execGraft, execImport } from './tc-exec.ts';
@@ -105,6 +105,7 @@ export function commandTable(loadKernel: () => Promise<() => SharedKernel>): rea
     genMinCoreBtf,
     genTypes,
     structOpsShow,
+    structOpsDump,
     structOpsRegister,
     structOpsUnregister,
     featureProbe,

@@ -3,7 +3,7 @@ import { attachIterator } from '../../loader/attach/iter.ts';
 import { load } from '../../loader/load.ts';
 import { command } from '../command.ts';
 import { selectMap } from '../selectors.ts';
-import { readObject } from './object-words.ts';
+import { loadDefaults, readObject } from './object-words.ts';
 
 export const iterPin = command<undefined>({
   path: ['iter', 'pin'],
@@ -18,7 +18,7 @@ export const iterPin = command<undefined>({
     const object = readObject(context, file);
     const wanted = object.spec.programs.find(({ attachType }) => attachType === 'trace_iter');
     if (wanted === undefined) throw new UsageError(`${file} has no iterator: no program of a section iter/NAME`);
-    using loaded = load(kernel, object, { programs: [wanted] });
+    using loaded = load(kernel, object, { ...loadDefaults(context), programs: [wanted] });
     using link = attachIterator(loaded.program(wanted), map && { map });
     link.pin(path);
     return undefined;

@@ -2,6 +2,7 @@ import type { Btf, BtfValue } from '../../btf/index.ts';
 import { ObjectError, UsageError } from '../../errors.ts';
 import { basename } from '../../loader/bpffs.ts';
 import { configText } from '../../loader/kconfig.ts';
+import type { LoadOptions } from '../../loader/load.ts';
 import { type BpfObject, openObject } from '../../loader/object.ts';
 import { type CustomPins, parseCustomPins } from '../../loader/pin-path.ts';
 import { parseBtfFile } from '../../object/index.ts';
@@ -52,4 +53,13 @@ export function inFile<T>(file: string, read: () => T): T {
   } catch (error) {
     throw error instanceof ObjectError ? error.at({ file }) : error;
   }
+}
+
+/** Says whose right a load uses; as libbpf: the path of a bpffs, or nothing for none. */
+const TOKEN_ENV = 'LIBBPF_BPF_TOKEN_PATH';
+
+/** What every load of a command is given. */
+export function loadDefaults({ env }: Context): Pick<LoadOptions, 'token'> {
+  const path = env[TOKEN_ENV];
+  return { token: path === '' ? false : path };
 }

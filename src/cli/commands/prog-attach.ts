@@ -1,5 +1,4 @@
 import { UsageError } from '../../errors.ts';
-import { attachBySection } from '../../loader/attach/auto.ts';
 import { clearFlowDissector, setFlowDissector } from '../../loader/attach/netns.ts';
 import { attachToSockmap, detachFromSockmap, type SockmapHook } from '../../loader/attach/sockmap.ts';
 import type { Attachment } from '../../loader/link.ts';
@@ -56,7 +55,7 @@ function attachCommand(verb: 'attach' | 'detach', about: string): AnyCommand {
 /** Attaches a program as its section says. As with bpftool one whose section says nothing is pinned instead, with a note. */
 export function attachItself(context: Context, loaded: LoadedObject, program: BpfProgram): Attachment | undefined {
   const spec = loaded.specOf(program);
-  const link = spec === undefined ? undefined : attachBySection(program, spec.section);
+  const link = spec === undefined ? undefined : loaded.attachIfSaid(spec);
   if (link === undefined) {
     context.note(`${program.label} does not say by its section where to attach it; it is pinned without`);
   }

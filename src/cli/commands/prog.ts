@@ -15,7 +15,7 @@ import { type AnyCommand, type Context, command } from '../command.ts';
 import { hexDump } from '../format.ts';
 import { PROG, selectProgram, selectPrograms } from '../selectors.ts';
 import type { Words } from '../words.ts';
-import { readBtfFile, readKconfig, readObject, setGlobal } from './object-words.ts';
+import { loadDefaults, readBtfFile, readKconfig, readObject, setGlobal } from './object-words.ts';
 import { attachItself } from './prog-attach.ts';
 import { SHARE_USAGE, ShareWords } from './share-words.ts';
 
@@ -189,7 +189,7 @@ function loadAndPin(context: Context, words: Words, all: boolean): void {
   const path = words.next('the path to pin at');
   const object = readObject(context, file);
   const { options, pinMaps, autoattach } = loadWords(context, words, object);
-  using loaded = load(kernel, object, options);
+  using loaded = load(kernel, object, { ...loadDefaults(context), ...options });
   for (const warning of loaded.warnings) context.note(`warning: ${warning}`);
   const programs = Object.values(loaded.programs);
   const [first] = programs;

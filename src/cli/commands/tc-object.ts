@@ -8,7 +8,7 @@ import type { ProgType } from '../../uapi/bpf.ts';
 import type { Context } from '../command.ts';
 import { fileIdentity } from '../read-file.ts';
 import type { Words } from '../words.ts';
-import { readObject, setGlobal } from './object-words.ts';
+import { loadDefaults, readObject, setGlobal } from './object-words.ts';
 import { ShareWords } from './share-words.ts';
 
 /** tc's name for the path of the agent that gets the maps, where the command says none. */
@@ -60,6 +60,7 @@ export class TcObjectWords {
     const arrays = new Set(spec.maps.filter((map) => map.type === 'prog_array').map((map) => map.id));
     const tails = spec.programs.filter((p) => p !== main && arrays.has(tailCallSection(p.section)?.id ?? -1));
     const options = {
+      ...loadDefaults(context),
       programs: [main, ...tails],
       type,
       internalMaps: 'referenced' as const,

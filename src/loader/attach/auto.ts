@@ -9,13 +9,13 @@ import { attachRawTracepoint } from './raw-tracepoint.ts';
 import { attachTracepoint } from './tracepoint.ts';
 import { attachTracing } from './tracing.ts';
 import { attachUprobe, attachUprobeMulti } from './uprobe.ts';
+import { attachUsdt, type UsdtMaps } from './usdt.ts';
 
 /** Attaches as the rest of the section's name says; `undefined` if it says nothing, which some kinds allow. */
-type Auto = (program: BpfProgram, rest: string) => Attachment | undefined;
+type Auto = (program: BpfProgram, rest: string, usdtMaps: UsdtMapsOf) => Attachment | undefined;
+type UsdtMapsOf = () => UsdtMaps;
 
-/**
- * Section names that say where the program belongs, by what stands before the first slash, without `.s`. As libbpf; its `usdt` is missing.
- */
+/** Section names that say where the program belongs, by what stands before the first slash, without `.s`. As libbpf. */
 // biome-ignore format: aligned table
 const AUTO: Readonly<Record<string, Auto>> = {
   kprobe:           (program, rest) => kprobe(program, rest, false),
@@ -30,6 +30,7 @@ const AUTO: Readonly<Record<string, Auto>> = {
   'uprobe.multi':   (program, rest) => uprobeMulti(program, rest, {}),
   'uretprobe.multi': (program, rest) => uprobeMulti(program, rest, { returns: true }),
   'uprobe.session': (program, rest) => uprobeMulti(program, rest, { session: true }),
+  usdt,
   tracepoint:       tracepoint,
   tp:               tracepoint,
   raw_tracepoint:   rawTracepoint,
@@ -52,14 +53,22 @@ export function attachesBySection(section: string): boolean {
 
 /**
  * Attaches a program to what the name of its section says: `kprobe/do_unlinkat+0x8`, `tp/sched/sched_switch`, `uprobe/libc.so.6:malloc`, `iter/task`.
- * `undefined` where the name says nothing of it; then one of the other functions has to.
+ * `undefined` where the name says nothing of it; then one of the other functions has to. `usdtMaps`: what `usdt/PATH:PROVIDER:NAME` needs of the program's object.
  *
  * Throws UsageError if the name is written wrongly, and whatever those functions throw.
  */
-export function attachBySection(program: BpfProgram, section: string): Attachment | undefined {
+export function attachBySection(
+  program: BpfProgram,
+  section: string,
+  usdtMaps: UsdtMapsOf = withoutObject,
+): Attachment | undefined {
   if (sectionRule(section) === undefined) return undefined;
   const slash = section.indexOf('/');
-  return autoOf(section)?.(program, slash < 0 ? '' : section.slice(slash + 1));
+  return autoOf(section)?.(program, slash < 0 ? '' : section.slice(slash + 1), usdtMaps);
+}
+
+function withoutObject(): never {
+  throw new UsageError('a USDT program needs the maps of its object; attach it with `attach` of the loaded object');
 }
 
 function autoOf(section: string): Auto | undefined {
@@ -116,6 +125,13 @@ function uprobeMulti(program: BpfProgram, rest: string, options: { returns?: boo
   if (path === undefined || pattern === undefined)
     throw wrong(rest, 'PATH:PATTERN, of letters, digits, _ . $ @ * and ?');
   return attachUprobeMulti(program, path, { ...options, places: { pattern } });
+}
+
+function usdt(program: BpfProgram, rest: string, usdtMaps: UsdtMapsOf): Attachment | undefined {
+  if (rest === '') return undefined;
+  const [, path, provider, name] = /^([^:]+):([^:]+):([^:]+)$/.exec(rest) ?? [];
+  if (path === undefined || provider === undefined || name === undefined) throw wrong(rest, 'PATH:PROVIDER:NAME');
+  return attachUsdt(program, usdtMaps(), path, { provider, name });
 }
 
 function tracepoint(program: BpfProgram, rest: string): Attachment | undefined {

@@ -1,12 +1,12 @@
 import { functionOffset, functionOffsets } from '../../elf/index.ts';
-import { ObjectError, UsageError } from '../../errors.ts';
+import { UsageError } from '../../errors.ts';
 import type { Kernel } from '../../sys/kernel.ts';
 import { attachTypeNumber } from '../../uapi/bpf.ts';
 import { BPF_F_UPROBE_MULTI_RETURN } from '../../uapi/link.ts';
-import { orUndefined, readBytes } from '../calls.ts';
 import { type Attachment, type BpfLink, createLink } from '../link.ts';
 import type { BpfProgram } from '../program.ts';
 import { addressesBytes } from './addresses.ts';
+import { findBinary, inBinary } from './binary.ts';
 import { globMatcher } from './glob.ts';
 import { attachToEvent } from './perf-event.ts';
 import { pmuType, returnProbeBit } from './tracefs.ts';
@@ -94,24 +94,6 @@ export function attachUprobeMulti(program: BpfProgram, path: string, options: Up
   });
 }
 
-/** Where a name without a directory is looked for. */
-const LIBRARY_DIRS = ['/lib64', '/usr/lib64', '/lib', '/usr/lib', '/lib/x86_64-linux-gnu', '/usr/lib/x86_64-linux-gnu'];
-const ARM_DIRS = ['/lib/aarch64-linux-gnu', '/usr/lib/aarch64-linux-gnu'];
-const PROGRAM_DIRS = ['/usr/local/bin', '/usr/bin', '/bin', '/usr/local/sbin', '/usr/sbin', '/sbin'];
-
-function findBinary(kernel: Kernel, path: string): string {
-  if (path.includes('/')) return path;
-  const dirs = /\.so($|\.)/.test(path) ? [...LIBRARY_DIRS, ...ARM_DIRS] : PROGRAM_DIRS;
-  const found = dirs
-    .map((dir) => `${dir}/${path}`)
-    .find((file) => orUndefined(['ENOENT', 'ENOTDIR', 'EACCES'], () => kernel.stat(file)) !== undefined);
-  if (found !== undefined) return found;
-  throw new UsageError(`there is no ${path} in ${dirs.join(', ')}; give its path`);
-}
-
-/** Bytes of a file that functions are looked for in. */
-const MAX_BINARY = 1 << 28;
-
 function placeOffset(kernel: Kernel, file: string, { func, offset = 0 }: UprobePlace): number {
   if (func === undefined) {
     if (offset > 0) return offset;
@@ -124,13 +106,4 @@ function fitting(kernel: Kernel, file: string, pattern: string): UprobeMultiPlac
   const offsets = inBinary(kernel, file, (bytes) => functionOffsets(bytes, globMatcher(pattern)));
   if (offsets.length > 0) return offsets.map((offset) => ({ offset }));
   throw new UsageError(`no function of ${file} fits ${pattern}`);
-}
-
-function inBinary<T>(kernel: Kernel, file: string, find: (bytes: Uint8Array) => T): T {
-  const bytes = readBytes(kernel, file, MAX_BINARY);
-  try {
-    return find(bytes);
-  } catch (error) {
-    throw error instanceof ObjectError ? error.at({ file }) : error;
-  }
 }
