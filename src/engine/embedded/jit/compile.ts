@@ -2,10 +2,14 @@ import { BPF_PSEUDO_CALL, BPF_PSEUDO_FUNC, BPF_PSEUDO_KFUNC_CALL, insnSlots } fr
 import type { ProgType } from '../../../uapi/bpf.ts';
 import { HELPER_BY_ID } from '../helpers/table.ts';
 import type { BpfMap } from '../maps/map.ts';
-import { BPF_FUNC_tail_call, type Callees } from './emit-call.ts';
-import { emitFunction } from './emit-function.ts';
+import { RingBuffer } from '../maps/ringbuf.ts';
+import { BPF_FUNC_tail_call, type Callees, type MapHelper } from './emit-call.ts';
+import { emitFunction, type Shape } from './emit-function.ts';
 import { calleeOf, Functions } from './graph.ts';
-import { HIGH, REGISTERS } from './registers.ts';
+import { emitHashDelete, emitHashLookup, emitHashUpdate, isChangedCompiled, isCompiledHash } from './hash-map.ts';
+import { emitTrieLookup, isCompiledTrie } from './lpm-trie.ts';
+import { HIGH, REGISTERS, TAIL_CALLS } from './registers.ts';
+import { emitRingCommit, emitRingReserve } from './ring-buffer.ts';
 import { WasmCode } from './wasm-code.ts';
 import { type Signature, WasmModule } from './wasm-module.ts';
 
@@ -16,6 +20,8 @@ export interface ProgramToCompile {
   readonly type: ProgType;
   /** Address of the registers for calls. */
   readonly registers: number;
+  /** All that it uses. */
+  readonly maps: readonly BpfMap[];
   readonly mapAt: (address: number) => BpfMap | undefined;
   /** Whether it has to be a target of tail calls. */
   readonly isTarget: boolean;
@@ -28,6 +34,8 @@ export interface CompiledProgram {
   readonly helpers: readonly number[];
   /** It loads from the packet, by {@link PACKET_LOAD}. */
   readonly loadsPacket: boolean;
+  /** It imports {@link WAKE}. */
+  readonly wakes: boolean;
   /** It makes tail calls: it imports a table, and {@link RESOLVE}. */
   readonly tailCalls: boolean;
 }
@@ -36,6 +44,8 @@ export interface CompiledProgram {
 export class NotCompiled extends Error {}
 
 export const PACKET_LOAD = 'packet';
+/** Wakes who waits for something to read. */
+export const WAKE = 'wake';
 /** Finds what a slot of a prog array leads to: (address of the map, index) -> place in the table plus 1, or 0. */
 export const RESOLVE = 'resolve';
 /** Runs what is not compiled: (context, frame) -> the low word of r0; the high one is in the registers. */
@@ -72,6 +82,8 @@ export function compileProgram(program: ProgramToCompile): CompiledProgram {
   for (const id of survey.helpers) imports.set(id, module.import(helperImport(id), HELPER));
   const packetLoad = survey.loadsPacket ? module.import(PACKET_LOAD, FIND) : -1;
   const resolve = survey.tailCalls ? module.import(RESOLVE, FIND) : -1;
+  const ring = onlyRing(program.maps);
+  const wake = ring === undefined ? -1 : module.import(WAKE, { params: [] });
   const funcs = new Map<number, number>();
   for (const start of survey.called) funcs.set(start, module.function(FUNCTION));
   const numberOf = (from: ReadonlyMap<number, number>, key: number): number => {
@@ -87,7 +99,8 @@ export function compileProgram(program: ProgramToCompile): CompiledProgram {
     func: (start) => numberOf(funcs, start),
     programType: () => module.type(TARGET),
     mapAt: program.mapAt,
-    lookup: () => undefined,
+    mapFunction: mapFunctions(module, program.registers, wake),
+    ring,
   };
   for (const [start, func] of funcs)
     module.define(func, emitFunction(functions.graph(start), 'function', program.type, callees));
@@ -97,33 +110,77 @@ export function compileProgram(program: ProgramToCompile): CompiledProgram {
     module.export(callbackExport(start), func);
   }
   const main = functions.graph(0);
-  const direct = !survey.tailCalls && !survey.loadsPacket;
-  if (survey.tailCalls || program.isTarget) {
-    const target = module.function(TARGET);
-    module.define(target, emitFunction(main, 'target', program.type, callees));
-    module.export('target', target);
-    if (survey.tailCalls) {
-      const run = module.function(VERDICT);
-      module.define(run, emitVerdict(target));
-      module.export('run', run);
-    }
-  }
-  if (!survey.tailCalls) {
-    const run = module.function(VERDICT);
-    module.define(run, emitFunction(main, 'verdict', program.type, callees));
-    module.export('run', run);
-  }
-  if (direct) {
-    const loop = module.function(LOOP);
-    module.define(loop, emitFunction(main, 'loop', program.type, callees));
-    module.export('loop', loop);
+  const emit = (name: string, signature: Signature, shape: Shape) =>
+    add(name, signature, emitFunction(main, shape, program.type, callees));
+  const add = (name: string, signature: Signature, body: Uint8Array): number => {
+    const func = module.function(signature);
+    module.define(func, body);
+    module.export(name, func);
+    return func;
+  };
+  const target = survey.tailCalls || program.isTarget ? emit('target', TARGET, 'target') : -1;
+  if (survey.tailCalls) {
+    add('run', VERDICT, emitVerdict(target));
+    add('loop', LOOP, emitCallingLoop(target, true, program.registers));
+  } else {
+    const run = emit('run', VERDICT, 'verdict');
+    // What a packet does not have ends the function that asks for it.
+    if (survey.loadsPacket) add('loop', LOOP, emitCallingLoop(run, false, program.registers));
+    else emit('loop', LOOP, 'loop');
   }
   return {
     bytes: module.finish(),
     helpers: [...survey.helpers],
     loadsPacket: survey.loadsPacket,
+    wakes: ring !== undefined,
     tailCalls: survey.tailCalls,
   };
+}
+
+/** (key) -> value or result. */
+const ONE_ADDRESS: Signature = { params: ['i32'], result: 'i32' };
+const UPDATE: Signature = { params: ['i32', 'i32', 'i32'], result: 'i32' };
+const COMMIT: Signature = { params: ['i32', 'i32', 'i32'] };
+
+/** Functions of maps, each written when it is asked for. */
+function mapFunctions(module: WasmModule, registers: number, wake: number): Callees['mapFunction'] {
+  const known = new Map<string, number>();
+  return (helper, map) => {
+    const found = mapFunction(helper, map, registers, wake);
+    if (found === undefined) return undefined;
+    const key = `${helper} ${map.address}`;
+    let func = known.get(key);
+    if (func === undefined) {
+      func = module.function(found.signature);
+      module.define(func, found.emit());
+      known.set(key, func);
+    }
+    return func;
+  };
+}
+
+interface MapFunction {
+  readonly signature: Signature;
+  readonly emit: () => Uint8Array;
+}
+
+function mapFunction(helper: MapHelper, map: BpfMap, registers: number, wake: number): MapFunction | undefined {
+  switch (helper) {
+    case 'lookup':
+      if (isCompiledHash(map)) return { signature: ONE_ADDRESS, emit: () => emitHashLookup(map, registers) };
+      if (isCompiledTrie(map)) return { signature: ONE_ADDRESS, emit: () => emitTrieLookup(map) };
+      return undefined;
+    case 'update':
+      return isChangedCompiled(map) ? { signature: UPDATE, emit: () => emitHashUpdate(map, registers) } : undefined;
+    case 'delete':
+      return isChangedCompiled(map)
+        ? { signature: ONE_ADDRESS, emit: () => emitHashDelete(map, registers) }
+        : undefined;
+    case 'reserve':
+      return map instanceof RingBuffer ? { signature: ONE_ADDRESS, emit: () => emitRingReserve(map) } : undefined;
+    case 'commit':
+      return map instanceof RingBuffer ? { signature: COMMIT, emit: () => emitRingCommit(map, wake) } : undefined;
+  }
 }
 
 function surveyOf(functions: Functions): Survey {
@@ -182,6 +239,37 @@ function emitCallback(registers: number, func: number): Uint8Array {
   code.get(result);
   code.op('i32_wrap_i64');
   return code.finish();
+}
+
+/** (context, frame, times): calls a function so many times. */
+function emitCallingLoop(func: number, isTarget: boolean, registers: number): Uint8Array {
+  const code = new WasmCode(3);
+  const [context, frame, times, verdict] = [0, 1, 2, code.local('i32')];
+  code.block('loop');
+  if (isTarget) {
+    code.i32(registers);
+    code.i32(0);
+    code.memory('i32_store', TAIL_CALLS, 2);
+  }
+  code.get(context);
+  code.get(frame);
+  code.call(func);
+  if (isTarget) code.op('i32_wrap_i64');
+  code.set(verdict);
+  code.get(times);
+  code.i32(1);
+  code.op('i32_sub');
+  code.tee(times);
+  code.brIf(0);
+  code.end();
+  code.get(verdict);
+  return code.finish();
+}
+
+/** The only ring buffer of a program that can have no other: then it is known whose the records are. */
+function onlyRing(maps: readonly BpfMap[]): RingBuffer | undefined {
+  const rings = maps.filter((map) => map instanceof RingBuffer);
+  return rings.length === 1 && maps.every(({ inner }) => inner === undefined) ? rings[0] : undefined;
 }
 
 /** The verdict of what a tail call could lead to, too. */

@@ -1,4 +1,5 @@
 import type { AluOp } from '../../../isa/index.ts';
+import { emitSwap16, emitSwap32, emitSwap64 } from './emit-swap.ts';
 import type { FunctionText } from './function-text.ts';
 import type { Op } from './graph.ts';
 import type { NumberType, OpName } from './wasm-op.ts';
@@ -241,7 +242,7 @@ export function emitSwap(text: FunctionText, op: Op): void {
     text.withLocal('i64', (local) => {
       text.read64(dst);
       code.set(local);
-      emitSwap64(text, local);
+      emitSwap64(code, local);
     });
     text.writeAs(dst, 'i64', type);
     return;
@@ -249,62 +250,8 @@ export function emitSwap(text: FunctionText, op: Op): void {
   text.withLocal('i32', (local) => {
     text.read32(dst);
     code.set(local);
-    if (imm === 16) emitSwap16(text, local);
-    else emitSwap32(text, local);
+    if (imm === 16) emitSwap16(code, local);
+    else emitSwap32(code, local);
   });
   text.writeAs(dst, 'i32', type);
-}
-
-/** (x << 8 & 0xff00) | (x >> 8 & 0xff) */
-function emitSwap16({ code }: FunctionText, local: number): void {
-  code.get(local);
-  code.i32(8);
-  code.op('i32_shl');
-  code.i32(0xff00);
-  code.op('i32_and');
-  code.get(local);
-  code.i32(8);
-  code.op('i32_shr_u');
-  code.i32(0xff);
-  code.op('i32_and');
-  code.op('i32_or');
-}
-
-/** (rotl(x, 8) & 0x00ff00ff) | (rotr(x, 8) & 0xff00ff00) */
-function emitSwap32({ code }: FunctionText, local: number): void {
-  code.get(local);
-  code.i32(8);
-  code.op('i32_rotl');
-  code.i32(0x00ff00ff);
-  code.op('i32_and');
-  code.get(local);
-  code.i32(8);
-  code.op('i32_rotr');
-  code.i32(0xff00ff00 | 0);
-  code.op('i32_and');
-  code.op('i32_or');
-}
-
-/** Bytes in pairs, then pairs in words, then words. */
-function emitSwap64({ code }: FunctionText, local: number): void {
-  for (const [by, mask] of [
-    [8, 0x00ff00ff],
-    [16, 0x0000ffff],
-  ] as const) {
-    code.get(local);
-    code.i64(by, 0);
-    code.op('i64_shr_u');
-    code.i64(mask, mask);
-    code.op('i64_and');
-    code.get(local);
-    code.i64(mask, mask);
-    code.op('i64_and');
-    code.i64(by, 0);
-    code.op('i64_shl');
-    code.op('i64_or');
-    code.set(local);
-  }
-  code.get(local);
-  code.i64(32, 0);
-  code.op('i64_rotl');
 }

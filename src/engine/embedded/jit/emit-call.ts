@@ -1,9 +1,12 @@
 import { BPF_PSEUDO_CALL } from '../../../isa/index.ts';
+import { BPF_EXIST } from '../../../uapi/bpf.ts';
+import { BPF_RINGBUF_DISCARD_BIT } from '../../../uapi/ringbuf.ts';
 import type { Helper } from '../helpers/helper.ts';
 import { HELPER_BY_ID } from '../helpers/table.ts';
 import { ArrayMap } from '../maps/array.ts';
 import type { BpfMap } from '../maps/map.ts';
 import { PercpuArrayMap } from '../maps/percpu-array.ts';
+import type { RingBuffer } from '../maps/ringbuf.ts';
 import { SLOT_PROGRAM, SLOT_TABLE } from '../maps/slot-array.ts';
 import { argumentsOf, LOW } from './demand.ts';
 import type { FunctionText } from './function-text.ts';
@@ -12,11 +15,23 @@ import { CPU, FRAME, HIGH, REGISTERS, TAIL_CALLS } from './registers.ts';
 import { BPF_FUNC_map_lookup_elem } from './slots.ts';
 
 export const BPF_FUNC_tail_call = 12;
+const BPF_FUNC_ringbuf_reserve = 131;
+const BPF_FUNC_ringbuf_submit = 132;
+const BPF_FUNC_ringbuf_discard = 133;
 const MAX_TAIL_CALLS = 33;
 // Where a map's header has what a tail call needs; see `MAP_HEADER_SIZE` and `SlotArray`.
 const MAX_ENTRIES = 12;
 const SLOTS = 32;
 const SLOT_SHIFT = 3;
+
+/** Helpers for which there may be functions of a map's own. */
+export type MapHelper = 'lookup' | 'update' | 'delete' | 'reserve' | 'commit';
+
+const MAP_HELPERS: ReadonlyMap<number, MapHelper> = new Map([
+  [BPF_FUNC_map_lookup_elem, 'lookup'],
+  [2, 'update'],
+  [3, 'delete'],
+]);
 
 /** What a function may call: numbers of functions of the module. */
 export interface Callees {
@@ -32,8 +47,10 @@ export interface Callees {
   mapAt(address: number): BpfMap | undefined;
   /** Finds bytes of the packet: (size, offset) -> address, or -1. */
   readonly packetLoad: number;
-  /** A function that looks up a key in memory: (key) -> value. `undefined`: by the helper. */
-  lookup(map: BpfMap): number | undefined;
+  /** The ring buffer that all records of the program are of. */
+  readonly ring: RingBuffer | undefined;
+  /** The function that does for a map what a helper does, if there is one: the same arguments but for the map. */
+  mapFunction(helper: MapHelper, map: BpfMap): number | undefined;
 }
 
 /** Whether looking up is written out for such a map, by the key itself. */
@@ -50,8 +67,7 @@ export function emitCall(text: FunctionText, op: Op, callees: Callees, framePara
   const helper = HELPER_BY_ID[op.imm];
   if (helper === undefined) throw new Error(`there is no helper ${op.imm}`);
   if (helper.id === BPF_FUNC_tail_call) emitTailCall(text, callees, frameParam);
-  else if (helper.id === BPF_FUNC_map_lookup_elem) emitLookup(text, op, helper, callees);
-  else emitHelperCall(text, op, helper, callees);
+  else if (!emitMapCall(text, op, callees)) emitHelperCall(text, op, helper, callees);
 }
 
 function emitOwnCall(text: FunctionText, op: Op, func: number): void {
@@ -94,21 +110,59 @@ function emitHelperCall(text: FunctionText, op: Op, helper: Helper, { registers,
   text.writeAs(0, 'i64', type);
 }
 
-function emitLookup(text: FunctionText, op: Op, helper: Helper, callees: Callees): void {
+/** False: it is a call of another kind, or of a map that is not known, or is of a type that has no functions. */
+function emitMapCall(text: FunctionText, op: Op, callees: Callees): boolean {
+  if (callees.ring !== undefined && emitRingCall(text, op, callees.ring, callees)) return true;
+  const kind = MAP_HELPERS.get(op.imm);
   const first = text.value(1);
   const map = first?.kind === 'const' ? callees.mapAt(first.low) : undefined;
-  if (map instanceof ArrayMap || map instanceof PercpuArrayMap) {
+  if (kind === undefined || map === undefined) return false;
+  if (kind === 'lookup' && (map instanceof ArrayMap || map instanceof PercpuArrayMap)) {
     emitArrayLookup(text, op, map, callees.registers);
-    return;
+    return true;
   }
-  const lookup = map && callees.lookup(map);
-  if (lookup === undefined) {
-    emitHelperCall(text, op, helper, callees);
-    return;
-  }
+  // Other flags are the helper's.
+  const flags = text.value(4);
+  if (kind === 'update' && !(flags?.kind === 'const' && flags.high === 0 && flags.low >= 0 && flags.low <= BPF_EXIST))
+    return false;
+  const func = callees.mapFunction(kind, map);
+  if (func === undefined) return false;
   text.read32(2);
-  text.code.call(lookup);
-  text.writeAs(0, 'i32', text.resultType(0, op));
+  if (kind === 'update') {
+    text.read32(3);
+    text.read32(4);
+  }
+  text.code.call(func);
+  text.writeAs(0, 'i32', text.resultType(0, op), kind !== 'lookup');
+  return true;
+}
+
+/** Records of a ring buffer; false: it is another call, or has flags that are not known. */
+function emitRingCall(text: FunctionText, op: Op, ring: RingBuffer, callees: Callees): boolean {
+  const { code } = text;
+  switch (op.imm) {
+    case BPF_FUNC_ringbuf_reserve: {
+      const flags = text.value(3);
+      const reserve = callees.mapFunction('reserve', ring);
+      if (reserve === undefined || flags?.kind !== 'const' || flags.low !== 0 || flags.high !== 0) return false;
+      text.read32(2);
+      code.call(reserve);
+      text.writeAs(0, 'i32', text.resultType(0, op));
+      return true;
+    }
+    case BPF_FUNC_ringbuf_submit:
+    case BPF_FUNC_ringbuf_discard: {
+      const commit = callees.mapFunction('commit', ring);
+      if (commit === undefined) return false;
+      text.read32(1);
+      text.read32(2);
+      code.i32(op.imm === BPF_FUNC_ringbuf_discard ? BPF_RINGBUF_DISCARD_BIT : 0);
+      code.call(commit);
+      return true;
+    }
+    default:
+      return false;
+  }
 }
 
 /** index < max ? values + index * stride : 0 */

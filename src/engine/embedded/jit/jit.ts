@@ -17,6 +17,7 @@ import {
   NotCompiled,
   PACKET_LOAD,
   RESOLVE,
+  WAKE,
 } from './compile.ts';
 import { CompiledRun, type Exports, RUN_ENDED } from './compiled-run.ts';
 import { TailCallTargets } from './tail-call-targets.ts';
@@ -79,13 +80,8 @@ export class Jit {
     times: number,
   ): number {
     return this.#within(run, program, exports, context, subject, () => {
-      if (times > 1 && exports.loop !== undefined) return exports.loop(context, run.top, times);
-      let result = 0;
-      for (let i = 0; i < times; i++) {
-        this.#registers.tailCalls = 0;
-        result = exports.run?.(context, run.top) ?? 0;
-      }
-      return result;
+      if (times > 1) return exports.loop?.(context, run.top, times) ?? 0;
+      return exports.run?.(context, run.top) ?? 0;
     });
   }
 
@@ -137,12 +133,14 @@ export class Jit {
         type,
         registers: this.#registers.address,
         mapAt: (address) => machine.mapAt(address),
+        maps: program.maps,
         isTarget,
       });
       const imports: Record<string, WasmFunction | WasmMemory | WasmTable> = { memory: machine.memory.memory };
       const link: { exports: Exports } = { exports: {} };
       for (const id of compiled.helpers) imports[helperImport(id)] = this.#helper(id, program, link);
       if (compiled.loadsPacket) imports[PACKET_LOAD] = (size, offset) => this.#findInPacket(size ?? 0, offset ?? 0);
+      if (compiled.wakes) imports[WAKE] = () => this.#wake();
       if (compiled.tailCalls) {
         imports[TABLE] = this.#targets.table;
         imports[RESOLVE] = (map, index) => this.#targets.resolve(map ?? 0, index ?? 0);
@@ -206,6 +204,11 @@ export class Jit {
       if (helper.returns === 'u64') high[0] = run.resultHigh;
       return result;
     };
+  }
+
+  #wake(): number {
+    this.#machine.wake.all();
+    return 0;
   }
 
   #findInPacket(size: number, offset: number): number {

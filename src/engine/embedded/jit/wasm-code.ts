@@ -56,6 +56,10 @@ export class WasmCode {
     this.#text.byte(0);
     this.#text.byte(0);
   }
+  fill(): void {
+    this.op('memory_fill');
+    this.#text.byte(0);
+  }
   block(kind: 'block' | 'loop' | 'if', result?: NumberType): void {
     this.op(kind);
     this.#text.byte(result === undefined ? TYPE.empty : TYPE[result]);

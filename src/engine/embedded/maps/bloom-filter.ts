@@ -2,7 +2,7 @@ import { BPF_ANY, BPF_F_ZERO_SEED, mapTypeNumber } from '../../../uapi/bpf.ts';
 import { errno } from '../../../uapi/errno.ts';
 import type { Machine } from '../machine.ts';
 import { ACCESS_FLAGS, checkFlags, NUMA_FLAG } from './check.ts';
-import { hashKey } from './key.ts';
+import { hashKey, keyFactors } from './key.ts';
 import { BpfMap, MAP_HEADER_SIZE, type MapAttr, type MapType } from './map.ts';
 
 /** Bytes of Linux's struct bpf_bloom_filter before the bits, for the memlock figure. */
@@ -40,24 +40,24 @@ function bitCount(attr: MapAttr): number {
 /**
  * In linear memory the bits follow the header. The type's own fields of the header:
  *
- *      32       36         40      44
- *     ┌────────┬──────────┬───────┬──────────┐
- *     │ bits   │ bits - 1 │ seed  │ hashes   │
- *     └────────┴──────────┴───────┴──────────┘
+ *      32       36         40
+ *     ┌────────┬──────────┬──────────┐
+ *     │ bits   │ bits - 1 │ hashes   │
+ *     └────────┴──────────┴──────────┘
  */
 class BloomFilter extends BpfMap {
   readonly #bits: number;
   readonly #mask: number;
-  readonly #seed: number;
-  readonly #hashes: number;
+  /** What each hash multiplies the words of a value by. */
+  readonly #factors: readonly Int32Array[];
 
   constructor(machine: Machine, attr: MapAttr, address: number) {
     super(machine, attr, address);
     this.#bits = address + MAP_HEADER_SIZE;
     this.#mask = bitCount(attr) - 1;
-    this.#hashes = hashCount(attr);
-    this.#seed = (attr.flags & BPF_F_ZERO_SEED) !== 0 ? 0 : machine.random() | 0;
-    [this.#bits, this.#mask, this.#seed, this.#hashes].forEach((word, i) => {
+    const seed = (attr.flags & BPF_F_ZERO_SEED) !== 0 ? 0 : machine.random() | 0;
+    this.#factors = Array.from({ length: hashCount(attr) }, (_, n) => keyFactors(attr.valueSize, seed + n));
+    [this.#bits, this.#mask, this.#factors.length].forEach((word, i) => {
       machine.memory.dv.setInt32(address + 32 + 4 * i, word, true);
     });
   }
@@ -65,8 +65,8 @@ class BloomFilter extends BpfMap {
   override push(value: number, flags: number): number {
     if (flags !== BPF_ANY) return -errno.EINVAL;
     const { u8 } = this.machine.memory;
-    for (let i = 0; i < this.#hashes; i++) {
-      const bit = this.#bit(value, i);
+    for (const factors of this.#factors) {
+      const bit = this.#bit(value, factors);
       const at = this.#bits + Math.floor(bit / 8);
       u8[at] = (u8[at] ?? 0) | (1 << (bit % 8));
     }
@@ -76,8 +76,8 @@ class BloomFilter extends BpfMap {
   /** Whether the value at `value` may have been put in: 0, else -ENOENT. */
   override peek(value: number): number {
     const { u8 } = this.machine.memory;
-    for (let i = 0; i < this.#hashes; i++) {
-      const bit = this.#bit(value, i);
+    for (const factors of this.#factors) {
+      const bit = this.#bit(value, factors);
       if (((u8[this.#bits + Math.floor(bit / 8)] ?? 0) & (1 << (bit % 8))) === 0) return -errno.ENOENT;
     }
     return 0;
@@ -108,8 +108,7 @@ class BloomFilter extends BpfMap {
     return OVERHEAD + (this.#mask + 1) / 8;
   }
 
-  #bit(value: number, n: number): number {
-    const hash = hashKey(this.machine.memory.dv, value, this.attr.valueSize, (this.#seed + n) | 0);
-    return (hash & this.#mask) >>> 0;
+  #bit(value: number, factors: Int32Array): number {
+    return (hashKey(this.machine.memory.dv, value, this.attr.valueSize, factors) & this.#mask) >>> 0;
   }
 }

@@ -6,6 +6,12 @@ import { MAP_HEADER_SIZE, type MapAttr } from './map.ts';
 export const NEXT = 0;
 export const HASH = 4;
 export const KEY = 8;
+// Offsets in the header of a map.
+export const COUNT = 32;
+export const FRESH = 36;
+export const FREE = 40;
+/** Of maps that throw out what was not used for long: the place that is looked at next. */
+export const HAND = 44;
 
 /** Bytes of Linux's structs, for the memlock figure: htab without buckets, a bucket, an element without key and value. */
 const OVERHEAD = 896;
@@ -30,6 +36,8 @@ export interface Layout {
   readonly replaces: boolean;
   /** Elements that have a place from the start; 0 with BPF_F_NO_PREALLOC. */
   readonly places: number;
+  /** Offset of an element's state (u32), where it has one; else the element's size. */
+  readonly state: number;
   /** Bytes of it all. */
   readonly size: number;
 }
@@ -38,14 +46,15 @@ export function layOut(
   { keySize, valueSize, maxEntries }: MapAttr,
   places: number,
   values: number,
-  replaces = values === 1,
+  { replaces = values === 1, stateSize = 0 }: { readonly replaces?: boolean; readonly stateSize?: number } = {},
 ): Layout {
   const buckets = bucketCount(maxEntries);
   const valueOffset = KEY + roundUp(keySize, 8);
   const stride = roundUp(valueSize, 8);
-  const element = valueOffset + stride * values;
+  const state = valueOffset + stride * values;
+  const element = state + stateSize;
   const size = MAP_HEADER_SIZE + roundUp(4 * buckets, 8) + element * places;
-  return { buckets, element, valueOffset, values, stride, replaces, places, size };
+  return { buckets, element, valueOffset, values, stride, replaces, places, state, size };
 }
 
 /** The sizes that all kinds of hash have to have. */

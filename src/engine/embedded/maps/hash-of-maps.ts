@@ -19,7 +19,7 @@ export const hashOfMaps: MapType = {
       : checkFlags(attr.flags, BPF_F_NO_PREALLOC | NUMA_FLAG | ACCESS_FLAGS | BPF_F_ZERO_SEED) || checkHashSizes(attr),
   create(machine, attr) {
     const places = (attr.flags & BPF_F_NO_PREALLOC) !== 0 ? 0 : attr.maxEntries;
-    return createHash(HashOfMaps, machine, attr, layOut(attr, places, 1, false));
+    return createHash(HashOfMaps, machine, attr, layOut(attr, places, 1, { replaces: false }));
   },
 };
 

@@ -3,8 +3,8 @@ import { BPF_EXIST, BPF_F_NO_PREALLOC, BPF_F_ZERO_SEED, BPF_NOEXIST, mapTypeNumb
 import { errno } from '../../../uapi/errno.ts';
 import type { Machine } from '../machine.ts';
 import { ACCESS_FLAGS, checkFlags, checkPercpuValue, isLocked, NUMA_FLAG, withoutLock } from './check.ts';
-import { checkHashSizes, HASH, hashMemory, KEY, type Layout, layOut, NEXT } from './hash-layout.ts';
-import { hashKey, sameKey } from './key.ts';
+import { COUNT, checkHashSizes, FREE, FRESH, HASH, hashMemory, KEY, type Layout, layOut, NEXT } from './hash-layout.ts';
+import { hashKey, keyFactors, sameKey } from './key.ts';
 import { BpfMap, type Descriptors, MAP_HEADER_SIZE, type MapAttr, type MapType } from './map.ts';
 
 /** BPF_MAP_TYPE_HASH. */
@@ -49,14 +49,16 @@ export function createHash(
  * Chains of elements from an array of buckets. In linear memory the buckets follow the header, and the places of the elements follow those
  * (with BPF_F_NO_PREALLOC each element is a block of its own). The type's own fields of the header, a bucket, and an element:
  *
- *      32          36           40       44             48               52       56
- *     ┌───────────┬────────────┬────────┬──────────────┬────────────────┬────────┬─────────────────┐
- *     │ buckets   │ buckets -1 │ seed   │ element size │ value's offset │ values │ bytes per value │
- *     └───────────┴────────────┴────────┴──────────────┴────────────────┴────────┴─────────────────┘
+ *      32                 36                   40                44
+ *     ┌──────────────────┬────────────────────┬─────────────────┬──────────┐
+ *     │ count            │ places ever used   │ first free one  │ see LRU  │
+ *     └──────────────────┴────────────────────┴─────────────────┴──────────┘
  *      0                              0             4        8                value's offset
  *     ┌──────────────────────────┐   ┌─────────────┬────────┬────────────────┬───────────────────────┐
  *     │ first element, 0 if none │   │ next, or 0  │ hash   │ key, padded    │ value, padded to 8    │
  *     └──────────────────────────┘   └─────────────┴────────┴────────────────┴───────────────────────┘
+ *
+ * Free places are a list through their `next`. Compiled programs look up, put in and take out by themselves.
  *
  * Per-CPU maps have a value for each CPU, one after the other. Else a new value comes in a new element at the front of the chain: as on Linux, a
  * pointer to the old value stays what it was until the place is used again.
@@ -65,15 +67,13 @@ export class HashMap extends BpfMap {
   override readonly batch = ['lookup', 'lookup_and_delete', 'update', 'delete'] as const;
   /** A power of two. */
   readonly bucketCount: number;
-  protected readonly layout: Layout;
+  readonly layout: Layout;
   /** Address of the first place. */
-  protected readonly places: number;
-  readonly #buckets: number;
-  readonly #seed: number;
-  #count = 0;
-  /** How many places were ever used; those given back are a list through their `next`. */
-  #fresh = 0;
-  #free = 0;
+  readonly places: number;
+  /** Address of the first bucket. */
+  readonly buckets: number;
+  /** What the words of keys are multiplied by for their hash. */
+  readonly factors: Int32Array;
   /** BPF_F_NO_PREALLOC: the blocks of the elements. */
   readonly #blocks: Set<number> | undefined;
 
@@ -81,27 +81,26 @@ export class HashMap extends BpfMap {
     super(machine, attr, address);
     this.layout = layout;
     this.bucketCount = layout.buckets;
-    this.#buckets = address + MAP_HEADER_SIZE;
-    this.places = this.#buckets + roundUp(4 * layout.buckets, 8);
+    this.buckets = address + MAP_HEADER_SIZE;
+    this.places = this.buckets + roundUp(4 * layout.buckets, 8);
     this.#blocks = layout.places === 0 ? new Set() : undefined;
-    this.#seed = (attr.flags & BPF_F_ZERO_SEED) !== 0 ? 0 : machine.random() | 0;
-    const { element, valueOffset, values, stride } = layout;
-    const words = [this.#buckets, layout.buckets - 1, this.#seed, element, valueOffset, values, stride];
-    words.forEach((word, i) => {
-      machine.memory.dv.setInt32(address + 32 + 4 * i, word, true);
-    });
+    this.factors = keyFactors(attr.keySize, (attr.flags & BPF_F_ZERO_SEED) !== 0 ? 0 : machine.random() | 0);
   }
 
   override get userValueSize(): number {
     return this.layout.values === 1 ? this.attr.valueSize : this.layout.values * this.layout.stride;
   }
+  /** Never more than there can be, whatever a program has written there. */
   get count(): number {
-    return this.#count;
+    return Math.min(this.machine.memory.dv.getUint32(this.address + COUNT, true), this.attr.maxEntries);
+  }
+  set #count(count: number) {
+    this.machine.memory.dv.setUint32(this.address + COUNT, count, true);
   }
 
   lookup(key: number): number {
     const element = this.find(key);
-    return element === 0 ? 0 : this.#valueHere(element);
+    return element === 0 ? 0 : this.valueHere(element);
   }
 
   update(key: number, value: number, flags: number): number {
@@ -121,7 +120,7 @@ export class HashMap extends BpfMap {
     if (old === 0 && how === BPF_EXIST) return -errno.ENOENT;
     // Under its lock a value is written over, where others see it.
     if (old !== 0 && isLocked(flags)) {
-      this.copier.write(this.#valueHere(old), value);
+      this.copier.write(this.valueHere(old), value);
       return 0;
     }
     if (old !== 0 && !this.layout.replaces) {
@@ -129,7 +128,7 @@ export class HashMap extends BpfMap {
       return 0;
     }
     if (old === 0) {
-      const full = this.#count >= this.attr.maxEntries ? this.makeRoom() : 0;
+      const full = this.count >= this.attr.maxEntries ? this.makeRoom() : 0;
       if (full !== 0) return full;
     }
     const element = this.#newPlace();
@@ -143,7 +142,7 @@ export class HashMap extends BpfMap {
     const bucket = this.#bucket(code);
     dv.setInt32(element + NEXT, dv.getInt32(bucket, true), true);
     dv.setInt32(bucket, element, true);
-    if (old === 0) this.#count++;
+    if (old === 0) this.#count = this.count + 1;
     else this.#unlink(old, code);
     return 0;
   }
@@ -151,7 +150,7 @@ export class HashMap extends BpfMap {
   /** Writes the values of all CPUs, or the only one or that of the running CPU. */
   #write(element: number, value: number, allCpus: boolean): void {
     const { valueOffset, values, stride } = this.layout;
-    const first = allCpus ? element + valueOffset : this.#valueHere(element);
+    const first = allCpus ? element + valueOffset : this.valueHere(element);
     for (let i = 0; i < (allCpus ? values : 1); i++) {
       this.copier.write(first + i * stride, value + i * stride, allCpus ? stride : this.attr.valueSize);
       this.copier.drop(first + i * stride);
@@ -159,7 +158,7 @@ export class HashMap extends BpfMap {
   }
 
   /** Address of the value that a program on the running CPU sees. */
-  #valueHere(element: number): number {
+  protected valueHere(element: number): number {
     const { valueOffset, stride, values } = this.layout;
     return element + valueOffset + (values === 1 ? 0 : stride * this.machine.cpu);
   }
@@ -177,7 +176,7 @@ export class HashMap extends BpfMap {
     const element = this.#find(key, code);
     if (element === 0) return -errno.ENOENT;
     this.#unlink(element, code);
-    this.#count--;
+    this.#count = this.count - 1;
     return 0;
   }
 
@@ -192,7 +191,7 @@ export class HashMap extends BpfMap {
         bucket = (code & (this.bucketCount - 1)) + 1;
       }
     }
-    for (; element === 0 && bucket < this.bucketCount; bucket++) element = this.#follow(this.#buckets + 4 * bucket);
+    for (; element === 0 && bucket < this.bucketCount; bucket++) element = this.#follow(this.buckets + 4 * bucket);
     if (element === 0) return -errno.ENOENT;
     this.machine.memory.u8.copyWithin(next, element + KEY, element + KEY + this.attr.keySize);
     return 0;
@@ -219,8 +218,8 @@ export class HashMap extends BpfMap {
   /** Addresses of key and value of each element in a bucket, in the order of its chain: what batches walk. */
   elementsOf(bucket: number): { readonly key: number; readonly value: number }[] {
     const elements = [];
-    let element = this.#follow(this.#buckets + 4 * bucket);
-    for (let left = this.#count; element !== 0 && left > 0; left--) {
+    let element = this.#follow(this.buckets + 4 * bucket);
+    for (let left = this.count; element !== 0 && left > 0; left--) {
       elements.push({ key: element + KEY, value: element + this.layout.valueOffset });
       element = this.#follow(element + NEXT);
     }
@@ -232,7 +231,7 @@ export class HashMap extends BpfMap {
     for (let bucket = 0; bucket < this.bucketCount; bucket++) {
       for (const { key } of this.elementsOf(bucket)) {
         const element = key - KEY;
-        if (this.find(key) === element && !visit(key, this.#valueHere(element))) return 'visited';
+        if (this.find(key) === element && !visit(key, this.valueHere(element))) return 'visited';
       }
     }
     return 'visited';
@@ -242,7 +241,7 @@ export class HashMap extends BpfMap {
     return hashMemory(
       this.attr,
       this.layout,
-      this.#blocks === undefined ? this.layout.places : this.#count,
+      this.#blocks === undefined ? this.layout.places : this.count,
       this.machine.cpus,
     );
   }
@@ -275,11 +274,11 @@ export class HashMap extends BpfMap {
   }
 
   #hash(key: number): number {
-    return hashKey(this.machine.memory.dv, key, this.attr.keySize, this.#seed);
+    return hashKey(this.machine.memory.dv, key, this.attr.keySize, this.factors);
   }
 
   #bucket(code: number): number {
-    return this.#buckets + 4 * (code & (this.bucketCount - 1));
+    return this.buckets + 4 * (code & (this.bucketCount - 1));
   }
 
   /** Address of the element with this key, or 0. */
@@ -290,7 +289,7 @@ export class HashMap extends BpfMap {
   #find(key: number, code: number): number {
     const { dv } = this.machine.memory;
     let element = this.#follow(this.#bucket(code));
-    for (let left = this.#count; element !== 0 && left > 0; left--) {
+    for (let left = this.count; element !== 0 && left > 0; left--) {
       if (dv.getInt32(element + HASH, true) === code && sameKey(dv, key, element + KEY, this.attr.keySize))
         return element;
       element = this.#follow(element + NEXT);
@@ -316,7 +315,7 @@ export class HashMap extends BpfMap {
   #unlink(element: number, code: number): void {
     const { memory } = this.machine;
     let link = this.#bucket(code);
-    for (let left = this.#count; left >= 0; left--) {
+    for (let left = this.count; left >= 0; left--) {
       const next = this.#follow(link);
       if (next === element || next === 0) break;
       link = next + NEXT;
@@ -328,8 +327,9 @@ export class HashMap extends BpfMap {
       memory.free(element);
       return;
     }
-    memory.dv.setInt32(element + NEXT, this.#free, true);
-    this.#free = element;
+    const { dv } = memory;
+    dv.setInt32(element + NEXT, dv.getInt32(this.address + FREE, true), true);
+    dv.setInt32(this.address + FREE, element, true);
   }
 
   #newPlace(): number {
@@ -339,11 +339,15 @@ export class HashMap extends BpfMap {
       if (block !== 0) this.#blocks.add(block);
       return block;
     }
-    const place = this.#free;
+    const { dv } = memory;
+    const place = this.#follow(this.address + FREE);
     if (place !== 0) {
-      this.#free = this.#follow(place + NEXT);
+      dv.setInt32(this.address + FREE, this.#follow(place + NEXT), true);
       return place;
     }
-    return this.#fresh < this.layout.places ? this.places + this.layout.element * this.#fresh++ : 0;
+    const fresh = dv.getUint32(this.address + FRESH, true);
+    if (fresh >= this.layout.places) return 0;
+    dv.setUint32(this.address + FRESH, fresh + 1, true);
+    return this.places + this.layout.element * fresh;
   }
 }

@@ -1,22 +1,39 @@
-/** A 32-bit hash of `size` bytes at `at`. Algorithm: MurmurHash3 (Austin Appleby; public domain), with the last bytes taken as one word. */
-export function hashKey(view: DataView, at: number, size: number, seed: number): number {
-  let hash = seed;
-  let offset = 0;
-  for (; offset + 4 <= size; offset += 4) hash = mix(hash, view.getInt32(at + offset, true));
-  let tail = 0;
-  for (let last = size - 1; last >= offset; last--) tail = (tail << 8) | view.getUint8(at + last);
-  if (offset < size) hash = mix(hash, tail);
-  hash ^= size;
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-  return hash ^ (hash >>> 16);
+/** Of an odd number: what 2^32 divided by the golden ratio is. */
+const GOLDEN = 0x9e3779b1;
+
+/**
+ * The numbers that the words of a key of `size` bytes are multiplied by. One word's product does not wait for another's, and each seed has numbers of its own: who does
+ * not know it cannot choose keys that meet.
+ */
+export function keyFactors(size: number, seed: number): Int32Array {
+  return Int32Array.from({ length: Math.ceil(size / 4) }, (_, i) => mix(seed + Math.imul(i + 1, GOLDEN)) | 1);
 }
 
-function mix(hash: number, word: number): number {
-  let k = Math.imul(word, 0xcc9e2d51);
-  k = Math.imul((k << 15) | (k >>> 17), 0x1b873593);
-  const mixed = hash ^ k;
-  return (Math.imul((mixed << 13) | (mixed >>> 19), 5) + 0xe6546b64) | 0;
+/** The hash of a key. `factors`: {@link keyFactors}. Compiled programs do the same. */
+export function hashKey(view: DataView, at: number, size: number, factors: Int32Array): number {
+  let hash = size;
+  let offset = 0;
+  let i = 0;
+  for (; offset + 4 <= size; offset += 4) hash += product(view.getInt32(at + offset, true), factors[i++] ?? 1);
+  let tail = 0;
+  for (let last = size - 1; last >= offset; last--) tail = (tail << 8) | view.getUint8(at + last);
+  if (offset < size) hash += product(tail, factors[i] ?? 1);
+  return mix(hash | 0);
+}
+
+/** High bits are brought down first, since products only carry upwards. */
+function product(word: number, factor: number): number {
+  return Math.imul(word ^ (word >>> 16), factor);
+}
+
+// The two numbers with which murmur3 ends: each bit of its input changes each of its output as often as not.
+export const MIX = [0x85ebca6b | 0, 0xc2b2ae35 | 0] as const;
+
+function mix(hash: number): number {
+  let mixed = hash;
+  mixed = Math.imul(mixed ^ (mixed >>> 16), MIX[0]);
+  mixed = Math.imul(mixed ^ (mixed >>> 13), MIX[1]);
+  return mixed ^ (mixed >>> 16);
 }
 
 export function sameKey(view: DataView, a: number, b: number, size: number): boolean {

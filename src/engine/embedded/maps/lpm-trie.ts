@@ -6,7 +6,7 @@ import { ACCESS_FLAGS, checkFlags, NUMA_FLAG } from './check.ts';
 import { BpfMap, MAP_HEADER_SIZE, type MapAttr, type MapType } from './map.ts';
 
 /** Bytes of the prefix length that a key starts with, and of the data after it. */
-const PREFIX = 4;
+export const PREFIX = 4;
 const MAX_DATA = 256;
 const MAX_VALUE = 4 * 1024 * 1024;
 /** Bytes of Linux's struct lpm_trie_node without data and value, for the memlock figure. */
@@ -31,9 +31,11 @@ export const lpmTrie: MapType = {
 
 // Offsets in a node; see the picture at LpmTrie.
 const CHILD = 0;
-const LENGTH = 8;
-const FORK = 12;
-const DATA = 16;
+export const LENGTH = 8;
+export const FORK = 12;
+export const DATA = 16;
+/** Offset in the header of the map. */
+export const ROOT = 32;
 
 /**
  * A tree in which each node's prefix starts with that of its parent, and the bit after it says which child. In linear memory each node is a block of its
@@ -45,7 +47,7 @@ const DATA = 16;
  *     │ or 0  │ offset  │ of key │     │ child[1]   │ length │ fork     │ to 8          │              │
  *     └───────┴─────────┴────────┘     └────────────┴────────┴──────────┴───────────────┴──────────────┘
  */
-class LpmTrie extends BpfMap {
+export class LpmTrie extends BpfMap {
   override readonly batch = ['lookup', 'update', 'delete'] as const;
   readonly #dataSize: number;
   readonly #maxLength: number;
@@ -244,18 +246,18 @@ class LpmTrie extends BpfMap {
 
   /** Makes `node` the child of `parent` that `data` goes to, or the root. */
   #attach(parent: number, data: number, node: number): void {
-    if (parent === 0) this.machine.memory.dv.setUint32(this.address + 32, node, true);
+    if (parent === 0) this.machine.memory.dv.setUint32(this.address + ROOT, node, true);
     else this.#setChild(parent, this.#bit(data, this.#length(parent)), node);
   }
 
   /** Puts another node, or 0, in a node's place. */
   #relink(parent: number, old: number, node: number): void {
-    if (parent === 0) this.machine.memory.dv.setUint32(this.address + 32, node, true);
+    if (parent === 0) this.machine.memory.dv.setUint32(this.address + ROOT, node, true);
     else this.#setChild(parent, this.#child(parent, 0) === old ? 0 : 1, node);
   }
 
   get #root(): number {
-    return this.#known(this.address + 32);
+    return this.#known(this.address + ROOT);
   }
   #child(node: number, side: 0 | 1): number {
     return this.#known(node + CHILD + 4 * side);

@@ -9,7 +9,7 @@ import { errno } from '../../../uapi/errno.ts';
 import type { Machine } from '../machine.ts';
 import { ACCESS_FLAGS, checkFlags, checkPercpuValue, NUMA_FLAG } from './check.ts';
 import { createHash, HashMap } from './hash.ts';
-import { checkHashSizes, KEY, type Layout, layOut } from './hash-layout.ts';
+import { checkHashSizes, HAND, KEY, layOut } from './hash-layout.ts';
 import type { BpfMap, MapAttr, MapType } from './map.ts';
 
 /** BPF_MAP_TYPE_LRU_HASH: a hash that is never full, because an element goes that was not used for long. */
@@ -41,38 +41,41 @@ function createLru(machine: Machine, attr: MapAttr, values: number): BpfMap | nu
   const own = (attr.flags & BPF_F_NO_COMMON_LRU) !== 0;
   const maxEntries = own ? Math.ceil(attr.maxEntries / machine.cpus) * machine.cpus : attr.maxEntries;
   const rounded = { ...attr, maxEntries };
-  return createHash(LruHashMap, machine, rounded, layOut(rounded, maxEntries, values, false));
+  return createHash(
+    LruHashMap,
+    machine,
+    rounded,
+    layOut(rounded, maxEntries, values, { replaces: false, stateSize: 8 }),
+  );
 }
+
+// What an element's state says.
+export const NOT_USED = 0;
+export const USED = 1;
 
 /**
  * Which element goes is found as by the hand of a clock: it passes over the places, spares those that a program has looked up since it came by
- * the last time, and takes the first that none has. Linux keeps two lists; neither is exact.
+ * the last time, and takes the first that none has. Linux keeps two lists; neither is exact. Lookups by system calls do not count, as on Linux.
  */
 export class LruHashMap extends HashMap {
-  /** By place: 1 if used. Lookups by system calls do not count, as on Linux. */
-  readonly #used: Uint8Array;
-  #hand = 0;
-
-  constructor(machine: Machine, attr: MapAttr, address: number, layout: Layout) {
-    super(machine, attr, address, layout);
-    this.#used = new Uint8Array(layout.places);
-  }
-
   override lookup(key: number): number {
-    const value = super.lookup(key);
-    if (value !== 0) this.#used[Math.floor((value - this.places) / this.layout.element)] = 1;
-    return value;
+    const element = this.find(key);
+    if (element === 0) return 0;
+    this.machine.memory.dv.setUint32(element + this.layout.state, USED, true);
+    return this.valueHere(element);
   }
 
   protected override makeRoom(): number {
-    for (let left = 2 * this.layout.places; left > 0; left--) {
-      const place = this.#hand;
-      this.#hand = (place + 1) % this.layout.places;
-      const element = this.places + place * this.layout.element;
+    const { dv } = this.machine.memory;
+    const { places, element: size, state } = this.layout;
+    for (let left = 2 * places; left > 0; left--) {
+      const place = Math.min(dv.getUint32(this.address + HAND, true), places - 1);
+      dv.setUint32(this.address + HAND, (place + 1) % places, true);
+      const element = this.places + place * size;
       // A place that is free has the key of what was there.
       if (this.find(element + KEY) !== element) continue;
-      if (this.#used[place] === 1) this.#used[place] = 0;
-      else return this.delete(element + KEY);
+      if (dv.getUint32(element + state, true) === NOT_USED) return this.delete(element + KEY);
+      dv.setUint32(element + state, NOT_USED, true);
     }
     return -errno.ENOMEM; // only if a program has written over the links
   }

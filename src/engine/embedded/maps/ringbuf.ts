@@ -16,9 +16,11 @@ import { BpfMap, MAP_HEADER_SIZE, type MapAttr, type MapType } from './map.ts';
 const OVERHEAD = 12616;
 const PAGE_COST = HOST_PAGE + 16;
 /** Bytes of a record at most. */
-const MAX_RECORD = 0x3fffffff;
+export const MAX_RECORD = 0x3fffffff;
 /** Bytes of the two pages with the positions before the data. */
-const DATA = 2 * HOST_PAGE;
+export const DATA = 2 * HOST_PAGE;
+/** Offset in the header of what {@link RingBuffer} looks at first when it needs room. */
+export const PENDING = 40;
 const POSITION_MASK = (1n << 64n) - 1n;
 
 /** What programs may say about waking the other side. */
@@ -62,7 +64,7 @@ function allocate({ memory }: Machine, { maxEntries }: MapAttr): [header: number
 }
 
 /**
- * What both directions have in common. In linear memory, with the addresses as the type's own fields of the header (at 32, and the mask at 36):
+ * What both directions have in common. In linear memory, with the addresses as the type's own fields of the header (at 32, and the mask at 36; at 40 see RingBuffer):
  *
  *     ┌──────────────┬──────────────┬──────────────┬──────────────┐
  *     │ consumer     │ producer     │ data         │ its end      │
@@ -76,7 +78,7 @@ function allocate({ memory }: Machine, { maxEntries }: MapAttr): [header: number
 export abstract class PagedRing extends BpfMap {
   /** Address of the page with the consumer's position. */
   readonly pages: number;
-  protected readonly mask: number;
+  readonly mask: number;
 
   constructor(machine: Machine, attr: MapAttr, address: number, pages: number) {
     super(machine, attr, address);
@@ -155,7 +157,12 @@ export class RingBuffer extends PagedRing {
   /** Addresses of the records that programs are writing. */
   readonly #reserved = new Set<number>();
   /** Where the oldest record starts that is still being written, or the next one will. */
-  #pending = 0n;
+  get #pending(): bigint {
+    return this.machine.memory.dv.getBigUint64(this.address + PENDING, true);
+  }
+  set #pending(position: bigint) {
+    this.machine.memory.dv.setBigUint64(this.address + PENDING, position, true);
+  }
 
   /** Address of a new record's bytes, 0 if it is too large, or there is no room. It is the reader's once submitted. */
   reserve(size: number): number {
@@ -217,7 +224,8 @@ export class RingBuffer extends PagedRing {
   /** Moves the start of the oldest unfinished record on over those that are finished. */
   #skipWritten(end: bigint): void {
     const { dv } = this.machine.memory;
-    while (this.#pending < end) {
+    // Not more steps than there can be records, whatever a program has written there.
+    for (let left = this.attr.maxEntries / BPF_RINGBUF_HDR_SZ; this.#pending < end && left > 0; left--) {
       const word = dv.getUint32(this.placeOf(this.#pending), true);
       if ((word & BPF_RINGBUF_BUSY_BIT) !== 0) return;
       const length = word & ~(BPF_RINGBUF_BUSY_BIT | BPF_RINGBUF_DISCARD_BIT);
