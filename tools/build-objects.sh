@@ -77,3 +77,8 @@ build test/objects/usdt.c test/objects/usdt.o -D__TARGET_ARCH_x86
 build test/objects/attach.c test/objects/attach.o
 build test/objects/hooks.c test/objects/hooks.o
 build test/objects/attach.c test/objects/attach_probes.o -DPROBES
+
+for source in bench/programs/*.c; do
+	build "$source" "${source%.c}.o"
+done
+build bench/programs/array.c bench/programs/array_atomic.o -DATOMIC

@@ -1,0 +1,26 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { createEmbeddedKernel } from '../../src/engine/embedded/index.ts';
+import { createLinuxKernel } from '../../src/engine/linux/index.ts';
+import { skipBefore } from '../support/since.ts';
+import { arithmeticCases } from './arithmetic.ts';
+import { differences, observe } from './case.ts';
+import { jumpCases } from './jumps.ts';
+import { memoryCases } from './memory.ts';
+
+const embedded = createEmbeddedKernel();
+const linux = createLinuxKernel();
+
+describe('instructions do what they do on linux', () => {
+  beforeEach((context) => skipBefore(context, '6.18', 'load-acquire and store-release; loops of may_goto'));
+
+  it.each([
+    ['arithmetic', arithmeticCases],
+    ['jumps', jumpCases],
+    ['memory', memoryCases],
+  ] as const)('%s', (_name, cases) => {
+    for (const given of cases)
+      expect([given.name, ...differences(given, observe(embedded.kernel, given), observe(linux, given))]).toEqual([
+        given.name,
+      ]);
+  });
+});
