@@ -1,3 +1,4 @@
+import type { Explanation } from './explain/explanation.ts';
 import { errnoCode, strerror } from './uapi/errno.ts';
 
 /**
@@ -97,29 +98,44 @@ function formatPlace({ file, section, offset }: Place): string {
   return parts.length === 0 ? '' : `${parts.join(', ')}: `;
 }
 
+/** What the log of a refused program says: `readRefusal` of `explain/` makes it. */
+export interface RefusedLog {
+  /** The kernel's log, whole. */
+  readonly log: string;
+  /** The line of it that says why. */
+  readonly words: string;
+  /** `SKEP-V001`; `undefined` for words that skep does not know. */
+  readonly code: string | undefined;
+  explain(): Explanation;
+}
+
 /** The kernel's verifier (or the embedded kernel's check of the bytecode) refused a program. */
 export class VerifierError extends BpfError {
   override readonly name = 'VerifierError';
   readonly program: string;
-  /** The kernel's log, whole; empty if the kernel gave none. */
+  /** The kernel's log, whole. */
   readonly log: string;
+  /** The kind of violation, by a code that never changes: `SKEP-V001`, see docs/verifier/. `undefined` for words that skep does not know. */
+  readonly violation: string | undefined;
+  readonly #refusal: RefusedLog;
+  #explanation: Explanation | undefined;
 
-  constructor(program: string, log: string, options?: ErrorOptions) {
+  constructor(program: string, refusal: RefusedLog, options?: ErrorOptions) {
     const cause = options?.cause;
     const errno = cause instanceof SysError ? ` (${cause.code})` : '';
-    super('VERIFIER', `program ${program} was refused${errno}: ${lastLine(log)}`, options);
+    const code = refusal.code === undefined ? '' : ` [${refusal.code}]`;
+    super('VERIFIER', `program ${program} was refused${errno}: ${refusal.words}${code}`, options);
     this.program = program;
-    this.log = log;
+    this.log = refusal.log;
+    this.violation = refusal.code;
+    this.#refusal = refusal;
   }
-}
 
-/** The line of a log that says why: the last one that is not the verifier's statistics. */
-function lastLine(log: string): string {
-  const lines = log
-    .split('\n')
-    .map((line) => line.trim())
-    .filter((line) => line !== '' && !/^(processed \d+ insns|verification time|stack depth)/.test(line));
-  return lines.at(-1) ?? 'the kernel gave no reason';
+  /** What was violated, where, how it came to that, and what usually helps. Worked out when it is first asked for. */
+  get explanation(): Explanation {
+    this.#explanation ??= this.#refusal.explain();
+    return this.#explanation;
+  }
 }
 
 /** One field in which an existing map is not what the object asks for. */

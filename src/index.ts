@@ -3,6 +3,15 @@
  * (`skep/linux`) or the embedded one (`skep/embedded`).
  */
 export * from './errors.ts';
+export {
+  type Clue,
+  type Explanation,
+  explainLog,
+  explainLogs,
+  type Fix,
+  formatExplanation,
+  type Place,
+} from './explain/index.ts';
 export * from './loader/index.ts';
 export { findProgram, type MapSpec, type ObjectSpec, type ProgramSpec, parseObject } from './object/index.ts';
 export type { Kernel } from './sys/kernel.ts';

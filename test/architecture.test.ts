@@ -7,22 +7,24 @@ import { describe, expect, it } from 'vitest';
  * ARCHITECTURE.md says why.
  */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
-  'errors.ts': ['uapi'],
+  'errors.ts': ['explain', 'uapi'],
   uapi: ['bytes'],
   bytes: ['errors.ts'],
   elf: ['bytes', 'errors.ts'],
   isa: ['uapi', 'bytes', 'errors.ts', '@noble/hashes'],
   btf: ['bytes', 'errors.ts'],
+  explain: ['isa', 'errors.ts'],
   object: ['elf', 'isa', 'btf', 'uapi', 'bytes', 'errors.ts', '@noble/hashes'],
   linker: ['elf', 'btf', 'bytes', 'errors.ts'],
   codegen: ['object', 'btf', 'uapi', 'errors.ts'],
   sys: ['uapi', 'bytes', 'net', 'errors.ts'],
   net: ['uapi', 'bytes', 'sys', 'errors.ts'],
-  loader: ['object', 'elf', 'isa', 'btf', 'net', 'sys', 'uapi', 'bytes', 'errors.ts', 'fflate'],
+  loader: ['explain', 'object', 'elf', 'isa', 'btf', 'net', 'sys', 'uapi', 'bytes', 'errors.ts', 'fflate'],
   'engine/linux': ['net', 'sys', 'uapi', 'bytes', 'errors.ts', 'koffi', 'node'],
   'engine/embedded': ['isa', 'btf', 'net', 'sys', 'uapi', 'bytes', 'errors.ts'],
   server: ['sys', 'uapi', 'errors.ts', 'koffi', 'node'],
   cli: [
+    'explain',
     'loader',
     'linker',
     'codegen',
@@ -37,7 +39,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'errors.ts',
     'node',
   ],
-  'index.ts': ['loader', 'object', 'sys', 'errors.ts', 'uapi'],
+  'index.ts': ['explain', 'loader', 'object', 'sys', 'errors.ts', 'uapi'],
 };
 
 /** The composition roots: the only files of a folder that may also import an engine. */

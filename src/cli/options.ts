@@ -22,7 +22,7 @@ export const OPTIONS = {
   kernel:  { type: 'string',  short: 'k', about: 'the kernel to work on: embedded (default; lives in the background), linux, inprocess (a fresh one for this command only), or the socket of a `skep serve`; also SKEP_KERNEL' },
   json:    { type: 'boolean', short: 'j', about: 'JSON on standard output, errors too' },
   pretty:  { type: 'boolean', short: 'p', about: 'JSON, indented' },
-  details: { type: 'boolean', short: 'd', about: 'more in lists; the verifier\'s log on load' },
+  details: { type: 'boolean', short: 'd', about: 'more in lists; the whole log of the verifier' },
   stats:   { type: 'boolean', short: 's', about: 'counters and ages in what tc lists' },
   strace:  { type: 'boolean', short: undefined, about: 'every system call on standard error' },
   'base-btf': { type: 'string', short: 'B', about: 'the file with the types that split BTF (of a module) goes on from' },
@@ -31,7 +31,7 @@ export const OPTIONS = {
 } as const;
 
 /** Options that belong to single commands. */
-const COMMAND_OPTIONS = ['--stop', '--socket', '--hex', '--pcap', '--background'];
+const COMMAND_OPTIONS = ['--stop', '--socket', '--hex', '--pcap', '--background', '--log'];
 
 /** Takes the global options out of a command line. Throws UsageError on one that is unknown. */
 export function parseOptions(argv: readonly string[], env: NodeJS.ProcessEnv): Options {

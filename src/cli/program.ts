@@ -34,7 +34,7 @@ export async function runProgram(argv: readonly string[], env: NodeJS.ProcessEnv
     }
   } catch (error) {
     // Only the options are not understood yet, so how to print the error is not known either.
-    reportError(error, { json: argv.includes('-j') || argv.includes('--json'), pretty: false }, output);
+    reportError(error, { json: argv.includes('-j') || argv.includes('--json'), pretty: false, details: false }, output);
     return exitCode(error);
   } finally {
     clearInterval(alive);

@@ -1,4 +1,5 @@
 import { BpfError, SysError, VerifierError } from '../errors.ts';
+import { formatExplanation } from '../explain/index.ts';
 import { explain, type Reason } from '../loader/explain.ts';
 import type { AnyCommand, Context } from './command.ts';
 import { EXIT, exitCode } from './exit.ts';
@@ -34,7 +35,7 @@ export async function runCommand(
     }
     return EXIT.ok[0];
   } catch (error) {
-    reportError(error, options, output, reasons(context, error));
+    reportError(error, { ...options, details: context.details }, output, reasons(context, error));
     return exitCode(error);
   }
 }
@@ -56,26 +57,43 @@ function render(row: AnyCommand, result: unknown, { json, pretty }: Pick<Options
   return text === '' || text.endsWith('\n') ? text : `${text}\n`;
 }
 
-/** One sentence; the verifier's log before it, and what may be the reason after it. Under JSON, an object on standard output, as bpftool does. */
+/** Lines of a verifier's log that are shown unless all are asked for. */
+const LOG_LINES = 40;
+
+/**
+ * One sentence; the end of the verifier's log before it, and the explanation, or what may be the reason, after it. Under JSON, an object on standard output, as
+ * bpftool does.
+ */
 export function reportError(
   error: unknown,
-  { json, pretty }: Pick<Options, 'json' | 'pretty'>,
+  { json, pretty, details }: Pick<Options, 'json' | 'pretty' | 'details'>,
   output: Output,
   reasons: readonly Reason[] = [],
 ): void {
   const known = error instanceof BpfError;
   const message = error instanceof Error ? (known ? error.message : (error.stack ?? error.message)) : String(error);
-  if (error instanceof VerifierError && error.log !== '') output.err(`${printable(error.log.trimEnd())}\n`);
+  const refused = error instanceof VerifierError ? error : undefined;
+  if (refused !== undefined) output.err(`${printable(shownLog(refused.log, details))}\n`);
   if (json) {
-    const why = reasons.length === 0 ? {} : { reasons };
+    const why = { ...(refused && { explanation: refused.explanation }), ...(reasons.length > 0 && { reasons }) };
     output.out(`${formatJson({ error: message, code: known ? error.code : 'BUG', ...why }, pretty)}\n`);
     return;
   }
   output.err(`Error: ${printable(message)}\n`);
+  if (refused !== undefined)
+    output.err(`\n${printable(formatExplanation({ ...refused.explanation, program: undefined }, { code: false }))}\n`);
   for (const { why } of reasons) output.err(`  maybe: ${printable(why)}\n`);
   for (const fix of new Set(reasons.map((reason) => reason.fix))) {
     if (fix !== undefined) output.err(`  try:   ${printable(fix)}\n`);
   }
+}
+
+/** A log, or its end: what it is about stands there. */
+function shownLog(log: string, whole: boolean): string {
+  const lines = log.trimEnd().split('\n');
+  const left = lines.length - LOG_LINES;
+  if (whole || left <= 0) return lines.join('\n');
+  return [`(${left} lines of the verifier's log before these: -d shows them)`, ...lines.slice(left)].join('\n');
 }
 
 /** Names come from files and kernels: what a terminal would obey is shown as `\\x1b`. */

@@ -55,6 +55,8 @@ export interface ProgramInfo {
   /** What a tracing program is made for: the BTF object of the kernel, a module or a program, and the type in it. 0: nothing. */
   readonly attachBtfObjectId: number;
   readonly attachBtfId: number;
+  /** Instructions that the verifier followed, over all paths. 0: the kernel does not say (Linux < 5.16). */
+  readonly verifiedInsns: number;
   readonly runTimeNs: bigint;
   readonly runCount: bigint;
 }
@@ -130,6 +132,7 @@ export function programInfo(kernel: Kernel, fd: Fd): ProgramInfo {
     btfId: info.btf_id === 0 ? undefined : (info.btf_id as BtfId), // the brand's origin
     attachBtfObjectId: info.attach_btf_obj_id,
     attachBtfId: info.attach_btf_id,
+    verifiedInsns: info.verified_insns,
     runTimeNs: info.run_time_ns,
     runCount: info.run_cnt,
   };

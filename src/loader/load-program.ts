@@ -1,5 +1,6 @@
 import type { Btf } from '../btf/index.ts';
 import { BpfError, ObjectError, SysError, VerifierError } from '../errors.ts';
+import { readRefusal } from '../explain/index.ts';
 import { BPF_PSEUDO_BTF_ID, BPF_PSEUDO_KFUNC_CALL, INSN_SIZE, LD_IMM64 } from '../isa/index.ts';
 import { type CoreRelocated, type POISON, poison, relocateCore } from '../object/core.ts';
 import type { ExternReference, ProgramSpec } from '../object/spec.ts';
@@ -9,6 +10,7 @@ import { type AttachType, attachTypeNumber, BPF_F_TOKEN_FD, type ProgType, progT
 import type { Fd } from '../uapi/fd.ts';
 import type { TargetAttr } from './attach-target.ts';
 import type { KsymValue } from './externs.ts';
+import { programLines } from './program-lines.ts';
 
 export interface ProgramContext {
   readonly type: ProgType;
@@ -72,7 +74,10 @@ export function loadProgram(kernel: Kernel, program: ProgramSpec, context: Progr
       if (!(cause instanceof SysError)) throw cause;
       if (cause.code === 'ENOSPC') continue;
       const text = logText(log);
-      if (text !== '') throw new VerifierError(program.name, explainPoison(text, poisoned), { cause });
+      if (text !== '') {
+        const refusal = readRefusal(explainPoison(text, poisoned), programLines(program, context.localBtf));
+        throw new VerifierError(program.name, refusal, { cause });
+      }
       throw new SysError(cause.errno, cause.syscall, {
         what: `of program ${program.name} (${context.type})`,
         ...(cause.detail !== undefined && { detail: cause.detail }),

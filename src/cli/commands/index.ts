@@ -5,6 +5,7 @@ import { btfDump, btfShow } from './btf.ts';
 import { cgroupAttach, cgroupDetach, cgroupShow, cgroupTreeShow } from './cgroup.ts';
 import { doctor } from './doctor.ts';
 import { mapEventPipe } from './event-pipe.ts';
+import { explain } from './explain.ts';
 import { featureListBuiltins, featureProbe } from './feature.ts';
 import { fsChmod, fsChown, fsLs, fsMkdir, fsMv, fsRm, fsTree } from './fs.ts';
 import { genMinCoreBtf, genSkeleton, genSubskeleton, genTypes } from './gen.ts';
@@ -111,6 +112,7 @@ export function commandTable(loadKernel: () => Promise<() => SharedKernel>): rea
     featureProbe,
     featureListBuiltins,
     doctor,
+    explain,
     watch,
     serveCommand(defaultSocket, loadKernel),
     helpCommand(() => commands),

@@ -77,6 +77,6 @@ function progLines(prog: BpfProg): Lines {
     ['run_time_ns', prog.runTimeNs],
     ['run_cnt', prog.runCount],
     ['recursion_misses', 0],
-    ['verified_insns', 0],
+    ['verified_insns', attr.verifiedInsns],
   ];
 }

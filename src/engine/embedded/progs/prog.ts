@@ -28,6 +28,8 @@ export interface ProgAttr {
   readonly lineInfo: { readonly recordSize: number; readonly count: number; readonly bytes: Uint8Array } | undefined;
   /** Nanoseconds since boot. */
   readonly loadTime: bigint;
+  /** Instructions that the verifier followed, over all paths. */
+  readonly verifiedInsns: number;
 }
 
 /** A loaded program. Held by fds, pins, filters, links, prog array slots. */

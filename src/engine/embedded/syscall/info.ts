@@ -208,7 +208,7 @@ function progInfo(prog: BpfProg, info: StructValue<typeof bpfProgInfo.fields>, a
     run_time_ns: prog.runTimeNs,
     run_cnt: prog.runCount,
     recursion_misses: 0n,
-    verified_insns: 0,
+    verified_insns: attr.verifiedInsns,
     attach_btf_obj_id: attr.attachBtfId === 0 ? 0 : prog.machine.vmlinux.id,
     attach_btf_id: attr.attachBtfId,
   } satisfies Partial<typeof info>);

@@ -92,6 +92,7 @@ export function progLoad(process: Process, attr: Attr): number {
     funcInfo,
     lineInfo,
     loadTime: process.machine.clock.now(),
+    verifiedInsns: checked.verifiedInsns,
   });
   // The fd has the program's first reference.
   return process.install(prog);
@@ -143,6 +144,7 @@ interface Checked {
   /** 0, or a positive errno. */
   readonly errno: number;
   readonly log: string;
+  readonly verifiedInsns: number;
   readonly accepted: Accepted | undefined;
 }
 
@@ -153,17 +155,18 @@ function check(process: Process, attr: Attr, user: ProgUser, insns: readonly Ins
   if (wrong !== undefined) return refused(wrong);
   const parts = checkTarget(process.machine, user, attr.attach_btf_id ?? 0) ?? readParts(process, attr, insns);
   if ('errno' in parts) return refused(parts);
-  if (!process.machine.verifies) return { errno: 0, log: `${NOT_FOLLOWED}\n`, accepted: parts };
+  if (!process.machine.verifies) return { errno: 0, log: `${NOT_FOLLOWED}\n`, verifiedInsns: 0, accepted: parts };
   const verdict = verify(
     programToVerify(process.machine, user, insns, { ...parts, attachBtfId: attr.attach_btf_id ?? 0 }),
     logLevel,
   );
-  return { errno: verdict.errno, log: verdict.log, accepted: verdict.errno === 0 ? parts : undefined };
+  const { errno: number, log, insnsProcessed: verifiedInsns } = verdict;
+  return { errno: number, log, verifiedInsns, accepted: number === 0 ? parts : undefined };
 }
 
 /** Refused before any instruction was followed. */
 function refused({ errno: number, message }: Rejection): Checked {
-  return { errno: number, log: `${message}\n${NOT_FOLLOWED}\n`, accepted: undefined };
+  return { errno: number, log: `${message}\n${NOT_FOLLOWED}\n`, verifiedInsns: 0, accepted: undefined };
 }
 
 const NOT_FOLLOWED = figuresText({ insnsProcessed: 0, maxStatesPerInsn: 0, totalStates: 0, peakStates: 0 });
