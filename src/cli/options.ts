@@ -7,6 +7,8 @@ export interface Options {
   readonly details: boolean;
   readonly stats: boolean;
   readonly strace: boolean;
+  /** A kernel that the command starts interprets programs. */
+  readonly interp: boolean;
   /** `embedded`, `linux`, `inprocess`, or the path of a socket. */
   readonly kernel: string;
   /** The file with the BTF that split BTF goes on from. */
@@ -25,6 +27,7 @@ export const OPTIONS = {
   details: { type: 'boolean', short: 'd', about: 'more in lists; the whole log of the verifier' },
   stats:   { type: 'boolean', short: 's', about: 'counters and ages in what tc lists' },
   strace:  { type: 'boolean', short: undefined, about: 'every system call on standard error' },
+  interp:  { type: 'boolean', short: undefined, about: 'a kernel that this command makes (inprocess, serve) interprets programs and does not compile them' },
   'base-btf': { type: 'string', short: 'B', about: 'the file with the types that split BTF (of a module) goes on from' },
   help:    { type: 'boolean', short: 'h', about: 'this text' },
   version: { type: 'boolean', short: 'V', about: 'the version' },
@@ -60,6 +63,7 @@ export function parseOptions(argv: readonly string[], env: NodeJS.ProcessEnv): O
     details: found.details !== undefined,
     stats: found.stats !== undefined,
     strace: found.strace !== undefined,
+    interp: found.interp !== undefined,
     help: found.help !== undefined,
     version: found.version !== undefined,
     kernel: typeof found.kernel === 'string' ? found.kernel : env.SKEP_KERNEL || 'embedded',

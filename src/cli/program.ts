@@ -26,9 +26,14 @@ export async function runProgram(argv: readonly string[], env: NodeJS.ProcessEnv
       return EXIT.ok[0];
     }
     const words = options.help ? ['help', ...options.words] : options.words.length === 0 ? ['help'] : options.words;
-    const { context, dispose } = makeContext(options, await machineMaker(options.kernel), env, output);
+    const { context, dispose } = makeContext(options, await machineMaker(options), env, output);
     try {
-      return await runCommand(commandTable(createEmbedded), { ...options, words }, context, output);
+      return await runCommand(
+        commandTable(() => createEmbedded(options)),
+        { ...options, words },
+        context,
+        output,
+      );
     } finally {
       dispose();
     }
@@ -48,12 +53,13 @@ interface Machine {
 }
 
 /** Loads what the kernel of this name needs, and nothing else: a command starts in the time that its imports take. */
-async function machineMaker(name: string): Promise<() => Machine> {
+async function machineMaker(options: Options): Promise<() => Machine> {
+  const name = options.kernel;
   switch (name) {
     case 'embedded':
       return () => ofRemote(connectOrStart(defaultSocket()));
     case 'inprocess':
-      return createEmbedded();
+      return createEmbedded(options);
     case 'linux': {
       const { createLinuxKernel, createLinuxPacketLab } = await import('../engine/linux/index.ts');
       return () => {
@@ -69,9 +75,9 @@ async function machineMaker(name: string): Promise<() => Machine> {
   }
 }
 
-async function createEmbedded() {
+async function createEmbedded({ interp }: Options) {
   const { createEmbeddedKernel } = await import('../engine/embedded/index.ts');
-  return createEmbeddedKernel;
+  return () => createEmbeddedKernel({ jit: interp ? 'off' : 'on' });
 }
 
 function ofRemote(kernel: RemoteKernel): Machine {

@@ -1,7 +1,6 @@
 import type { SeqFile } from '../iter/seq-file.ts';
 import type { Machine } from '../machine.ts';
 import type { BpfMap } from '../maps/map.ts';
-import type { FieldKind } from '../maps/value-fields.ts';
 import type { LinearMemory } from '../memory.ts';
 import type { Network } from '../net/network.ts';
 import type { GraphNode, List, Tree } from '../objects/graphs.ts';
@@ -10,6 +9,7 @@ import type { Skb } from '../progs/skb.ts';
 import type { Subject } from '../progs/subject.ts';
 import type { XdpBuff } from '../progs/xdp-buff.ts';
 import type { Socket } from '../sockets/socket.ts';
+import { anything, READERS } from './read-argument.ts';
 
 /**
  * What a helper takes in each of r1 to r5, and what its `call` gets for it. The verifier of Linux proves these facts before a program runs;
@@ -94,11 +94,6 @@ export type ReturnKind =
   /** r0 is 0. */
   | 'void';
 
-/** Bytes of a struct bpf_dynptr. */
-const DYNPTR_SIZE = 16;
-/** A text that should not change is not looked through further for its NUL. Bytes. */
-const MAX_CONST_STR = 4096;
-
 /** What a helper can see and touch. */
 export interface HelperEnv {
   readonly machine: Machine;
@@ -178,7 +173,7 @@ export interface Helper {
 /** Declares a helper; `call` is checked against `args`. */
 export function helper<const A extends readonly ArgKind[]>(row: HelperRow<A>): Helper {
   const { id, name, gplOnly = false, underLock = false, args, returns } = row;
-  // Each value that `argument` returns is of the kind that its row says, which the tuple type cannot see.
+  // Each value that a reader returns is of the kind that its row says, which the tuple type cannot see.
   const call = row.call as unknown as (env: HelperEnv, ...values: readonly unknown[]) => number;
   return { id, name, gplOnly, underLock, args, returns, invoke: invoker(args, call) };
 }
@@ -187,170 +182,45 @@ function invoker(
   args: readonly ArgKind[],
   call: (env: HelperEnv, ...values: readonly unknown[]) => number,
 ): Helper['invoke'] {
-  const [k1, k2, k3, k4, k5] = args;
+  const [r1 = anything, r2 = anything, r3 = anything, r4 = anything, r5 = anything] = args.map((kind) => READERS[kind]);
   // Written out by number of arguments: a spread would allocate on each call.
   switch (args.length) {
     case 0:
       return (env) => call(env);
     case 1:
       return (env, low, high) => {
-        const v1 = argument(env, k1, 1, low, high);
+        const v1 = r1(env, 1, low, high);
         return env.fault === undefined ? call(env, v1) : 0;
       };
     case 2:
       return (env, low, high) => {
-        const v1 = argument(env, k1, 1, low, high);
-        const v2 = argument(env, k2, 2, low, high);
+        const v1 = r1(env, 1, low, high);
+        const v2 = r2(env, 2, low, high);
         return env.fault === undefined ? call(env, v1, v2) : 0;
       };
     case 3:
       return (env, low, high) => {
-        const v1 = argument(env, k1, 1, low, high);
-        const v2 = argument(env, k2, 2, low, high);
-        const v3 = argument(env, k3, 3, low, high);
+        const v1 = r1(env, 1, low, high);
+        const v2 = r2(env, 2, low, high);
+        const v3 = r3(env, 3, low, high);
         return env.fault === undefined ? call(env, v1, v2, v3) : 0;
       };
     case 4:
       return (env, low, high) => {
-        const v1 = argument(env, k1, 1, low, high);
-        const v2 = argument(env, k2, 2, low, high);
-        const v3 = argument(env, k3, 3, low, high);
-        const v4 = argument(env, k4, 4, low, high);
+        const v1 = r1(env, 1, low, high);
+        const v2 = r2(env, 2, low, high);
+        const v3 = r3(env, 3, low, high);
+        const v4 = r4(env, 4, low, high);
         return env.fault === undefined ? call(env, v1, v2, v3, v4) : 0;
       };
     default:
       return (env, low, high) => {
-        const v1 = argument(env, k1, 1, low, high);
-        const v2 = argument(env, k2, 2, low, high);
-        const v3 = argument(env, k3, 3, low, high);
-        const v4 = argument(env, k4, 4, low, high);
-        const v5 = argument(env, k5, 5, low, high);
+        const v1 = r1(env, 1, low, high);
+        const v2 = r2(env, 2, low, high);
+        const v3 = r3(env, 3, low, high);
+        const v4 = r4(env, 4, low, high);
+        const v5 = r5(env, 5, low, high);
         return env.fault === undefined ? call(env, v1, v2, v3, v4, v5) : 0;
       };
   }
-}
-
-function argument(
-  env: HelperEnv,
-  kind: ArgKind | undefined,
-  n: number,
-  low: Int32Array,
-  high: Int32Array,
-): number | BpfMap | Subject | Socket | SeqFile | Wide | Uint8Array | List | Tree | GraphNode | undefined {
-  const value = low[n] ?? 0;
-  const top = high[n] ?? 0;
-  switch (kind) {
-    case 'anything':
-    case undefined:
-      return value;
-    case 'u64':
-      return (top >>> 0) * 0x1_0000_0000 + (value >>> 0);
-    case 'const_map_ptr': {
-      const map = top === 0 ? env.machine.mapAt(value) : undefined;
-      env.map = map;
-      return map ?? env.fail(`R${n} of the call is no map`);
-    }
-    case 'map_key':
-      return memory(env, n, value, top, env.map?.attr.keySize ?? 0);
-    case 'map_value':
-      return memory(env, n, value, top, env.map?.attr.valueSize ?? 0);
-    case 'map_value_or_null':
-      return value === 0 && top === 0 ? 0 : memory(env, n, value, top, env.map?.attr.valueSize ?? 0);
-    case 'mem':
-      return memory(env, n, value, top, low[n + 1] ?? 0);
-    case 'mem_or_null':
-      return value === 0 && top === 0 && low[n + 1] === 0 ? 0 : memory(env, n, value, top, low[n + 1] ?? 0);
-    case 'buffer_or_null':
-      return value === 0 && top === 0 ? 0 : memory(env, n, value, top, low[n + 1] ?? 0);
-    case 'mem_size':
-      return top === 0 && value >= 0 ? value : env.fail(`R${n} of the call is no size: it is negative or too large`);
-    case 'const_str':
-      return constString(env, n, memory(env, n, value, top, 1));
-    case 'out_64':
-      return memory(env, n, value, top, 8);
-    case 'two_words':
-      return memory(env, n, value, top, 16);
-    case 'inout_32':
-      return memory(env, n, value, top, 4);
-    case 'func':
-      return top === 0 && value >= 0 ? value : env.fail(`R${n} of the call is no function of the program`);
-    case 'wide':
-    case 'callback_ctx':
-      return { low: value, high: top };
-    case 'dynptr':
-      return memory(env, n, value, top, DYNPTR_SIZE);
-    case 'spin_lock':
-    case 'timer':
-    case 'wq':
-    case 'kptr':
-      return top === 0 && hasField(env, value, kind)
-        ? value
-        : env.fail(
-            `R${n} of the call is no ${kind === 'kptr' ? kind : `bpf_${kind}`} in a value of a map or an object`,
-          );
-    case 'list_head':
-    case 'rb_root': {
-      const root = top === 0 ? env.machine.objects.graphs.root(value, kind) : undefined;
-      return root ?? env.fail(`R${n} of the call is no bpf_${kind} in a value of a map or an object`);
-    }
-    case 'list_node':
-    case 'rb_node': {
-      const node = top === 0 ? env.machine.objects.graphs.node(value, kind) : undefined;
-      return node ?? env.fail(`R${n} of the call is no bpf_${kind} of an object`);
-    }
-    case 'seq':
-      return top === 0 && env.subject?.kind === 'iter' && env.subject.seq === value
-        ? env.subject.file
-        : env.fail(`R${n} of the call is no seq_file`);
-    case 'sock':
-      return socket(env, n, value, top);
-    case 'sock_or_null':
-      return value === 0 && top === 0 ? undefined : socket(env, n, value, top);
-    case 'ctx_or_null':
-      return (value === 0 && top === 0) || isContext(env, value, top)
-        ? value
-        : env.fail(`R${n} of the call is not the context`);
-    case 'ctx':
-      return isContext(env, value, top) ? value : env.fail(`R${n} of the call is not the context`);
-    case 'skb':
-      return isContext(env, value, top) && env.subject?.kind === 'skb'
-        ? env.subject
-        : env.fail(`R${n} of the call is not the context of a packet`);
-    case 'xdp':
-      return isContext(env, value, top) && env.subject?.kind === 'xdp'
-        ? env.subject
-        : env.fail(`R${n} of the call is not the context of an XDP program`);
-  }
-}
-
-function socket(env: HelperEnv, n: number, address: number, top: number): Socket | 0 {
-  const found = top === 0 ? socketAt(env, address) : undefined;
-  return found ?? env.fail(`R${n} of the call is no socket`);
-}
-
-/** The socket whose struct bpf_sock is at an address: of those that helpers show, and of the context. */
-export function socketAt({ machine, subject }: HelperEnv, address: number): Socket | undefined {
-  const ofContext = subject?.kind === 'cgroup' && subject.skAt === address ? subject.socket : undefined;
-  return ofContext ?? machine.socketViews.at(address);
-}
-
-function hasField({ machine }: HelperEnv, address: number, kind: FieldKind): boolean {
-  return machine.objects.hasField(address, kind) || machine.fieldAt(address, kind) !== undefined;
-}
-
-function isContext(env: HelperEnv, value: number, top: number): boolean {
-  return top === 0 && value === env.context;
-}
-
-function memory(env: HelperEnv, n: number, address: number, top: number, size: number): number {
-  if (top === 0 && size >= 0 && env.memory.check(address >>> 0, size)) return address;
-  return env.fail(`R${n} of the call does not lead to ${size} bytes of memory`);
-}
-
-function constString(env: HelperEnv, n: number, address: number): Uint8Array | 0 {
-  const bytes = env.memory.u8.subarray(address, address + MAX_CONST_STR);
-  const end = bytes.indexOf(0);
-  return end < 0
-    ? env.fail(`R${n} of the call does not lead to a text that ends within ${MAX_CONST_STR} bytes`)
-    : bytes.subarray(0, end + 1);
 }

@@ -1,15 +1,16 @@
 import { errno } from '../../../uapi/errno.ts';
 import { helper } from './helper.ts';
 
-const BPF_MAX_LOOPS = 8 * 1024 * 1024;
+export const BPF_MAX_LOOPS = 8 * 1024 * 1024;
 
 /** The result is how often `func` was called: it ends the loop by returning 1. */
 export const loop = helper({
   id: 181,
   name: 'loop',
-  args: ['u64', 'func', 'callback_ctx', 'u64'],
+  args: ['anything', 'func', 'callback_ctx', 'u64'],
   returns: 'integer',
-  call(env, count, func, context, flags) {
+  call(env, times, func, context, flags) {
+    const count = times >>> 0;
     if (flags !== 0) return -errno.EINVAL;
     if (count > BPF_MAX_LOOPS) return -errno.E2BIG;
     for (let i = 0; i < count; i++) if (env.callback(func, context, i) !== 0) return i + 1;

@@ -2,7 +2,8 @@ import { errno } from '../../../uapi/errno.ts';
 import { AF_INET, AF_INET6, addressSize } from '../inet/address.ts';
 import type { Socket } from '../sockets/socket.ts';
 import { numberOption, storeNumberOption } from '../sockets/socket-option.ts';
-import { type HelperEnv, helper, socketAt, type Wide } from './helper.ts';
+import { type HelperEnv, helper, type Wide } from './helper.ts';
+import { socketAt } from './read-argument.ts';
 
 const SOL_SOCKET = 1;
 const INT = 4;

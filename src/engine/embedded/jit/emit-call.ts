@@ -1,7 +1,9 @@
 import { BPF_PSEUDO_CALL } from '../../../isa/index.ts';
 import { BPF_EXIST } from '../../../uapi/bpf.ts';
+import { errno } from '../../../uapi/errno.ts';
 import { BPF_RINGBUF_DISCARD_BIT } from '../../../uapi/ringbuf.ts';
 import type { Helper } from '../helpers/helper.ts';
+import { BPF_MAX_LOOPS } from '../helpers/loop.ts';
 import { calledBy, calledNumber } from '../interp/called.ts';
 import { ArrayMap } from '../maps/array.ts';
 import { type BpfMap, MAP_HEADER_SIZE } from '../maps/map.ts';
@@ -15,6 +17,7 @@ import { CPU, FRAME, HIGH, REGISTERS, TAIL_CALLS } from './registers.ts';
 import { BPF_FUNC_map_lookup_elem } from './slots.ts';
 
 const BPF_FUNC_get_smp_processor_id = 8;
+const BPF_FUNC_loop = 181;
 export const BPF_FUNC_tail_call = 12;
 const BPF_FUNC_ringbuf_reserve = 131;
 const BPF_FUNC_ringbuf_submit = 132;
@@ -72,6 +75,7 @@ export function emitCall(text: FunctionText, op: Op, callees: Callees, framePara
     emitHelperCall(text, op, helper, callees);
     return;
   }
+  if (helper.id === BPF_FUNC_loop && emitCountedLoop(text, op, callees)) return;
   if (helper.id === BPF_FUNC_get_smp_processor_id) {
     text.code.i32(callees.registers);
     text.code.memory('i32_load', CPU, 2);
@@ -118,6 +122,50 @@ function emitHelperCall(text: FunctionText, op: Op, helper: Helper, { registers,
   code.op('i64_shl');
   code.op('i64_or');
   text.writeAs(0, 'i64', type);
+}
+
+/** bpf_loop with a function and flags that are known; false for another. */
+function emitCountedLoop(text: FunctionText, op: Op, callees: Callees): boolean {
+  const [func, flags] = [text.value(2), text.value(4)];
+  if (func?.kind !== 'const' || flags?.kind !== 'const' || flags.low !== 0 || flags.high !== 0) return false;
+  const { code } = text;
+  text.withLocal('i32', (count) =>
+    text.withLocal('i32', (done) => {
+      text.read32(1);
+      code.tee(count);
+      code.i32(BPF_MAX_LOOPS);
+      code.op('i32_gt_u');
+      code.block('if', 'i32');
+      code.i32(-errno.E2BIG);
+      code.op('else');
+      code.i32(0);
+      code.set(done);
+      code.block('block');
+      code.block('loop');
+      code.get(done);
+      code.get(count);
+      code.op('i32_ge_u');
+      code.brIf(1);
+      code.get(done);
+      code.op('i64_extend_i32_u');
+      text.read64(3);
+      for (let unused = 3; unused <= 5; unused++) code.i64(0, 0);
+      text.calleeFrame(op.depth);
+      code.call(callees.func(func.low));
+      code.get(done);
+      code.i32(1);
+      code.op('i32_add');
+      code.set(done);
+      code.op('i64_eqz');
+      code.brIf(0);
+      code.end();
+      code.end();
+      code.get(done);
+      code.end();
+    }),
+  );
+  text.writeAs(0, 'i32', text.resultType(0, op), true);
+  return true;
 }
 
 /** False: it is a call of another kind, or of a map that is not known, or is of a type that has no functions. */

@@ -9,6 +9,7 @@ import { PROG_TYPE_BY_NUMBER } from '../progs/table.ts';
 import type { WasmMemory } from '../wasm-memory.ts';
 import type { CallRegisters } from './call-registers.ts';
 import {
+  type CompiledProgram,
   callbackExport,
   compileAdapter,
   compileProgram,
@@ -16,6 +17,7 @@ import {
   INTERPRET,
   NotCompiled,
   PACKET_LOAD,
+  type ProgramToCompile,
   RESOLVE,
   WAKE,
 } from './compile.ts';
@@ -27,6 +29,14 @@ import { type WasmFunction, type WasmTable, wasm } from './webassembly.ts';
 /** A program in WebAssembly, or why it is not. */
 type Compiled = { readonly exports: Exports } | { readonly problem: string };
 
+interface Module {
+  readonly compiled: CompiledProgram;
+  readonly module: object;
+}
+
+/** Modules that are kept for the next program that is the same. */
+const MAX_MODULES = 64;
+
 type Interpret = (program: BpfProg, context: number, subject: Subject | undefined) => Verdict;
 
 /** Runs programs that were shown to be safe as WebAssembly, on the memory of their machine. */
@@ -36,6 +46,8 @@ export class Jit {
   readonly #registers: CallRegisters;
   readonly #compiled = new WeakMap<BpfProg, Compiled>();
   readonly #runs: CompiledRun[] = [];
+  /** By what they are made of, the one that was used last behind the others. */
+  readonly #modules = new Map<string, Module>();
   #current: CompiledRun | undefined;
   readonly #targets: TailCallTargets;
 
@@ -119,6 +131,8 @@ export class Jit {
       else if (error !== RUN_ENDED) throw error;
       return 0;
     } finally {
+      // Only who was ended in the middle holds a lock still.
+      if (run.lock !== 0) this.#machine.memory.dv.setUint32(run.lock, 0, true);
       this.#current = outer;
       this.#registers.tailCalls = tailCalls;
     }
@@ -140,7 +154,7 @@ export class Jit {
     const type = PROG_TYPE_BY_NUMBER.get(program.attr.type)?.name;
     if (type === undefined) return { problem: 'its type is not known' };
     try {
-      const compiled = compileProgram({
+      const { compiled, module } = this.#moduleOf({
         runnable: program.attr.runnable,
         type,
         registers: this.#registers.address,
@@ -158,13 +172,30 @@ export class Jit {
         imports[TABLE] = this.#targets.table;
         imports[RESOLVE] = (map, index) => this.#targets.resolve(map ?? 0, index ?? 0);
       }
-      const module = new wasm.Module(compiled.bytes);
       link.exports = new wasm.Instance(module, { [IMPORT_MODULE]: imports }).exports;
       return link;
     } catch (error) {
       if (error instanceof NotCompiled) return { problem: error.message };
       throw error;
     }
+  }
+
+  /** From the last ones, if it is one of those: programs are loaded again and again, in tests, and when others take their place. */
+  #moduleOf(program: ProgramToCompile): Module {
+    const maps = program.maps.map(({ id }) => id).join();
+    const key = `${program.type} ${program.isTarget} ${program.exceptionCallback} ${maps} ${programText(program.runnable)}`;
+    let known = this.#modules.get(key);
+    if (known === undefined) {
+      const compiled = compileProgram(program);
+      known = { compiled, module: new wasm.Module(compiled.bytes) };
+    }
+    this.#modules.delete(key);
+    this.#modules.set(key, known);
+    for (const oldest of this.#modules.keys()) {
+      if (this.#modules.size <= MAX_MODULES) break;
+      this.#modules.delete(oldest);
+    }
+    return known;
   }
 
   /** What a tail call to a program goes to. */
@@ -200,21 +231,19 @@ export class Jit {
       run.exports = link.exports;
       return run;
     };
-    if (helper.args.includes('func'))
-      return () => {
-        const run = enter();
-        const { frame } = run;
-        run.frame = registers.frame;
-        const result = helper.invoke(run, low, high);
-        if (run.fault !== undefined) throw RUN_ENDED;
-        run.frame = frame;
-        return result;
-      };
-    return () => {
-      const run = enter();
+    const invoke = (run: CompiledRun): number => {
       const result = helper.invoke(run, low, high);
       if (run.fault !== undefined) throw RUN_ENDED;
       if (helper.returns === 'u64') high[0] = run.resultHigh;
+      return result;
+    };
+    if (!helper.args.includes('func')) return () => invoke(enter());
+    return () => {
+      const run = enter();
+      const { frame } = run;
+      run.frame = registers.frame;
+      const result = invoke(run);
+      run.frame = frame;
       return result;
     };
   }
@@ -230,4 +259,12 @@ export class Jit {
     run?.fail('this program type has no packet to load from');
     throw RUN_ENDED;
   }
+}
+
+/** Bytes as a text to compare by. */
+function programText(runnable: Uint8Array): string {
+  let text = '';
+  // Not all at once: arguments go onto the stack.
+  for (let at = 0; at < runnable.length; at += 4096) text += String.fromCharCode(...runnable.subarray(at, at + 4096));
+  return text;
 }
