@@ -73,6 +73,8 @@ build test/objects/user_events.c test/objects/user_events.o
 build test/objects/exceptions.c test/objects/exceptions.o
 build test/objects/kfuncs.c test/objects/kfuncs.o
 build test/objects/kobjects.c test/objects/kobjects.o
+build test/objects/arena.c test/objects/arena.o -mcpu=v4
+build test/objects/arena.c test/objects/arena_at.o -mcpu=v4 -DAT=0x100000000000ull
 build test/objects/usdt.c test/objects/usdt.o -D__TARGET_ARCH_x86
 build test/objects/attach.c test/objects/attach.o
 build test/objects/hooks.c test/objects/hooks.o

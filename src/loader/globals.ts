@@ -2,7 +2,7 @@ import type { Btf } from '../btf/btf.ts';
 import { encodeAt } from '../btf/path.ts';
 import { type BtfValue, decodeValue, encodeValue } from '../btf/value.ts';
 import { UsageError } from '../errors.ts';
-import type { MapSpec, ObjectSpec } from '../object/spec.ts';
+import type { ObjectSpec } from '../object/spec.ts';
 import { list } from './share.ts';
 
 /** The global variables of an object by name: read and written as properties, decoded through BTF. */
@@ -11,7 +11,7 @@ export type Globals = Record<string, BtfValue>;
 /** One global variable: where in which internal map it is. */
 export interface GlobalVariable {
   readonly name: string;
-  /** {@link MapSpec.name} of the section, e.g. `.rodata`. */
+  /** {@link MapSpec.name} of the section, e.g. `.rodata`, or of the arena. */
   readonly map: string;
   /** Bytes from the start of the section. */
   readonly offset: number;
@@ -45,20 +45,25 @@ export function inSections(sections: SectionStore): VariableStore {
   };
 }
 
-/** The variables of all internal maps that have BTF, in section order. */
+/** The variables of all internal maps that have BTF, in section order, then those of the arena. */
 export function globalVariables(spec: ObjectSpec): GlobalVariable[] {
   const { btf } = spec;
-  return btf === undefined ? [] : spec.maps.flatMap((map) => sectionVariables(btf, map));
+  if (btf === undefined) return [];
+  const internal = spec.maps.filter(({ style }) => style === 'internal');
+  const variables = internal.flatMap((map) => sectionVariables(btf, map.name, map.valueTypeId, map.valueSize));
+  const { arena } = spec;
+  return arena === undefined
+    ? variables
+    : [...variables, ...sectionVariables(btf, arena.map, arena.typeId, arena.data.length)];
 }
 
-function sectionVariables(btf: Btf, map: MapSpec): GlobalVariable[] {
-  if (map.style !== 'internal' || map.valueTypeId === 0) return [];
-  const section = btf.type(map.valueTypeId);
+function sectionVariables(btf: Btf, map: string, datasec: number, sectionSize: number): GlobalVariable[] {
+  const section = btf.type(datasec);
   if (section.kind !== 'datasec') return [];
   return section.variables.flatMap(({ typeId, offset, size }): GlobalVariable[] => {
     const variable = btf.type(typeId);
-    if (variable.kind !== 'var' || offset + size > map.valueSize) return [];
-    return [{ name: variable.name, map: map.name, offset, size, btf, typeId: variable.typeId }];
+    if (variable.kind !== 'var' || offset + size > sectionSize) return [];
+    return [{ name: variable.name, map, offset, size, btf, typeId: variable.typeId }];
   });
 }
 

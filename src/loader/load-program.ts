@@ -33,6 +33,8 @@ export interface ProgramContext {
   readonly target: TargetAttr | undefined;
   /** The fd of a map of the object, `undefined` if it was not made. */
   mapFd(name: string): Fd | undefined;
+  /** Where the variables of an arena are in it; of other maps 0. Bytes. */
+  mapBase(name: string): number;
 }
 
 /** As {@link POISON}, for calls of a kernel function that is not there; the place of its name among the object's externs is added. libbpf's. */
@@ -164,10 +166,11 @@ function explainPoison(log: string, poisoned: ReadonlyMap<number, string>): stri
 
 function programAttr(program: ProgramSpec, insns: Uint8Array, context: ProgramContext): BpfAttr<'BPF_PROG_LOAD'> {
   const view = new DataView(insns.buffer);
-  for (const { insn, map } of program.references) {
+  for (const { insn, map, valueOffset } of program.references) {
     const fd = context.mapFd(map);
     if (fd === undefined) throw new ObjectError(`program ${program.name} uses map ${map}, which was not made`);
     view.setUint32(8 * insn + 4, fd, true);
+    if (valueOffset !== undefined) view.setUint32(8 * insn + 12, context.mapBase(map) + valueOffset, true);
   }
   const { funcInfo, lineInfo } = program;
   const { attachType } = context;

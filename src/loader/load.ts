@@ -117,6 +117,7 @@ function loadSpec<S extends AnyShape>(
               ? structOpsTarget(program, structs)
               : attachTarget(kernel, program, type, kernelTypes, own(options.targets, program.name)),
           mapFd: (name) => maps.get(name)?.fd,
+          mapBase: (name) => maker.arenas.get(name)?.base ?? 0,
         });
         const handle = adopt(kernel, fd, true, () => {
           // Before the handle takes note of the program's maps.
@@ -127,7 +128,7 @@ function loadSpec<S extends AnyShape>(
         loaded.set(program, handle);
       }
       fillProgramArrays(spec, maps, loaded);
-      const object = new LoadedObject<S>(spec, maps, loaded, structValues(structs, loaded), [
+      const object = new LoadedObject<S>(spec, maps, loaded, maker.arenas, structValues(structs, loaded), [
         ...warnings,
         ...maker.warnings,
       ]);

@@ -2,14 +2,17 @@ import { u32Bytes } from '../bytes/plain.ts';
 import { UsageError } from '../errors.ts';
 import type { ObjectSpec, ProgramSpec } from '../object/spec.ts';
 import { BPF_F_LINK } from '../uapi/bpf.ts';
+import type { MappedArena } from './arena.ts';
 import { attachBySection, attachesBySection } from './attach/auto.ts';
 import { attachStructOps, unregisterStructOps } from './attach/struct-ops.ts';
 import { undoWith } from './attach/undo.ts';
 import { attachUsdt, USDT_IPS, USDT_SPECS, UsdtMaps, type UsdtOptions } from './attach/usdt.ts';
 import { own } from './calls.ts';
-import { createGlobals, inSections } from './globals.ts';
+import { createGlobals, inSections, type VariableStore } from './globals.ts';
+import { closedHandle } from './handle.ts';
 import type { Attachment, BpfLink } from './link.ts';
 import type { BpfMap } from './map.ts';
+import { loadBytes, storeBytes } from './mapped-array.ts';
 import { type MappedGlobals, mmapGlobals } from './mapped-globals.ts';
 import type { BpfProgram } from './program.ts';
 import type { AnyShape, KeyOf, ObjectShape, ValueOf } from './shape.ts';
@@ -33,15 +36,28 @@ export class LoadedObject<S extends AnyShape = ObjectShape> implements Disposabl
     this.#usdt ??= new UsdtMaps(this.map(USDT_SPECS), this.map(USDT_IPS));
     return this.#usdt;
   };
-  readonly #store = inSections({
+  readonly #arenas: ReadonlyMap<string, MappedArena>;
+  readonly #sections = inSections({
     read: (name) => this.map(name).getBytes(u32Bytes(0)) ?? new Uint8Array(0),
     write: (name, bytes) => this.map(name).setBytes(u32Bytes(0), bytes),
   });
+  readonly #store: VariableStore = {
+    read: (variable) => {
+      const memory = this.#arenaOf(variable.map)?.data;
+      return memory === undefined ? this.#sections.read(variable) : loadBytes(memory, variable.offset, variable.size);
+    },
+    write: (variable, bytes) => {
+      const memory = this.#arenaOf(variable.map)?.data;
+      if (memory === undefined) this.#sections.write(variable, bytes);
+      else storeBytes(memory, variable.offset, bytes);
+    },
+  };
 
   constructor(
     spec: ObjectSpec,
     maps: ReadonlyMap<string, BpfMap>,
     programs: ReadonlyMap<ProgramSpec, BpfProgram>,
+    arenas: ReadonlyMap<string, MappedArena>,
     structValues: ReadonlyMap<string, Uint8Array>,
     warnings: readonly string[],
   ) {
@@ -53,6 +69,7 @@ export class LoadedObject<S extends AnyShape = ObjectShape> implements Disposabl
       [...programs].map(([program, handle]) => [program.name, handle]),
     ) as unknown as typeof this.programs;
     this.#bySpec = programs;
+    this.#arenas = arenas;
     this.#structValues = structValues;
     this.globals = createGlobals(spec, this.#store) as S['globals'];
   }
@@ -95,6 +112,22 @@ export class LoadedObject<S extends AnyShape = ObjectShape> implements Disposabl
    */
   mmapGlobals(): MappedGlobals<S['globals']> {
     return mmapGlobals(this.spec, (name) => this.map(name), this.#store) as MappedGlobals<S['globals']>; // S, as above
+  }
+
+  /**
+   * The memory of a map of type arena, which programs have at the same addresses; ask for it again after any call. Its variables are in {@link LoadedObject.globals}, too.
+   * Throws UsageError if there is none of this name, SysError EBADF after the end.
+   */
+  arena(name: string): Uint8Array {
+    const arena = this.#arenaOf(name);
+    if (arena !== undefined) return arena.bytes;
+    throw new UsageError(`${this.spec.file} has no arena ${name} loaded; there is ${list([...this.#arenas.keys()])}`);
+  }
+
+  #arenaOf(name: string): MappedArena | undefined {
+    const arena = this.#arenas.get(name);
+    if (arena === undefined || arena.bytes.length > 0) return arena;
+    throw closedHandle(`arena ${name}`);
   }
 
   /**
@@ -168,6 +201,7 @@ export class LoadedObject<S extends AnyShape = ObjectShape> implements Disposabl
 
   close(): void {
     for (const program of this.#bySpec.values()) program.close();
+    for (const arena of this.#arenas.values()) arena[Symbol.dispose]();
     for (const map of Object.values(this.#maps)) map.close();
   }
 

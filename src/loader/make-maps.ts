@@ -4,13 +4,14 @@ import type { MapSpec, ObjectSpec } from '../object/spec.ts';
 import type { Kernel } from '../sys/kernel.ts';
 import { errno } from '../uapi/errno.ts';
 import type { Fd } from '../uapi/fd.ts';
+import { type MappedArena, mapArena } from './arena.ts';
 import { ensureBpffs, joinPath, preparePin } from './bpffs.ts';
 import { adopt, orUndefined, saying } from './calls.ts';
 import { createMap, type MapFds } from './create-map.ts';
 import { checkFd } from './handle.ts';
 import { closeWithAttachments } from './link.ts';
 import { BpfMap, openMapFd } from './map.ts';
-import { decideShare, type ShareOptions } from './share.ts';
+import { decideShare, type ReuseSource, type ShareOptions } from './share.ts';
 import { createStructOps, type KernelStructOps } from './struct-ops.ts';
 import { ensureTcRoot } from './tc-root.ts';
 import type { Transaction } from './transaction.ts';
@@ -31,6 +32,8 @@ export interface MakeContext {
 export class MapMaker {
   readonly #context: MakeContext;
   readonly #maps = new Map<string, BpfMap>();
+  /** The memory of maps of type arena, for as long as the object is loaded. */
+  readonly arenas = new Map<string, MappedArena>();
   /** What is doubtful about maps that are shared all the same. Sentences. */
   readonly warnings: string[] = [];
 
@@ -61,16 +64,30 @@ export class MapMaker {
       for (const { field, wanted, found } of decision.warnings) {
         this.warnings.push(`map ${map.name} is shared, but the ${field} is ${found} there and ${wanted} here`);
       }
-      if (source instanceof BpfMap) return this.#handle(map, source.fd, false, source);
-      if ('fd' in source) return this.#handle(map, checkFd(source.fd), false);
-      return this.#handle(map, openMapFd(this.#context.kernel, source), true);
+      return this.#withArena(map, this.#existing(map, source), false);
     }
     const handle = this.#handle(map, this.#create(map), true);
-    if (decision.path === undefined || this.#pinNew(handle.fd, decision.path)) return handle;
+    if (decision.path === undefined || this.#pinNew(handle.fd, decision.path))
+      return this.#withArena(map, handle, true);
     // Somebody else pinned there in the meantime: then theirs is the one to share.
     handle.close();
     if (tries > 1) return this.#provide(map, tries - 1);
     throw new SysError(errno.EEXIST, 'BPF_OBJ_PIN', { what: decision.path });
+  }
+
+  #existing(map: MapSpec, source: ReuseSource): BpfMap {
+    if (source instanceof BpfMap) return this.#handle(map, source.fd, false, source);
+    if ('fd' in source) return this.#handle(map, checkFd(source.fd), false);
+    return this.#handle(map, openMapFd(this.#context.kernel, source), true);
+  }
+
+  #withArena(map: MapSpec, handle: BpfMap, isNew: boolean): BpfMap {
+    if (map.type !== 'arena') return handle;
+    const { kernel, spec, transaction } = this.#context;
+    const arena = mapArena(kernel, map, handle, spec.arena, isNew);
+    transaction.onRollback(() => arena[Symbol.dispose]());
+    this.arenas.set(map.name, arena);
+    return handle;
   }
 
   #create(map: MapSpec): Fd {

@@ -22,7 +22,9 @@ export function mmapGlobals(spec: ObjectSpec, map: (name: string) => BpfMap, sto
   try {
     for (const name of new Set(globalVariables(spec).map((variable) => variable.map))) {
       const { info } = map(name);
-      if ((info.flags & BPF_F_MMAPABLE) !== 0) sections.set(name, map(name).mmap(access(info.frozen)));
+      // Those of an arena are memory in any case.
+      if (info.type === 'array' && (info.flags & BPF_F_MMAPABLE) !== 0)
+        sections.set(name, map(name).mmap(access(info.frozen)));
     }
   } catch (error) {
     close();

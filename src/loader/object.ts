@@ -41,10 +41,12 @@ export class BpfObject<S extends AnyShape = ObjectShape> {
 
   /** The spec with what was set on this object. */
   toSpec(): ObjectSpec {
+    const { arena } = this.spec;
     return {
       ...this.spec,
+      ...(arena !== undefined && { arena: { ...arena, data: this.#contents.get(arena.map) ?? arena.data } }),
       maps: this.spec.maps.map((map) => {
-        const initial = this.#contents.get(map.name) ?? map.initial;
+        const initial = map.type === 'arena' ? undefined : (this.#contents.get(map.name) ?? map.initial);
         return { ...map, maxEntries: this.#maps[map.name]?.maxEntries ?? map.maxEntries, initial };
       }),
     };
@@ -80,6 +82,7 @@ export class BpfObject<S extends AnyShape = ObjectShape> {
   }
 
   #initial(name: string): Uint8Array {
+    if (this.spec.arena?.map === name) return this.spec.arena.data;
     const map = this.spec.maps.find((candidate) => candidate.name === name);
     if (map === undefined)
       throw new UsageError(`${this.spec.file} has no map ${name}; it has ${list(this.spec.maps.map((m) => m.name))}`);

@@ -53,7 +53,6 @@ export function readObjectFile(bytes: Uint8Array): ObjectFile {
   const written = readBtf(elf, symbols, notes);
   const externs = written === undefined ? [] : readExterns(written, symbols.get(SHN_UNDEF) ?? []);
   const btf = written && placeKconfig(written, externs);
-  noteUnsupported(elf, notes);
   return { elf, btf, btfExt: readBtfExt(elf, btf, notes), relocations: readRelocations(elf), symbols, externs, notes };
 }
 
@@ -117,14 +116,6 @@ function symbolsBySection(elf: ElfFile): Map<number, ElfSymbol[]> {
   return sections;
 }
 
-/** Sections that a loader of today makes something of, and skep not yet. */
-function noteUnsupported(elf: ElfFile, notes: string[]): void {
-  for (const { name, size } of elf.sections) {
-    if (size === 0) continue;
-    if (name === '.addr_space.1') notes.push(`section ${name}: arena globals are not supported yet and were left out`);
-  }
-}
-
 export function findSection(elf: ElfFile, name: string): ElfSection | undefined {
   return elf.sections.find((section) => section.name === name);
 }
@@ -140,6 +131,11 @@ export function dataKind(section: ElfSection): 'data' | 'rodata' | 'bss' | undef
   if (section.size === 0) return undefined;
   if (kind === 'bss') return section.type === SHT_NOBITS ? 'bss' : undefined;
   return section.type === SHT_PROGBITS && (kind === 'data' || kind === 'rodata') ? kind : undefined;
+}
+
+/** The content of `__arena` variables. */
+export function isArenaData({ name, size, type }: ElfSection): boolean {
+  return name === '.addr_space.1' && size > 0 && type === SHT_PROGBITS;
 }
 
 /** `.maps`; one with a suffix is another loader's way to say what to do with the maps in it. */

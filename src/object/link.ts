@@ -1,6 +1,14 @@
 import type { InfoTable } from '../btf/index.ts';
 import { concatBytes } from '../bytes/plain.ts';
-import { type ElfRelocation, type ElfSymbol, R_BPF_64_32, R_BPF_64_64, SHN_UNDEF, STT_SECTION } from '../elf/index.ts';
+import {
+  type ElfRelocation,
+  type ElfSection,
+  type ElfSymbol,
+  R_BPF_64_32,
+  R_BPF_64_64,
+  SHN_UNDEF,
+  STT_SECTION,
+} from '../elf/index.ts';
 import { ObjectError, type Place } from '../errors.ts';
 import {
   BPF_PSEUDO_FUNC,
@@ -16,7 +24,7 @@ import { type CodePlace, codeTarget, isLocalCall } from './call-targets.ts';
 import { collectCore, collectInfo, isRealCore, type Part, sortTable } from './debug-info.ts';
 import { exceptionCallbacks } from './exception-callback.ts';
 import { KCONFIG } from './externs.ts';
-import { dataKind, isCode, type ObjectFile } from './file.ts';
+import { dataKind, isArenaData, isCode, type ObjectFile } from './file.ts';
 import type { CodeUnit } from './functions.ts';
 import type { CoreReference, ExternReference, ExternSpec, InfoRecords, MapReference, MapSpec } from './spec.ts';
 
@@ -35,6 +43,8 @@ export interface MapPlaces {
   /** The map of a definition section at this offset. */
   at(section: number, offset: number): MapSpec | undefined;
   isMapSection(section: number): boolean;
+  /** The map that `__arena` variables are in. */
+  readonly arena: string | undefined;
 }
 
 /** Slots that a program may have with all its subprograms. The kernel takes a million instructions. */
@@ -193,16 +203,23 @@ export class Linker {
       if (map === undefined) throw new ObjectError(`${label} + ${offset} in section ${target.name} is no map`, place);
       return { kind: 'map', reference: { insn: slot, map: map.name, valueOffset: undefined } };
     }
-    if (dataKind(target) !== undefined) {
+    const map = this.#dataMap(target);
+    if (map !== undefined) {
       const offset = symbol.value + insn.imm;
       if (offset < 0 || offset >= target.size)
         throw new ObjectError(
           `${label} + ${insn.imm} lies outside section ${target.name} (${target.size} bytes)`,
           place,
         );
-      return { kind: 'map', reference: { insn: slot, map: target.name, valueOffset: offset } };
+      return { kind: 'map', reference: { insn: slot, map, valueOffset: offset } };
     }
     throw new ObjectError(`${label} is in section ${target.name}, which holds neither maps nor data nor code`, place);
+  }
+
+  /** The map with the content of a data section. */
+  #dataMap(section: ElfSection): string | undefined {
+    if (isArenaData(section)) return this.#maps.arena;
+    return dataKind(section) === undefined ? undefined : section.name;
   }
 
   #extern(insn: Insn, slot: number, name: string, place: Place): LinkEvent {

@@ -4,6 +4,7 @@ import { plainBytes } from '../bytes/plain.ts';
 import { cString } from '../bytes/struct.ts';
 import type { ElfSection } from '../elf/index.ts';
 import { ObjectError } from '../errors.ts';
+import { arenaSpec } from './arena.ts';
 import { parseBtfMaps } from './btf-maps.ts';
 import { dataKind, findSection, isBtfMaps, isLegacyMaps, type ObjectFile, readObjectFile } from './file.ts';
 import { type CodeUnit, readFunctions } from './functions.ts';
@@ -50,7 +51,8 @@ function parse(bytes: Uint8Array, file: string, name: string): ObjectSpec {
   const internal = elf.sections
     .filter((section) => dataKind(section) !== undefined)
     .map((section) => internalMap(parts, name, section));
-  const places = mapPlaces(parts, definitions);
+  const arena = arenaSpec(parts, [...definitions.values()].flat());
+  const places = { ...mapPlaces(parts, definitions), arena: arena?.map };
   const structOps = elf.sections.filter(isStructOps).flatMap((section) => parseStructOps(parts, section));
   const maps = [...definitions.values()].flat().concat(internal, kconfigMap(parts, name) ?? [], structOps);
   checkNames(maps);
@@ -63,6 +65,7 @@ function parse(bytes: Uint8Array, file: string, name: string): ObjectSpec {
     kernVersion: kernelVersion(parts),
     programs: typeTailCalls(readPrograms(parts, places), maps),
     maps,
+    ...(arena !== undefined && { arena }),
     externs: parts.externs,
     btf,
     notes,
@@ -109,7 +112,10 @@ function ruleOf({ section }: CodeUnit): SectionRule | undefined {
   return sectionRule(section.name.replace(MANUAL, ''));
 }
 
-function mapPlaces(parts: ObjectFile, definitions: ReadonlyMap<ElfSection, readonly MapSpec[]>): MapPlaces {
+function mapPlaces(
+  parts: ObjectFile,
+  definitions: ReadonlyMap<ElfSection, readonly MapSpec[]>,
+): Omit<MapPlaces, 'arena'> {
   const bySection = new Map<number, ReadonlyMap<number, MapSpec>>();
   for (const [section, maps] of definitions) {
     const offsets = isLegacyMaps(section) ? mapSymbols(parts, section) : (parts.symbols.get(section.index) ?? []);

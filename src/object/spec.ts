@@ -25,12 +25,24 @@ export interface ObjectSpec {
   readonly programs: readonly ProgramSpec[];
   /** In the order that `map idx N` counts: definitions of `.maps`/`maps` by offset, the internal maps in section order, `.kconfig`, struct_ops. */
   readonly maps: readonly MapSpec[];
+  /** Its `__arena` variables; `undefined` if it has none. */
+  readonly arena?: ArenaSpec | undefined;
   /** What the object leaves to the kernel: `__kconfig` variables in the order of their place in `.kconfig`, then `__ksym` names. */
   readonly externs: readonly ExternSpec[];
   /** The object's `.BTF`, parsed, and its bytes. */
   readonly btf: Btf | undefined;
   /** Decisions that the reader of this spec should know of, e.g. how the length of the map records was found. Sentences. */
   readonly notes: readonly string[];
+}
+
+/** Variables in a map of type arena. */
+export interface ArenaSpec {
+  /** {@link MapSpec.name}. */
+  readonly map: string;
+  /** What they hold before anything runs. */
+  readonly data: Uint8Array;
+  /** DATASEC; 0: not known. */
+  readonly typeId: number;
 }
 
 export interface ProgramSpec {
@@ -105,7 +117,7 @@ export interface MapReference {
   readonly insn: number;
   /** {@link MapSpec.name}. */
   readonly map: string;
-  /** `undefined`: the map itself (BPF_PSEUDO_MAP_FD). A number: that byte of element 0 (BPF_PSEUDO_MAP_VALUE). */
+  /** `undefined`: the map itself (BPF_PSEUDO_MAP_FD). A number: that byte of element 0, or of the variables of an arena (BPF_PSEUDO_MAP_VALUE). */
   readonly valueOffset: number | undefined;
 }
 

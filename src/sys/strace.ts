@@ -113,10 +113,11 @@ class Traced implements Kernel {
       () => `close(${fd})`,
     );
   }
-  mmap(fd: Fd, size: number, access: MappingAccess, offset = 0): Mapping {
+  mmap(fd: Fd, size: number, access: MappingAccess, offset = 0, address?: number): Mapping {
     return this.#trace(
-      () => this.#kernel.mmap(fd, size, access, offset),
-      () => `mmap(${fd}, ${size}, ${access === 'read' ? 'PROT_READ' : 'PROT_READ|PROT_WRITE'}, ${offset})`,
+      () => this.#kernel.mmap(fd, size, access, offset, address),
+      () =>
+        `mmap(${fd}, ${size}, ${access === 'read' ? 'PROT_READ' : 'PROT_READ|PROT_WRITE'}, ${offset}${address === undefined ? '' : `, 0x${address.toString(16)}`})`,
       (mapping) => `${mapping?.bytes.length ?? 0} bytes`,
     );
   }

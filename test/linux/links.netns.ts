@@ -4,8 +4,9 @@ import { existsSync, mkdirSync, readFileSync, rmdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseBtf } from '../../src/btf/index.ts';
 import { createLinuxKernel } from '../../src/engine/linux/index.ts';
+import { SysError } from '../../src/errors.ts';
 import { findCgroups } from '../../src/loader/cgroups.ts';
-import { addDevice, setDeviceUp } from '../../src/loader/devices.ts';
+import { addDevice, deleteDevice, findDevice, setDeviceUp } from '../../src/loader/devices.ts';
 import {
   attachBySection,
   attachIterator,
@@ -38,8 +39,10 @@ import {
   setFlowDissector,
   setXdp,
 } from '../../src/loader/index.ts';
+import { encodeLink, request } from '../../src/net/index.ts';
 import type { BpfAttr } from '../../src/uapi/attr.ts';
 import { attachTypeNumber, mapTypeNumber, type ProgType, progTypeNumber } from '../../src/uapi/bpf.ts';
+import { NLM_F_CREATE, NLM_F_EXCL, RTM_NEWLINK } from '../../src/uapi/netlink.ts';
 import { PERF_COUNT_SW_CPU_CLOCK, PERF_TYPE_SOFTWARE } from '../../src/uapi/perf.ts';
 import { counting, returning } from '../support/programs.ts';
 import { isAtLeast, running, skipBefore } from '../support/since.ts';
@@ -119,6 +122,42 @@ afterAll(() => {
 });
 
 describe('devices', () => {
+  it('netkit: an order, links and a revision, for both ends', (context) => {
+    try {
+      const message = encodeLink({ ifindex: 0, name: 'nk0', kind: 'netkit' });
+      request(kernel, 'device nk0', RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, message);
+    } catch (error) {
+      if (!(error instanceof SysError) || error.code !== 'EOPNOTSUPP') throw error;
+      context.skip('this kernel has no netkit devices');
+    }
+    using a = load('sched_cls', returning(-1), { expected_attach_type: attachTypeNumber.netkit_primary });
+    using b = load('sched_cls', returning(-1), { expected_attach_type: attachTypeNumber.netkit_primary });
+    using peer = load('sched_cls', returning(0), { expected_attach_type: attachTypeNumber.netkit_peer });
+    const at = (hook: 'netkit_primary' | 'netkit_peer') => queryPrograms(kernel, { device: 'nk0' }, hook);
+    attachProgramToDevice(a, 'nk0', 'netkit_primary');
+    using link = attachToDevice(b, 'nk0', 'netkit_primary', { before: a });
+    using other = attachToDevice(peer, 'nk0', 'netkit_peer');
+    expect(at('netkit_primary').programs.map(({ id, linkId }) => [id, linkId])).toEqual([
+      [b.id, link.id],
+      [a.id, undefined],
+    ]);
+    expect(at('netkit_peer').programs.map(({ id }) => id)).toEqual([peer.id]);
+    const { ifindex } = findDevice(kernel, 'nk0');
+    expect(link.info).toMatchObject({ type: 'netkit', ifindex, attachType: 'netkit_primary' });
+    expect(other.info).toMatchObject({ type: 'netkit', attachType: 'netkit_peer' });
+    const { revision } = at('netkit_primary');
+    attachProgramToDevice(a, 'nk0', 'netkit_primary', { replace: a, expectedRevision: revision });
+    const past = { before: 'all', expectedRevision: revision } as const;
+    using late = load('sched_cls', returning(-1), { expected_attach_type: attachTypeNumber.netkit_primary });
+    expect(() => attachToDevice(late, 'nk0', 'netkit_primary', past)).toThrow(code('ESTALE'));
+    link.detach();
+    detachProgramFromDevice(kernel, 'nk0', 'netkit_primary', a);
+    expect(at('netkit_primary').programs).toEqual([]);
+    deleteDevice(kernel, 'nk0');
+    // The device has taken the last one along.
+    expect(other.info).toMatchObject({ type: 'netkit', ifindex: 0 });
+  });
+
   it('tcx: an order, a revision, a query, and nothing of others', (context) => {
     skipBefore(context, '6.6', 'tcx');
     using a = load('sched_cls', returning(-1));

@@ -136,8 +136,8 @@ class RunningKernel implements Kernel {
     check(this.#ffi, this.#ffi.libc.close(checkFd(fd)), 'close', `fd ${fd}`);
   }
 
-  mmap(fd: Fd, size: number, access: MappingAccess, offset = 0): Mapping {
-    return mapMemory(this.#ffi, checkFd(fd), size, access, offset);
+  mmap(fd: Fd, size: number, access: MappingAccess, offset = 0, address = 0): Mapping {
+    return mapMemory(this.#ffi, checkFd(fd), size, access, offset, address);
   }
 
   stat(path: string): Stat {

@@ -11,6 +11,7 @@ const MAP_PRIVATE = 0x02;
 const MAP_FIXED = 0x10;
 const MAP_ANONYMOUS = 0x20;
 const MAP_NORESERVE = 0x4000;
+const MAP_FIXED_NOREPLACE = 0x100000;
 /** Bytes at most: twice the largest ring buffer that Linux makes, and its pages of positions. */
 const MAX_MAPPING = 2 ** 33;
 
@@ -19,15 +20,59 @@ const registry = new FinalizationRegistry<{ readonly ffi: Ffi; readonly address:
   ({ ffi, address, size }) => ffi.libc.munmap(address, size),
 );
 
-/** mmap(2) of `fd`, shared. */
-export function mapMemory(ffi: Ffi, fd: number, size: number, access: MappingAccess, offset: number): Mapping {
+/** mmap(2) of `fd`, shared; at the address that is wanted, 0: anywhere. */
+export function mapMemory(
+  ffi: Ffi,
+  fd: number,
+  size: number,
+  access: MappingAccess,
+  offset: number,
+  wanted: number,
+): Mapping {
   const fits = Number.isSafeInteger(size) && size > 0 && size <= MAX_MAPPING;
-  if (!fits || !Number.isSafeInteger(offset) || offset < 0) {
+  const places = [offset, wanted].every((place) => Number.isSafeInteger(place) && place >= 0);
+  if (!fits || !places) {
     throw new SysError(errno.EINVAL, 'mmap', { detail: `${size} bytes from ${offset} cannot be mapped` });
   }
   const protection = access === 'read' ? PROT_READ : PROT_READ | PROT_WRITE;
-  const address = check(ffi, ffi.libc.mmap(0, size, protection, MAP_SHARED, fd, offset), 'mmap', `fd ${fd}`);
-  return new NativeMapping(ffi, address, size);
+  const map = (address: number, flags: number) =>
+    check(ffi, ffi.libc.mmap(address, size, protection, MAP_SHARED | flags, fd, offset), 'mmap', `fd ${fd}`);
+  if (wanted === 0) {
+    const address = map(0, 0);
+    const buffer = ffi.view(address, size);
+    registry.register(buffer, { ffi, address, size });
+    return new NativeMapping(ffi, { address, size, buffer });
+  }
+  const place = left.get(wanted);
+  if (place?.size !== size) {
+    map(wanted, MAP_FIXED_NOREPLACE);
+    return new NativeMapping(ffi, { address: wanted, size, buffer: ffi.view(wanted, size), again: true });
+  }
+  try {
+    map(wanted, MAP_FIXED);
+  } catch (error) {
+    putNothing(ffi, place);
+    throw error;
+  }
+  left.delete(wanted);
+  return new NativeMapping(ffi, place);
+}
+
+/** Mapped memory. */
+interface Place {
+  readonly address: number;
+  readonly size: number;
+  readonly buffer: ArrayBuffer;
+  /** Somebody asked for this address, and may ask again. */
+  readonly again?: boolean;
+}
+
+/** Places that somebody asked for, after the end of their mapping. Nobody else gets them, since views of them may be left. */
+const left = new Map<number, Place>();
+
+function putNothing(ffi: Ffi, { address, size }: Place): void {
+  const flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE;
+  check(ffi, ffi.libc.mmap(address, size, PROT_READ | PROT_WRITE, flags, -1, 0), 'mmap', 'at its end');
 }
 
 /**
@@ -36,17 +81,13 @@ export function mapMemory(ffi: Ffi, fd: number, size: number, access: MappingAcc
  */
 class NativeMapping implements Mapping {
   readonly #ffi: Ffi;
-  readonly #address: number;
-  readonly #size: number;
+  readonly #place: Place;
   #bytes: Uint8Array<ArrayBuffer>;
 
-  constructor(ffi: Ffi, address: number, size: number) {
+  constructor(ffi: Ffi, place: Place) {
     this.#ffi = ffi;
-    this.#address = address;
-    this.#size = size;
-    const buffer = ffi.view(address, size);
-    registry.register(buffer, { ffi, address, size });
-    this.#bytes = new Uint8Array(buffer);
+    this.#place = place;
+    this.#bytes = new Uint8Array(place.buffer);
   }
 
   get bytes(): Uint8Array<ArrayBuffer> {
@@ -56,8 +97,7 @@ class NativeMapping implements Mapping {
   [Symbol.dispose](): void {
     if (this.#bytes.length === 0) return;
     this.#bytes = new Uint8Array(0);
-    const flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE;
-    const { libc } = this.#ffi;
-    check(this.#ffi, libc.mmap(this.#address, this.#size, PROT_READ | PROT_WRITE, flags, -1, 0), 'mmap', 'at its end');
+    putNothing(this.#ffi, this.#place);
+    if (this.#place.again) left.set(this.#place.address, this.#place);
   }
 }
