@@ -19,14 +19,22 @@ const MAPS = {
   ring: [mapTypeNumber.ringbuf, 0, 0],
 } as const;
 
+/** BPF_LOG_LEVEL2: what is known after each instruction, of all paths, and why. */
+export const BPF_LOG_LEVEL2 = 2;
+
 interface Verified {
   /** `ok` or the errno. */
   readonly answer: string;
+  /** The lines of the log, but for what differs by nature: addresses, and how long it took. */
+  readonly log: readonly string[];
   /** Of the log, before its figures. */
   readonly lastWords: string;
   /** Instructions that the verifier followed, over all paths. */
   readonly steps: number;
 }
+
+const ADDRESS = /(\(18\) r\d = )0x[0-9a-f]{16}/;
+const DURATION = /(?<=^verification time )\d+/;
 
 /** What comes of loading a program: `ok`, or the errno and the last words of the log. */
 export function verdict(kernel: Kernel, program: Program): string {
@@ -39,6 +47,7 @@ export function verify(
   kernel: Kernel,
   { type = 'socket_filter', license = 'GPL', text }: Program,
   then: (prog: Fd) => string,
+  logLevel = 1,
 ): Verified {
   const fds = new Map<string, Fd>();
   const map = (name: string): number | undefined => {
@@ -56,13 +65,13 @@ export function verify(
     return fd;
   };
   const insns = encodeInsns(parseAssembly(text, { map }));
-  const log_buf = new Uint8Array(65536);
+  const log_buf = new Uint8Array(logLevel === BPF_LOG_LEVEL2 ? 1 << 20 : 1 << 16);
   const attr = {
     prog_type: progTypeNumber[type],
     insns,
     insn_cnt: insns.length / 8,
     license,
-    log_level: 1,
+    log_level: logLevel,
     log_size: log_buf.length,
     log_buf,
   };
@@ -75,10 +84,14 @@ export function verify(
     }
   });
   for (const fd of fds.values()) kernel.close(fd);
-  const log = new TextDecoder().decode(log_buf.subarray(0, log_buf.indexOf(0))).trimEnd();
+  const log = new TextDecoder()
+    .decode(log_buf.subarray(0, log_buf.indexOf(0)))
+    .trimEnd()
+    .split('\n');
   return {
     answer: String(answer),
-    lastWords: log.split('\n').at(-2) ?? '',
-    steps: Number(/^processed (\d+) insns/m.exec(log)?.[1]),
+    log: log.map((line) => line.replace(ADDRESS, '$1ADDRESS').replace(DURATION, '')),
+    lastWords: log.at(-2) ?? '',
+    steps: Number(/^processed (\d+) insns/.exec(log.at(-1) ?? '')?.[1]),
   };
 }

@@ -24,7 +24,7 @@ const RETURN = `
   r0 = 0
   exit`;
 
-const CASES: readonly Case[] = [
+export const CASES: readonly Case[] = [
   {
     name: 'a number is returned',
     text: `
@@ -815,6 +815,13 @@ l:
   r0 = 0
   exit`,
     answer: 'ENOSPC BPF program is too large. Processed 1000001 insn',
+  },
+  {
+    name: 'a log that was too long before its path was found safe',
+    text: `
+${'  r0 = 0\n'.repeat(2000)}
+  exit`,
+    answer: 'ENOSPC ',
   },
 ];
 

@@ -3,6 +3,8 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { createEmbeddedKernel } from '../../src/engine/embedded/index.ts';
 import { createLinuxKernel } from '../../src/engine/linux/index.ts';
 import { possibleCpus, Session } from '../contract/session.ts';
+import { verify } from '../contract/verdict.ts';
+import { CASES } from '../contract/verifier.ts';
 import { skipBefore } from '../support/since.ts';
 import { mapSequence, runMaps } from './maps.ts';
 import { objectSequence, runObjects } from './objects.ts';
@@ -49,4 +51,12 @@ describe('both kernels answer the same', { timeout: 1000 * SECONDS + 120_000 }, 
   it('maps', () => compare('maps', mapSequence, (session, input) => runMaps(session, input, cpus)));
   it('objects', () => compare('objects', objectSequence, runObjects));
   it('verifier', () => compare('verifier', randomProgram, runProgram));
+
+  it.each([1, 2, 4])('logs of level %i', (level) => {
+    // The log of a million steps is long; what it is made of is in the others.
+    for (const { name, ...program } of CASES.filter(({ answer }) => !answer.startsWith('ENOSPC'))) {
+      const [here, there] = [embedded.kernel, linux].map((kernel) => verify(kernel, program, () => 'ok', level).log);
+      expect([name, ...(here ?? [])]).toEqual([name, ...(there ?? [])]);
+    }
+  });
 });

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
+import type { Fd } from '../../src/uapi/fd.ts';
 import type { Session } from '../contract/session.ts';
-import { type Program, verify } from '../contract/verdict.ts';
+import { BPF_LOG_LEVEL2, type Program, verify } from '../contract/verdict.ts';
 
 /** Mostly one that begins with a number. */
 const register = fc.constantFrom(0, 0, 0, 2, 2, 3, 3, 4, 4, 5, 5, 7, 7, 8, 8, 1, 6, 9);
@@ -126,11 +127,12 @@ export const randomProgram: fc.Arbitrary<Program> = fc.record({
   text: fc.array(line, { minLength: 1, maxLength: 14 }).map((lines) => [...START, ...lines.flat(), ...END].join('\n')),
 });
 
-/** What a kernel says of a program, how far it had to look, and that one which it takes can be run. */
+/** What a kernel says of a program, how far it had to look, that one which it takes can be run, and the whole log. */
 export function runProgram({ kernel }: Session, program: Program): string[] {
-  const { answer, lastWords, steps } = verify(kernel, program, (prog_fd) => {
+  const run = (prog_fd: Fd) => {
     kernel.bpf('BPF_PROG_TEST_RUN', { prog_fd, data_in: new Uint8Array(64), data_size_in: 64 });
     return 'ok';
-  });
-  return [`${answer} ${lastWords}`, `${steps} steps`];
+  };
+  const { answer, lastWords, steps, log } = verify(kernel, program, run, BPF_LOG_LEVEL2);
+  return [`${answer} ${lastWords}`, `${steps} steps`, ...log];
 }

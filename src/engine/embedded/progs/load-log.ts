@@ -22,9 +22,10 @@ export function checkLogRequest({ level, size, buffer }: LogRequest): number {
 }
 
 /**
- * Puts the text into the buffer, NUL-terminated, and says how many bytes the whole of it takes with its NUL; 0 if no log was asked for.
+ * Puts the text into the buffer, NUL-terminated, and says how many bytes the whole of it takes with its NUL; 0 if no log was asked for. `longest`: bytes
+ * that it took when it was longest, if some of it was forgotten.
  */
-export function writeLog({ level, size, buffer }: LogRequest, text: string): number {
+export function writeLog({ level, size, buffer }: LogRequest, text: string, longest = 0): number {
   if (level === 0) return 0;
   const bytes = new TextEncoder().encode(text);
   if (buffer !== undefined && size > 0) {
@@ -38,5 +39,5 @@ export function writeLog({ level, size, buffer }: LogRequest, text: string): num
     buffer.set(kept);
     buffer[kept.length] = 0;
   }
-  return bytes.length + 1;
+  return Math.max(bytes.length, longest) + 1;
 }

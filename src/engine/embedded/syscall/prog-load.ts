@@ -68,8 +68,8 @@ export function progLoad(process: Process, attr: Attr): number {
   const given = insns.slice(0, count * INSN_SIZE);
   const license = attr.license.slice(0, MAX_LICENSE);
   const user = { type, attachType: expectedAttachType, gpl: isGplCompatible(license), flags };
-  const checked = check(process, attr, user, decodeInsns(given), log.level);
-  const trueSize = writeLog(log, checked.log);
+  const checked = check(process, attr, user, decodeInsns(given), log);
+  const trueSize = writeLog(log, checked.log, checked.logSize);
   if (trueSize > 0) attr.log_true_size = trueSize;
   if (log.buffer !== undefined && trueSize > log.size) return -errno.ENOSPC;
   if (checked.accepted === undefined) return -checked.errno;
@@ -145,11 +145,13 @@ interface Checked {
   readonly errno: number;
   readonly log: string;
   readonly verifiedInsns: number;
+  /** Bytes that it took when it was longest. */
+  readonly logSize?: number;
   readonly accepted: Accepted | undefined;
 }
 
 /** The program is one, what it refers to is there, and it is safe. */
-function check(process: Process, attr: Attr, user: ProgUser, insns: readonly Insn[], logLevel: number): Checked {
+function check(process: Process, attr: Attr, user: ProgUser, insns: readonly Insn[], log: LogRequest): Checked {
   const problem = programProblem(insns, { followed: true });
   const wrong = checkSleep(user.type, attr.prog_flags ?? 0) ?? (problem && reject(problem.problem));
   if (wrong !== undefined) return refused(wrong);
@@ -158,10 +160,16 @@ function check(process: Process, attr: Attr, user: ProgUser, insns: readonly Ins
   if (!process.machine.verifies) return { errno: 0, log: `${NOT_FOLLOWED}\n`, verifiedInsns: 0, accepted: parts };
   const verdict = verify(
     programToVerify(process.machine, user, insns, { ...parts, attachBtfId: attr.attach_btf_id ?? 0 }),
-    logLevel,
+    log.level,
+    log.size,
   );
-  const { errno: number, log, insnsProcessed: verifiedInsns } = verdict;
-  return { errno: number, log, verifiedInsns, accepted: number === 0 ? parts : undefined };
+  return {
+    errno: verdict.errno,
+    log: verdict.log,
+    logSize: verdict.logSize,
+    verifiedInsns: verdict.insnsProcessed,
+    accepted: verdict.errno === 0 ? parts : undefined,
+  };
 }
 
 /** Refused before any instruction was followed. */

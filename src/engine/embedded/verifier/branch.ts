@@ -125,10 +125,10 @@ export function refine(op: JumpOp, taken: boolean, a: Scalar, b: Scalar, bits: 3
   return [x.sync(), y.sync()];
 }
 
-/** What is known of `a` alone. */
+/** What is known of `a` alone; of a number that is compared with itself, if `b` is `a`. */
 export function refineLeft(op: JumpOp, taken: boolean, a: Scalar, b: Scalar, bits: 32 | 64): Scalar {
   const x = a.copy();
-  narrow(taken ? op : OPPOSITE[op], x, b.copy(), bits);
+  narrow(taken ? op : OPPOSITE[op], x, a === b ? x : b.copy(), bits);
   return x.sync();
 }
 

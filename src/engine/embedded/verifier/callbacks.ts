@@ -36,6 +36,7 @@ export function pushCallback(env: Env, subprogno: number, setup: CalleeSetup, sl
 /** A call that runs later, from nowhere: a path of its own. */
 function pushAsync(env: Env, subprogno: number, sleepable: boolean): Frame {
   const frame = Frame.enter(MAIN_FUNC, 0, subprogno);
+  env.log.touchAll();
   const state = new State([frame]);
   state.inSleepable = sleepable;
   env.waiting.push({ state, insn: env.subprog(subprogno).start, previous: env.insn, logLength: env.log.length });
@@ -50,6 +51,7 @@ export function enterSubprog(env: Env, state: State, subprogno: number, callsite
     env.fail('E2BIG', `the call stack of ${state.frames.length + 1} frames is too deep`);
   const caller = state.frame;
   const callee = Frame.enter(callsite, state.frames.length, subprogno);
+  env.log.touchAll();
   setup(caller, callee);
   state.frames.push(callee);
 }

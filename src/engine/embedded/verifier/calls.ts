@@ -8,6 +8,7 @@ import { checkMemoryArgument, notNull } from './helper-memory.ts';
 import { findPreviousEntry, widenImprecise } from './loops.ts';
 import { checkPointerOffset } from './memory.ts';
 import { markPrecise } from './precision.ts';
+import { printFrame } from './print-state.ts';
 import { dropPacketPointers } from './references.ts';
 import { Refusal } from './refusal.ts';
 import { NOT_INIT, RCU, Reg, TRUSTED, UNKNOWN } from './reg.ts';
@@ -27,8 +28,11 @@ export function checkCall(env: Env, insn: Insn): number {
     enterSubprog(env, state, subprogno, callsite, (caller, callee) => {
       for (let reg = 1; reg <= 5; reg++) callee.regs[reg] = caller.reg(reg);
     });
-    clearCallerSaved(state.frames[state.frames.length - 2] ?? state.frame);
+    const callerFrame = state.frames[state.frames.length - 2] ?? state.frame;
+    clearCallerSaved(env, callerFrame);
     env.liveness.leave();
+    env.log.trace(() => `caller:\n${printFrame(state, callerFrame)}`);
+    env.log.trace(() => `callee:\n${printFrame(state, state.frame)}`);
     return subprog.start;
   }
   if (state.activeLocks > 0) {
@@ -50,13 +54,16 @@ export function checkCall(env: Env, insn: Insn): number {
   env.log.trace(() => `Func#${subprogno} ('${subprog.name}') is global and assumed valid.`);
   if (subprog.changesPacket) dropPacketPointers(env);
   subprog.called = true;
-  clearCallerSaved(env.frame);
+  clearCallerSaved(env, env.frame);
   env.setReg(0, UNKNOWN);
   return env.insn + 1;
 }
 
-export function clearCallerSaved(frame: Frame): void {
-  for (let reg = 0; reg <= 5; reg++) frame.regs[reg] = NOT_INIT;
+export function clearCallerSaved(env: Env, frame: Frame): void {
+  for (let reg = 0; reg <= 5; reg++) {
+    frame.regs[reg] = NOT_INIT;
+    env.log.touchReg(reg);
+  }
 }
 
 /** Whether the arguments are what the types of the function say; why not. */
@@ -126,6 +133,7 @@ function checkArg(env: Env, arg: SubprogArg, index: number, frame: Frame): void 
 /** The end of a function that was called: back to where it was called. */
 export function leaveSubprog(env: Env): number {
   const { state } = env;
+  env.liveness.update();
   const callee = state.frame;
   const caller = state.frames[state.frames.length - 2];
   if (caller === undefined) return env.fail('EFAULT', 'nobody to return to');
@@ -141,7 +149,8 @@ export function leaveSubprog(env: Env): number {
     caller.regs[0] = result;
   }
   const back = callee.inCallback ? callee.callsite : callee.callsite + 1;
-  env.liveness.update();
+  env.log.trace(() => `returning from callee:\n${printFrame(state, callee)}`);
+  env.log.trace(() => `to caller at ${back}:\n${printFrame(state, caller)}`);
   state.frames.pop();
   if (callee.inCallback) {
     const before = findPreviousEntry(env, state, back);

@@ -10,6 +10,7 @@ import { postorder, successorsOf } from './flow.ts';
 import type { Kfunc } from './kfunc.ts';
 import type { LogText } from './log.ts';
 import { checkMemoryAccess } from './memory.ts';
+import { InsnPrinter } from './print-insn.ts';
 import type { FieldToVerify, LineInfo, MapToVerify, ProgramToVerify } from './program.ts';
 import { Refusal } from './refusal.ts';
 import { Reg, type RegKind } from './reg.ts';
@@ -71,6 +72,7 @@ export class Env {
   readonly operations: readonly (Operation | undefined)[];
   readonly facts: readonly InsnFacts[];
   readonly log: LogText;
+  readonly printer: InsnPrinter;
   subprogs: Subprog[] = [];
   exceptionCallback = 0;
   /** Where the functions that are called by BPF_PSEUDO_KFUNC_CALL are known, by instruction. */
@@ -88,7 +90,7 @@ export class Env {
   /** Where an exception is handled, if the program says so. */
   exceptionStart: number | undefined;
   /** The first instruction of a path that waited. */
-  pathBegins = true;
+  pathBegins = false;
   /** The entry of the instruction that is being checked. */
   historyEntry: HistoryEntry | undefined;
   readonly waiting: Branch[] = [];
@@ -100,7 +102,6 @@ export class Env {
   readonly #successors: (readonly number[] | undefined)[] = [];
   #argTags: readonly ArgTag[] | undefined;
   #allowed: ReadonlySet<HelperName> | undefined;
-  #lines: ReadonlyMap<number, LineInfo> | undefined;
   readonly #orders = new Map<number, readonly number[]>();
 
   insnsProcessed = 0;
@@ -120,6 +121,7 @@ export class Env {
     this.operations = program.insns.map(({ opcode }) => operationOf(opcode));
     this.facts = program.insns.map(() => new InsnFacts());
     this.log = log;
+    this.printer = new InsnPrinter(this);
   }
 
   get frame(): Frame {
@@ -132,7 +134,6 @@ export class Env {
 
   setReg(number: number, reg: Reg): void {
     this.state.frame.regs[number] = reg;
-    this.log.touchReg(number);
   }
 
   /** The constant of the instruction, as a signed number. */
@@ -191,10 +192,16 @@ export class Env {
     return tags;
   }
 
-  /** The line of the source that begins with an instruction. */
+  /** The line of the source that an instruction is of. */
   lineAt(insn: number): LineInfo | undefined {
-    this.#lines ??= new Map(this.program.lineInfo?.map((line) => [line.insnOff, line]));
-    return this.#lines.get(insn);
+    const lines = this.program.lineInfo ?? [];
+    let [low, high] = [0, lines.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((lines[middle]?.insnOff ?? 0) <= insn) low = middle + 1;
+      else high = middle;
+    }
+    return lines[low - 1];
   }
 
   /** What programs of this type may call. */

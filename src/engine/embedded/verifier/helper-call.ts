@@ -95,7 +95,7 @@ export function checkHelperCall(env: Env, insn: Insn): number {
   if (checkSpecial(env, meta)) changesPacket = true;
   const dynptrReference = meta.name === 'dynptr_data' ? dynptrAt(env, env.reg(1)) : undefined;
   const cpuPointer = (name === 'per_cpu_ptr' || name === 'this_cpu_ptr') && env.reg(1).has(RCU);
-  clearCallerSaved(env.frame);
+  clearCallerSaved(env, env.frame);
   let result = resultOf(env, meta, cpuPointer);
   if (result.mayBeNull) result = result.with({ id: env.newId() });
   if (name === 'dynptr_data')

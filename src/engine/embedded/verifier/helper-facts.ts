@@ -60,10 +60,11 @@ export function helperName(id: number): HelperName | undefined {
   return id > 0 ? HELPERS[id] : undefined;
 }
 
-/** Arguments of a helper; `undefined` if there is none with that number. */
+/** Arguments of a helper; `undefined` if the program may call none with that number. */
 export function argumentCount(env: Env, id: number): number | undefined {
   const name = helperName(id);
-  return name === undefined ? undefined : helperProto(name, env.program.type, env.program.attachType).args.length;
+  if (name === undefined || !env.allowedHelpers().has(name)) return undefined;
+  return helperProto(name, env.program.type, env.program.attachType).args.length;
 }
 
 /** Whether the helper may only be called where a program may sleep. */

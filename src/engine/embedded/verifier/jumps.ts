@@ -41,12 +41,14 @@ export function checkJump(env: Env, insn: Insn, operation: Jump): number {
   if (taken !== undefined) {
     if (dst.kind === 'scalar') markPrecise(env, insn.dst);
     if (source === 'reg' && src.kind === 'scalar') markPrecise(env, insn.src);
+    if (env.log.follows) env.printer.printTouched();
     return taken ? target : env.insn + 1;
   }
   const linked = collectLinked(env, source === 'reg' ? env.reg(insn.src) : undefined, env.reg(insn.dst));
   if (linked.length > 1) pushHistory(env).linked = linked;
   const other = pushBranch(env, target, env.insn);
   learn(env, insn, operation, other, linked);
+  if (env.log.follows) env.printer.printTouched();
   return env.insn + 1;
 }
 
@@ -108,7 +110,7 @@ function learn(env: Env, insn: Insn, operation: Jump, other: State, linked: read
       [here, false],
     ] as const) {
       if (source === 'imm') setNumber(env, state, insn.dst, refineLeft(op, taken, dst.num, src.num, bits));
-      else if (same) setNumber(env, state, insn.dst, dst.num);
+      else if (same) setNumber(env, state, insn.dst, refineLeft(op, taken, dst.num, dst.num, bits));
       else {
         const [a, b] = refine(op, taken, dst.num, src.num, bits);
         setNumber(env, state, insn.dst, a);
@@ -235,9 +237,11 @@ function collect(env: Env, id: number, linked: LinkedReg[]): void {
   for (let frameno = frames.length - 1; frameno >= 0; frameno--) {
     const frame = frames[frameno];
     if (frame === undefined) continue;
+    // What nobody reads any more is not linked.
+    const { liveRegs } = env.factsAt(frames[frameno + 1]?.callsite ?? env.insn);
     for (let number = 0; number < 10; number++) {
       const reg = frame.reg(number);
-      if (reg.kind !== 'scalar' || reg.id !== id) continue;
+      if (reg.kind !== 'scalar' || reg.id !== id || (liveRegs & (1 << number)) === 0) continue;
       if (linked.length < MAX_LINKED) linked.push({ frameno, isReg: true, number });
       else frame.regs[number] = reg.unlinked();
     }

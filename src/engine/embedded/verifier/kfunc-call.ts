@@ -55,7 +55,7 @@ export function checkKfuncCall(env: Env): boolean {
   }
   const inserted = insertedReference(env, kfunc);
   if (inserted !== 0) convertToNonOwning(env, inserted);
-  clearCallerSaved(env.frame);
+  clearCallerSaved(env, env.frame);
   setResult(env, meta);
   if (kfunc.changesPacket) dropPacketPointers(env);
   if (kfunc.iter === 'next' && meta.iter !== undefined) nextElement(env, meta.iter);
@@ -69,7 +69,7 @@ function takesLock({ name }: Kfunc): boolean {
 /** A resilient lock may fail: that is a path of its own, where r0 is an error and the lock is not held. */
 function followFailure(env: Env): void {
   const other = pushBranch(env, env.insn + 1, env.insn);
-  clearCallerSaved(other.frame);
+  clearCallerSaved(env, other.frame);
   const num = new Scalar();
   num.s32min = -MAX_ERRNO;
   num.s32max = -1;

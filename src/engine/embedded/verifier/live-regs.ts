@@ -5,6 +5,7 @@ import { argumentCount } from './helper-facts.ts';
 
 /** r0 to r5, which a call does not keep. Bits. */
 export const CALLER_SAVED = 0b11_1111;
+const ALL = 0b11_1111_1111;
 
 /** Which registers each instruction may need: what is not read before it is written again does not count when states are compared. */
 export function computeLiveRegs(env: Env): void {
@@ -53,9 +54,8 @@ function usesOf(env: Env, index: number): readonly [uses: number, defines: numbe
     case 'ld_imm64':
       return [0, dst];
     case 'ld_abs':
-      return [1 << 6, CALLER_SAVED];
     case 'ld_ind':
-      return [(1 << 6) | src, CALLER_SAVED];
+      return [ALL, 0];
     case 'jump':
       return [operation.source === 'reg' ? dst | src : dst, 0];
     case 'exit':

@@ -77,7 +77,7 @@ export function checkPacketLoad(env: Env, insn: Insn, indirect: boolean): number
   if (env.reg(6).kind !== 'ctx') env.fail('EINVAL', 'at the time of BPF_LD_ABS|IND R6 != pointer to skb');
   if (indirect) readReg(env, insn.src);
   checkPointerOffset(env, env.reg(6), 6, false);
-  clearCallerSaved(env.frame);
+  clearCallerSaved(env, env.frame);
   env.setReg(0, UNKNOWN);
   if (env.state.curframe === 0) return env.insn + 1;
   // In a function of the program it returns 0 to its caller.

@@ -4,7 +4,9 @@ import { isCall } from './flow.ts';
 import { helperName, syncCallbackCall } from './helper-facts.ts';
 import { Backwards } from './history.ts';
 import { and, andNot, bit, type Int64, or, ZERO } from './int64.ts';
-import { isSpilled, isSpilledScalar } from './stack-slot.ts';
+import { insnText } from './print-insn.ts';
+import { printFrame } from './print-state.ts';
+import { isSpilled, isSpilledScalar, slotsText } from './stack-slot.ts';
 import type { Frame, HistoryEntry, State } from './state.ts';
 import { MAIN_FUNC } from './state.ts';
 
@@ -30,6 +32,13 @@ class Wanted {
 
   get here(): number {
     return this.regs[this.frameno] ?? 0;
+  }
+
+  /** As the log has it: `regs=r1,r2 stack=-8`. */
+  text(frameno = this.frameno): string {
+    const regs: string[] = [];
+    for (let reg = 0; reg < 11; reg++) if (this.hasReg(reg, frameno)) regs.push(`r${reg}`);
+    return `regs=${regs.join()} stack=${slotsText(this.slotsOf(frameno))}`;
   }
 
   get slotsHere(): Int64 {
@@ -88,15 +97,23 @@ export function markSlotPrecise(env: Env, frameno: number, spi: number): void {
 /** The same for all that the kept state needs precise, on the way of a state equal to it; whether anything changed. */
 export function propagatePrecision(env: Env, old: State, state: State, insn: number): boolean {
   const wanted = new Wanted(state.curframe);
-  for (const frame of old.frames) {
+  for (let frameno = old.curframe; frameno >= 0; frameno--) {
+    const frame = old.frames[frameno];
+    if (frame === undefined) continue;
+    const names: string[] = [];
     for (let reg = 0; reg < BPF_REG_10; reg++) {
       const { kind, precise } = frame.reg(reg);
-      if (kind === 'scalar' && precise) wanted.addReg(reg, frame.frameno);
+      if (kind !== 'scalar' || !precise) continue;
+      wanted.addReg(reg, frameno);
+      names.push(`r${reg}`);
     }
     for (let spi = 0; spi < frame.stack.length; spi++) {
       const slot = frame.slot(spi);
-      if (isSpilled(slot) && slot.reg.kind === 'scalar' && slot.reg.precise) wanted.addSlot(spi, frame.frameno);
+      if (!isSpilled(slot) || slot.reg.kind !== 'scalar' || !slot.reg.precise) continue;
+      wanted.addSlot(spi, frameno);
+      names.push(`fp${-8 * (spi + 1)}`);
     }
+    if (names.length > 0) env.log.detail(() => `frame ${frameno}: propagating ${names.join()}`);
   }
   return goBack(env, state, insn, wanted);
 }
@@ -110,12 +127,16 @@ function goBack(env: Env, start: State, fromInsn: number, wanted: Wanted): boole
   let following = -1;
   let skipFirst = true;
   while (state !== undefined) {
+    const { firstInsn } = state;
+    env.log.detail(
+      () => `mark_precise: frame${wanted.frameno}: last_idx ${last} first_idx ${firstInsn} subseq_idx ${following} `,
+    );
     if (last < 0) return reachEntry(env, state, wanted) || changed;
     const back = new Backwards(state);
     for (let insn: number | undefined = last; insn !== undefined; ) {
       if (skipFirst) skipFirst = false;
       else if (!passBack(env, insn, following, back.entryOf(insn), wanted)) {
-        makeAllPrecise(start.parent);
+        forceAllPrecise(env, start);
         return true;
       }
       if (wanted.isEmpty) return changed;
@@ -123,7 +144,6 @@ function goBack(env: Env, start: State, fromInsn: number, wanted: Wanted): boole
       insn = back.before(insn);
       if (insn !== undefined && insn >= env.insns.length) env.fail('EFAULT', `BUG backtracking idx ${insn}`);
     }
-    const { firstInsn } = state;
     state = state.parent;
     if (state === undefined) break;
     if (markState(env, state, wanted)) changed = true;
@@ -132,7 +152,7 @@ function goBack(env: Env, start: State, fromInsn: number, wanted: Wanted): boole
     last = state.lastInsn;
   }
   if (!wanted.isEmpty) {
-    makeAllPrecise(start.parent);
+    forceAllPrecise(env, start);
     changed = true;
   }
   return changed;
@@ -184,14 +204,23 @@ function markState(env: Env, state: State, wanted: Wanted): boolean {
         changed = true;
       }
     }
+    env.log.detail(() => {
+      const marked = printFrame(state, frame);
+      return `mark_precise: frame${frameno}: parent state ${wanted.text(frameno)}: ${marked}`;
+    });
   }
   return changed;
 }
 
-/** Where the way back is lost. */
-export function makeAllPrecise(from: State | undefined): void {
-  for (let state = from; state !== undefined; state = state.parent)
-    state.mapRegs((reg) => (reg.kind === 'scalar' && !reg.precise ? reg.withPrecise(true) : reg));
+/** Where the way back is lost: all that are before `start`. */
+export function forceAllPrecise(env: Env, start: State): void {
+  env.log.detail(() => `mark_precise: frame${start.curframe}: falling back to forcing all scalars precise`);
+  for (let state = start.parent; state !== undefined; state = state.parent)
+    state.mapRegs((reg, name) => {
+      if (reg.kind !== 'scalar' || reg.precise) return reg;
+      env.log.detail(() => `force_precise: ${name()} to be precise`);
+      return reg.withPrecise(true);
+    });
 }
 
 /** Passes an instruction on the way back. False: what it made cannot be told. */
@@ -205,6 +234,9 @@ function passBack(
   const insn = env.insnAt(index);
   const operation = env.operations[index];
   if (operation === undefined) return true;
+  env.log.detail(
+    () => `mark_precise: frame${wanted.frameno}: ${wanted.text()} before ${index}: ${insnText(env, index)}`,
+  );
   syncLinked(wanted, entry);
   const { dst, src } = insn;
   const access = entry?.stackAccess;

@@ -1,14 +1,17 @@
-import type { Env } from './env.ts';
 import { isSame, ONES, S64_MAX, S64_MIN } from './int64.ts';
 import type { Reg } from './reg.ts';
 import { S32_MAX, S32_MIN, type Scalar, U32_MAX } from './scalar.ts';
 import { DYNPTR, INVALID, IRQ_FLAG, ITER, MISC, type Slot, SPILL, typeOf, ZERO } from './stack-slot.ts';
-import type { Frame } from './state.ts';
+import type { Frame, State } from './state.ts';
 import { formatTnum } from './tnum.ts';
 import { kindText } from './type-text.ts';
 
 /** What is known of a frame, as the kernel's log writes it. `only`: registers and slots that changed. */
-export function printFrame(env: Env, frame: Frame, only?: { readonly regs: number; readonly slots: bigint }): string {
+export function printFrame(
+  state: State,
+  frame: Frame,
+  only?: { readonly regs: number; readonly slots: bigint },
+): string {
   let text = frame.frameno === 0 ? '' : ` frame${frame.frameno}:`;
   for (let i = 0; i < 11; i++) {
     const reg = frame.reg(i);
@@ -19,10 +22,10 @@ export function printFrame(env: Env, frame: Frame, only?: { readonly regs: numbe
     if (only !== undefined && (only.slots & (1n << BigInt(spi))) === 0n) continue;
     text += printSlot(frame, frame.slot(spi), spi);
   }
-  const references = env.state.references.filter(({ kind }) => kind === 'pointer').map(({ id }) => id);
-  if (only === undefined && references.length > 0) text += ` refs=${references.join()}`;
-  if (only === undefined && frame.inCallback) text += ' cb';
-  if (only === undefined && frame.inAsyncCallback) text += ' async_cb';
+  const references = state.references.filter(({ kind }) => kind === 'pointer').map(({ id }) => id);
+  if (references.length > 0) text += ` refs=${references.join()}`;
+  if (frame.inCallback) text += ' cb';
+  if (frame.inAsyncCallback) text += ' async_cb';
   return text;
 }
 
@@ -68,8 +71,8 @@ export function printReg(reg: Reg, frame: Frame): string {
   const facts: string[] = [];
   let name = kindText(kind, flags);
   if (kind === 'stack') {
-    const own = reg.frameno === frame.frameno ? '' : `[${reg.frameno}]`;
-    return `fp${own}${reg.off === 0 && reg.num.isZero ? '0' : reg.off + (reg.num.isConst ? reg.num.smin.number : 0)}${reg.num.isConst ? '' : `(${formatTnum(reg.num.tnum)})`}`;
+    if (reg.frameno !== frame.frameno) name += `[${reg.frameno}]`;
+    if (reg.num.isConst) return name + signed(BigInt(reg.off + reg.num.smin.number));
   }
   if (kind === 'btf_id' && reg.btf !== undefined) name += reg.btf.type(reg.btfId).name;
   if (reg.id !== 0) facts.push(`id=${reg.id}`);
@@ -80,7 +83,7 @@ export function printReg(reg: Reg, frame: Frame): string {
     facts.push(`ks=${reg.map.keySize}`, `vs=${reg.map.valueSize}`);
   }
   if (reg.off !== 0) facts.push(`off=${reg.off}`);
-  if (reg.isPacket) facts.push(`r=${reg.range}`);
+  if (reg.isPacket) facts.push(`r=${unsigned(BigInt.asUintN(64, BigInt(reg.range)))}`);
   if (kind === 'mem') facts.push(`sz=${reg.memSize}`);
   if (kind === 'dynptr' && reg.dynptr !== undefined) facts.push(`type=${reg.dynptr.kind}`);
   if (reg.num.isConst) {
@@ -101,7 +104,16 @@ function printScalar(reg: Reg): string {
 
 /** Small numbers are written in decimals. */
 function signed(value: bigint): string {
-  return value >= -32768n && value <= 32767n ? `${value}` : `0x${BigInt.asUintN(64, value).toString(16)}`;
+  return isSmall(value) ? `${value}` : `0x${BigInt.asUintN(64, value).toString(16)}`;
+}
+
+function isSmall(value: bigint): boolean {
+  return value >= -32768n && value <= 32767n;
+}
+
+/** What is not written in decimals is written as an unsigned number of 32 bits. */
+function signed32(value: number): bigint {
+  return isSmall(BigInt(value)) ? BigInt(value) : BigInt(value >>> 0);
 }
 
 function unsigned(value: bigint): string {
@@ -129,8 +141,8 @@ function rangeFacts(num: Scalar): string[] {
     end('smax', num.smax.signed, S64_MAX.signed),
     end('umin', num.umin.unsigned, 0n),
     end('umax', num.umax.unsigned, ONES.unsigned),
-    end('smin32', BigInt(num.s32min), BigInt(S32_MIN)),
-    end('smax32', BigInt(num.s32max), BigInt(S32_MAX)),
+    end('smin32', signed32(num.s32min), signed32(S32_MIN)),
+    end('smax32', signed32(num.s32max), signed32(S32_MAX)),
     end('umin32', BigInt(num.u32min), 0n),
     end('umax32', BigInt(num.u32max), BigInt(U32_MAX)),
   ];

@@ -3,6 +3,7 @@ import type { Reg } from './reg.ts';
 
 /** The instruction reads a register. */
 export function readReg(env: Env, regno: number): Reg {
+  env.log.touchReg(regno);
   const reg = env.reg(regno);
   if (reg.kind === 'not_init') env.fail('EACCES', `R${regno} !read_ok`);
   return reg;
@@ -10,5 +11,6 @@ export function readReg(env: Env, regno: number): Reg {
 
 /** The instruction writes a register. */
 export function writeReg(env: Env, regno: number): void {
+  env.log.touchReg(regno);
   if (regno === 10) env.fail('EACCES', 'frame pointer is read only');
 }

@@ -14,38 +14,36 @@ export function computeLoops(env: Env): void {
   const stack: number[] = [];
   let next = 0;
   let loops = 0;
-  for (const { start } of env.subprogs) {
-    for (const root of env.subprogOrder(start)) {
-      if (index[root] !== -1) continue;
-      const open: { readonly insn: number; at: number }[] = [];
-      const enter = (insn: number): void => {
-        index[insn] = low[insn] = next++;
-        stack.push(insn);
-        onStack[insn] = 1;
-        open.push({ insn, at: 0 });
-      };
-      enter(root);
-      for (let top = open[open.length - 1]; top !== undefined; top = open[open.length - 1]) {
-        const successor = env.successors(top.insn)[top.at++];
-        if (successor !== undefined) {
-          if (index[successor] === -1) enter(successor);
-          else if (onStack[successor] === 1) low[top.insn] = Math.min(low[top.insn] ?? 0, index[successor] ?? 0);
-          continue;
-        }
-        open.pop();
-        const above = open[open.length - 1];
-        if (above !== undefined) low[above.insn] = Math.min(low[above.insn] ?? 0, low[top.insn] ?? 0);
-        if (low[top.insn] !== index[top.insn]) continue;
-        const members: number[] = [];
-        for (let member = -1; member !== top.insn; ) {
-          member = stack.pop() ?? top.insn;
-          onStack[member] = 0;
-          members.push(member);
-        }
-        if (members.length > 1 || env.successors(top.insn).includes(top.insn)) {
-          loops++;
-          for (const member of members) env.factsAt(member).scc = loops;
-        }
+  for (let root = 0; root < count; root++) {
+    if (index[root] !== -1) continue;
+    const open: { readonly insn: number; at: number }[] = [];
+    const enter = (insn: number): void => {
+      index[insn] = low[insn] = next++;
+      stack.push(insn);
+      onStack[insn] = 1;
+      open.push({ insn, at: 0 });
+    };
+    enter(root);
+    for (let top = open[open.length - 1]; top !== undefined; top = open[open.length - 1]) {
+      const successor = env.successors(top.insn)[top.at++];
+      if (successor !== undefined) {
+        if (index[successor] === -1) enter(successor);
+        else if (onStack[successor] === 1) low[top.insn] = Math.min(low[top.insn] ?? 0, index[successor] ?? 0);
+        continue;
+      }
+      open.pop();
+      const above = open[open.length - 1];
+      if (above !== undefined) low[above.insn] = Math.min(low[above.insn] ?? 0, low[top.insn] ?? 0);
+      if (low[top.insn] !== index[top.insn]) continue;
+      const members: number[] = [];
+      for (let member = -1; member !== top.insn; ) {
+        member = stack.pop() ?? top.insn;
+        onStack[member] = 0;
+        members.push(member);
+      }
+      if (members.length > 1 || env.successors(top.insn).includes(top.insn)) {
+        loops++;
+        for (const member of members) env.factsAt(member).scc = loops;
       }
     }
   }
@@ -81,7 +79,9 @@ export class SccVisits {
     if (key === undefined) return;
     const visit = this.#visits.get(key) ?? { entry: undefined, backedges: [] };
     this.#visits.set(key, visit);
-    visit.entry ??= state;
+    if (visit.entry !== undefined) return;
+    visit.entry = state;
+    this.#env.log.detail(() => `SCC enter (${key})`);
   }
 
   /** All paths from the state are followed. */
@@ -90,6 +90,7 @@ export class SccVisits {
     const visit = key === undefined ? undefined : this.#visits.get(key);
     if (visit === undefined || visit.entry !== state) return;
     visit.entry = undefined;
+    this.#env.log.detail(() => `SCC exit (${key})`);
     for (let round = 0, changed = true; changed; ) {
       changed = false;
       if (++round > MAX_ROUNDS) {
@@ -107,6 +108,7 @@ export class SccVisits {
     const key = this.#key(equal);
     const visit = key === undefined ? undefined : this.#visits.get(key);
     if (visit === undefined) return;
+    this.#env.log.detail(() => `SCC backedge (${key})`);
     visit.backedges.push({ from, equal });
     this.#backedges++;
   }
@@ -127,7 +129,7 @@ export class SccVisits {
     for (let i = 0; i <= state.curframe; i++) {
       const insn = state.insnOf(i);
       const { scc } = this.#env.factsAt(insn);
-      if (scc !== 0) return `${callsites.join()}:${scc}`;
+      if (scc !== 0) return [...callsites, scc].join();
       callsites.push(insn);
     }
     return undefined;

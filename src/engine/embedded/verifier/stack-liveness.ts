@@ -1,5 +1,6 @@
 import type { Env } from './env.ts';
 import { and, andNot, bit, type Int64, isSame, ONES, or, ZERO } from './int64.ts';
+import { slotsText } from './stack-slot.ts';
 import type { State } from './state.ts';
 
 /** Of one frame at one instruction. Bits by slot. */
@@ -62,7 +63,7 @@ export class StackLiveness {
     this.#current = undefined;
   }
 
-  /** Spreads what was collected along the calls of the state that comes next. */
+  /** Spreads what was collected along the calls of a path that has come to its end. */
   update(): void {
     this.#current = undefined;
     const { state } = this.#env;
@@ -151,13 +152,15 @@ export class StackLiveness {
     if (instance.writesDropped)
       for (const frame of instance.frames) for (const masks of frame ?? []) masks.mustWriteLater = ZERO;
     const order = this.#env.subprogOrder(startOf(instance));
-    for (let changed = true; changed; ) {
+    let rounds = 0;
+    for (let changed = true; changed; rounds++) {
       changed = false;
       for (const [frameno, frame] of instance.frames.entries()) {
         if (frame === undefined) continue;
         for (const insn of order) if (this.#spreadInsn(instance, frameno, insn)) changed = true;
       }
     }
+    this.#env.log.detail(() => `${nameOf(instance)} live stack update done in ${rounds} iterations`);
     if (instance.starts.length > 1) this.#spreadToCaller(instance);
   }
 
@@ -175,9 +178,18 @@ export class StackLiveness {
     later = or(later, masks.mustWrite);
     const before = or(andNot(after, masks.mustWrite), masks.mayRead);
     const changed = !isSame(before, masks.liveBefore) || !isSame(later, masks.mustWriteLater);
+    if (changed && this.#env.log.followsAll && this.#isLogged(instance, insn, masks)) {
+      const place = `${nameOf(instance)} frame ${frameno} insn ${insn}`;
+      logChange(this.#env, `${place} `, 'live', masks.liveBefore, before);
+      logChange(this.#env, `${place} `, 'written', masks.mustWriteLater, later);
+    }
     masks.liveBefore = before;
     masks.mustWriteLater = later;
     return changed;
+  }
+
+  #isLogged(instance: Instance, insn: number, { mayRead, mustWrite }: Masks): boolean {
+    return !mayRead.isZero || !mustWrite.isZero || insn === startOf(instance) || this.#env.factsAt(insn).prunePoint;
   }
 
   /** A call reads and writes what the function that it calls does. */
@@ -195,6 +207,18 @@ export class StackLiveness {
     }
     this.#commit(outer);
   }
+}
+
+/** As the log has it: the calls, and where the function begins. */
+function nameOf(instance: Instance): string {
+  return `(${[...instance.callsites, startOf(instance)].join()})`;
+}
+
+function logChange(env: Env, place: string, what: string, old: Int64, now: Int64): void {
+  const added = slotsText(andNot(now, old));
+  const lost = slotsText(andNot(old, now));
+  if (added + lost === '') return;
+  env.log.line(`${place}${added && `+${what} ${added} `}${lost && `-${what} ${lost}`}`);
 }
 
 /** The call instructions that lead to a frame, and where the functions start. */

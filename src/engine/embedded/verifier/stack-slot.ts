@@ -1,3 +1,4 @@
+import { and, bit, type Int64 } from './int64.ts';
 import { NOT_INIT, type Reg } from './reg.ts';
 
 // What a byte of the stack is: enum bpf_stack_slot_type. Four bits each.
@@ -47,6 +48,13 @@ export function isSpilledScalar(slot: Slot): boolean {
 /** All eight bytes are of one scalar. */
 export function isWholeScalar(slot: Slot): boolean {
   return typeOf(slot, 0) === SPILL && slot.reg.kind === 'scalar';
+}
+
+/** Slots, given as bits, by their distance from the frame pointer: `-8,-16`. */
+export function slotsText(slots: Int64): string {
+  const places: number[] = [];
+  for (let spi = 0; spi < 64; spi++) if (!and(slots, bit(spi)).isZero) places.push(-8 * (spi + 1));
+  return places.join();
 }
 
 /** What is lost of a spilled register, an object or an iterator when a byte of it is overwritten. */

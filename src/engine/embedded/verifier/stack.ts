@@ -90,7 +90,7 @@ export function checkStackBounds(env: Env, access: StackAccess): void {
 function growStack(env: Env, frame: Frame, size: number): void {
   frame.growStack(size);
   const subprog = env.subprog(frame.subprogno);
-  subprog.stackDepth = Math.max(subprog.stackDepth, size);
+  subprog.stackDepth = Math.max(subprog.stackDepth, 8 * Math.ceil(size / 8));
 }
 
 /** A store through a stack pointer: of register `value`, or of a number. */

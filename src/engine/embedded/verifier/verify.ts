@@ -17,14 +17,14 @@ import { computeLiveRegs } from './live-regs.ts';
 import { checkLoadImm, checkPacketLoad } from './load-imm.ts';
 import { LogText } from './log.ts';
 import { checkMemoryAccess, notePointer } from './memory.ts';
-import { makeAllPrecise, propagatePrecision } from './precision.ts';
-import { printInsn } from './print-insn.ts';
+import { forceAllPrecise, propagatePrecision } from './precision.ts';
+import { printLiveRegs, printSubprogs } from './print-insn.ts';
 import type { ProgramToVerify } from './program.ts';
 import { checkAbnormalReturns, checkFuncInfo, checkProgram } from './program-checks.ts';
 import { checkResources } from './references.ts';
 import { Refusal } from './refusal.ts';
 import { Reg, UNKNOWN } from './reg.ts';
-import { readReg } from './reg-access.ts';
+import { readReg, writeReg } from './reg-access.ts';
 import { checkReturnCode } from './return-code.ts';
 import { computeLoops, SccVisits } from './scc.ts';
 import { checkStackDepth } from './stack-depth.ts';
@@ -34,14 +34,19 @@ import { prepareArgs, registerOf } from './subprog-args.ts';
 import { kindText } from './type-text.ts';
 import { isVisited } from './visited.ts';
 
+/** Characters of a log that are kept, at most. */
+const MAX_LOG = 1 << 28;
+
 /** What came of a verification. */
 export interface Verdict {
   /** 0, or a positive errno. */
   readonly errno: number;
   /** Why not: the last line of the log before the statistics. */
   readonly message: string | undefined;
-  /** The whole log. */
+  /** The log, or what there is room for. */
   readonly log: string;
+  /** Characters that it took at most, while paths that are safe were not forgotten yet. */
+  readonly logSize: number;
   readonly insnsProcessed: number;
   readonly totalStates: number;
   readonly peakStates: number;
@@ -51,9 +56,13 @@ export interface Verdict {
   readonly enforceAttachType: boolean;
 }
 
-/** Whether a program is safe, as Linux 6.18 decides it for a privileged user. `logLevel`: BPF_LOG_LEVEL1, 2, BPF_LOG_STATS. */
-export function verify(program: ProgramToVerify, logLevel = 0): Verdict {
-  const env = new Env(program, new LogText(logLevel));
+/**
+ * Whether a program is safe, as Linux 6.18 decides it for a privileged user. `logLevel`: BPF_LOG_LEVEL1, 2, BPF_LOG_STATS, BPF_LOG_FIXED; `logRoom`: characters
+ * of the log that are wanted.
+ */
+export function verify(program: ProgramToVerify, logLevel = 0, logRoom = MAX_LOG): Verdict {
+  const start = performance.now();
+  const env = new Env(program, new LogText(logLevel, Math.min(logRoom, MAX_LOG)));
   let refusal: Refusal | undefined;
   try {
     prepare(env);
@@ -64,11 +73,16 @@ export function verify(program: ProgramToVerify, logLevel = 0): Verdict {
     env.note(error.message);
   }
   const { insnsProcessed, totalStates, peakStates } = env;
+  if (env.log.hasStats) {
+    env.note(`verification time ${Math.round(1000 * (performance.now() - start))} usec`);
+    env.note(`stack depth ${env.subprogs.map(({ stackDepth }) => stackDepth).join('+')}`);
+  }
   env.note(figuresText(env));
   return {
     errno: refusal === undefined ? 0 : errno[refusal.code],
     message: refusal?.message,
     log: env.log.text,
+    logSize: env.log.longest,
     insnsProcessed,
     totalStates,
     peakStates,
@@ -80,6 +94,7 @@ export function verify(program: ProgramToVerify, logLevel = 0): Verdict {
 function prepare(env: Env): void {
   checkProgram(env);
   findSubprogs(env, env.exceptionStart);
+  printSubprogs(env);
   if (env.exceptionStart !== undefined) {
     env.exceptionCallback = env.subprogAt(env.exceptionStart);
     const callback = env.subprog(env.exceptionCallback);
@@ -96,10 +111,11 @@ function prepare(env: Env): void {
   env.sccs = new SccVisits(
     env,
     (from, to) => propagatePrecision(env, from, to, to.insn),
-    (state) => makeAllPrecise(state),
+    (state) => forceAllPrecise(env, state),
   );
   computeLoops(env);
   computeLiveRegs(env);
+  printLiveRegs(env);
   markFastcalls(env);
 }
 
@@ -145,10 +161,12 @@ function runFunction(env: Env, subprogno: number): void {
   env.insn = env.subprog(subprogno).start;
   env.previousInsn = -1;
   env.liveness.leave();
+  env.pathBegins = false;
+  env.log.touchAll();
   setArguments(env, frame, subprogno);
   do followPath(env);
   while (nextPath(env));
-  env.log.cut(0);
+  env.log.leavePath(0);
 }
 
 function setArguments(env: Env, frame: Frame, subprogno: number): void {
@@ -165,14 +183,15 @@ function setArguments(env: Env, frame: Frame, subprogno: number): void {
 }
 
 function nextPath(env: Env): boolean {
+  env.log.touchAll();
   closePath(env);
+  env.liveness.update();
   const next = env.waiting.pop();
   if (next === undefined) return false;
   env.state = next.state;
   env.insn = next.insn;
   env.previousInsn = next.previous;
-  env.log.cut(next.logLength);
-  env.liveness.update();
+  env.log.leavePath(next.logLength);
   env.pathBegins = true;
   return true;
 }
@@ -188,11 +207,10 @@ function followPath(env: Env): void {
     env.state.lastInsn = env.previousInsn;
     if (facts.prunePoint && isVisited(env, env.insn)) {
       env.log.trace(() => (env.pathBegins ? `\nfrom ${env.previousInsn} to ${env.insn}: safe` : `${env.insn}: safe`));
-      env.pathBegins = false;
       return;
     }
     if (facts.jumpPoint) pushHistory(env);
-    if (env.log.follows) printInsn(env, insn);
+    env.printer.print();
     facts.seen = true;
     const here = env.insn;
     env.liveness.startWrites(here);
@@ -219,7 +237,7 @@ function step(env: Env, insn: Insn): number | undefined {
     case 'load': {
       const reg = readReg(env, insn.src);
       const { size, signed } = operation;
-      requireWritable(env, insn.dst);
+      writeReg(env, insn.dst);
       checkMemoryAccess(env, { regno: insn.src, offset: insn.off, size, write: false, value: insn.dst, signed, insn });
       notePointer(env, reg, true);
       return next;
@@ -269,10 +287,6 @@ function step(env: Env, insn: Insn): number | undefined {
   }
 }
 
-function requireWritable(env: Env, regno: number): void {
-  if (regno === 10) env.fail('EACCES', 'frame pointer is read only');
-}
-
 function checkAnyCall(env: Env, insn: Insn): number | undefined {
   if (env.state.activeLocks > 0 && !allowedUnderLock(env, insn))
     env.fail('EINVAL', 'function calls are not allowed while holding a lock');
@@ -320,6 +334,7 @@ function checkExit(env: Env): number | undefined {
   const { state } = env;
   if (state.curframe > 0) {
     checkResources(env, 'BPF_EXIT instruction in main prog', { exception: false, locks: false });
+    env.pathBegins = true;
     return leaveSubprog(env);
   }
   checkResources(env, 'BPF_EXIT instruction in main prog', { exception: false, locks: true });
@@ -335,6 +350,7 @@ function checkAtomic(env: Env, insn: Insn, size: number): void {
   if (atomic.op === 'load') {
     const reg = readReg(env, insn.src);
     if (!atomicAllowed(reg)) refuseAtomic(env, insn.src, 'loads from');
+    writeReg(env, insn.dst);
     checkMemoryAccess(env, { ...access, regno: insn.src, write: false, value: insn.dst });
     notePointer(env, reg, false);
     return;
@@ -353,7 +369,7 @@ function checkAtomic(env: Env, insn: Insn, size: number): void {
   if (atomic.op === 'cmpxchg') readReg(env, 0);
   if (!atomicAllowed(reg)) refuseAtomic(env, insn.dst, 'stores into');
   const loaded = atomic.fetch ? (atomic.op === 'cmpxchg' ? 0 : insn.src) : -1;
-  if (loaded >= 0) requireWritable(env, loaded);
+  if (loaded >= 0) writeReg(env, loaded);
   checkMemoryAccess(env, { ...access, regno: insn.dst, write: false, value: -1 });
   const pointer = env.reg(insn.dst);
   if (loaded >= 0) {

@@ -86,8 +86,8 @@ function compareWith(env: Env, old: State, insn: number): Comparison {
     old.callbackUnrollDepth === state.callbackUnrollDepth
   ) {
     env.note(`infinite loop detected at insn ${insn}`);
-    env.note(`cur state:${printFrame(env, state.frame)}`);
-    env.fail('EINVAL', `old state:${printFrame(env, old.frame)}`);
+    env.note(`cur state:${printFrame(state, state.frame)}`);
+    env.fail('EINVAL', `old state:${printFrame(old, old.frame)}`);
   }
   return 'unfinished';
 }
