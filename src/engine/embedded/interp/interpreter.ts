@@ -105,10 +105,15 @@ function nameOf(program: BpfProg | undefined): Fault['program'] {
   return program && { id: program.id, name: program.attr.name };
 }
 
-/** What a call instruction calls: helpers by id, and functions of the kernel. */
-const CALLED: readonly (Helper | undefined)[] = Array.from({ length: FIRST_KFUNC + KFUNC_TABLE.length }, (_, i) =>
-  i < FIRST_KFUNC ? HELPER_BY_ID[i] : KFUNC_TABLE[i - FIRST_KFUNC],
-);
+let called: readonly (Helper | undefined)[] | undefined;
+
+/** What a call instruction calls: helpers by id, and functions of the kernel. Their rows know this module too, so they are put together when the first program runs. */
+function callees(): readonly (Helper | undefined)[] {
+  called ??= Array.from({ length: FIRST_KFUNC + KFUNC_TABLE.length }, (_, i) =>
+    i < FIRST_KFUNC ? HELPER_BY_ID[i] : KFUNC_TABLE[i - FIRST_KFUNC],
+  );
+  return called;
+}
 
 const interpreters = new WeakMap<Machine, Interpreter>();
 
@@ -116,7 +121,7 @@ const interpreters = new WeakMap<Machine, Interpreter>();
 export function interpreterOf(machine: Machine): Interpreter {
   let interpreter = interpreters.get(machine);
   if (interpreter === undefined) {
-    interpreter = new Interpreter(machine, CALLED);
+    interpreter = new Interpreter(machine, callees());
     interpreters.set(machine, interpreter);
   }
   return interpreter;
