@@ -71,6 +71,8 @@ build test/objects/events.c test/objects/events.o
 build test/objects/perf_events.c test/objects/perf_events.o
 build test/objects/user_events.c test/objects/user_events.o
 build test/objects/exceptions.c test/objects/exceptions.o
+build test/objects/typed.c test/objects/typed.o
+build test/objects/typed_lab.c test/objects/typed_lab.o
 build test/objects/kfuncs.c test/objects/kfuncs.o
 build test/objects/kobjects.c test/objects/kobjects.o
 build test/objects/arena.c test/objects/arena.o -mcpu=v4

@@ -45,10 +45,10 @@ const WHY: readonly (readonly [RegExp, string])[] = [
     'it has no code to trace but what the lab names',
   ],
   [
-    /^(tracing|trace_|lsm|modify_return|ext$|struct_ops|iter$|BPF_ITER|seq_|skc_to_|btf_find|snprintf_btf|get_func_(arg|ret)|d_path|sock_from_file|(this|per)_cpu_ptr|get_current_task|task_|(inode|cgrp)_storage_(get|delete))/,
-    'it has no types of a kernel (BTF)',
+    /^(skc_to_|btf_find|snprintf_btf|d_path|sock_from_file|task_|(inode|cgrp)_storage_(get|delete))/,
+    'its own types have not what it is for',
   ],
-  [/^ima_|^bprm_/, 'it has no security modules'],
+  [/^ima_|^bprm_/, 'nothing is measured or started here'],
 ];
 
 /** One that makes links of the type, where it is not named as the link is. */

@@ -1,4 +1,5 @@
 import { parseBtf } from '../../btf/index.ts';
+import { UsageError } from '../../errors.ts';
 import { BtfObject } from './btf-object.ts';
 import type { Cgroup } from './cgroups/cgroup.ts';
 import { CGROUP_SOCKET_HOOKS } from './cgroups/socket-programs.ts';
@@ -31,6 +32,7 @@ import { Sysctls } from './sysctls.ts';
 import { Timers } from './timers.ts';
 import { Tracing } from './trace/tracing.ts';
 import { TraceLog } from './trace-log.ts';
+import { declaredFunctions } from './types/declared.ts';
 import { embeddedKernelBtf } from './types/kernel-btf.ts';
 import { Wakeups } from './wakeups.ts';
 
@@ -50,6 +52,12 @@ export interface MachineOptions {
   readonly jit?: 'on' | 'off' | undefined;
   /** The types that the kernel says it has, in the place of its own: a `.BTF` section, as of another kernel's /sys/kernel/btf/vmlinux. Creating throws ObjectError if it is none. */
   readonly btf?: Uint8Array | undefined;
+  /**
+   * What the kernel has beside its own types, in C: `struct NAME { MEMBERS }`; functions by their prototypes, which programs can be on; tracepoints with types as
+   * `typedef void (*btf_trace_NAME)(void *, ARGUMENTS)`; `ALLOW_ERROR_INJECTION(FUNCTION, ERRNO)` for those whose results programs may change. Not together with `btf`.
+   * Creating throws UsageError for one that cannot be read.
+   */
+  readonly declarations?: readonly string[] | undefined;
 }
 
 const MAX_CPUS = 64;
@@ -86,7 +94,7 @@ export class Machine {
   readonly observers = new Observers();
   readonly trace: TraceLog;
   /** Places where programs for tracing can be. */
-  readonly tracing = new Tracing();
+  readonly tracing: Tracing;
   readonly maps = new IdTable<BpfMap>();
   readonly progs = new IdTable<BpfProg>();
   readonly btfs = new IdTable<BtfObject>();
@@ -123,10 +131,14 @@ export class Machine {
   #lastSocketCookie = 0;
 
   constructor(options: MachineOptions = {}) {
-    const { cpus = 2, seed = DEFAULT_SEED, clock, verifier = 'on', jit = 'on', btf } = options;
+    const { cpus = 2, seed = DEFAULT_SEED, clock, verifier = 'on', jit = 'on', btf, declarations = [] } = options;
     this.verifies = verifier === 'on';
     this.compiles = this.verifies && jit === 'on';
-    const types = btf?.slice() ?? embeddedKernelBtf();
+    if (btf !== undefined && declarations.length > 0)
+      throw new UsageError('declarations go with the types of the embedded kernel itself, not with another btf');
+    const types = btf?.slice() ?? embeddedKernelBtf(declarations);
+    const { functions, injected } = declaredFunctions(declarations);
+    this.tracing = new Tracing(functions, injected);
     this.vmlinux = new BtfObject(this, types, parseBtf(types), 'vmlinux');
     this.cpus = Math.min(Math.max(Math.trunc(cpus) || 1, 1), MAX_CPUS);
     this.clock = new Clock(clock);

@@ -31,6 +31,7 @@ import type { BpfProg } from './progs/prog.ts';
 import type { Socket } from './sockets/socket.ts';
 import { callBpf } from './syscall/bpf.ts';
 import { openProbeEvent } from './trace/probe-event.ts';
+import { KernelStruct } from './types/kernel-object.ts';
 import { waitForFds } from './wait.ts';
 
 const ON_OUTPUT = 'no program runs on the output of programs in the embedded kernel';
@@ -172,10 +173,21 @@ export class Process implements Kernel, Descriptors {
     this.network.put();
   }
 
-  /** Address by which programs name the process as a task: of nothing that can be read; 0 if there is no memory for it. */
+  /** Address of the process as a struct task_struct of the kernel's types; 0 if there is no memory for it. */
   get task(): number {
-    if (this.#task === 0) this.#task = this.machine.memory.alloc(8);
-    return this.#task;
+    if (this.#task !== 0) return this.#task;
+    const { memory, vmlinux, clock } = this.machine;
+    const struct = new KernelStruct(vmlinux.btf, 'task_struct');
+    const task = memory.alloc(Math.max(struct.size, 8));
+    const { pid } = this;
+    const start = clock.now();
+    if (task !== 0)
+      struct.write(memory, task, {
+        ...{ pid, tgid: pid, start_time: start, start_boottime: start },
+        ...{ real_parent: task, parent: task, group_leader: task },
+      });
+    this.#task = task;
+    return task;
   }
 
   get cgroup(): Cgroup {

@@ -170,8 +170,7 @@ const ONLY_FOR: readonly (readonly [ProgType, readonly HelperName[], readonly At
   ['lsm', ['get_local_storage', 'get_retval', 'set_retval', 'setsockopt', 'getsockopt'], ['lsm_cgroup']],
   ['tracing', ['seq_printf', 'seq_write', 'seq_printf_btf'], ['trace_iter']],
   ['tracing', ['get_attach_cookie'], ['trace_raw_tp', 'trace_fentry', 'trace_fexit', 'modify_return']],
-  ['tracing', ['get_func_arg', 'get_func_arg_cnt'], ['trace_fentry', 'trace_fexit', 'modify_return']],
-  ['tracing', ['get_func_ret'], ['trace_fexit', 'modify_return']],
+  ['tracing', ['get_func_arg', 'get_func_ret', 'get_func_arg_cnt'], ['trace_fentry', 'trace_fexit', 'modify_return']],
 ];
 
 /** What a program of this type may call, if it is loaded for this hook (BPF_* of enum bpf_attach_type). */

@@ -13,7 +13,7 @@ const TYPES = [...PROG_TYPE_BY_NUMBER.values()];
 const hookOf = (type: ProgType) => attachTypeNumber[type.attachTypes?.[0] ?? 'cgroup_inet_ingress'];
 /** Those that are there, of what the type may call at one of its hooks at least. */
 const callable = (type: ProgType) => {
-  const hooks = (type.attachTypes ?? ['trace_iter' as const]).map((name) => attachTypeNumber[name]);
+  const hooks = (type.attachTypes ?? (['trace_iter', 'trace_fentry'] as const)).map((name) => attachTypeNumber[name]);
   const names = new Set([0, ...hooks].flatMap((hook) => allowedHelpers(type.name, hook)));
   return [...names].filter((name) => HELPER_BY_ID[HELPERS.indexOf(name)] !== undefined);
 };

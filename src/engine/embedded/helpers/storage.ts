@@ -4,7 +4,7 @@ import { CgroupStorageMap } from '../maps/cgroup-storage.ts';
 import { LocalStorageMap } from '../maps/local-storage.ts';
 import type { BpfMap } from '../maps/map.ts';
 import type { Process } from '../process.ts';
-import { type HelperEnv, helper, type Wide } from './helper.ts';
+import { answer64, type HelperEnv, helper, type Wide } from './helper.ts';
 
 /** BPF_SK_STORAGE_GET_F_CREATE, BPF_LOCAL_STORAGE_GET_F_CREATE. */
 const CREATE = 1;
@@ -35,6 +35,16 @@ export const get_current_task_btf = helper({
   args: [],
   returns: 'map_value_or_null',
   call: (env) => env.machine.task?.task ?? 0,
+});
+
+/** The same as a number. */
+export const get_current_task = helper({
+  id: 35,
+  name: 'get_current_task',
+  gplOnly: true,
+  args: [],
+  returns: 'u64',
+  call: (env) => answer64(env, BigInt(env.machine.task?.task ?? 0)),
 });
 
 export const task_storage_get = helper({

@@ -3,6 +3,7 @@ import * as csum from './csum.ts';
 import * as dynptr from './dynptr.ts';
 import * as ecn from './ecn.ts';
 import * as fib from './fib-lookup.ts';
+import * as funcArgs from './func-args.ts';
 import type { Helper } from './helper.ts';
 import * as kptr from './kptr.ts';
 import * as loops from './loop.ts';
@@ -58,6 +59,7 @@ const ALL: readonly Helper[] = [
   reuseport,
   route,
   fib,
+  funcArgs,
   csum,
   ecn,
   redirect,

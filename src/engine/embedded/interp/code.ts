@@ -32,6 +32,8 @@ export const CODES = {
   sdiv:     0x120, smod:    0x121, sdiv32:  0x122, smod32: 0x123,
   call_pc:  0x130, tail_call: 0x131,
 } as const;
+/** Beside the opcode of a load: it is zero where the address leads nowhere. */
+export const PROBED = 0x200;
 
 const BPF_FUNC_tail_call = 12;
 /** Functions of the kernel are called as helpers are: by their place in their table, from here on. */
@@ -51,9 +53,9 @@ export interface Code {
 
 /**
  * Decodes a program once for many runs. Never fails: what is not an instruction becomes `CODES.invalid`, and a target outside the program is
- * found when the jump is taken.
+ * found when the jump is taken. `probed`: slots of loads that are {@link PROBED}.
  */
-export function decodeProgram(insns: Uint8Array): Code {
+export function decodeProgram(insns: Uint8Array, probed?: ReadonlySet<number>): Code {
   const length = Math.floor(insns.length / INSN_SIZE);
   const program: Code = {
     length,
@@ -67,7 +69,7 @@ export function decodeProgram(insns: Uint8Array): Code {
     const insn = decodeInsn(insns, pc);
     const operation = operationOf(insn.opcode);
     if (operation === undefined || insn.dst > 10 || insn.src > 10) continue;
-    program.code[pc] = codeOf(insn, operation);
+    program.code[pc] = codeOf(insn, operation) | (operation.kind === 'load' && probed?.has(pc) === true ? PROBED : 0);
     program.dst[pc] = insn.dst;
     program.src[pc] = takesImmediate(operation) ? IMM : insn.src;
     program.imm[pc] = insn.imm;

@@ -4,7 +4,7 @@ import { Jit } from '../jit/jit.ts';
 import type { Machine } from '../machine.ts';
 import type { BpfProg } from '../progs/prog.ts';
 import type { Subject } from '../progs/subject.ts';
-import { CALLED } from './called.ts';
+import { callees } from './called.ts';
 import type { Code } from './code.ts';
 import { type Fault, formatFault } from './fault.ts';
 import { MAX_FRAMES, Run, SCRATCH_SIZE, STACK_SIZE } from './run.ts';
@@ -160,7 +160,7 @@ const interpreters = new WeakMap<Machine, Interpreter>();
 export function interpreterOf(machine: Machine): Interpreter {
   let interpreter = interpreters.get(machine);
   if (interpreter === undefined) {
-    interpreter = new Interpreter(machine, CALLED);
+    interpreter = new Interpreter(machine, callees());
     interpreters.set(machine, interpreter);
   }
   return interpreter;

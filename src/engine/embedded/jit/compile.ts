@@ -1,6 +1,6 @@
 import { BPF_PSEUDO_FUNC, insnSlots } from '../../../isa/index.ts';
 import type { ProgType } from '../../../uapi/bpf.ts';
-import { CALLED, calledNumber } from '../interp/called.ts';
+import { calledNumber, callees as kernelCallees } from '../interp/called.ts';
 import type { BpfMap } from '../maps/map.ts';
 import { RingBuffer } from '../maps/ringbuf.ts';
 import { BPF_FUNC_tail_call, type Callees, type MapHelper } from './emit-call.ts';
@@ -20,6 +20,8 @@ export interface ProgramToCompile {
   readonly type: ProgType;
   /** The function that says what a program gives back that has thrown. */
   readonly exceptionCallback: number | undefined;
+  /** Numbers of loads that give 0 where there is no memory. */
+  readonly probed: ReadonlySet<number> | undefined;
   /** Address of the registers for calls. */
   readonly registers: number;
   /** All that it uses. */
@@ -32,7 +34,7 @@ export interface ProgramToCompile {
 /** A program as a module of WebAssembly. */
 export interface CompiledProgram {
   readonly bytes: Uint8Array;
-  /** What it calls of the kernel, as numbers in `CALLED`; by the names of {@link helperImport}. */
+  /** What it calls of the kernel, as numbers in `callees()`; by the names of {@link helperImport}. */
   readonly helpers: readonly number[];
   /** It loads from the packet, by {@link PACKET_LOAD}. */
   readonly loadsPacket: boolean;
@@ -76,7 +78,7 @@ interface Survey {
 
 /** Throws NotCompiled. */
 export function compileProgram(program: ProgramToCompile): CompiledProgram {
-  const functions = new Functions(program.runnable, program.exceptionCallback);
+  const functions = new Functions(program.runnable, program);
   const survey = surveyOf(functions, program.exceptionCallback);
   const module = new WasmModule();
   module.usesTable = survey.tailCalls;
@@ -208,7 +210,7 @@ function surveyOf(functions: Functions, exceptionCallback: number | undefined): 
       } else if (operation.kind === 'call') {
         const number = calledNumber(insn) ?? -1;
         if (number === BPF_FUNC_tail_call) survey.tailCalls = true;
-        else if (CALLED[number] === undefined) throw new NotCompiled(`it calls what is not there: ${number}`);
+        else if (kernelCallees()[number] === undefined) throw new NotCompiled(`it calls what is not there: ${number}`);
         else survey.helpers.add(number);
       } else if (insnSlots(insn) === 2 && insn.src === BPF_PSEUDO_FUNC) {
         const callback = at + 1 + insn.imm;

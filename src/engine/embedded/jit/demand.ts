@@ -87,7 +87,7 @@ export function demandBefore(op: Op, now: Demand): void {
       return;
     case 'load':
       now[dst] = DEAD;
-      raise(now, src, LOW);
+      raise(now, src, op.probed ? BOTH : LOW);
       return;
     case 'store':
       raise(now, dst, LOW);

@@ -41,7 +41,7 @@ const MAP_HELPERS: ReadonlyMap<number, MapHelper> = new Map([
 export interface Callees {
   /** Address of the registers for calls; see registers.ts. */
   readonly registers: number;
-  /** By number: see `CALLED`. */
+  /** By number: see `callees`. */
   helper(number: number): number;
   /** A function of the program. */
   func(start: number): number;

@@ -9,10 +9,39 @@ export function emitLoad(text: FunctionText, op: Op): void {
   if (operation.kind !== 'load') return;
   const type = text.resultType(op.dst, op);
   if (type === undefined) return;
-  const offset = text.address(op.src, op.off);
-  text.code.memory(loadOp(type, operation.size, operation.signed), offset);
+  if (op.probed) emitProbedLoad(text, op, type, loadOp(type, operation.size, operation.signed));
+  else text.code.memory(loadOp(type, operation.size, operation.signed), text.address(op.src, op.off));
   text.write(op.dst, type);
 }
+
+/** Below the memory's end, else 0. The first page has zeros. */
+function emitProbedLoad(text: FunctionText, op: Op, type: NumberType, load: OpName): void {
+  const { code } = text;
+  text.withLocal('i64', (address) => {
+    text.read64(op.src);
+    code.i64(op.off, op.off >> 31);
+    code.op('i64_add');
+    code.tee(address);
+    code.size();
+    code.op('i64_extend_i32_u');
+    code.i64(WASM_PAGE_SHIFT, 0);
+    code.op('i64_shl');
+    code.i64(8, 0);
+    code.op('i64_sub');
+    code.op('i64_le_u');
+    code.block('if', type);
+    code.get(address);
+    code.op('i32_wrap_i64');
+    code.memory(load, 0);
+    code.op('else');
+    if (type === 'i32') code.i32(0);
+    else code.i64(0, 0);
+    code.end();
+  });
+}
+
+/** Of the bytes of a page of WebAssembly's memory. */
+const WASM_PAGE_SHIFT = 16;
 
 /** Of 8 bytes the low word is in front. */
 function loadOp(type: NumberType, size: MemSize, signed: boolean): OpName {

@@ -25,6 +25,8 @@ export interface Op {
   readonly slot: number;
   /** How many functions it was put into. */
   readonly depth: number;
+  /** Of a load that gives 0 where there is no memory: its address is a number of the kernel's that nobody has checked. */
+  readonly probed?: boolean;
   /** Of a call that looks an element up: the register that the key is in, where it is not in memory. */
   readonly key?: number;
 }
@@ -68,13 +70,21 @@ export class Functions {
   readonly #insns: readonly Insn[];
   readonly #operations: readonly (Operation | undefined)[];
   readonly #starts: readonly number[];
+  readonly probed: ReadonlySet<number> | undefined;
   readonly #inlined = new Map<number, boolean>();
 
-  /** `runnable`: with the addresses of maps. `alsoStart`: where a function begins to which no instruction leads. */
-  constructor(runnable: Uint8Array, alsoStart?: number) {
+  /** `runnable`: with the addresses of maps. `exceptionCallback`: where a function begins to which no instruction leads. */
+  constructor(
+    runnable: Uint8Array,
+    {
+      exceptionCallback,
+      probed,
+    }: { readonly exceptionCallback?: number | undefined; readonly probed?: ReadonlySet<number> | undefined } = {},
+  ) {
+    this.probed = probed;
     this.#insns = decodeInsns(runnable);
     this.#operations = this.#insns.map(({ opcode }) => operationOf(opcode));
-    const starts = new Set([0, alsoStart ?? 0]);
+    const starts = new Set([0, exceptionCallback ?? 0]);
     for (let at = 0; at < this.#insns.length; at++) {
       const insn = this.#insns[at];
       const callee = insn && (calleeOf(insn, at) ?? functionOf(insn, at));
@@ -182,6 +192,7 @@ class GraphBuilder {
         high: operation.kind === 'ld_imm64' ? this.#functions.high(at) : 0,
         slot: at,
         depth,
+        probed: this.#functions.probed?.has(at) ?? false,
       };
       const callee = calleeOf(insn, at);
       if (operation.kind === 'exit') {

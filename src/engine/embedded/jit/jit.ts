@@ -1,5 +1,5 @@
 import type { Helper, Wide } from '../helpers/helper.ts';
-import { CALLED } from '../interp/called.ts';
+import { callees } from '../interp/called.ts';
 import type { Verdict } from '../interp/interpreter.ts';
 import { MAX_FRAMES, SCRATCH_SIZE, STACK_SIZE } from '../interp/run.ts';
 import type { Machine } from '../machine.ts';
@@ -161,6 +161,7 @@ export class Jit {
         mapAt: (address) => machine.mapAt(address),
         maps: program.maps,
         exceptionCallback: program.attr.exceptionCallback,
+        probed: program.attr.probed,
         isTarget,
       });
       const imports: Record<string, WasmFunction | WasmMemory | WasmTable> = { memory: machine.memory.memory };
@@ -221,7 +222,7 @@ export class Jit {
   }
 
   #helper(id: number, program: BpfProg, link: { readonly exports: Exports }): WasmFunction {
-    const helper = CALLED[id] as Helper; // compiled programs call helpers that there are
+    const helper = callees()[id] as Helper; // compiled programs call helpers that there are
     const registers = this.#registers;
     const { low, high } = registers;
     const enter = (): CompiledRun => {

@@ -51,6 +51,11 @@ export class WasmCode {
     this.#text.unsigned(align);
     this.#text.unsigned(offset);
   }
+  /** Pages of the memory. */
+  size(): void {
+    this.op('memory_size');
+    this.#text.byte(0);
+  }
   copy(): void {
     this.op('memory_copy');
     this.#text.byte(0);

@@ -16,7 +16,7 @@ export const OP = {
   i64_and: 0x83, i64_or: 0x84, i64_xor: 0x85, i64_shl: 0x86, i64_shr_s: 0x87, i64_shr_u: 0x88, i64_rotl: 0x89, i64_rotr: 0x8a,
   i32_wrap_i64: 0xa7, i64_extend_i32_s: 0xac, i64_extend_i32_u: 0xad,
   i32_extend8_s: 0xc0, i32_extend16_s: 0xc1, i64_extend8_s: 0xc2, i64_extend16_s: 0xc3, i64_extend32_s: 0xc4,
-  memory_copy: 0xfc0a, memory_fill: 0xfc0b,
+  memory_size: 0x3f, memory_copy: 0xfc0a, memory_fill: 0xfc0b,
   i32_atomic_load: 0xfe10, i64_atomic_load: 0xfe11, i32_atomic_store: 0xfe17, i64_atomic_store: 0xfe18,
   i32_atomic_add: 0xfe1e, i64_atomic_add: 0xfe1f, i32_atomic_and: 0xfe2c, i64_atomic_and: 0xfe2d, i32_atomic_or: 0xfe33, i64_atomic_or: 0xfe34,
   i32_atomic_xor: 0xfe3a, i64_atomic_xor: 0xfe3b, i32_atomic_xchg: 0xfe41, i64_atomic_xchg: 0xfe42, i32_atomic_cmpxchg: 0xfe48, i64_atomic_cmpxchg: 0xfe49,

@@ -1,23 +1,73 @@
-import { ATTACH_TYPES, attachTypeNumber } from '../../../uapi/bpf.ts';
+import type { Btf, BtfType } from '../../../btf/index.ts';
+import { ATTACH_TYPES, type AttachType, attachTypeNumber, BPF_F_SLEEPABLE } from '../../../uapi/bpf.ts';
 import { iterTarget } from '../iter/targets.ts';
 import type { Machine } from '../machine.ts';
 import { type Rejection, reject } from './rejection.ts';
 import type { ProgUser } from './to-verify.ts';
 
-/** What attach_btf_id of a tracing program leads to, in the kernel's BTF. */
-export function checkTarget(machine: Machine, { type, attachType }: ProgUser, btfId: number): Rejection | undefined {
-  if (type.name !== 'tracing') return undefined;
+/** What attach_btf_id of a program of type tracing or lsm leads to, in the kernel's BTF. */
+export function checkTarget(machine: Machine, user: ProgUser, btfId: number): Rejection | undefined {
+  const { type, attachType } = user;
+  if (type.name !== 'tracing' && type.name !== 'lsm') return undefined;
   if (btfId === 0) return reject('Tracing programs must provide btf_id');
   const { btf } = machine.vmlinux;
   if (btfId >= btf.typeCount) return reject(`attach_btf_id ${btfId} is invalid`);
-  const { kind, name } = btf.type(btfId);
-  if (name === '') return reject(`attach_btf_id ${btfId} doesn't have a name`);
-  if (attachType === attachTypeNumber.trace_raw_tp) {
-    if (kind !== 'typedef') return reject(`attach_btf_id ${btfId} is not a typedef`);
-    return reject('the embedded kernel has no raw tracepoints with types yet', 'ENOTSUPP');
+  const target = btf.type(btfId);
+  if (target.name === '') return reject(`attach_btf_id ${btfId} doesn't have a name`);
+  const place = ATTACH_TYPES[attachType];
+  if (place === 'trace_raw_tp') return checkTracepoint(machine, btf, btfId, target);
+  if (target.kind !== 'func') return reject(`attach_btf_id ${btfId} is not a function`);
+  if (place === 'trace_iter') {
+    const isTarget = iterTarget(machine, btfId) !== undefined;
+    return isTarget ? undefined : reject(`${target.name} is no iterator of the embedded kernel`);
   }
-  if (kind !== 'func') return reject(`attach_btf_id ${btfId} is not a function`);
-  if (attachType !== attachTypeNumber.trace_iter)
-    return reject(`the embedded kernel has no programs for ${ATTACH_TYPES[attachType]} yet`, 'ENOTSUPP');
-  return iterTarget(machine, btfId) === undefined ? reject(`${name} is no iterator of the embedded kernel`) : undefined;
+  return checkFunction(machine, user, place, target.name);
+}
+
+function checkTracepoint(machine: Machine, btf: Btf, btfId: number, target: BtfType): Rejection | undefined {
+  if (target.kind !== 'typedef') return reject(`attach_btf_id ${btfId} is not a typedef`);
+  const name = /^btf_trace_(.*)$/.exec(target.name)?.[1];
+  if (name === undefined) return reject(`attach_btf_id ${btfId} points to wrong type name ${target.name}`);
+  const pointer = btf.resolve(target.typeId);
+  const proto = pointer.kind === 'ptr' ? btf.resolve(pointer.typeId) : pointer;
+  if (proto.kind !== 'func_proto') return reject('');
+  return machine.tracing.tracepoints.has(name)
+    ? undefined
+    : reject(`the embedded kernel has no tracepoint ${name}: add it with lab.trace.addTracepoint`);
+}
+
+const FUNCTION_PLACES: readonly (AttachType | undefined)[] = [
+  'trace_fentry',
+  'trace_fexit',
+  'modify_return',
+  'lsm_mac',
+];
+
+function checkFunction(
+  machine: Machine,
+  { type, flags, gpl }: ProgUser,
+  place: AttachType | undefined,
+  name: string,
+): Rejection | undefined {
+  if (!FUNCTION_PLACES.includes(place) || (place === 'lsm_mac') !== (type.name === 'lsm'))
+    return reject(`the embedded kernel has no programs for ${place} yet`, 'ENOTSUPP');
+  if (type.name === 'lsm') {
+    if (!gpl) return reject('LSM programs must have a GPL compatible license');
+    if (!name.startsWith('bpf_lsm_')) return reject(`attach_btf_id is not of a hook: wrong type name ${name}`);
+  }
+  const func = machine.tracing.functions.get(name);
+  if (func === undefined)
+    return reject(
+      `The address of function ${name} cannot be found; functions of the embedded kernel are those that the test adds (lab.trace.addFunction)`,
+      'ENOENT',
+    );
+  if ((flags & BPF_F_SLEEPABLE) !== 0 && func.traits.sleepable !== true) return reject(`${name} is not sleepable`);
+  const mayChange = func.traits.errorInjection === true || name.startsWith('security_');
+  if (place === 'modify_return' && !mayChange) return reject(`${name}() is not modifiable`);
+  return undefined;
+}
+
+/** Whether a program's attach type is one of a function of the kernel. */
+export function isFunctionPlace(attachType: number): boolean {
+  return FUNCTION_PLACES.some((place) => place !== undefined && attachTypeNumber[place] === attachType);
 }

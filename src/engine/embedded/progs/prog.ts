@@ -19,6 +19,8 @@ export interface ProgAttr {
   readonly xlated: Uint8Array;
   /** For running: map references carry addresses in linear memory. */
   readonly runnable: Uint8Array;
+  /** Slots of loads that are zero where their pointer leads nowhere. */
+  readonly probed: ReadonlySet<number> | undefined;
   /** The slot of the function that gives the result after bpf_throw, where it has one. */
   readonly exceptionCallback: number | undefined;
   /** In the order of first use; the program holds a reference on each. */
@@ -65,7 +67,7 @@ export class BpfProg extends RefCounted {
 
   /** Decoded for the interpreter, once. */
   get code(): Code {
-    this.#code ??= decodeProgram(this.attr.runnable);
+    this.#code ??= decodeProgram(this.attr.runnable, this.attr.probed);
     return this.#code;
   }
 

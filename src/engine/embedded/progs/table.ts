@@ -49,7 +49,8 @@ const PROG_TYPES: readonly ProgType[] = [
   { name: 'perf_event', context: 'bpf_perf_event_data' },
   { name: 'raw_tracepoint', context: 'args', testRun: 'raw' },
   { name: 'raw_tracepoint_writable', context: 'args' },
-  { name: 'tracing', context: 'args', sleepable: 'may' },
+  { name: 'tracing', context: 'args', sleepable: 'may', testRun: 'tracing' },
+  { name: 'lsm', context: 'args', sleepable: 'may' },
   { name: 'syscall', context: 'record', sleepable: 'always', attachTypes: [], testRun: 'syscall' },
 ];
 

@@ -14,6 +14,7 @@ import { createPerfLink } from './probe-attach.ts';
 import { cannotAttach } from './prog-attach.ts';
 import { createSockmapLink } from './sockmap-attach.ts';
 import { tcProg, tcRelative, tcxDevice, tcxDirection } from './tcx-attach.ts';
+import { createTracingLink } from './tracing-attach.ts';
 
 type Create = (process: Process, attr: CheckedAttr<'BPF_LINK_CREATE'>) => number;
 
@@ -24,6 +25,11 @@ const CREATE: ReadonlyMap<number, Create> = new Map<number, Create>([
   [attachTypeNumber.tcx_egress, createTcx],
   [attachTypeNumber.perf_event, createPerfLink],
   [attachTypeNumber.trace_iter, createIterLink],
+  [attachTypeNumber.trace_raw_tp, createTracingLink],
+  [attachTypeNumber.trace_fentry, createTracingLink],
+  [attachTypeNumber.trace_fexit, createTracingLink],
+  [attachTypeNumber.modify_return, createTracingLink],
+  [attachTypeNumber.lsm_mac, createTracingLink],
   [attachTypeNumber.flow_dissector, createNetnsLink],
   [attachTypeNumber.sk_lookup, createNetnsLink],
   ...SOCKET_MAP_PLACES.map((place) => [attachTypeNumber[place], createSockmapLink] as const),

@@ -5,6 +5,7 @@ import { PerfLink, RawTracepointLink } from '../links/probe-link.ts';
 import type { Process } from '../process.ts';
 import type { CheckedAttr } from './attr.ts';
 import { copyText } from './copy.ts';
+import { attachTyped } from './tracing-attach.ts';
 
 const RAW_TYPES = new Set([progTypeNumber.raw_tracepoint, progTypeNumber.raw_tracepoint_writable]);
 const PROBE_TYPES = new Set([progTypeNumber.tracepoint, progTypeNumber.kprobe, progTypeNumber.perf_event]);
@@ -13,6 +14,8 @@ const PROBE_TYPES = new Set([progTypeNumber.tracepoint, progTypeNumber.kprobe, p
 export function rawTracepointOpen(process: Process, attr: CheckedAttr<'BPF_RAW_TRACEPOINT_OPEN'>): number {
   const prog = process.prog(attr.prog_fd);
   if (typeof prog === 'number') return prog;
+  if (prog.attr.type === progTypeNumber.tracing || prog.attr.type === progTypeNumber.lsm)
+    return attr.name === undefined ? attachTyped(process, prog, attr.cookie) : -errno.EINVAL;
   if (!RAW_TYPES.has(prog.attr.type)) return -errno.EINVAL;
   if (attr.name === undefined) return -errno.EFAULT;
   const tracepoint = process.machine.tracing.tracepoints.get(attr.name);

@@ -55,7 +55,12 @@ export function progLoad(process: Process, attr: Attr): number {
   if (type === undefined) return unknownType(process, attr.prog_type ?? 0);
   const expectedAttachType = attachTypeOf(type, attr.expected_attach_type ?? 0);
   if (expectedAttachType < 0) return expectedAttachType;
-  if (attr.prog_ifindex || attr.attach_prog_fd || (attr.attach_btf_id && type.name !== 'tracing')) return -errno.EINVAL;
+  if (
+    attr.prog_ifindex ||
+    attr.attach_prog_fd ||
+    (attr.attach_btf_id && type.name !== 'tracing' && type.name !== 'lsm')
+  )
+    return -errno.EINVAL;
   if (insns.length < count * INSN_SIZE || attr.license === undefined) return -errno.EFAULT;
   if (!isObjectName(name)) return -errno.EINVAL;
 
@@ -74,7 +79,7 @@ export function progLoad(process: Process, attr: Attr): number {
   if (log.buffer !== undefined && trueSize > log.size) return -errno.ENOSPC;
   if (checked.accepted === undefined) return -checked.errno;
 
-  const { resolved, btf, funcInfo, lineInfo } = checked.accepted;
+  const { resolved, btf, funcInfo, lineInfo, probed } = checked.accepted;
   const owner = { type: attr.prog_type ?? 0, expectedAttachType, maps: resolved.maps };
   if (!resolved.maps.every((map) => !(map instanceof ProgArray) || map.admits(owner))) return -errno.EINVAL;
   for (const map of resolved.maps) map.get();
@@ -87,6 +92,7 @@ export function progLoad(process: Process, attr: Attr): number {
     tag: programTag(given),
     xlated: resolved.xlated,
     runnable: resolved.runnable,
+    probed,
     exceptionCallback: exceptionStart(btf, funcInfo),
     btf: btf?.get(),
     funcInfo,
@@ -138,6 +144,7 @@ interface Accepted {
   readonly btf: BtfObject | undefined;
   readonly funcInfo: Records | undefined;
   readonly lineInfo: Records | undefined;
+  readonly probed?: ReadonlySet<number>;
 }
 
 interface Checked {
@@ -163,12 +170,13 @@ function check(process: Process, attr: Attr, user: ProgUser, insns: readonly Ins
     log.level,
     log.size,
   );
+  const accepted = verdict.errno === 0 ? { ...parts, probed: verdict.probed } : undefined;
   return {
     errno: verdict.errno,
     log: verdict.log,
     logSize: verdict.logSize,
     verifiedInsns: verdict.insnsProcessed,
-    accepted: verdict.errno === 0 ? parts : undefined,
+    accepted,
   };
 }
 

@@ -6,6 +6,7 @@ import type { TestRunAttr } from '../progs/test-run-output.ts';
 import { testRunRaw, testRunSyscall } from '../progs/test-run-raw.ts';
 import { testRunSkLookup } from '../progs/test-run-sk-lookup.ts';
 import { testRunSkb } from '../progs/test-run-skb.ts';
+import { testRunTracing } from '../progs/test-run-tracing.ts';
 import { testRunXdp } from '../progs/test-run-xdp.ts';
 
 /**
@@ -29,6 +30,8 @@ export function testRun(process: Process, attr: TestRunAttr): number {
       return testRunSkLookup(prog, attr);
     case 'raw':
       return testRunRaw(prog, attr);
+    case 'tracing':
+      return testRunTracing(prog, attr);
     case 'syscall':
       return testRunSyscall(prog, attr);
     case undefined:

@@ -21,6 +21,18 @@ export interface ProbeHit {
   readonly cookie: bigint;
   /** The function that was called, for kprobes; 0n for others. */
   readonly functionAddress: bigint;
+  /** Of programs with typed arguments: how many there are. */
+  readonly args: number;
+  /** Behind them is what the function returns. */
+  readonly returns: boolean;
+}
+
+/** How a place is passed. */
+export interface Passing extends Partial<Omit<ProbeHit, 'kind' | 'cookie'>> {
+  /** Bytes that a program may read, zero beyond the context. */
+  readonly room?: number;
+  /** Whether the programs behind one with this result, 64 bits, are left out. */
+  readonly endsWith?: (result: bigint) => boolean;
 }
 
 /** What a program made of it. */
@@ -56,23 +68,33 @@ export class TracePoint {
     if (at >= 0) this.#attached.splice(at, 1);
   }
 
-  /** Runs them with a copy each of `context`. `room`: bytes that a program may read, zero beyond the context. */
-  fire(context: Uint8Array, functionAddress = 0n, room = context.length): Fired[] {
-    return [...this.#attached].flatMap((attached) => {
-      const { prog, cookie, cpu, pid, enabled } = attached;
+  get size(): number {
+    return this.#attached.length;
+  }
+
+  has(prog: BpfProg): boolean {
+    return this.#attached.some((attached) => attached.prog === prog);
+  }
+
+  /** Runs them with a copy each of `context`. */
+  fire(context: Uint8Array, passing: Passing = {}): Fired[] {
+    const { functionAddress = 0n, args = 0, returns = false, room = context.length, endsWith = () => false } = passing;
+    const all: Fired[] = [];
+    for (const { prog, cookie, cpu, pid, enabled } of [...this.#attached]) {
       const { machine } = prog;
-      if (!enabled() || (cpu >= 0 && cpu !== machine.cpu) || (pid >= 0 && pid !== machine.pid)) return [];
+      if (!enabled() || (cpu >= 0 && cpu !== machine.cpu) || (pid >= 0 && pid !== machine.pid)) continue;
       using placed = Placed.put(machine.memory, context, room);
-      if (placed === undefined) return [];
+      if (placed === undefined) continue;
       prog.get();
       try {
-        const subject: ProbeHit = { kind: 'probe', cookie, functionAddress };
-        const { value, fault } = interpreterOf(machine).runProgram(prog, placed.address, subject);
-        const program = { id: prog.id, name: prog.attr.name };
-        return [{ program, retval: value >>> 0, fault: fault?.reason }];
+        const subject: ProbeHit = { kind: 'probe', cookie, functionAddress, args, returns };
+        const { value, high, fault } = interpreterOf(machine).runProgram(prog, placed.address, subject);
+        all.push({ program: { id: prog.id, name: prog.attr.name }, retval: value >>> 0, fault: fault?.reason });
+        if (endsWith((BigInt(high) << 32n) | BigInt(value >>> 0))) break;
       } finally {
         prog.put();
       }
-    });
+    }
+    return all;
   }
 }

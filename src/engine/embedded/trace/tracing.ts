@@ -1,7 +1,10 @@
 import { errno } from '../../../uapi/errno.ts';
+import { parseDeclaration } from '../types/declaration.ts';
+import { BUILT_IN } from './built-in.ts';
 import { KNOWN_TRACEPOINTS } from './known-tracepoints.ts';
 import { type RecordField, TraceRecord } from './record.ts';
 import { TracePoint } from './trace-point.ts';
+import { type FunctionTraits, TracedFunction } from './traced-function.ts';
 
 /** A tracepoint: one place, and what it hands over. */
 export interface Tracepoint {
@@ -13,14 +16,6 @@ export interface Tracepoint {
   /** Programs of type tracepoint, and those of raw tracepoints. */
   readonly programs: TracePoint;
   readonly rawPrograms: TracePoint;
-}
-
-/** A function that kprobes can be on. */
-export interface TracedFunction {
-  readonly name: string;
-  readonly address: bigint;
-  readonly entry: TracePoint;
-  readonly exit: TracePoint;
 }
 
 /** A machine's own functions are somewhere where none of Linux are mistaken for them. */
@@ -39,8 +34,12 @@ export class Tracing {
   /** Sampling: events of software and hardware, of which none happens by itself. */
   readonly samples = new TracePoint();
 
-  constructor() {
+  /** `declared`: further functions, and those of them whose results programs may change. */
+  constructor(declared: readonly string[] = [], injected: ReadonlySet<string> = new Set()) {
     for (const [path, fields] of KNOWN_TRACEPOINTS) this.addTracepoint(path, fields);
+    for (const { prototype, ...traits } of BUILT_IN) this.addFunction(parseDeclaration(prototype).name, traits);
+    for (const name of declared)
+      this.addFunction(name, { errorInjection: injected.has(name), sleepable: injected.has(name) });
   }
 
   /** `path`: CATEGORY/NAME. -EINVAL for names that are none, -EEXIST, -ENOSPC. Throws UsageError for a field that cannot be read. */
@@ -60,12 +59,12 @@ export class Tracing {
   }
 
   /** -EINVAL for a name that is none, -EEXIST, -ENOSPC. */
-  addFunction(name: string): number {
+  addFunction(name: string, traits: FunctionTraits = {}): number {
     if (!NAME.test(name)) return -errno.EINVAL;
     if (this.functions.has(name)) return -errno.EEXIST;
     if (this.functions.size >= MAX_PLACES) return -errno.ENOSPC;
     const address = FIRST_ADDRESS + FUNCTION_SIZE * BigInt(this.functions.size);
-    this.functions.set(name, { name, address, entry: new TracePoint(), exit: new TracePoint() });
+    this.functions.set(name, new TracedFunction(name, address, traits));
     return 0;
   }
 }

@@ -1,3 +1,5 @@
+import { UsageError } from '../../../errors.ts';
+
 /** A type as C writes it. `base`: as it is called, `struct x` or `u32`. */
 export type CType =
   | { readonly kind: 'base'; readonly name: string }
@@ -17,7 +19,7 @@ export function parseMembers(text: string): Declaration[] {
   return text.split(';').map(parseDeclaration);
 }
 
-/** `int f(const struct x *p, bool (*less)(struct y *a))`, `u32 id`, `char name[16]`. The tables of this kernel alone are read so: what is none is a bug. */
+/** `int f(const struct x *p, bool (*less)(struct y *a))`, `u32 id`, `char name[16]`. Throws UsageError for what is none. */
 export function parseDeclaration(text: string): Declaration {
   const [, result, callback, callbackParams] = /^([^(]+)\(\*(\w+)\)\((.*)\)$/.exec(text.trim()) ?? [];
   if (result !== undefined && callback !== undefined)
@@ -29,14 +31,14 @@ export function parseDeclaration(text: string): Declaration {
 
 function parseVariable(text: string): Declaration {
   const [, type = '', name, length] = /^\s*(.*?[\s*])(\w+)(?:\[(\d+)\])?\s*$/.exec(text) ?? [];
-  if (name === undefined) throw new Error(`embedded kernel: '${text}' is no declaration`);
+  if (name === undefined) throw new UsageError(`'${text}' is no declaration, as 'int pid' or 'struct file *file'`);
   const of = parseType(type);
   return { name, type: length === undefined ? of : { kind: 'array', of, length: Number(length) } };
 }
 
 function parseType(text: string): CType {
   const [, isConst, base = '', pointers = ''] = /^\s*(const )?\s*([\w ]+?)\s*(\**)\s*$/.exec(text) ?? [];
-  if (base === '') throw new Error(`embedded kernel: '${text}' is no type`);
+  if (base === '') throw new UsageError(`'${text}' is no type`);
   let type: CType = { kind: 'base', name: base };
   if (isConst !== undefined) type = { kind: 'const', to: type };
   for (let i = 0; i < pointers.length; i++) type = pointerTo(type);

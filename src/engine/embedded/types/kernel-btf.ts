@@ -1,15 +1,22 @@
 import { BtfBuilder, type BtfMember, type BtfType } from '../../../btf/index.ts';
 import { roundUp } from '../../../bytes/round.ts';
 import type { FieldKind, Struct, StructFields } from '../../../bytes/struct.ts';
+import { UsageError } from '../../../errors.ts';
 import { KFUNC_TABLE } from '../kfuncs/table.ts';
+import { BUILT_IN } from '../trace/built-in.ts';
 import { type CType, parseDeclaration, parseMembers } from './declaration.ts';
-import { CONTEXT_STRUCTS, ENUMS, FUNCTIONS, INTS, STRUCTS, TYPEDEFS } from './kernel-structs.ts';
+import { sortDeclarations } from './declared.ts';
+import { CONTEXT_STRUCTS, ENUMS, INTS, ITERATORS, STRUCTS, TYPED_TRACEPOINTS, TYPEDEFS } from './kernel-structs.ts';
 
 let built: Uint8Array | undefined;
 
-/** The types of the embedded kernel, as a `.BTF` section. The same for all of them, and nobody's to change. */
-export function embeddedKernelBtf(): Uint8Array {
-  built ??= new KernelTypesBuilder().build();
+/**
+ * The types of the embedded kernel, as a `.BTF` section, and those that are declared: `struct NAME { MEMBERS }`, functions by their prototypes, and tracepoints as
+ * `typedef void (*btf_trace_NAME)(void *, ARGUMENTS)`. Throws UsageError for one that cannot be read.
+ */
+export function embeddedKernelBtf(declarations: readonly string[] = []): Uint8Array {
+  if (declarations.length > 0) return new KernelTypesBuilder().build(declarations);
+  built ??= new KernelTypesBuilder().build([]);
   return built.slice();
 }
 
@@ -30,7 +37,8 @@ class KernelTypesBuilder {
   readonly #rest: BtfType[] = [];
   #firstLater = 0;
 
-  build(): Uint8Array {
+  build(declarations: readonly string[]): Uint8Array {
+    const declared = sortDeclarations(declarations);
     for (const [name, { size, encoding }] of Object.entries(INTS))
       this.#name(name, { size, align: size }, { kind: 'int', name, size, bits: 8 * size, bitOffset: 0, encoding });
     for (const [name, of] of Object.entries(TYPEDEFS))
@@ -40,16 +48,22 @@ class KernelTypesBuilder {
       this.#name(`enum ${name}`, { size: 4, align: 4 }, { kind: 'enum', name, size: 4, signed: false, values });
     }
     // The ids of structs are known before they are added.
-    const structs = [...Object.keys(CONTEXT_STRUCTS), ...Object.keys(STRUCTS)];
+    const layouts = [...Object.entries(STRUCTS), ...declared.structs];
+    const structs = [...Object.keys(CONTEXT_STRUCTS), ...layouts.map(([name]) => name)];
     const first = this.#btf.typeCount;
     for (const [i, name] of structs.entries()) this.#ids.set(`struct ${name}`, first + i);
     this.#firstLater = first + structs.length;
     for (const [name, struct] of Object.entries(CONTEXT_STRUCTS)) this.#context(name, struct);
-    for (const [name, members] of Object.entries(STRUCTS)) this.#struct(name, members);
-    const functions = FUNCTIONS.map((prototype) => this.#function(prototype));
+    for (const [name, members] of layouts) this.#struct(name, members);
+    const prototypes = [...ITERATORS, ...BUILT_IN.map(({ prototype }) => prototype), ...declared.functions];
+    const functions = prototypes.map((prototype) => this.#function(prototype));
+    const typedefs = [...TYPED_TRACEPOINTS, ...declared.typedefs].map((text): BtfType => {
+      const { name, type } = parseDeclaration(text);
+      return { kind: 'typedef', name, typeId: this.#id(type) };
+    });
     const kfuncs = KFUNC_TABLE.map(({ prototype }) => this.#function(prototype));
     for (const type of this.#rest) this.#btf.add(type);
-    for (const func of functions) this.#btf.add(func);
+    for (const type of [...typedefs, ...functions]) this.#btf.add(type);
     for (const func of kfuncs) {
       const typeId = this.#btf.add(func);
       this.#btf.add({ kind: 'decl_tag', name: 'bpf_kfunc', typeId, component: -1 });
@@ -113,7 +127,7 @@ class KernelTypesBuilder {
         return { size: size * type.length, align };
       }
       case 'function':
-        throw new Error('embedded kernel: a function has no size');
+        throw new UsageError('a function has no size, and is no member of a struct');
     }
   }
 
@@ -163,6 +177,6 @@ class KernelTypesBuilder {
 }
 
 function found<T>(value: T | undefined, name: string): T {
-  if (value === undefined) throw new Error(`embedded kernel: there is no type ${name}`);
+  if (value === undefined) throw new UsageError(`there is no type ${name} before it is asked for`);
   return value;
 }

@@ -19,6 +19,10 @@ export class KernelStruct {
     if (id !== undefined && this.size > 0) this.#add(btf, id, 0, 0);
   }
 
+  has(member: string): boolean {
+    return this.#places.has(member);
+  }
+
   /** Members that the struct does not have are passed over; texts are cut to fit, with a NUL. `address`: of zeroed memory. */
   write(
     memory: LinearMemory,

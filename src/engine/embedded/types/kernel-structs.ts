@@ -49,7 +49,9 @@ export const INTS = {
   'unsigned int':           { size: 4, encoding: 'none' },
   'unsigned long':          { size: 8, encoding: 'none' },
   'unsigned long long':     { size: 8, encoding: 'none' },
+  'short':                  { size: 2, encoding: 'signed' },
   'int':                    { size: 4, encoding: 'signed' },
+  'long':                   { size: 8, encoding: 'signed' },
   'long long':              { size: 8, encoding: 'signed' },
   'char':                   { size: 1, encoding: 'signed' },
   '_Bool':                  { size: 1, encoding: 'bool' },
@@ -59,14 +61,26 @@ export const INTS = {
 // biome-ignore format: a table
 export const TYPEDEFS: Readonly<Record<string, string>> = {
   u8: 'unsigned char', u16: 'unsigned short', u32: 'unsigned int', u64: 'unsigned long long', s32: 'int', s64: 'long long', bool: '_Bool',
-  size_t: 'unsigned long', __u32: 'unsigned int', __u64: 'unsigned long long', __be16: 'unsigned short',
+  s8: 'char', s16: 'short', size_t: 'unsigned long', ssize_t: 'long', loff_t: 'long long', pid_t: 'int', uid_t: 'unsigned int', gid_t: 'unsigned int',
+  umode_t: 'unsigned short', dev_t: 'unsigned int', __u8: 'unsigned char', __u16: 'unsigned short', __u32: 'unsigned int', __s32: 'int',
+  __u64: 'unsigned long long', __s64: 'long long', __be16: 'unsigned short', __be32: 'unsigned int', refcount_t: 'int',
 };
 
-/** What programs are made for, by attach_btf_id. */
-export const FUNCTIONS: readonly string[] = [
+/** Iterators: what programs for them are made for. */
+export const ITERATORS: readonly string[] = [
   'int bpf_iter_bpf_map(struct bpf_iter_meta *meta, struct bpf_map *map)',
   'int bpf_iter_bpf_prog(struct bpf_iter_meta *meta, struct bpf_prog *prog)',
   'int bpf_iter_bpf_link(struct bpf_iter_meta *meta, struct bpf_link *link)',
+];
+
+/** Tracepoints with types, as Linux 6.18 declares them. Their first argument is not the program's. */
+export const TYPED_TRACEPOINTS: readonly string[] = [
+  'void (*btf_trace_sched_switch)(void *, bool preempt, struct task_struct *prev, struct task_struct *next, unsigned int prev_state)',
+  'void (*btf_trace_sched_process_exec)(void *, struct task_struct *p, pid_t old_pid, struct linux_binprm *bprm)',
+  'void (*btf_trace_sched_process_exit)(void *, struct task_struct *p, bool group_dead)',
+  'void (*btf_trace_sys_enter)(void *, struct pt_regs *regs, long id)',
+  'void (*btf_trace_sys_exit)(void *, struct pt_regs *regs, long ret)',
+  'void (*btf_trace_netif_receive_skb)(void *, struct sk_buff *skb)',
 ];
 
 /**
@@ -93,6 +107,28 @@ export const STRUCTS: Readonly<Record<string, string>> = {
   bpf_prog: 'enum bpf_prog_type type; u32 len; u8 tag[8]; struct bpf_prog_aux *aux',
   bpf_prog_aux: 'u32 used_map_cnt; u32 id; u64 load_time; struct bpf_prog *prog; char name[16]',
   bpf_link: 'u32 id; enum bpf_link_type type; struct bpf_prog *prog',
+
+  // What programs for tracing are handed: the members that they read most.
+  task_struct:
+    'unsigned int __state; refcount_t usage; unsigned int flags; int on_cpu; int prio; struct mm_struct *mm; int exit_code; int exit_signal; pid_t pid; pid_t tgid; ' +
+    'struct task_struct *real_parent; struct task_struct *parent; struct task_struct *group_leader; u64 start_time; u64 start_boottime; const struct cred *cred; char comm[16]; ' +
+    'struct files_struct *files; struct nsproxy *nsproxy',
+  mm_struct: 'unsigned long start_code; unsigned long end_code; unsigned long start_stack; unsigned long arg_start; unsigned long arg_end; struct file *exe_file',
+  cred: 'uid_t uid; gid_t gid; uid_t suid; gid_t sgid; uid_t euid; gid_t egid',
+  files_struct: 'int next_fd',
+  nsproxy: 'int count',
+  inode: 'umode_t i_mode; uid_t i_uid; gid_t i_gid; unsigned long i_ino; dev_t i_rdev; loff_t i_size',
+  dentry: 'struct dentry *d_parent; struct inode *d_inode; unsigned char d_shortname[40]',
+  file: 'unsigned int f_mode; unsigned int f_flags; struct inode *f_inode; loff_t f_pos; struct dentry *f_dentry; const struct cred *f_cred',
+  linux_binprm: 'struct file *file; const struct cred *cred; int argc; int envc; const char *filename; const char *interp',
+  socket: 'int state; short type; unsigned long flags; struct file *file',
+  sockaddr: 'u16 sa_family; char sa_data[14]',
+  net_device: 'char name[16]; int ifindex; unsigned int mtu; unsigned int flags',
+  sk_buff:
+    'struct sk_buff *next; struct sk_buff *prev; struct net_device *dev; char cb[48]; unsigned int len; unsigned int data_len; __u16 mac_len; __u16 hdr_len; ' +
+    '__u16 queue_mapping; __u8 pkt_type; __u16 tc_index; __u32 priority; int skb_iif; __u32 hash; __be16 vlan_proto; __u16 vlan_tci; __u32 mark; __be16 protocol; ' +
+    '__u16 transport_header; __u16 network_header; __u16 mac_header; unsigned int tail; unsigned int end; unsigned char *head; unsigned char *data; unsigned int truesize',
+  bpf_fentry_test_t: 'struct bpf_fentry_test_t *a',
 
   // What functions of the kernel are given: what is in them is the kernel's.
   bpf_dynptr: '__u64 __opaque[2]',

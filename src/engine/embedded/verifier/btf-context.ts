@@ -3,7 +3,10 @@ import type { BtfFuncProto } from '../../../btf/types.ts';
 import { attachTypeNumber } from '../../../uapi/bpf.ts';
 import { isComposite, isScalarType, skipModifiers } from './btf-walk.ts';
 import type { Env } from './env.ts';
+import { Int64 } from './int64.ts';
+import { lsmResultRange } from './lsm-hooks.ts';
 import { MAYBE_NULL, PERCPU, RDONLY, Reg, TRUSTED, UNKNOWN, USER } from './reg.ts';
+import { Scalar } from './scalar.ts';
 import { promotedStruct } from './struct-ops.ts';
 
 /** Arguments of a function that can be traced. */
@@ -169,7 +172,7 @@ export function accessTypedContext(env: Env, offset: number, size: number, write
   const typeId = param === undefined ? resultType(env, target, argument) : param.typeId;
   if (typeof typeId !== 'number') return typeId;
   const [type] = skipModifiers(btf, typeId);
-  if (isScalarType(type) || isComposite(type)) return UNKNOWN;
+  if (isScalarType(type) || isComposite(type)) return param === undefined ? resultOf(env, target) : UNKNOWN;
   if (type.kind !== 'ptr') {
     if (type.kind === 'void')
       return refuse(env, `func '${name}' arg${argument} '' has type VOID. Only pointer access is allowed`);
@@ -180,6 +183,18 @@ export function accessTypedContext(env: Env, offset: number, size: number, write
   }
   if (size !== 8) return refuse(env, `func '${name}' size ${size} must be 8`);
   return pointerArgument(env, target, argument, param?.name ?? '', type.typeId);
+}
+
+/** A hook of LSM has returned what it may return. */
+function resultOf(env: Env, { name }: Target): Reg {
+  const isHook = env.program.type === 'lsm' && env.program.attachType === attachTypeNumber.lsm_mac;
+  const range = isHook ? lsmResultRange(name) : undefined;
+  if (range === undefined) return UNKNOWN;
+  const num = new Scalar();
+  [num.s32min, num.s32max] = range;
+  num.smin = Int64.fromInt(range[0]);
+  num.smax = Int64.fromInt(range[1]);
+  return Reg.scalar(num.sync());
 }
 
 /** The result of a function is behind its arguments, for those that run after it. */

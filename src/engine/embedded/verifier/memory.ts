@@ -362,7 +362,8 @@ export function notePointer(env: Env, reg: Reg, trustMayDiffer: boolean): void {
   facts.pointer = mem ? { kind: 'mem', flags: RDONLY | UNTRUSTED } : { kind: 'btf_id', flags: UNTRUSTED };
 }
 
-function isProbed(kind: RegKind, flags: number): boolean {
+/** Loads through such a pointer are zero where it leads nowhere. */
+export function isProbed(kind: RegKind, flags: number): boolean {
   return kind === 'btf_id' || (kind === 'mem' && (flags & UNTRUSTED) !== 0);
 }
 

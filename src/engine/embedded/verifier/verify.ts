@@ -16,7 +16,7 @@ import { checkKfuncCall } from './kfunc-call.ts';
 import { computeLiveRegs } from './live-regs.ts';
 import { checkLoadImm, checkPacketLoad } from './load-imm.ts';
 import { LogText } from './log.ts';
-import { checkMemoryAccess, notePointer } from './memory.ts';
+import { checkMemoryAccess, isProbed, notePointer } from './memory.ts';
 import { forceAllPrecise, propagatePrecision } from './precision.ts';
 import { printLiveRegs, printSubprogs } from './print-insn.ts';
 import type { ProgramToVerify } from './program.ts';
@@ -52,6 +52,8 @@ export interface Verdict {
   readonly peakStates: number;
   /** Instructions that some path comes to. */
   readonly live: readonly boolean[];
+  /** Instructions that load zero where their pointer leads nowhere. */
+  readonly probed: ReadonlySet<number>;
   /** The result is such that the program may only be attached where it was loaded for. */
   readonly enforceAttachType: boolean;
 }
@@ -87,6 +89,9 @@ export function verify(program: ProgramToVerify, logLevel = 0, logRoom = MAX_LOG
     totalStates,
     peakStates,
     live: env.facts.map(({ seen }) => seen),
+    probed: new Set(
+      env.facts.flatMap(({ pointer }, i) => (pointer && isProbed(pointer.kind, pointer.flags) ? [i] : [])),
+    ),
     enforceAttachType: env.enforceAttachType,
   };
 }
