@@ -71,6 +71,7 @@ build test/objects/events.c test/objects/events.o
 build test/objects/perf_events.c test/objects/perf_events.o
 build test/objects/user_events.c test/objects/user_events.o
 build test/objects/exceptions.c test/objects/exceptions.o
+build test/objects/elements.c test/objects/elements.o
 build test/objects/typed.c test/objects/typed.o
 build test/objects/typed_lab.c test/objects/typed_lab.o
 build test/objects/kfuncs.c test/objects/kfuncs.o

@@ -6,13 +6,14 @@ import { Placed } from '../placed.ts';
 import { RefCounted } from '../refs.ts';
 import { KernelStruct } from '../types/kernel-object.ts';
 import { SeqFile } from './seq-file.ts';
-import type { IterTarget, Shown } from './targets.ts';
+import type { Members, Shown, Walk } from './targets.ts';
 
 /** What BPF_ITER_CREATE makes, or who opens a pinned link: the link's program runs for one object after the other as it is read. */
 export class BpfIterator extends RefCounted {
   readonly #link: Link;
   readonly #machine: Machine;
-  readonly #target: IterTarget;
+  readonly #name: string;
+  readonly #walk: Walk;
   readonly #session: number;
   readonly #structs = new Map<string, KernelStruct>();
   readonly #seq = new SeqFile();
@@ -20,11 +21,13 @@ export class BpfIterator extends RefCounted {
   #count = 0;
   #ended = false;
 
-  constructor(link: Link, target: IterTarget) {
+  /** `name`: of the target. */
+  constructor(link: Link, name: string, walk: Walk) {
     super();
     this.#link = link.get();
     this.#machine = link.machine;
-    this.#target = target;
+    this.#name = name;
+    this.#walk = walk;
     this.#session = ++link.machine.iterators;
   }
 
@@ -40,9 +43,12 @@ export class BpfIterator extends RefCounted {
     if (rest > 0) return rest;
     while (this.#seq.length < buffer.length) {
       const before = this.#seq.length;
-      const found = this.#target.next(this.#machine, this.#after);
+      const found = this.#walk.next(this.#after);
       if (found === undefined && this.#ended) break;
-      const retval = this.#run(found?.shown);
+      const retval =
+        found === undefined
+          ? this.#run(this.#walk.end, Math.max(this.#count - 1, 0))
+          : this.#run(found.members, this.#count);
       const error =
         typeof retval === 'string' ? errno.ENOMEM : this.#seq.overflowed ? errno.E2BIG : retval ? errno.EAGAIN : 0;
       // Behind the last object it does not matter what the program says.
@@ -61,24 +67,32 @@ export class BpfIterator extends RefCounted {
     return this.#seq.take(buffer);
   }
 
-  /** The program's result. `shown`: `undefined` behind the last object. */
-  #run(shown: Shown | undefined): number | 'no memory' {
+  /** The program's result. `number`: of the object, counted from 0; behind the last one still that one's. */
+  #run(members: Members, number: number): number | 'no memory' {
     const placed: Placed[] = [];
     try {
       const seq = this.#put({ struct: 'seq_file', values: { size: SeqFile.SIZE, count: this.#seq.length } }, placed);
-      const values = { session_id: this.#session, seq_num: this.#count };
+      const values = { session_id: this.#session, seq_num: number };
       const meta = this.#put({ struct: 'bpf_iter_meta', values: { ...values, seq } }, placed);
-      const object = shown === undefined ? 0 : this.#put(shown, placed);
+      const shown = Object.entries(members).map(([name, member]) => [name, this.#putMember(member, placed)] as const);
       const context = this.#put(
-        { struct: `bpf_iter__${this.#target.name}`, values: { meta, [this.#target.member]: object } },
+        { struct: `bpf_iter__${this.#name}`, values: { meta, ...Object.fromEntries(shown) } },
         placed,
       );
-      if (seq === 0 || meta === 0 || context === 0 || (object === 0 && shown !== undefined)) return 'no memory';
+      if (seq === 0 || meta === 0 || context === 0 || shown.some(([, at]) => at === 0)) return 'no memory';
       const subject = { kind: 'iter', seq, file: this.#seq } as const;
       return interpreterOf(this.#machine).runProgram(this.#link.prog, context, subject).value;
     } finally {
       for (const block of placed.splice(0)) block[Symbol.dispose]();
     }
+  }
+
+  #putMember(member: Members[string], placed: Placed[]): number {
+    if (typeof member === 'number') return member;
+    if (!(member instanceof Uint8Array)) return this.#put(member, placed);
+    const block = Placed.put(this.#machine.memory, member);
+    if (block !== undefined) placed.push(block);
+    return block?.address ?? 0;
   }
 
   /** The address of a copy of it, and of all that it leads to; 0 if there is no memory. */

@@ -2,6 +2,7 @@ import type { Link } from '../links/link.ts';
 import type { Machine } from '../machine.ts';
 import type { BpfMap } from '../maps/map.ts';
 import type { BpfProg } from '../progs/prog.ts';
+import { walkElements } from './elements.ts';
 
 /** A struct of the kernel that a program is shown: the member of its context, the struct's name, what is in it. Members may lead to more. */
 export interface Shown {
@@ -10,21 +11,32 @@ export interface Shown {
   readonly to?: Readonly<Record<string, Shown>>;
 }
 
+/** What the context of one call has beside `meta`: structs that are shown, bytes that are copied, addresses. */
+export type Members = Readonly<Record<string, Shown | Uint8Array | number>>;
+
 /** What an iterator goes over: objects by growing id, so that a reader may come back later. */
+export interface Walk {
+  /** The first object whose id is greater than `after`. */
+  readonly next: (after: number) => { readonly id: number; readonly members: Members } | undefined;
+  /** What the context has behind the last of them. */
+  readonly end: Members;
+}
+
 export interface IterTarget {
   /** As `bpf_iter_NAME` in the kernel's BTF, and `struct bpf_iter__NAME`. */
   readonly name: string;
-  /** The member of the context that leads to the object. */
-  readonly member: string;
-  /** The first object whose id is greater than `after`. */
-  readonly next: (machine: Machine, after: number) => { readonly id: number; readonly shown: Shown } | undefined;
+  /** Of those that go over the elements of a map. */
+  readonly ofMap?: (map: BpfMap) => Walk;
+  readonly open: (machine: Machine) => Walk;
 }
 
-// biome-ignore format: aligned table
+const NOTHING: Walk = { next: () => undefined, end: {} };
+
 export const ITER_TARGETS: readonly IterTarget[] = [
-  { name: 'bpf_map',  member: 'map',  next: (machine, after) => following(machine.maps, after, showMap) },
-  { name: 'bpf_prog', member: 'prog', next: (machine, after) => following(machine.progs, after, showProg) },
-  { name: 'bpf_link', member: 'link', next: (machine, after) => following(machine.links, after, showLink) },
+  { name: 'bpf_map', open: ({ maps }) => walkTable(maps, (map) => ({ map: showMap(map) })) },
+  { name: 'bpf_prog', open: ({ progs }) => walkTable(progs, (prog) => ({ prog: showProg(prog) })) },
+  { name: 'bpf_link', open: ({ links }) => walkTable(links, (link) => ({ link: showLink(link) })) },
+  { name: 'bpf_map_elem', open: () => NOTHING, ofMap: (map) => walkElements(map) },
 ];
 
 /** What an attach_btf_id of the kernel's BTF means. */
@@ -32,17 +44,21 @@ export function iterTarget(machine: Machine, btfId: number): IterTarget | undefi
   return ITER_TARGETS.find(({ name }) => machine.vmlinux.btf.find('func', `bpf_iter_${name}`) === btfId);
 }
 
-function following<T>(
+function walkTable<T>(
   table: { next(id: number): number | undefined; get(id: number): T | undefined },
-  after: number,
-  show: (object: T) => Shown,
-): { readonly id: number; readonly shown: Shown } | undefined {
-  const id = table.next(after);
-  const object = id === undefined ? undefined : table.get(id);
-  return id === undefined || object === undefined ? undefined : { id, shown: show(object) };
+  show: (object: T) => Members,
+): Walk {
+  return {
+    end: {},
+    next(after) {
+      const id = table.next(after);
+      const object = id === undefined ? undefined : table.get(id);
+      return id === undefined || object === undefined ? undefined : { id, members: show(object) };
+    },
+  };
 }
 
-function showMap({ id, attr }: BpfMap): Shown {
+export function showMap({ id, attr }: BpfMap): Shown {
   return {
     struct: 'bpf_map',
     values: {

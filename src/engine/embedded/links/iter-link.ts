@@ -4,6 +4,7 @@ import { errno } from '../../../uapi/errno.ts';
 import type { bpfLinkInfo } from '../../../uapi/info.ts';
 import { BpfIterator } from '../iter/iterator.ts';
 import type { IterTarget } from '../iter/targets.ts';
+import type { BpfMap } from '../maps/map.ts';
 import type { BpfProg } from '../progs/prog.ts';
 import { Link, type LinkText } from './link.ts';
 
@@ -11,15 +12,20 @@ import { Link, type LinkText } from './link.ts';
 export class IterLink extends Link {
   readonly type = linkTypeNumber.iter;
   readonly #target: IterTarget;
+  /** Whose elements it goes over. */
+  readonly #map: BpfMap | undefined;
 
-  constructor(prog: BpfProg, target: IterTarget) {
+  /** Takes a reference on the map. */
+  constructor(prog: BpfProg, target: IterTarget, map?: BpfMap) {
     super(prog.machine, prog);
     this.#target = target;
+    this.#map = map?.getUser();
   }
 
   /** From the first object on. */
   open(): BpfIterator {
-    return new BpfIterator(this, this.#target);
+    const walk = this.#map && this.#target.ofMap?.(this.#map);
+    return new BpfIterator(this, this.#target.name, walk ?? this.#target.open(this.machine));
   }
 
   override update(prog: BpfProg, old: BpfProg | undefined): number {
@@ -34,15 +40,18 @@ export class IterLink extends Link {
   override get detachable(): boolean {
     return false;
   }
-  override detach(): void {}
+  override detach(): void {
+    this.#map?.putUser();
+  }
 
   override info(): Partial<StructValue<typeof bpfLinkInfo.fields>> {
-    return {};
+    return this.#map === undefined ? {} : { 'iter.map.map_id': this.#map.id };
   }
   override text(): LinkText {
     return { pointer: 'iter.target_name', length: 'iter.target_name_len', text: this.#target.name };
   }
-  override fdinfo(): readonly (readonly [string, string])[] {
-    return [['target_name', this.#target.name]];
+  override fdinfo(): readonly (readonly [string, string | number])[] {
+    const name = ['target_name', this.#target.name] as const;
+    return this.#map === undefined ? [name] : [name, ['map_id', this.#map.id]];
   }
 }

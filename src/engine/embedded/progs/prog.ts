@@ -21,6 +21,8 @@ export interface ProgAttr {
   readonly runnable: Uint8Array;
   /** Slots of loads that are zero where their pointer leads nowhere. */
   readonly probed: ReadonlySet<number> | undefined;
+  /** How far it reads and writes what an iterator hands it. Bytes. */
+  readonly bufferReach: { readonly rdonly: number; readonly rdwr: number } | undefined;
   /** The slot of the function that gives the result after bpf_throw, where it has one. */
   readonly exceptionCallback: number | undefined;
   /** In the order of first use; the program holds a reference on each. */

@@ -22,7 +22,7 @@ import { checkTarget } from '../progs/attach-target.ts';
 import { type Records, readRecords } from '../progs/info-records.ts';
 import { isGplCompatible } from '../progs/license.ts';
 import { checkLogRequest, type LogRequest, writeLog } from '../progs/load-log.ts';
-import { BpfProg } from '../progs/prog.ts';
+import { BpfProg, type ProgAttr } from '../progs/prog.ts';
 import type { ProgType } from '../progs/prog-type.ts';
 import { type Rejection, reject } from '../progs/rejection.ts';
 import { type Resolved, resolveMaps } from '../progs/resolve.ts';
@@ -79,7 +79,7 @@ export function progLoad(process: Process, attr: Attr): number {
   if (log.buffer !== undefined && trueSize > log.size) return -errno.ENOSPC;
   if (checked.accepted === undefined) return -checked.errno;
 
-  const { resolved, btf, funcInfo, lineInfo, probed } = checked.accepted;
+  const { resolved, btf, funcInfo, lineInfo, probed, bufferReach } = checked.accepted;
   const owner = { type: attr.prog_type ?? 0, expectedAttachType, maps: resolved.maps };
   if (!resolved.maps.every((map) => !(map instanceof ProgArray) || map.admits(owner))) return -errno.EINVAL;
   for (const map of resolved.maps) map.get();
@@ -93,6 +93,7 @@ export function progLoad(process: Process, attr: Attr): number {
     xlated: resolved.xlated,
     runnable: resolved.runnable,
     probed,
+    bufferReach,
     exceptionCallback: exceptionStart(btf, funcInfo),
     btf: btf?.get(),
     funcInfo,
@@ -145,6 +146,7 @@ interface Accepted {
   readonly funcInfo: Records | undefined;
   readonly lineInfo: Records | undefined;
   readonly probed?: ReadonlySet<number>;
+  readonly bufferReach?: ProgAttr['bufferReach'];
 }
 
 interface Checked {
@@ -170,7 +172,8 @@ function check(process: Process, attr: Attr, user: ProgUser, insns: readonly Ins
     log.level,
     log.size,
   );
-  const accepted = verdict.errno === 0 ? { ...parts, probed: verdict.probed } : undefined;
+  const { probed, bufferReach } = verdict;
+  const accepted = verdict.errno === 0 ? { ...parts, probed, bufferReach } : undefined;
   return {
     errno: verdict.errno,
     log: verdict.log,

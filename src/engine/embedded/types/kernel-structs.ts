@@ -71,6 +71,7 @@ export const ITERATORS: readonly string[] = [
   'int bpf_iter_bpf_map(struct bpf_iter_meta *meta, struct bpf_map *map)',
   'int bpf_iter_bpf_prog(struct bpf_iter_meta *meta, struct bpf_prog *prog)',
   'int bpf_iter_bpf_link(struct bpf_iter_meta *meta, struct bpf_link *link)',
+  'int bpf_iter_bpf_map_elem(struct bpf_iter_meta *meta, struct bpf_map *map, void *key, void *value)',
 ];
 
 /** Tracepoints with types, as Linux 6.18 declares them. Their first argument is not the program's. */
@@ -101,6 +102,7 @@ export const STRUCTS: Readonly<Record<string, string>> = {
   bpf_iter__bpf_map: 'struct bpf_iter_meta *meta; struct bpf_map *map',
   bpf_iter__bpf_prog: 'struct bpf_iter_meta *meta; struct bpf_prog *prog',
   bpf_iter__bpf_link: 'struct bpf_iter_meta *meta; struct bpf_link *link',
+  bpf_iter__bpf_map_elem: 'struct bpf_iter_meta *meta; struct bpf_map *map; void *key; void *value',
   bpf_map:
     'enum bpf_map_type map_type; u32 key_size; u32 value_size; u32 max_entries; u64 map_extra; u32 map_flags; u32 id; u32 btf_key_type_id; ' +
     'u32 btf_value_type_id; char name[16]',

@@ -79,6 +79,8 @@ export class Env {
   readonly kfuncs = new Map<number, Kfunc>();
   /** Of structs of the program, by type. */
   readonly structFields = new Map<number, readonly FieldToVerify[]>();
+  /** How far the program reads and writes the buffers that it is given. Bytes. */
+  readonly bufferReach = { rdonly: 0, rdwr: 0 };
   /** What the context has the arguments of; null: looked for, and not found. */
   target: Target | null | undefined;
   liveness!: StackLiveness;

@@ -335,6 +335,7 @@ export function checkBuffer(env: Env, what: string, reg: Reg, regno: number, off
   if (offset < 0) env.fail('EACCES', `R${regno} invalid ${what} buffer access: off=${offset}, size=${size}`);
   if (!reg.num.isZero)
     env.fail('EACCES', `R${regno} invalid variable buffer offset: off=${offset}, var_off=${formatTnum(reg.num.tnum)}`);
+  if (what === 'rdonly' || what === 'rdwr') env.bufferReach[what] = Math.max(env.bufferReach[what], offset + size);
 }
 
 /** A pointer with an offset, where only some are fine. */

@@ -54,6 +54,7 @@ export interface Verdict {
   readonly live: readonly boolean[];
   /** Instructions that load zero where their pointer leads nowhere. */
   readonly probed: ReadonlySet<number>;
+  readonly bufferReach: { readonly rdonly: number; readonly rdwr: number };
   /** The result is such that the program may only be attached where it was loaded for. */
   readonly enforceAttachType: boolean;
 }
@@ -92,6 +93,7 @@ export function verify(program: ProgramToVerify, logLevel = 0, logRoom = MAX_LOG
     probed: new Set(
       env.facts.flatMap(({ pointer }, i) => (pointer && isProbed(pointer.kind, pointer.flags) ? [i] : [])),
     ),
+    bufferReach: env.bufferReach,
     enforceAttachType: env.enforceAttachType,
   };
 }
