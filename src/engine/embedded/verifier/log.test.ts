@@ -60,7 +60,11 @@ describe('the log of the verifier', () => {
   });
 
   it('keeps no more than it has to, however long it gets', () => {
-    const log = written(1, 100, Array.from({ length: 100_000 }, () => '0123456789'));
+    const log = written(
+      1,
+      100,
+      Array.from({ length: 100_000 }, () => '0123456789'),
+    );
     expect([log.text.length, log.length]).toEqual([100, 1_000_000]);
   });
 });
