@@ -22,5 +22,6 @@ export function closePath(env: Env): void {
     state.branches--;
     if (state.branches > 0) return;
     env.sccs.exit(state);
+    if (state.dropped) env.countStates(-1);
   }
 }

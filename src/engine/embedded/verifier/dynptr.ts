@@ -55,6 +55,8 @@ export function readDynptr(env: Env, reg: Reg): void {
   if (typeof spi !== 'number') return;
   env.liveness.read(reg.frameno, env.insn, spi);
   env.liveness.read(reg.frameno, env.insn, spi - 1);
+  env.log.touchSlot(spi);
+  env.log.touchSlot(spi - 1);
 }
 
 /** `reference`: that of the dynptr that it is a copy of. */

@@ -113,6 +113,7 @@ export class Env {
   maxStatesPerInsn = 0;
   totalStates = 0;
   peakStates = 0;
+  #states = 0;
   seenException = false;
   /** The result is such that it depends on what the program is attached to. */
   enforceAttachType = false;
@@ -143,6 +144,12 @@ export class Env {
     const facts = this.factsAt(this.insn);
     facts.immediate ??= Reg.int(this.insnAt(this.insn).imm);
     return facts.immediate;
+  }
+
+  /** So many states, and ends of loops, are kept more, or fewer. */
+  countStates(more: number): void {
+    this.#states += more;
+    this.peakStates = Math.max(this.peakStates, this.#states);
   }
 
   newId(): number {

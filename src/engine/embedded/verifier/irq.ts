@@ -35,6 +35,7 @@ function restoreFlags(env: Env, reg: Reg, regno: number, irqClass: 'native' | 'l
   if (typeof spi !== 'number' || slot.types !== filled(IRQ_FLAG) || slot.reg.refObjId === 0)
     env.fail('EINVAL', `expected an initialized irq flag as arg#${regno - 1}`);
   env.liveness.read(frame.frameno, env.insn, spi);
+  env.log.touchSlot(spi);
   if (slot.reg.irqClass !== irqClass) {
     const text = (which: string | undefined) => (which === 'native' ? 'bpf_local_irq_save' : 'bpf_res_spin_lock');
     env.fail(

@@ -35,7 +35,10 @@ export function iterArgument(env: Env, kfunc: Kfunc, regno: number): IterPlace |
   const spi = validIterator(env, reg, kfunc, typeId, slots);
   if (spi === 'outside rcu') return env.fail('EPROTO', `expected an RCU CS when using ${kfunc.name}`);
   if (spi === undefined) return env.fail('EINVAL', `expected an initialized iter_${name} as arg #${regno - 1}`);
-  for (let i = 0; i < slots; i++) env.liveness.read(reg.frameno, env.insn, spi - i);
+  for (let i = 0; i < slots; i++) {
+    env.liveness.read(reg.frameno, env.insn, spi - i);
+    env.log.touchSlot(spi - i);
+  }
   if (kfunc.iter === 'destroy') endIterator(env, reg, spi, slots);
   return { frameno: reg.frameno, spi };
 }

@@ -110,8 +110,10 @@ function learn(env: Env, insn: Insn, operation: Jump, other: State, linked: read
       [here, false],
     ] as const) {
       if (source === 'imm') setNumber(env, state, insn.dst, refineLeft(op, taken, dst.num, src.num, bits));
-      else if (same) setNumber(env, state, insn.dst, refineLeft(op, taken, dst.num, dst.num, bits));
-      else {
+      else if (same) {
+        const num = refineLeft(op, taken, dst.num, dst.num, bits);
+        if (!num.isContradictory) setNumber(env, state, insn.dst, num);
+      } else {
         const [a, b] = refine(op, taken, dst.num, src.num, bits);
         setNumber(env, state, insn.dst, a);
         setNumber(env, state, insn.src, b);

@@ -280,6 +280,8 @@ function checkKind(env: Env, meta: KfuncMeta, pointer: Pointer, kind: ArgKind, n
       if (kfunc.name === 'bpf_iter_css_task_new' && !maySeeCssTasks(env))
         env.fail('EINVAL', 'css_task_iter is only allowed in bpf_lsm, bpf_iter and sleepable progs');
       meta.iter = iterArgument(env, kfunc, regno);
+      if (meta.iter !== undefined)
+        meta.refObjId = env.state.frames[meta.iter.frameno]?.slot(meta.iter.spi).reg.refObjId ?? 0;
       return;
     case 'list_head':
     case 'rb_root':

@@ -100,6 +100,7 @@ export class SccVisits {
       for (const { from, equal } of visit.backedges) if (this.#propagate(equal, from)) changed = true;
     }
     this.#backedges -= visit.backedges.length;
+    this.#env.countStates(-visit.backedges.length);
     visit.backedges = [];
   }
 
@@ -111,6 +112,7 @@ export class SccVisits {
     this.#env.log.detail(() => `SCC backedge (${key})`);
     visit.backedges.push({ from, equal });
     this.#backedges++;
+    this.#env.countStates(1);
   }
 
   isIncomplete(state: State): boolean {

@@ -131,6 +131,8 @@ export class State {
   cleaned = false;
   hits = 0;
   misses = 0;
+  /** It is not kept any more, but for the paths from it. */
+  dropped = false;
 
   constructor(frames: Frame[]) {
     this.frames = frames;

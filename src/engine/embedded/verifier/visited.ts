@@ -48,7 +48,8 @@ export function isVisited(env: Env, insn: number): boolean {
     const patience = facts.forceCheckpoint && old.branches > 0 ? 64 : 3;
     if (old.misses > old.hits * patience + patience) {
       kept.splice(i, 1);
-      env.peakStates -= old.branches === 0 ? 1 : 0;
+      old.dropped = true;
+      if (old.branches === 0) env.countStates(-1);
       continue;
     }
     i++;
@@ -130,7 +131,7 @@ function keepBackedge(env: Env, old: State, insn: number): void {
 function keepState(env: Env, insn: number): State {
   const { state } = env;
   env.totalStates++;
-  env.peakStates++;
+  env.countStates(1);
   env.previousJumpsProcessed = env.jumpsProcessed;
   env.previousInsnsProcessed = env.insnsProcessed;
   // What matters from here on is found out anew.
