@@ -6,6 +6,7 @@ import { possibleCpus, Session } from '../contract/session.ts';
 import { verify } from '../contract/verdict.ts';
 import { CASES } from '../contract/verifier.ts';
 import { skipBefore } from '../support/since.ts';
+import { randomCase, runCase } from './compiled.ts';
 import { mapSequence, runMaps } from './maps.ts';
 import { objectSequence, runObjects } from './objects.ts';
 import { randomProgram, runProgram } from './programs.ts';
@@ -21,18 +22,27 @@ const ONLY = process.env.SKEP_FUZZ_ONLY;
 const linux = createLinuxKernel();
 const cpus = possibleCpus(new Session(linux));
 const embedded = createEmbeddedKernel({ cpus });
+const interpreting = createEmbeddedKernel({ cpus, jit: 'off' });
 
 /** Runs sequences until the time is over, or a difference is found and made short. */
-function compare<T>(name: string, sequence: fc.Arbitrary<T>, run: (session: Session, input: T) => string[]): void {
+function compare<T>(
+  name: string,
+  sequence: fc.Arbitrary<T>,
+  run: (session: Session, input: T) => string[],
+  others: Readonly<Record<string, typeof linux>> = { linux },
+): void {
   const answers = (kernel: typeof linux, input: T): string[] => {
     using session = new Session(kernel);
     return run(session, input);
   };
   const result = fc.check(
     fc.property(sequence, (input) => {
-      const [here, there] = [answers(embedded.kernel, input), answers(linux, input)];
-      const at = here.findIndex((line, i) => line !== there[i]);
-      if (at >= 0) throw new Error(`embedded says ${here[at]}, linux ${there[at]}, at ${at}`);
+      const here = answers(embedded.kernel, input);
+      for (const [other, kernel] of Object.entries(others)) {
+        const there = answers(kernel, input);
+        const at = here.findIndex((line, i) => line !== there[i]);
+        if (at >= 0) throw new Error(`embedded says ${here[at]}, ${other} ${there[at]}, at ${at}`);
+      }
     }),
     { seed: SEED, numRuns: 10_000_000, interruptAfterTimeLimit: 1000 * SECONDS, includeErrorInReport: true },
   );
@@ -59,4 +69,5 @@ describe('both kernels answer the same', { timeout: 1000 * SECONDS + 120_000 }, 
       expect([name, ...(here ?? [])]).toEqual([name, ...(there ?? [])]);
     }
   });
+  it('jit', () => compare('jit', randomCase, runCase, { linux, interpreter: interpreting.kernel }));
 });

@@ -1,0 +1,112 @@
+import fc from 'fast-check';
+import { allOperations, type Insn, type Operation } from '../../src/isa/index.ts';
+import { type Case, CaseWriter, observe } from '../conformance/case.ts';
+import { EDGES, IMMEDIATES } from '../conformance/operands.ts';
+import { outcome, type Session } from '../contract/session.ts';
+
+/** Registers that hold numbers, all the time. */
+const NUMBERS = [0, 1, 2, 3, 4, 5, 7, 8];
+const SLOTS = 3;
+/** Less than what the program ends with has instructions, so that no jump leads out of it. */
+const MAX_DISTANCE = 8;
+
+const register = fc.constantFrom(...NUMBERS);
+const distance = fc.nat(MAX_DISTANCE);
+const number = fc.oneof(fc.constantFrom(...IMMEDIATES), fc.integer({ min: -0x8000_0000, max: 0x7fff_ffff }));
+const rows = allOperations();
+
+/** Any number for an instruction, but for those that no kernel takes. */
+function immediate(operation: Operation): fc.Arbitrary<number> {
+  if (operation.kind !== 'alu') return number;
+  if (operation.op === 'div' || operation.op === 'mod') return number.map((imm) => imm || 1);
+  return ['lsh', 'rsh', 'arsh'].includes(operation.op) ? fc.nat(operation.bits - 1) : number;
+}
+
+/** Division with signs, and moves that extend a sign. */
+function variant(operation: Operation): fc.Arbitrary<number> {
+  if (operation.kind !== 'alu') return fc.constant(0);
+  if (operation.op === 'div' || operation.op === 'mod') return fc.constantFrom(0, 1);
+  if (operation.op !== 'mov' || operation.source === 'imm') return fc.constant(0);
+  return fc.constantFrom(0, 8, 16, operation.bits === 64 ? 32 : 0);
+}
+
+const computations = rows.flatMap(([opcode, operation]): fc.Arbitrary<Partial<Insn>>[] => {
+  switch (operation.kind) {
+    case 'alu':
+      return [
+        operation.source === 'reg'
+          ? fc.record({ opcode: fc.constant(opcode), dst: register, src: register, off: variant(operation) })
+          : fc.record({
+              opcode: fc.constant(opcode),
+              dst: register,
+              imm: immediate(operation),
+              off: variant(operation),
+            }),
+      ];
+    case 'neg':
+      return [fc.record({ opcode: fc.constant(opcode), dst: register })];
+    case 'end':
+      return [fc.record({ opcode: fc.constant(opcode), dst: register, imm: fc.constantFrom(16, 32, 64) })];
+    default:
+      return [];
+  }
+});
+
+const jumps = rows.flatMap(([opcode, operation]): fc.Arbitrary<Partial<Insn>>[] =>
+  operation.kind !== 'jump'
+    ? []
+    : operation.source === 'reg'
+      ? [fc.record({ opcode: fc.constant(opcode), dst: register, src: register, off: distance })]
+      : [fc.record({ opcode: fc.constant(opcode), dst: register, imm: number, off: distance })],
+);
+
+/** Places on the stack that are aligned for the size. */
+const place = (size: number) => fc.nat((8 * SLOTS) / size - 1).map((n) => -8 * SLOTS + n * size);
+
+const accesses = rows.flatMap(([opcode, operation]): fc.Arbitrary<Partial<Insn>>[] => {
+  const code = fc.constant(opcode);
+  const stack = fc.constant(10);
+  if (operation.kind === 'load')
+    return [fc.record({ opcode: code, dst: register, src: stack, off: place(operation.size) })];
+  if (operation.kind !== 'store') return [];
+  const off = place(operation.size);
+  return operation.source === 'reg'
+    ? [fc.record({ opcode: code, dst: stack, src: register, off })]
+    : [fc.record({ opcode: code, dst: stack, off, imm: number })];
+});
+
+const instruction = fc.oneof(
+  { weight: 6, arbitrary: fc.oneof(...computations) },
+  { weight: 2, arbitrary: fc.oneof(...jumps) },
+  { weight: 2, arbitrary: fc.oneof(...accesses) },
+);
+
+/** Arithmetic, jumps and a stack, on numbers alone: each program is safe, and its results are the same everywhere. */
+export const randomCase: fc.Arbitrary<Case> = fc
+  .tuple(
+    fc.array(instruction, { minLength: 1, maxLength: 30 }),
+    fc.array(fc.array(fc.constantFrom(...EDGES), { minLength: 4, maxLength: 4 }), { minLength: 1, maxLength: 4 }),
+  )
+  .map(([insns, runs]) => {
+    const to = new CaseWriter('random');
+    for (const [i, dst] of NUMBERS.entries()) {
+      if (i < 4) to.load(dst, i);
+      else to.add({ opcode: 0xb7, dst, imm: i - 6 });
+    }
+    for (let slot = 0; slot < SLOTS; slot++) to.add({ opcode: 0x7b, dst: 10, src: slot, off: -8 * (slot + 1) });
+    to.add(...insns);
+    for (const reg of NUMBERS) to.keep(`r${reg}`, reg);
+    to.add({ opcode: 0x79, dst: 1, src: 10, off: -8 });
+    to.keep('the stack', 1);
+    return to.finish(runs);
+  });
+
+/** What a program leaves in its registers, for each run. */
+export function runCase({ kernel }: Session, given: Case): string[] {
+  let lines: string[] = [];
+  const answer = outcome(() => {
+    lines = observe(kernel, given).map((words) => [...words].map((word) => word.toString(16)).join());
+    return 'ok';
+  });
+  return [String(answer), ...lines];
+}
