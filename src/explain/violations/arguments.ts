@@ -393,6 +393,8 @@ int next(struct __sk_buff *skb)
       "map '{name}' has to have BTF in order to use {text}",
       "map '{name}' has no valid {text}",
       "local '{name}' has no valid {text}",
+      "map '{name}' doesn't have 'struct {type}'",
+      "map '{name}' has more than one 'struct {type}'",
       "off {off} doesn't point to 'struct {name}' that is at {n}",
       "R{reg} doesn't have constant offset. {text} has to be at the constant offset",
       'R{reg} has no valid kptr',

@@ -42,7 +42,7 @@ export function findViolation({ remarks, diagnosis, processed }: VerifierLog): F
   for (let i = remarks.length - 1; i >= 0; i--) {
     const words = remarks[i] ?? '';
     for (const { violation, pattern } of allPatterns()) {
-      if (last !== undefined && violation.decisive !== true) continue;
+      if (last !== undefined && (violation.decisive !== true || violation === last.violation)) continue;
       const found = pattern.exec(words);
       if (found === null) continue;
       const parts = { remark: remarks[i - 1] ?? words, ...earlierParts(violation, remarks), ...found.groups };

@@ -248,7 +248,11 @@ int count_size(struct __sk_buff *skb)
   {
     code: 'SKEP-V008',
     title: 'packet data behind what was checked',
-    says: ['R{reg} offset is outside of the packet'],
+    decisive: true,
+    says: [
+      'R{reg} offset is outside of the packet',
+      'invalid access to packet, off={off} size={size}, R{reg}(id={id},off={n},r={total})',
+    ],
     before: [
       'invalid access to packet, off={off} size={size}, R{m}(id={id},off={n},r={total})',
       'invalid access to packet, off={off} size={size}, {text}(id={id},off={n},r={total})',
