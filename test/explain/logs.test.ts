@@ -12,7 +12,7 @@ const FOLDER = join(root, 'test/explain/logs');
 const recorded = readdirSync(FOLDER).filter((file) => file.endsWith('.log'));
 
 it('there are logs of old and new kernels', () => {
-  expect(recorded).toEqual(expect.arrayContaining(['6.1.log', '6.18.log', '7.3.log']));
+  expect(recorded).toEqual(expect.arrayContaining(['5.10.log', '6.1.log', '6.12.log', '6.18.log', '7.3.log']));
 });
 
 describe.each(recorded)('the logs of Linux %s', (file) => {
@@ -30,7 +30,7 @@ describe.each(recorded)('the logs of Linux %s', (file) => {
     await expect(`${texts.join('\n\n\n')}\n`).toMatchFileSnapshot(join(FOLDER, file.replace(/\.log$/, '.txt')));
   });
 
-  it('have a place, in C where the log has it', () => {
-    for (const { where, program } of explanations) expect([program, where?.source]).not.toContain(undefined);
+  it('have a place', () => {
+    expect(explanations.filter(({ where }) => where === undefined)).toEqual([]);
   });
 });
