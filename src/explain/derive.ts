@@ -9,14 +9,14 @@ const ARGUMENTS = ['', 'first', 'second', 'third', 'fourth', 'fifth'] as const;
  * `first` and `last` byte of an access, `room` (the greatest offset at which it would fit).
  */
 export function derivedParts(parts: Readonly<Record<string, string>>, path: Path): Readonly<Record<string, string>> {
-  const { reg, type, nullable, pointer, off, size, total } = parts;
+  const { reg, type, nullable, pointer, place, off, size, total } = parts;
   const number = (text: string | undefined) => (text === undefined ? undefined : Number(text));
   const [at, length, whole] = [number(off), number(size), number(total)];
   const value = reg === undefined ? undefined : path.valueBefore(path.end, `R${reg}`);
   const effect = path.effect(path.end);
   const map = value?.facts.get('map');
   // The kernel's words are right even where the log does not say what the register holds, or where a call has changed that.
-  const said = type ?? nullable ?? pointer ?? (parts.number === undefined ? undefined : 'scalar');
+  const said = type ?? nullable ?? pointer ?? place ?? (parts.number === undefined ? undefined : 'scalar');
   const isTold = value !== undefined && (said === undefined || said === value.kind);
   const kind = said ?? value?.kind;
   const inWords = kind === undefined ? undefined : kindText(kind, map === undefined ? {} : { map });

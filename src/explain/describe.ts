@@ -76,7 +76,11 @@ export function valueText(value: Value): string {
     return exact ? `the number ${range.smin}` : `a number: ${rangeText(range)}`;
   }
   if (kind === 'fp')
-    return text === 'fp0' ? 'the frame pointer' : `a pointer to the stack (${text.replace(/\(.*/, '')})`;
+    return text === 'fp0'
+      ? 'the frame pointer'
+      : text === 'fp' || text.startsWith('fp(')
+        ? 'a pointer into the stack'
+        : `a pointer to the stack (${text.replace(/\(.*/, '')})`;
   if (kind === 'bytes') return 'bytes on the stack';
   const map = facts.get('map');
   const parts = [kindText(kind, map === undefined ? {} : { map })];

@@ -64,7 +64,7 @@ function explainFound(found: Found, log: VerifierLog, program: ProgramLines): Ex
     return step && placeOf(step.insn, step.text, step.source);
   };
   const { violation, words } = found;
-  const parts = derivedParts(found.parts, path);
+  const parts = derivedParts({ ...found.parts, words }, path);
   const back = violation?.trace === undefined ? undefined : traceBack(violation.trace, path, found.parts);
   const lost = (back?.clues ?? []).flatMap(({ at, says }): Clue[] => {
     const where = place(at);
@@ -75,7 +75,7 @@ function explainFound(found: Found, log: VerifierLog, program: ProgramLines): Ex
     code: violation?.code,
     title: violation?.title ?? 'a refusal that skep has no explanation for',
     words,
-    what: violation === undefined ? `the kernel says: ${words}` : fillIn(violation.what, parts),
+    what: (violation && fillIn(violation.what, parts)) ?? `the kernel says: ${words}`,
     where:
       place(path.end) ?? (parts.insn === undefined ? undefined : placeOf(Number(parts.insn), undefined, undefined)),
     lost,

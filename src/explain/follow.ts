@@ -18,7 +18,7 @@ export interface Story {
 }
 
 /** Steps that are looked through, and events that are told: the last ones say most. */
-const MAX_STEPS = 50_000;
+const MAX_STEPS = 20_000;
 const MAX_EVENTS = 24;
 
 /** Follows what `regno` holds before step `at` back to where it comes from. */
@@ -121,21 +121,20 @@ function sourceOf(path: Path, at: number, base: number): string {
 export function checks(path: Path, regno: number, origin: number, until: number): readonly Event[] {
   const names = namesOf(path, regno, origin, until);
   const events: Event[] = [];
-  for (let i = Math.max(0, origin + 1, until - MAX_STEPS); i < until; i++) {
+  const told = new Set<number | undefined>();
+  for (let i = until - 1; i > origin && until - i < MAX_STEPS && events.length < MAX_EVENTS; i--) {
     const effect = path.effect(i);
-    if (effect.kind !== 'jump' || path.depth(i) !== path.depth(until)) continue;
+    const insn = path.steps[i]?.insn;
+    if (effect.kind !== 'jump' || told.has(insn) || path.depth(i) !== path.depth(until)) continue;
     const held = names.get(i);
-    const reg = held?.has(effect.dst)
-      ? effect.dst
-      : effect.src !== undefined && held?.has(effect.src)
-        ? effect.src
-        : undefined;
+    const reg = [effect.dst, effect.src].find((side) => side !== undefined && held?.has(side));
     if (reg === undefined) continue;
+    told.add(insn);
     const value = valueOn(path, i, reg);
     const so = value === undefined ? '' : `, where r${reg} is ${valueText(value)}`;
     events.push({ at: i, says: `${conditionOf(path, i)} is ${path.jumps(i) ? '' : 'not '}true on this path${so}` });
   }
-  return events.slice(-MAX_EVENTS);
+  return events.reverse();
 }
 
 /** What a register is on the way that the path takes from a jump. */

@@ -137,9 +137,9 @@ describe('whatever a log holds', () => {
     ],
     ['many paths that branch off nowhere', 'from 7 to 9: R1=ctx()\n9: (95) exit\n'.repeat(100_000)],
   ])('%s takes little time', (_, text) => {
-    const start = performance.now();
+    const start = process.cpuUsage();
     formatExplanation(explainLog(text));
     parseLogs(text);
-    expect(performance.now() - start).toBeLessThan(5000);
+    expect(process.cpuUsage(start).user / 1000).toBeLessThan(5000);
   });
 });

@@ -73,7 +73,9 @@ export function parseLogs(text: string): readonly VerifierLog[] {
   };
   for (const raw of lines(isLong ? text.slice(-MAX_TEXT) : text)) {
     if (BEGIN.test(raw)) {
-      next();
+      // What libbpf says before it is not of the log either.
+      if (reader.isDone || reader.hasSteps) next();
+      reader = new LogReader(false);
       outside = false;
       reader.program = /prog '([^']*)'/.exec(raw)?.[1];
     } else if (END.test(raw)) {
@@ -112,6 +114,8 @@ class LogReader {
   readonly #sources = new Map<number, SourceLine>();
   #remarks: string[] = [];
   #source: SourceLine | undefined;
+  /** The line of C was shown for the next instruction. */
+  #isFresh = false;
   #before: string | undefined;
   #from: number | undefined;
   #diagnosis: string | undefined;
@@ -125,6 +129,10 @@ class LogReader {
   /** The last line of a log was read. */
   get isDone(): boolean {
     return this.#processed !== undefined;
+  }
+
+  get hasSteps(): boolean {
+    return this.#steps.length > 0;
   }
 
   get isEmpty(): boolean {
@@ -160,6 +168,9 @@ class LogReader {
     const insn = Number(number);
     const changed = CHANGED.exec(rest);
     const [text = '', remark] = splitRemark(changed === null ? rest : rest.slice(0, changed.index));
+    // At level 1 the jump that the path branched off from may be missing, and with it the line of C.
+    if (!this.#isFresh && this.#skips(insn)) this.#source = undefined;
+    this.#isFresh = false;
     this.#source ??= this.#sources.get(insn);
     if (this.#source !== undefined) this.#sources.set(insn, this.#source);
     this.#steps.push({
@@ -175,6 +186,12 @@ class LogReader {
     this.#from = undefined;
     this.#remarks = remark === undefined ? [] : [remark];
     return true;
+  }
+
+  /** Whether the instruction cannot follow the last one. */
+  #skips(insn: number): boolean {
+    const last = this.#steps.at(-1);
+    return last !== undefined && (insn < last.insn || insn > last.insn + 2) && !leads(last.text);
   }
 
   /** Lines that say what is known, or where it is in C. */
@@ -196,6 +213,7 @@ class LogReader {
     if (comment === undefined) return false;
     const [, text, file, number] = PLACE.exec(comment) ?? [];
     this.#source = text === undefined ? { text: comment } : { text, file, line: Number(number) };
+    this.#isFresh = true;
     return true;
   }
 
@@ -204,6 +222,11 @@ class LogReader {
     if (diagnosis !== undefined) this.#diagnosis = diagnosis;
     else if (!NOISE.test(line) && this.#remarks.length < MAX_REMARKS) this.#remarks.push(line.trim());
   }
+}
+
+/** Whether an instruction may lead elsewhere than to the next one. */
+export function leads(text: string): boolean {
+  return /goto|^call |^exit$/.test(text);
 }
 
 /** Some kernels write the reason behind the instruction, on its line. */

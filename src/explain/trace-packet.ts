@@ -29,10 +29,13 @@ export function tracePacket(path: Path, { reg, off, size, total = '0' }: Parts):
     });
   }
   const needed = off === undefined || size === undefined ? undefined : Number(off) + Number(size);
-  const missing = !compared
-    ? 'nothing on this path compares this pointer with the end of the packet (data_end)'
-    : needed === undefined
-      ? undefined
-      : `${total} bytes are checked, ${needed} are needed`;
+  // Before Linux 5.18 a log of level 1 does not say what registers hold, so which are compared with what is not known.
+  const isTold = path.valueBefore(path.end, `R${regno}`) !== undefined;
+  const missing =
+    isTold && !compared
+      ? 'nothing on this path compares this pointer with the end of the packet (data_end)'
+      : needed === undefined
+        ? undefined
+        : `${total} bytes are checked, ${needed} are needed`;
   return { clues: inOrder(clues).slice(-24), missing };
 }

@@ -1,4 +1,5 @@
 import { conditionOf, type Event } from './follow.ts';
+import { leads } from './log.ts';
 import type { Path } from './path.ts';
 import type { Parts, Traced } from './trace.ts';
 
@@ -25,6 +26,9 @@ export function traceReference(path: Path, { insn }: Parts): Traced {
 function branches(path: Path, start: number): readonly Event[] {
   const events: Event[] = [];
   for (let i = start + 1; i < path.end; i++) {
+    const [here, next] = [path.steps[i], path.steps[i + 1]];
+    if (here !== undefined && next !== undefined && next.insn > here.insn + 2 && !leads(here.text))
+      events.push({ at: i, says: `a branch after this instruction leads on to instruction ${next.insn}` });
     if (path.effect(i).kind !== 'jump' || path.depth(i) !== path.depth(path.end)) continue;
     events.push({
       at: i,

@@ -11,6 +11,8 @@ export interface Violation {
   readonly says: readonly string[];
   /** Remarks that stand before the last words and have more of the figures; tried one after the other. */
   readonly before?: readonly string[];
+  /** Its words count even if others come after them, which only say what followed from it. */
+  readonly decisive?: true;
   /** The sentence for this very case. What stands in braces comes from the kernel's words, and from {@link derivedParts}. */
   readonly what: string;
   /** The rule, and why there is one. */
@@ -65,6 +67,8 @@ const PARTS: Readonly<Record<string, string>> = {
   nullable: '\\w*_or_null\\w*',
   /** No number, and no pointer that may be NULL. */
   pointer:  '(?!scalar\\b|inv\\b|unknown\\b|\\w*or_null)\\w+',
+  /** A pointer that is not to the stack. */
+  place:    '(?!fp\\b)\\w+',
   /** How kernels call a register that holds a number; Linux < 5.18 says inv. */
   number:   'scalar|invP?|unknown value',
   helper:   '[\\w.]+',
@@ -95,7 +99,13 @@ function escaped(text: string): string {
   return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 }
 
-/** The named parts of a template, filled in; those that are not known as `?`. */
-export function fillIn(template: string, parts: Readonly<Record<string, string>>): string {
-  return template.replace(PART, (_, name: string) => (Object.hasOwn(parts, name) ? (parts[name] ?? '?') : '?'));
+/** A template with its named parts filled in; `undefined` if one of them is not known. */
+export function fillIn(template: string, parts: Readonly<Record<string, string>>): string | undefined {
+  let isWhole = true;
+  const text = template.replace(PART, (_, name: string) => {
+    const part = Object.hasOwn(parts, name) ? parts[name] : undefined;
+    isWhole &&= part !== undefined;
+    return part ?? '';
+  });
+  return isWhole ? text : undefined;
 }

@@ -1,5 +1,5 @@
 import type { Btf } from '../btf/index.ts';
-import { BpfError, ObjectError, SysError, VerifierError } from '../errors.ts';
+import { ObjectError, SysError, VerifierError } from '../errors.ts';
 import { readRefusal } from '../explain/index.ts';
 import { BPF_PSEUDO_BTF_ID, BPF_PSEUDO_KFUNC_CALL, INSN_SIZE, LD_IMM64 } from '../isa/index.ts';
 import { type CoreRelocated, type POISON, poison, relocateCore } from '../object/core.ts';
@@ -40,8 +40,12 @@ export interface ProgramContext {
 /** As {@link POISON}, for calls of a kernel function that is not there; the place of its name among the object's externs is added. libbpf's. */
 const POISON_KFUNC = 2002000000;
 
-/** Sizes of the log buffer, tried in turn while the kernel says that the log does not fit. The last is the kernel's limit. Bytes. */
-const LOG_SIZES = [1 << 16, 1 << 20, (1 << 24) - 1];
+/** Bytes of the first buffer for a log, by how much the next is larger, and the kernel's limit. */
+const LOG_SIZE = 1 << 16;
+const LOG_GROWTH = 16;
+const MAX_LOG_SIZE = (1 << 24) - 1;
+/** BPF_LOG_STATS: no path is told, but why the program is refused. */
+const LOG_LAST_WORDS = 4;
 
 /** As often as libbpf. */
 const MAX_TRIES = 5;
@@ -63,34 +67,49 @@ export function loadProgram(kernel: Kernel, program: ProgramSpec, context: Progr
       if (!(error instanceof SysError)) throw error;
     }
   }
-  for (const size of LOG_SIZES) {
-    const log = new Uint8Array(size);
+  const answer = askWithLog(kernel, attr, Math.max(context.logLevel, 1));
+  if (typeof answer === 'number') return answer;
+  const { cause, text } = answer;
+  if (text !== '') {
+    const refusal = readRefusal(explainPoison(text, poisoned), programLines(program, context.localBtf));
+    throw new VerifierError(program.name, refusal, { cause });
+  }
+  throw new SysError(cause.errno, cause.syscall, {
+    what: `of program ${program.name} (${context.type})`,
+    ...(cause.detail !== undefined && { detail: cause.detail }),
+    cause,
+  });
+}
+
+/** Loads with a log, in a buffer that is large enough: the fd, or why not. */
+function askWithLog(
+  kernel: Kernel,
+  attr: BpfAttr<'BPF_PROG_LOAD'>,
+  level: number,
+): Fd | { readonly cause: SysError; readonly text: string } {
+  let end = '';
+  for (let size: number | undefined = LOG_SIZE; ; ) {
+    const log = new Uint8Array(size ?? LOG_SIZE);
+    const log_level: number = size === undefined ? LOG_LAST_WORDS : level;
+    const asked = { ...attr, log_level, log_size: log.length, log_buf: log, log_true_size: 0 };
     try {
-      return ask(kernel, {
-        ...attr,
-        log_level: Math.max(context.logLevel, 1),
-        log_size: size,
-        log_buf: log,
-      });
+      return ask(kernel, asked);
     } catch (cause) {
       if (!(cause instanceof SysError)) throw cause;
-      if (cause.code === 'ENOSPC') continue;
       const text = logText(log);
-      if (text !== '') {
-        const refusal = readRefusal(explainPoison(text, poisoned), programLines(program, context.localBtf));
-        throw new VerifierError(program.name, refusal, { cause });
-      }
-      throw new SysError(cause.errno, cause.syscall, {
-        what: `of program ${program.name} (${context.type})`,
-        ...(cause.detail !== undefined && { detail: cause.detail }),
-        cause,
-      });
+      if (cause.code !== 'ENOSPC' || size === undefined) return { cause, text: end === '' ? text : end };
+      // Linux >= 6.4 keeps the end of a log, and says how long the whole is. Of what cannot be had whole, the end says most.
+      const whole = asked.log_true_size;
+      size = nextLogSize(size, whole);
+      if (size === undefined && whole > 0) end = text;
     }
   }
-  throw new BpfError(
-    'VERIFIER',
-    `program ${program.name}: the verifier's log is longer than the 16 MiB that a kernel accepts`,
-  );
+}
+
+/** `whole`: bytes of the log, 0 if the kernel does not say. `undefined`: there is no larger buffer. */
+function nextLogSize(size: number, whole: number): number | undefined {
+  const next = whole > 0 ? whole : Math.min(size * LOG_GROWTH, MAX_LOG_SIZE);
+  return next > size && next <= MAX_LOG_SIZE ? next : undefined;
 }
 
 /** The verifier gives up with EAGAIN when a signal comes for the process that waits for it. */

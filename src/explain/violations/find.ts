@@ -38,13 +38,18 @@ export function violationByCode(code: string): Violation | undefined {
 
 /** Why a program was refused; `undefined`: the log does not say that it was. */
 export function findViolation({ remarks, diagnosis, processed }: VerifierLog): Found | undefined {
+  let last: Found | undefined;
   for (let i = remarks.length - 1; i >= 0; i--) {
     const words = remarks[i] ?? '';
     for (const { violation, pattern } of allPatterns()) {
+      if (last !== undefined && (violation.decisive !== true || violation === last.violation)) continue;
       const found = pattern.exec(words);
-      if (found !== null) return { words, violation, parts: { ...earlierParts(violation, remarks), ...found.groups } };
+      if (found === null) continue;
+      const parts = { remark: remarks[i - 1] ?? words, ...earlierParts(violation, remarks), ...found.groups };
+      last = { words, violation, parts };
     }
   }
+  if (last !== undefined) return last;
   const words = remarks.at(-1) ?? diagnosis;
   if (words !== undefined) return { words, violation: undefined, parts: {} };
   return processed === undefined

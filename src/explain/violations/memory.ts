@@ -96,11 +96,7 @@ int last_byte(struct __sk_buff *skb)
   {
     code: 'SKEP-V004',
     title: 'an index may reach behind the end',
-    says: [
-      'R{reg} max value is outside of the allowed memory range',
-      'R{reg} max value is outside of the array range',
-      'R{reg} max value is outside of the {name} range',
-    ],
+    says: ['R{reg} max value is outside of the allowed memory range', 'R{reg} max value is outside of the array range'],
     before: [
       'invalid access to map value, value_size={total} off={off} size={size}',
       'invalid access to map key, key_size={total} off={off} size={size}',
@@ -183,7 +179,6 @@ int count(struct __sk_buff *skb)
     title: 'an index without an upper bound',
     says: [
       'R{reg} unbounded memory access, make sure to bounds check any such access',
-      'R{reg} unbounded memory access, make sure to bounds check any such access ',
       'R{reg} unbounded memory access, make sure to bounds check any array access into a map',
     ],
     what: 'what was added to {r} has no upper bound: it could point anywhere',
@@ -231,7 +226,7 @@ int count_size(struct __sk_buff *skb)
 	signed char at = (signed char)skb->priority;
 	struct entry *entry = bpf_map_lookup_elem(&table, &key);
 
-	if (!entry || at > 23)
+	if (!entry || at > 20)
 		return 0;
 	entry->name[at] = 0;
 	return 0;
@@ -240,10 +235,10 @@ int count_size(struct __sk_buff *skb)
 int count_size(struct __sk_buff *skb)
 {
 	__u32 key = 0;
-	signed char at = (signed char)skb->priority;
+	unsigned char at = (unsigned char)skb->priority;
 	struct entry *entry = bpf_map_lookup_elem(&table, &key);
 
-	if (!entry || at < 0 || at > 23)
+	if (!entry || at > 20)
 		return 0;
 	entry->name[at] = 0;
 	return 0;
@@ -253,7 +248,11 @@ int count_size(struct __sk_buff *skb)
   {
     code: 'SKEP-V008',
     title: 'packet data behind what was checked',
-    says: ['R{reg} offset is outside of the packet'],
+    decisive: true,
+    says: [
+      'R{reg} offset is outside of the packet',
+      'invalid access to packet, off={off} size={size}, R{reg}(id={id},off={n},r={total})',
+    ],
     before: [
       'invalid access to packet, off={off} size={size}, R{m}(id={id},off={n},r={total})',
       'invalid access to packet, off={off} size={size}, {text}(id={id},off={n},r={total})',
