@@ -1,6 +1,6 @@
 import type { HelperEnv, Wide } from '../helpers/helper.ts';
 import type { Fault } from '../interp/fault.ts';
-import { MAX_FRAMES, SCRATCH_SIZE, STACK_SIZE } from '../interp/run.ts';
+import { MAX_FRAMES, SCRATCH_SIZE } from '../interp/run.ts';
 import type { Machine } from '../machine.ts';
 import type { BpfMap } from '../maps/map.ts';
 import type { LinearMemory } from '../memory.ts';
@@ -34,15 +34,16 @@ export class CompiledRun implements HelperEnv {
   exports: Exports = {};
   /** Address of the end of the stack for a function that this helper calls back. */
   frame = 0;
-  readonly #stack: number;
+  /** The end of the first function's stack; above it is {@link scratch}. */
+  readonly top: number;
   #callbacks = 0;
 
-  /** `stack`: address of MAX_FRAMES * (STACK_SIZE + SCRATCH_SIZE) bytes. */
-  constructor(machine: Machine, registers: CallRegisters, stack: number) {
+  /** `top`: address of MAX_FRAMES * SCRATCH_SIZE bytes, below which are those of stacks. */
+  constructor(machine: Machine, registers: CallRegisters, top: number) {
     this.machine = machine;
     this.memory = machine.memory;
     this.#registers = registers;
-    this.#stack = stack;
+    this.top = top;
   }
 
   get high(): Int32Array {
@@ -50,12 +51,7 @@ export class CompiledRun implements HelperEnv {
   }
 
   get scratch(): number {
-    return this.#stack + STACK_SIZE * MAX_FRAMES + SCRATCH_SIZE * this.#callbacks;
-  }
-
-  /** The end of the first function's stack. */
-  get top(): number {
-    return this.#stack + STACK_SIZE * MAX_FRAMES;
+    return this.top + SCRATCH_SIZE * this.#callbacks;
   }
 
   begin(context: number, subject: Subject | undefined, program: BpfProg, exports: Exports): void {

@@ -5,6 +5,7 @@ import { BPF_RINGBUF_DISCARD_BIT } from '../../../uapi/ringbuf.ts';
 import type { Helper } from '../helpers/helper.ts';
 import { BPF_MAX_LOOPS } from '../helpers/loop.ts';
 import { calledBy, calledNumber } from '../interp/called.ts';
+import { MAX_TAIL_CALLS } from '../interp/run.ts';
 import { ArrayMap } from '../maps/array.ts';
 import { type BpfMap, MAP_HEADER_SIZE } from '../maps/map.ts';
 import { PercpuArrayMap } from '../maps/percpu-array.ts';
@@ -22,7 +23,6 @@ export const BPF_FUNC_tail_call = 12;
 const BPF_FUNC_ringbuf_reserve = 131;
 const BPF_FUNC_ringbuf_submit = 132;
 const BPF_FUNC_ringbuf_discard = 133;
-const MAX_TAIL_CALLS = 33;
 // Where a map's header has what a tail call needs; see `MAP_HEADER_SIZE` and `SlotArray`.
 const MAX_ENTRIES = 12;
 const SLOTS = 32;
@@ -70,7 +70,10 @@ export function emitCall(text: FunctionText, op: Op, callees: Callees, framePara
     return;
   }
   const helper = calledBy(op);
-  if (helper === undefined) throw new Error(`there is nothing to call by the number ${op.imm}`);
+  if (helper === undefined) {
+    text.code.op('unreachable');
+    return;
+  }
   if (op.src !== 0) {
     emitHelperCall(text, op, helper, callees);
     return;

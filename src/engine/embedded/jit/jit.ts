@@ -1,7 +1,7 @@
 import type { Helper, Wide } from '../helpers/helper.ts';
 import { callees } from '../interp/called.ts';
 import type { Verdict } from '../interp/interpreter.ts';
-import { MAX_FRAMES, SCRATCH_SIZE, STACK_SIZE } from '../interp/run.ts';
+import { MAX_FRAMES, MAX_TAIL_CALLS, SCRATCH_SIZE, STACK_SIZE } from '../interp/run.ts';
 import type { Machine } from '../machine.ts';
 import type { BpfProg } from '../progs/prog.ts';
 import type { Subject } from '../progs/subject.ts';
@@ -15,7 +15,6 @@ import {
   compileProgram,
   helperImport,
   INTERPRET,
-  NotCompiled,
   PACKET_LOAD,
   type ProgramToCompile,
   RESOLVE,
@@ -33,6 +32,9 @@ interface Module {
   readonly compiled: CompiledProgram;
   readonly module: object;
 }
+
+/** Bytes for stacks: what a function calls by a tail call has its stack below that of the function. */
+const STACKS_SIZE = MAX_FRAMES * STACK_SIZE * (1 + MAX_TAIL_CALLS);
 
 /** Modules that are kept for the next program that is the same. */
 const MAX_MODULES = 64;
@@ -75,9 +77,9 @@ export class Jit {
   run(level: number): CompiledRun | undefined {
     const known = this.#runs[level];
     if (known !== undefined) return known;
-    const stack = this.#machine.memory.alloc(MAX_FRAMES * (STACK_SIZE + SCRATCH_SIZE));
+    const stack = this.#machine.memory.alloc(STACKS_SIZE + MAX_FRAMES * SCRATCH_SIZE);
     if (stack === 0) return undefined;
-    const run = new CompiledRun(this.#machine, this.#registers, stack);
+    const run = new CompiledRun(this.#machine, this.#registers, stack + STACKS_SIZE);
     this.#runs[level] = run;
     return run;
   }
@@ -176,7 +178,8 @@ export class Jit {
       link.exports = new wasm.Instance(module, { [IMPORT_MODULE]: imports }).exports;
       return link;
     } catch (error) {
-      if (error instanceof NotCompiled) return { problem: error.message };
+      // Functions that are too large for V8, or nest too deep for this compiler.
+      if (error instanceof wasm.CompileError || error instanceof RangeError) return { problem: error.message };
       throw error;
     }
   }

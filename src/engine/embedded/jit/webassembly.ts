@@ -17,6 +17,7 @@ interface WebAssemblyApi {
     imports: Readonly<Record<string, Readonly<Record<string, WasmFunction | WasmMemory | WasmTable>>>>,
   ) => { readonly exports: Readonly<Record<string, WasmFunction>> };
   readonly Table: new (descriptor: { element: 'anyfunc'; initial: number }) => WasmTable;
+  readonly CompileError: new () => Error;
   readonly RuntimeError: new () => Error;
 }
 
