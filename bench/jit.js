@@ -5,8 +5,10 @@
  */
 import { readFileSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
+import { createEmbeddedKernel } from '../dist/engine/embedded/index.js';
+import { load } from '../dist/index.js';
 import { compileCosts } from './jit-compile.js';
-import { Bench, FIRST_15, openKernels, PROGRAMS } from './jit-programs.js';
+import { Bench, FIRST_15, FRAME, openKernels, PROGRAMS, readProgram } from './jit-programs.js';
 
 /** Times that each is measured, and for how long. Nanoseconds. */
 const ROUNDS = 13;
@@ -125,7 +127,22 @@ function onePacket(kernels) {
     bench.close();
     return [name, Math.min(...times)];
   });
-  return Object.fromEntries(rows);
+  return Object.fromEntries([...rows, ['lab', labPacket()]]);
+}
+
+/** The same by `lab.xdp`, which makes no system call of it. */
+function labPacket() {
+  const { kernel, lab } = createEmbeddedKernel();
+  const loaded = load(kernel, readProgram('parser'));
+  const runner = lab.xdp(kernel, Object.values(loaded.programs)[0].fd);
+  const times = Array.from({ length: 10 }, () => {
+    const start = performance.now();
+    for (let i = 0; i < 10 * CALLS; i++) runner.run(FRAME);
+    return (1e6 * (performance.now() - start)) / (10 * CALLS);
+  });
+  runner[Symbol.dispose]();
+  loaded.close();
+  return Math.min(...times);
 }
 
 function heading(kernels) {
@@ -143,7 +160,7 @@ function row({ name, ns, ratios }) {
 
 function tell(packet, compile) {
   const each = Object.entries(packet).map(([name, ns]) => `${name} ${ns.toFixed(0)} ns`);
-  say(`one packet by run(), from JavaScript and back: ${each.join(', ')}`);
+  say(`one packet, from JavaScript and back (lab: by lab.xdp): ${each.join(', ')}`);
   say('from a loaded program to its first verdict, µs:');
   for (const { name, instructions, generate, module, instance, first, bytes } of compile) {
     const parts = { generate, module, instance };

@@ -2,7 +2,9 @@ import { SysError } from '../../errors.ts';
 import type { Kernel } from '../../sys/kernel.ts';
 import type { Direction, PacketLab } from '../../sys/lab.ts';
 import type { ObservedKernel } from '../../sys/watch.ts';
+import { progTypeNumber } from '../../uapi/bpf.ts';
 import { errno } from '../../uapi/errno.ts';
+import type { Fd } from '../../uapi/fd.ts';
 import { type LabCgroups, labCgroups } from './cgroups/lab-cgroups.ts';
 import type { Clock } from './clock.ts';
 import type { User } from './fs/permission.ts';
@@ -15,6 +17,7 @@ import { addAddress, addNeighbour, addRoute, deviceNamed, type LabRoute, setUp }
 import type { Network } from './net/network.ts';
 import type { Injected } from './net/traffic.ts';
 import { Process } from './process.ts';
+import { createXdpRunner, type XdpRunner } from './progs/xdp-runner.ts';
 import { type LabSocket, type LabSocketInput, openLabSocket } from './sockets/lab-socket.ts';
 import { type LabTrace, labTrace } from './trace/lab-trace.ts';
 
@@ -54,6 +57,8 @@ export interface EmbeddedLab extends LabNamespace, ObservedKernel {
   socket(process: Kernel, input: LabSocketInput): LabSocket;
   /** Makes a process another user's for files: modes and owners count. What else it may do stays. `process` is one of this kernel's. */
   setUser(process: Kernel, user: User): void;
+  /** For an XDP program of a process, by its fd. `process` is one of this kernel's. Throws SysError: EBADF, EINVAL for a program of another type, ENOMEM. */
+  xdp(process: Kernel, program: Fd): XdpRunner;
   readonly cgroups: LabCgroups;
   readonly trace: LabTrace;
   /** Programs that did not end as they should: the last 1000, oldest first. */
@@ -101,6 +106,15 @@ export function createLab(machine: Machine, openProcess: (network: Network) => K
         throw new SysError(errno.ESRCH, 'setuid', { detail: 'the process is none of this kernel' });
       if (uid >>> 0 !== uid || gid >>> 0 !== gid) throw new SysError(errno.EINVAL, 'setuid');
       process.user = { uid, gid };
+    },
+    xdp(process: Kernel, fd: Fd) {
+      if (!(process instanceof Process && process.machine === machine))
+        throw new SysError(errno.ESRCH, 'xdp', { detail: 'the process is none of this kernel' });
+      const prog = process.prog(fd);
+      if (typeof prog === 'number') throw new SysError(-prog, 'xdp');
+      if (prog.attr.type !== progTypeNumber.xdp)
+        throw new SysError(errno.EINVAL, 'xdp', { detail: 'the program is of another type' });
+      return createXdpRunner(prog);
     },
     cgroups: labCgroups(machine),
     trace: labTrace(machine),

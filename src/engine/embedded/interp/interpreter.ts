@@ -1,5 +1,5 @@
 import type { Helper } from '../helpers/helper.ts';
-import type { Exports } from '../jit/compiled-run.ts';
+import type { CompiledCode } from '../jit/compiled-run.ts';
 import { Jit } from '../jit/jit.ts';
 import type { Machine } from '../machine.ts';
 import type { BpfProg } from '../progs/prog.ts';
@@ -57,8 +57,8 @@ export class Interpreter {
 
   /** Runs it so many times, one after the other with what the last left, or until a fault; the last verdict. */
   runRepeatedly(program: BpfProg, context: number, times: number, subject?: Subject): Verdict {
-    const exports = this.#machine.statsUsers === 0 ? this.#compiled(program) : undefined;
-    if (exports !== undefined) return this.#execute(program, exports, context, subject, times);
+    const code = this.#machine.statsUsers === 0 ? this.#compiled(program) : undefined;
+    if (code !== undefined) return this.#execute(program, code, context, subject, times);
     let verdict = this.runProgram(program, context, subject);
     for (let left = times - 1; left > 0 && verdict.fault === undefined; left--)
       verdict = this.runProgram(program, context, subject);
@@ -66,23 +66,29 @@ export class Interpreter {
   }
 
   #runOnce(program: BpfProg, context: number, subject: Subject | undefined): Verdict {
-    const exports = this.#compiled(program);
-    return exports === undefined
+    const code = this.#compiled(program);
+    return code === undefined
       ? this.#run(program.code, context, subject, program)
-      : this.#execute(program, exports, context, subject, 1);
+      : this.#execute(program, code, context, subject, 1);
   }
 
   /** Only the interpreter counts instructions: whoever limits them gets it. */
-  #compiled(program: BpfProg): Exports | undefined {
-    return this.budget === DEFAULT_BUDGET ? this.#jit?.exportsOf(program) : undefined;
+  #compiled(program: BpfProg): CompiledCode | undefined {
+    return this.budget === DEFAULT_BUDGET ? this.#jit?.codeOf(program) : undefined;
   }
 
-  #execute(program: BpfProg, exports: Exports, context: number, subject: Subject | undefined, times: number): Verdict {
+  #execute(
+    program: BpfProg,
+    code: CompiledCode,
+    context: number,
+    subject: Subject | undefined,
+    times: number,
+  ): Verdict {
     const run = this.#depth < MAX_NESTING ? this.#jit?.run(this.#depth) : undefined;
     if (run === undefined) return this.#failed({ insn: 0, reason: noRoom(this.#depth), program: nameOf(program) });
     this.#depth++;
     try {
-      const value = this.#jit?.execute(run, program, exports, context, subject, times) ?? 0;
+      const value = this.#jit?.execute(run, program, code, context, subject, times) ?? 0;
       return run.fault === undefined ? { value, high: 0, fault: undefined } : this.#failed(run.fault);
     } finally {
       this.#depth--;
@@ -96,12 +102,12 @@ export class Interpreter {
 
   /** Runs a function of a program with these arguments, and without a context: what a timer does. */
   runCallback(program: BpfProg, func: number, args: readonly number[]): Verdict {
-    const exports = this.#compiled(program);
-    const run = exports && this.#depth < MAX_NESTING ? this.#jit?.run(this.#depth) : undefined;
-    if (exports !== undefined && run !== undefined) {
+    const code = this.#compiled(program);
+    const run = code && this.#depth < MAX_NESTING ? this.#jit?.run(this.#depth) : undefined;
+    if (code !== undefined && run !== undefined) {
       this.#depth++;
       try {
-        const value = this.#jit?.callBack(run, program, exports, func, args) ?? 0;
+        const value = this.#jit?.callBack(run, program, code, func, args) ?? 0;
         return run.fault === undefined ? { value, high: 0, fault: undefined } : this.#failed(run.fault);
       } finally {
         this.#depth--;

@@ -16,6 +16,16 @@ export const RUN_ENDED = new Error('a run of a program has ended');
 /** What generated code can be asked for. */
 export type Exports = Readonly<Record<string, WasmFunction>>;
 
+/** A program in WebAssembly; see `Shape`. */
+export interface CompiledCode {
+  readonly run: WasmFunction;
+  readonly loop: WasmFunction;
+  /** `undefined`: no tail call leads to it yet. */
+  readonly target: WasmFunction | undefined;
+  /** Besides, what helpers call back. */
+  readonly exports: Exports;
+}
+
 /** One run of a compiled program, and the environment of its helpers. One of these for each level of runs within runs, used again. */
 export class CompiledRun implements HelperEnv {
   readonly machine: Machine;
@@ -31,7 +41,7 @@ export class CompiledRun implements HelperEnv {
   thrown: Wide | undefined;
   program: BpfProg | undefined;
   /** Of the program that called the helper which is running. */
-  exports: Exports = {};
+  code: CompiledCode | undefined;
   /** Address of the end of the stack for a function that this helper calls back. */
   frame = 0;
   /** The end of the first function's stack; above it is {@link scratch}. */
@@ -54,11 +64,11 @@ export class CompiledRun implements HelperEnv {
     return this.top + SCRATCH_SIZE * this.#callbacks;
   }
 
-  begin(context: number, subject: Subject | undefined, program: BpfProg, exports: Exports): void {
+  begin(context: number, subject: Subject | undefined, program: BpfProg, code: CompiledCode): void {
     this.context = context;
     this.subject = subject;
     this.program = program;
-    this.exports = exports;
+    this.code = code;
     this.fault = undefined;
     this.thrown = undefined;
     this.lock = 0;
@@ -78,7 +88,7 @@ export class CompiledRun implements HelperEnv {
   }
 
   callback(func: number, context: Wide, ...args: readonly number[]): number {
-    const call = this.exports[callbackExport(func)];
+    const call = this.code?.exports[callbackExport(func)];
     if (call === undefined || this.fault !== undefined)
       return this.fail(`there is no function at ${func} to call back`);
     if (this.#callbacks + 1 >= MAX_FRAMES) return this.fail(`more than ${MAX_FRAMES} functions are active`);

@@ -20,13 +20,13 @@ import {
   RESOLVE,
   WAKE,
 } from './compile.ts';
-import { CompiledRun, type Exports, RUN_ENDED } from './compiled-run.ts';
+import { type CompiledCode, CompiledRun, RUN_ENDED } from './compiled-run.ts';
 import { TailCallTargets } from './tail-call-targets.ts';
 import { IMPORT_MODULE, TABLE } from './wasm-module.ts';
 import { type WasmFunction, type WasmTable, wasm } from './webassembly.ts';
 
 /** A program in WebAssembly, or why it is not. */
-type Compiled = { readonly exports: Exports } | { readonly problem: string };
+type Compiled = CompiledCode | { readonly problem: string };
 
 interface Module {
   readonly compiled: CompiledProgram;
@@ -46,7 +46,6 @@ export class Jit {
   readonly #machine: Machine;
   readonly #interpret: Interpret;
   readonly #registers: CallRegisters;
-  readonly #compiled = new WeakMap<BpfProg, Compiled>();
   readonly #runs: CompiledRun[] = [];
   /** By what they are made of, the one that was used last behind the others. */
   readonly #modules = new Map<string, Module>();
@@ -62,15 +61,14 @@ export class Jit {
   }
 
   /** What a program is in WebAssembly; `undefined`: it is to be interpreted. */
-  exportsOf(program: BpfProg): Exports | undefined {
-    let compiled = this.#compiled.get(program);
-    if (compiled === undefined) {
-      compiled = this.#compile(program);
-      this.#compiled.set(program, compiled);
+  codeOf(program: BpfProg): CompiledCode | undefined {
+    if (program.compiled === undefined) {
+      const compiled = this.#compile(program);
       if ('problem' in compiled)
         this.#machine.trace.write(`program ${program.id} (${program.attr.name}) is interpreted: ${compiled.problem}`);
+      program.compiled = 'problem' in compiled ? 'interpreted' : compiled;
     }
-    return 'exports' in compiled ? compiled.exports : undefined;
+    return program.compiled === 'interpreted' ? undefined : program.compiled;
   }
 
   /** The run for a level of runs within runs; `undefined`: no memory is left for its stack. */
@@ -88,56 +86,57 @@ export class Jit {
   execute(
     run: CompiledRun,
     program: BpfProg,
-    exports: Exports,
+    code: CompiledCode,
     context: number,
     subject: Subject | undefined,
     times: number,
   ): number {
-    return this.#within(run, program, exports, context, subject, () => {
-      if (times > 1) return exports.loop?.(context, run.top, times) ?? 0;
-      return exports.run?.(context, run.top) ?? 0;
-    });
-  }
-
-  /** Calls a function of the program by itself. */
-  callBack(run: CompiledRun, program: BpfProg, exports: Exports, func: number, args: readonly number[]): number {
-    const { low, high } = this.#registers;
-    return this.#within(run, program, exports, 0, undefined, () => {
-      for (let i = 0; i < args.length; i++) {
-        low[i + 1] = args[i] ?? 0;
-        high[i + 1] = 0;
-      }
-      return exports[callbackExport(func)]?.(run.top) ?? run.fail(`there is no function at ${func} to call back`);
-    });
-  }
-
-  #within(
-    run: CompiledRun,
-    program: BpfProg,
-    exports: Exports,
-    context: number,
-    subject: Subject | undefined,
-    enter: () => number,
-  ): number {
-    const outer = this.#current;
-    const tailCalls = this.#registers.tailCalls;
-    this.#current = run;
-    this.#registers.begin(this.#machine.cpu);
-    run.begin(context, subject, program, exports);
+    const [outer, tailCalls] = [this.#current, this.#registers.tailCalls];
+    this.#begin(run, program, code, context, subject);
     try {
-      return enter();
+      return times === 1 ? code.run(context, run.top) : code.loop(context, run.top, times);
     } catch (error) {
-      if (error === RUN_ENDED && run.thrown !== undefined) return this.#catch(run, run.thrown);
-      if (error instanceof wasm.RuntimeError) run.fail(`${error.message}, in compiled code`);
-      else if (error instanceof RangeError) run.fail('the stack of the host is used up');
-      else if (error !== RUN_ENDED) throw error;
-      return 0;
+      return this.#ended(run, error);
     } finally {
-      // Only who was ended in the middle holds a lock still.
-      if (run.lock !== 0) this.#machine.memory.dv.setUint32(run.lock, 0, true);
       this.#current = outer;
       this.#registers.tailCalls = tailCalls;
     }
+  }
+
+  /** Calls a function of the program by itself. */
+  callBack(run: CompiledRun, program: BpfProg, code: CompiledCode, func: number, args: readonly number[]): number {
+    const [outer, tailCalls] = [this.#current, this.#registers.tailCalls];
+    this.#begin(run, program, code, 0, undefined);
+    const { low, high } = this.#registers;
+    for (let i = 0; i < args.length; i++) {
+      low[i + 1] = args[i] ?? 0;
+      high[i + 1] = 0;
+    }
+    try {
+      return code.exports[callbackExport(func)]?.(run.top) ?? run.fail(`there is no function at ${func} to call back`);
+    } catch (error) {
+      return this.#ended(run, error);
+    } finally {
+      this.#current = outer;
+      this.#registers.tailCalls = tailCalls;
+    }
+  }
+
+  #begin(run: CompiledRun, program: BpfProg, code: CompiledCode, context: number, subject: Subject | undefined): void {
+    this.#current = run;
+    this.#registers.begin(this.#machine.cpu);
+    run.begin(context, subject, program, code);
+  }
+
+  /** The result of a run that was ended in the middle. */
+  #ended(run: CompiledRun, error: unknown): number {
+    // Nobody else ends while holding a lock.
+    if (run.lock !== 0) this.#machine.memory.dv.setUint32(run.lock, 0, true);
+    if (error === RUN_ENDED && run.thrown !== undefined) return this.#catch(run, run.thrown);
+    if (error instanceof wasm.RuntimeError) run.fail(`${error.message}, in compiled code`);
+    else if (error instanceof RangeError) run.fail('the stack of the host is used up');
+    else if (error !== RUN_ENDED) throw error;
+    return 0;
   }
 
   /** All functions were left at once: what the program that threw says is the result. */
@@ -148,7 +147,7 @@ export class Jit {
     const { low, high } = this.#registers;
     low[1] = cookie.low;
     high[1] = cookie.high;
-    return run.exports[callbackExport(callback)]?.(run.top) ?? 0;
+    return run.code?.exports[callbackExport(callback)]?.(run.top) ?? 0;
   }
 
   #compile(program: BpfProg, isTarget = false): Compiled {
@@ -167,7 +166,7 @@ export class Jit {
         isTarget,
       });
       const imports: Record<string, WasmFunction | WasmMemory | WasmTable> = { memory: machine.memory.memory };
-      const link: { exports: Exports } = { exports: {} };
+      const link: { code: CompiledCode | undefined } = { code: undefined };
       for (const id of compiled.helpers) imports[helperImport(id)] = this.#helper(id, program, link);
       if (compiled.loadsPacket) imports[PACKET_LOAD] = (size, offset) => this.#findInPacket(size ?? 0, offset ?? 0);
       if (compiled.wakes) imports[WAKE] = () => this.#wake();
@@ -175,8 +174,11 @@ export class Jit {
         imports[TABLE] = this.#targets.table;
         imports[RESOLVE] = (map, index) => this.#targets.resolve(map ?? 0, index ?? 0);
       }
-      link.exports = new wasm.Instance(module, { [IMPORT_MODULE]: imports }).exports;
-      return link;
+      const { exports } = new wasm.Instance(module, { [IMPORT_MODULE]: imports });
+      const { run, loop, target } = exports;
+      if (run === undefined || loop === undefined) throw new Error('a compiled program can be run');
+      link.code = { run, loop, target, exports };
+      return link.code;
     } catch (error) {
       // Functions that are too large for V8, or nest too deep for this compiler.
       if (error instanceof wasm.CompileError || error instanceof RangeError) return { problem: error.message };
@@ -204,9 +206,9 @@ export class Jit {
 
   /** What a tail call to a program goes to. */
   #target(program: BpfProg): WasmFunction {
-    const exports = this.exportsOf(program);
-    const again = exports !== undefined && exports.target === undefined ? this.#compile(program, true) : undefined;
-    const target = again !== undefined && 'exports' in again ? again.exports.target : exports?.target;
+    const code = this.codeOf(program);
+    const again = code !== undefined && code.target === undefined ? this.#compile(program, true) : code;
+    const target = again !== undefined && 'target' in again ? again.target : undefined;
     if (target !== undefined) return target;
     const { high } = this.#registers;
     const interpret = (context: number | undefined): number => {
@@ -224,7 +226,7 @@ export class Jit {
     return new wasm.Instance(module, { [IMPORT_MODULE]: imports }).exports.target as WasmFunction; // it exports that
   }
 
-  #helper(id: number, program: BpfProg, link: { readonly exports: Exports }): WasmFunction {
+  #helper(id: number, program: BpfProg, link: { readonly code: CompiledCode | undefined }): WasmFunction {
     const helper = callees()[id] as Helper; // compiled programs call helpers that there are
     const registers = this.#registers;
     const { low, high } = registers;
@@ -232,7 +234,7 @@ export class Jit {
       const run = this.#current;
       if (run === undefined) throw new Error('embedded kernel: compiled code runs that nobody began');
       run.program = program;
-      run.exports = link.exports;
+      run.code = link.code;
       return run;
     };
     const invoke = (run: CompiledRun): number => {

@@ -1,5 +1,6 @@
 import type { BtfObject } from '../btf-object.ts';
 import { type Code, decodeProgram } from '../interp/code.ts';
+import type { CompiledCode } from '../jit/compiled-run.ts';
 import type { Machine } from '../machine.ts';
 import type { BpfMap } from '../maps/map.ts';
 import { RefCounted } from '../refs.ts';
@@ -46,6 +47,8 @@ export class BpfProg extends RefCounted {
   /** `attr.maps`, and those that were bound later. */
   readonly #maps: BpfMap[];
   #code: Code | undefined;
+  /** What it is in WebAssembly, since it ran for the first time. */
+  compiled: CompiledCode | 'interpreted' | undefined;
   /** What has to be done besides when the program goes. */
   readonly #farewells: (() => void)[] = [];
 

@@ -14,6 +14,8 @@ export const XDP_FRAME_SIZE = 40;
 /** Bytes that a frame can grow to: a page without its headroom and the 320 bytes that the kernel keeps behind it. */
 export const XDP_MAX_FRAME = 4096 - XDP_PACKET_HEADROOM - 320;
 
+const NO_HOPS: readonly XdpHop[] = [];
+
 /** A frame in linear memory as an XDP program sees it, with its `struct xdp_md` (rounded up to 32 bytes) before it. */
 export class XdpBuff {
   readonly kind = 'xdp';
@@ -35,7 +37,7 @@ export class XdpBuff {
   /** For programs that run where a frame leaves: the device. */
   egressIfindex = 0;
   /** Where it goes if the program returns XDP_REDIRECT: several ways for a broadcast. */
-  hops: readonly XdpHop[] = [];
+  hops: readonly XdpHop[] = NO_HOPS;
 
   private constructor(memory: LinearMemory, netns: Network, context: number, frame: Uint8Array, metaLength: number) {
     this.memory = memory;
@@ -56,6 +58,16 @@ export class XdpBuff {
   static create(memory: LinearMemory, netns: Network, frame: Uint8Array, metaLength = 0): XdpBuff | undefined {
     const context = memory.alloc(32 + XDP_PACKET_HEADROOM + Math.max(frame.length, XDP_MAX_FRAME));
     return context === 0 ? undefined : new XdpBuff(memory, netns, context, frame, metaLength);
+  }
+
+  /** Another frame in its place, without metadata: at most XDP_MAX_FRAME bytes. */
+  reset(frame: Uint8Array): void {
+    this.data = this.#head + XDP_PACKET_HEADROOM;
+    this.meta = this.data;
+    this.end = this.data + frame.length;
+    this.hops = NO_HOPS;
+    this.memory.u8.set(frame, this.data);
+    this.publish();
   }
 
   free(): void {
