@@ -167,20 +167,24 @@ function nameExterns(
   return { fds: fds.length === 0 ? undefined : [0 as Fd, ...fds], poisoned }; // the first is never looked at
 }
 
-/** A poisoned instruction is a call of a helper that no kernel has; what it stood for says more. */
+/** A poisoned instruction is a call of a helper that no kernel has; what it stood for says more than the kernel's last words, and stands in their place. */
 function explainPoison(log: string, poisoned: ReadonlyMap<number, string>): string {
-  let reached = false;
-  const lines = log.split('\n').map((line) => {
-    const slot = /^(\d+): \(85\) call .*#\d+/.exec(line)?.[1];
-    const text = slot === undefined ? undefined : poisoned.get(Number(slot));
-    if (text === undefined) return line;
-    reached = true;
-    return `${slot}: <${text}>`;
-  });
-  if (!reached) return log;
   const all = [...poisoned].map(([slot, text]) => `instruction ${slot}: ${text}`).join('; ');
-  const why = `the program reaches what this kernel cannot give it (${all})`;
-  return `${lines.join('\n').trimEnd()}\n${why}\n`;
+  let reached = false;
+  return log
+    .split('\n')
+    .map((line) => {
+      const slot = /^(\d+): \(85\) call .*#\d+/.exec(line)?.[1];
+      const text = slot === undefined ? undefined : poisoned.get(Number(slot));
+      if (text !== undefined) {
+        reached = true;
+        return `${slot}: <${text}>`;
+      }
+      return reached && /^(invalid func|unknown func)/.test(line)
+        ? `the program reaches what this kernel cannot give it (${all})`
+        : line;
+    })
+    .join('\n');
 }
 
 function programAttr(program: ProgramSpec, insns: Uint8Array, context: ProgramContext): BpfAttr<'BPF_PROG_LOAD'> {
