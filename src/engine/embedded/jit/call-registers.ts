@@ -1,5 +1,5 @@
 import type { LinearMemory } from '../memory.ts';
-import { CPU, FRAME, HIGH, REGISTERS, REGISTERS_SIZE, TAIL_CALLS } from './registers.ts';
+import { CPU, FRAME, HIGH, MAX_ROUNDS, REGISTERS, REGISTERS_SIZE, ROUNDS, TAIL_CALLS } from './registers.ts';
 
 const COUNT = 12;
 
@@ -22,11 +22,20 @@ export class CallRegisters {
   begin(cpu: number): void {
     this.#words[TAIL_CALLS / 4] = 0;
     this.#words[CPU / 4] = cpu;
+    this.#words[ROUNDS / 4] = MAX_ROUNDS;
   }
 
   /** Where the stack ends of a function that may be called back now. */
   get frame(): number {
     return this.#words[FRAME / 4] ?? 0;
+  }
+
+  /** Rounds that are left; 0: none. */
+  get rounds(): number {
+    return this.#words[ROUNDS / 4] ?? 0;
+  }
+  set rounds(count: number) {
+    this.#words[ROUNDS / 4] = count;
   }
 
   get tailCalls(): number {

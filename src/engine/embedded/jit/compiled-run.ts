@@ -92,6 +92,7 @@ export class CompiledRun implements HelperEnv {
     if (call === undefined || this.fault !== undefined)
       return this.fail(`there is no function at ${func} to call back`);
     if (this.#callbacks + 1 >= MAX_FRAMES) return this.fail(`more than ${MAX_FRAMES} functions are active`);
+    if (--this.#registers.rounds === 0) return this.fail('too many callbacks');
     const { low, high } = this.#registers;
     for (let i = 0; i < args.length; i++) {
       low[i + 1] = args[i] ?? 0;

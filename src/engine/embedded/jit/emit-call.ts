@@ -14,7 +14,7 @@ import { SLOT_PROGRAM, SLOT_TABLE } from '../maps/slot-array.ts';
 import { argumentsOf, LOW } from './demand.ts';
 import type { FunctionText } from './function-text.ts';
 import { calleeOf, type Op } from './graph.ts';
-import { CPU, FRAME, HIGH, REGISTERS, TAIL_CALLS } from './registers.ts';
+import { CPU, FRAME, HIGH, REGISTERS, ROUNDS, TAIL_CALLS } from './registers.ts';
 import { BPF_FUNC_map_lookup_elem } from './slots.ts';
 
 const BPF_FUNC_get_smp_processor_id = 8;
@@ -149,6 +149,7 @@ function emitCountedLoop(text: FunctionText, op: Op, callees: Callees): boolean 
       code.get(count);
       code.op('i32_ge_u');
       code.brIf(1);
+      emitRound(text, callees.registers);
       code.get(done);
       code.op('i64_extend_i32_u');
       text.read64(3);
@@ -169,6 +170,22 @@ function emitCountedLoop(text: FunctionText, op: Op, callees: Callees): boolean 
   );
   text.writeAs(0, 'i32', text.resultType(0, op), true);
   return true;
+}
+
+/** Counts a round of a loop that the verifier has not counted. */
+function emitRound({ code }: FunctionText, registers: number): void {
+  code.i32(registers);
+  code.i32(registers);
+  code.memory('i32_load', ROUNDS, 2);
+  code.i32(1);
+  code.op('i32_sub');
+  code.memory('i32_store', ROUNDS, 2);
+  code.i32(registers);
+  code.memory('i32_load', ROUNDS, 2);
+  code.op('i32_eqz');
+  code.block('if');
+  code.op('unreachable');
+  code.end();
 }
 
 /** False: it is a call of another kind, or of a map that is not known, or is of a type that has no functions. */

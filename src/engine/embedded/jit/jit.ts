@@ -21,6 +21,7 @@ import {
   WAKE,
 } from './compile.ts';
 import { type CompiledCode, CompiledRun, RUN_ENDED } from './compiled-run.ts';
+import { MAX_ROUNDS } from './registers.ts';
 import { TailCallTargets } from './tail-call-targets.ts';
 import { IMPORT_MODULE, TABLE } from './wasm-module.ts';
 import { type WasmFunction, type WasmTable, wasm } from './webassembly.ts';
@@ -91,7 +92,8 @@ export class Jit {
     subject: Subject | undefined,
     times: number,
   ): number {
-    const [outer, tailCalls] = [this.#current, this.#registers.tailCalls];
+    const outer = this.#current;
+    const { tailCalls, rounds } = this.#registers;
     this.#begin(run, program, code, context, subject);
     try {
       return times === 1 ? code.run(context, run.top) : code.loop(context, run.top, times);
@@ -100,12 +102,14 @@ export class Jit {
     } finally {
       this.#current = outer;
       this.#registers.tailCalls = tailCalls;
+      this.#registers.rounds = rounds;
     }
   }
 
   /** Calls a function of the program by itself. */
   callBack(run: CompiledRun, program: BpfProg, code: CompiledCode, func: number, args: readonly number[]): number {
-    const [outer, tailCalls] = [this.#current, this.#registers.tailCalls];
+    const outer = this.#current;
+    const { tailCalls, rounds } = this.#registers;
     this.#begin(run, program, code, 0, undefined);
     const { low, high } = this.#registers;
     for (let i = 0; i < args.length; i++) {
@@ -119,6 +123,7 @@ export class Jit {
     } finally {
       this.#current = outer;
       this.#registers.tailCalls = tailCalls;
+      this.#registers.rounds = rounds;
     }
   }
 
@@ -133,7 +138,8 @@ export class Jit {
     // Nobody else ends while holding a lock.
     if (run.lock !== 0) this.#machine.memory.dv.setUint32(run.lock, 0, true);
     if (error === RUN_ENDED && run.thrown !== undefined) return this.#catch(run, run.thrown);
-    if (error instanceof wasm.RuntimeError) run.fail(`${error.message}, in compiled code`);
+    if (this.#registers.rounds === 0) run.fail(`still going round after ${MAX_ROUNDS} rounds`);
+    else if (error instanceof wasm.RuntimeError) run.fail(`${error.message}, in compiled code`);
     else if (error instanceof RangeError) run.fail('the stack of the host is used up');
     else if (error !== RUN_ENDED) throw error;
     return 0;
