@@ -2,15 +2,13 @@ import { BPF_PSEUDO_FUNC, insnSlots } from '../../../isa/index.ts';
 import type { ProgType } from '../../../uapi/bpf.ts';
 import { calledNumber, callees as kernelCallees } from '../interp/called.ts';
 import type { BpfMap } from '../maps/map.ts';
-import { RingBuffer } from '../maps/ringbuf.ts';
-import { BPF_FUNC_tail_call, type Callees, type MapHelper } from './emit-call.ts';
-import { emitFunction, type Shape } from './emit-function.ts';
+import type { Shape } from './analysis.ts';
+import { BPF_FUNC_tail_call, type Callees } from './emit-call.ts';
+import { emitFunction } from './emit-function.ts';
 import { calleeOf, Functions } from './graph.ts';
-import { emitHashDelete, emitHashLookup, emitHashUpdate, isChangedCompiled, isCompiledHash } from './hash-map.ts';
-import { emitTrieLookup, isCompiledTrie } from './lpm-trie.ts';
-import { HIGH, REGISTERS, TAIL_CALLS } from './registers.ts';
-import { emitRingCommit, emitRingReserve } from './ring-buffer.ts';
-import { WasmCode } from './wasm-code.ts';
+import { mapFunctions, onlyRing } from './map-functions.ts';
+import { CALLBACK, FIND, FUNCTION, HELPER, LOOP, TARGET, VERDICT } from './signatures.ts';
+import { emitCallback, emitCallingLoop, emitVerdict } from './thunks.ts';
 import { type Signature, WasmModule } from './wasm-module.ts';
 
 /** A verified program, and what it runs in. */
@@ -49,19 +47,9 @@ export const PACKET_LOAD = 'packet';
 export const WAKE = 'wake';
 /** Finds what a slot of a prog array leads to: (address of the map, index) -> place in the table plus 1, or 0. */
 export const RESOLVE = 'resolve';
-/** Runs what is not compiled: (context, frame) -> the low word of r0; the high one is in the registers. */
-export const INTERPRET = 'interpret';
 export const helperImport = (id: number): string => `h${id}`;
 /** The name under which a function is exported that helpers call back, by the number of its first instruction. */
 export const callbackExport = (start: number): string => `c${start}`;
-
-const VERDICT: Signature = { params: ['i32', 'i32'], result: 'i32' };
-const LOOP: Signature = { params: ['i32', 'i32', 'i32'], result: 'i32' };
-const TARGET: Signature = { params: ['i32', 'i32'], result: 'i64' };
-const FUNCTION: Signature = { params: ['i64', 'i64', 'i64', 'i64', 'i64', 'i32'], result: 'i64' };
-const CALLBACK: Signature = { params: ['i32'], result: 'i32' };
-const HELPER: Signature = { params: [], result: 'i32' };
-const FIND: Signature = { params: ['i32', 'i32'], result: 'i32' };
 
 /** What a program has of the things that decide how it is written. */
 interface Survey {
@@ -138,52 +126,6 @@ export function compileProgram(program: ProgramToCompile): CompiledProgram {
   };
 }
 
-/** (key) -> value or result. */
-const ONE_ADDRESS: Signature = { params: ['i32'], result: 'i32' };
-const UPDATE: Signature = { params: ['i32', 'i32', 'i32'], result: 'i32' };
-const COMMIT: Signature = { params: ['i32', 'i32', 'i32'] };
-
-/** Functions of maps, each written when it is asked for. */
-function mapFunctions(module: WasmModule, registers: number, wake: number): Callees['mapFunction'] {
-  const known = new Map<string, number>();
-  return (helper, map) => {
-    const found = mapFunction(helper, map, registers, wake);
-    if (found === undefined) return undefined;
-    const key = `${helper} ${map.address}`;
-    let func = known.get(key);
-    if (func === undefined) {
-      func = module.function(found.signature);
-      module.define(func, found.emit());
-      known.set(key, func);
-    }
-    return func;
-  };
-}
-
-interface MapFunction {
-  readonly signature: Signature;
-  readonly emit: () => Uint8Array;
-}
-
-function mapFunction(helper: MapHelper, map: BpfMap, registers: number, wake: number): MapFunction | undefined {
-  switch (helper) {
-    case 'lookup':
-      if (isCompiledHash(map)) return { signature: ONE_ADDRESS, emit: () => emitHashLookup(map, registers) };
-      if (isCompiledTrie(map)) return { signature: ONE_ADDRESS, emit: () => emitTrieLookup(map) };
-      return undefined;
-    case 'update':
-      return isChangedCompiled(map) ? { signature: UPDATE, emit: () => emitHashUpdate(map, registers) } : undefined;
-    case 'delete':
-      return isChangedCompiled(map)
-        ? { signature: ONE_ADDRESS, emit: () => emitHashDelete(map, registers) }
-        : undefined;
-    case 'reserve':
-      return map instanceof RingBuffer ? { signature: ONE_ADDRESS, emit: () => emitRingReserve(map) } : undefined;
-    case 'commit':
-      return map instanceof RingBuffer ? { signature: COMMIT, emit: () => emitRingCommit(map, wake) } : undefined;
-  }
-}
-
 function surveyOf(functions: Functions, exceptionCallback: number | undefined): Survey {
   const survey: Survey = {
     helpers: new Set(),
@@ -218,91 +160,4 @@ function surveyOf(functions: Functions, exceptionCallback: number | undefined): 
     }
   }
   return survey;
-}
-
-/** (frame) -> the low word of r0, with the high one in the registers: calls a function with r1 to r5 of the registers. */
-function emitCallback(registers: number, func: number): Uint8Array {
-  const code = new WasmCode(1);
-  const result = code.local('i64');
-  for (let reg = 1; reg <= 5; reg++) {
-    code.i32(registers);
-    code.memory('i64_load32_u', REGISTERS + 4 * reg, 2);
-    code.i32(registers);
-    code.memory('i64_load32_u', HIGH + 4 * reg, 2);
-    code.i64(32, 0);
-    code.op('i64_shl');
-    code.op('i64_or');
-  }
-  code.get(0);
-  code.call(func);
-  code.set(result);
-  code.i32(registers);
-  code.get(result);
-  code.i64(32, 0);
-  code.op('i64_shr_u');
-  code.memory('i64_store32', HIGH, 2);
-  code.get(result);
-  code.op('i32_wrap_i64');
-  return code.finish();
-}
-
-/** (context, frame, times): calls a function so many times. */
-function emitCallingLoop(func: number, isTarget: boolean, registers: number): Uint8Array {
-  const code = new WasmCode(3);
-  const [context, frame, times, verdict] = [0, 1, 2, code.local('i32')];
-  code.block('loop');
-  if (isTarget) {
-    code.i32(registers);
-    code.i32(0);
-    code.memory('i32_store', TAIL_CALLS, 2);
-  }
-  code.get(context);
-  code.get(frame);
-  code.call(func);
-  if (isTarget) code.op('i32_wrap_i64');
-  code.set(verdict);
-  code.get(times);
-  code.i32(1);
-  code.op('i32_sub');
-  code.tee(times);
-  code.brIf(0);
-  code.end();
-  code.get(verdict);
-  return code.finish();
-}
-
-/** The only ring buffer of a program that can have no other: then it is known whose the records are. */
-function onlyRing(maps: readonly BpfMap[]): RingBuffer | undefined {
-  const rings = maps.filter((map) => map instanceof RingBuffer);
-  return rings.length === 1 && maps.every(({ inner }) => inner === undefined) ? rings[0] : undefined;
-}
-
-/** The verdict of what a tail call could lead to, too. */
-function emitVerdict(target: number): Uint8Array {
-  const code = new WasmCode(2);
-  code.get(0);
-  code.get(1);
-  code.call(target);
-  code.op('i32_wrap_i64');
-  return code.finish();
-}
-
-/** A module whose `target` has what is not compiled run. */
-export function compileAdapter(registers: number): Uint8Array {
-  const module = new WasmModule();
-  const interpret = module.import(INTERPRET, VERDICT);
-  const code = new WasmCode(2);
-  code.get(0);
-  code.get(1);
-  code.call(interpret);
-  code.op('i64_extend_i32_u');
-  code.i32(registers);
-  code.memory('i64_load32_u', HIGH, 2);
-  code.i64(32, 0);
-  code.op('i64_shl');
-  code.op('i64_or');
-  const target = module.function(TARGET);
-  module.define(target, code.finish());
-  module.export('target', target);
-  return module.finish();
 }

@@ -37,7 +37,7 @@ export function demandsOf({ blocks }: Graph, { order, predecessors }: Flow, resu
 }
 
 /** What is demanded behind the last instruction of a block. */
-export function demandAtEnd(block: Block, demands: readonly Demand[], { r0 }: Results, count: number): Demand {
+function demandAtEnd(block: Block, demands: readonly Demand[], { r0 }: Results, count: number): Demand {
   const now = new Uint8Array(count);
   if (block.end.kind === 'exit') now[0] = r0;
   for (const next of successorsOf(block)) {
@@ -47,6 +47,17 @@ export function demandAtEnd(block: Block, demands: readonly Demand[], { r0 }: Re
   }
   if (block.end.kind === 'branch') demandOfJump(block.end.op, now);
   return now;
+}
+
+/** What is demanded behind each instruction of a block. */
+export function demandsBehind(block: Block, demands: readonly Demand[], results: Results, count: number): Demand[] {
+  const now = demandAtEnd(block, demands, results, count);
+  const behind: Demand[] = [];
+  for (let i = block.ops.length - 1; i >= 0; i--) {
+    behind[i] = now.slice();
+    demandBefore(block.ops[i] as Op, now); // i is below the length
+  }
+  return behind;
 }
 
 function demandOfJump({ operation, dst, src, imm }: Op, now: Demand): void {
@@ -62,7 +73,7 @@ function raise(now: Demand, reg: number, wanted: number): void {
 }
 
 /** What is demanded before an instruction, given what is behind it. */
-export function demandBefore(op: Op, now: Demand): void {
+function demandBefore(op: Op, now: Demand): void {
   const { operation, dst, src } = op;
   switch (operation.kind) {
     case 'alu': {

@@ -5,16 +5,15 @@ import { BPF_RINGBUF_DISCARD_BIT } from '../../../uapi/ringbuf.ts';
 import type { Helper } from '../helpers/helper.ts';
 import { BPF_MAX_LOOPS } from '../helpers/loop.ts';
 import { calledBy, calledNumber } from '../interp/called.ts';
-import { MAX_TAIL_CALLS } from '../interp/run.ts';
 import { ArrayMap } from '../maps/array.ts';
-import { type BpfMap, MAP_HEADER_SIZE } from '../maps/map.ts';
+import type { BpfMap } from '../maps/map.ts';
 import { PercpuArrayMap } from '../maps/percpu-array.ts';
 import type { RingBuffer } from '../maps/ringbuf.ts';
-import { SLOT_PROGRAM, SLOT_TABLE } from '../maps/slot-array.ts';
 import { argumentsOf, LOW } from './demand.ts';
+import { emitTailCall } from './emit-tail-call.ts';
 import type { FunctionText } from './function-text.ts';
 import { calleeOf, type Op } from './graph.ts';
-import { CPU, FRAME, HIGH, REGISTERS, ROUNDS, TAIL_CALLS } from './registers.ts';
+import { CPU, FRAME, HIGH, REGISTERS, ROUNDS } from './registers.ts';
 import { BPF_FUNC_map_lookup_elem } from './slots.ts';
 
 const BPF_FUNC_get_smp_processor_id = 8;
@@ -23,10 +22,6 @@ export const BPF_FUNC_tail_call = 12;
 const BPF_FUNC_ringbuf_reserve = 131;
 const BPF_FUNC_ringbuf_submit = 132;
 const BPF_FUNC_ringbuf_discard = 133;
-// Where a map's header has what a tail call needs; see `MAP_HEADER_SIZE` and `SlotArray`.
-const MAX_ENTRIES = 12;
-const SLOTS = 32;
-const SLOT_SHIFT = 3;
 
 /** Helpers for which there may be functions of a map's own. */
 export type MapHelper = 'lookup' | 'update' | 'delete' | 'reserve' | 'commit';
@@ -281,60 +276,4 @@ function emitScaled({ code }: FunctionText, by: number): void {
     code.i32(by);
     code.op('i32_mul');
   }
-}
-
-/** Goes on behind it where there is no program, or too many were called. */
-function emitTailCall(text: FunctionText, callees: Callees, frameParam: number): void {
-  const { code } = text;
-  const { registers } = callees;
-  const second = text.value(2);
-  const map = second?.kind === 'const' ? callees.mapAt(second.low) : undefined;
-  code.block('block');
-  const [index, slot, place] = [code.local('i32'), code.local('i32'), code.local('i32')];
-  text.read32(3);
-  code.tee(index);
-  if (map !== undefined) code.i32(map.attr.maxEntries);
-  else code.memory('i32_load', text.address(2, MAX_ENTRIES), 2);
-  code.op('i32_ge_u');
-  code.brIf(0);
-  code.i32(registers);
-  code.memory('i32_load', TAIL_CALLS, 2);
-  code.i32(MAX_TAIL_CALLS);
-  code.op('i32_ge_u');
-  code.brIf(0);
-  if (map !== undefined) code.i32(map.address + MAP_HEADER_SIZE);
-  else code.memory('i32_load', text.address(2, SLOTS), 2);
-  code.get(index);
-  code.i32(SLOT_SHIFT);
-  code.op('i32_shl');
-  code.op('i32_add');
-  code.tee(slot);
-  code.memory('i32_load', SLOT_TABLE, 2);
-  code.tee(place);
-  code.op('i32_eqz');
-  code.block('if');
-  code.get(slot);
-  code.memory('i32_load', SLOT_PROGRAM, 2);
-  code.op('i32_eqz');
-  code.brIf(1);
-  text.read32(2);
-  code.get(index);
-  code.call(callees.resolve);
-  code.tee(place);
-  code.op('i32_eqz');
-  code.brIf(1);
-  code.end();
-  code.i32(registers);
-  code.i32(registers);
-  code.memory('i32_load', TAIL_CALLS, 2);
-  code.i32(1);
-  code.op('i32_add');
-  code.memory('i32_store', TAIL_CALLS, 2);
-  text.read32(1);
-  code.get(frameParam);
-  code.get(place);
-  code.i32(1);
-  code.op('i32_sub');
-  code.callIndirect('return_call_indirect', callees.programType());
-  code.end();
 }

@@ -1,65 +1,24 @@
 import type { ProgType } from '../../../uapi/bpf.ts';
-import { BOTH, DEAD, type Demand, demandAtEnd, demandBefore, demandsOf, LOW, type Results } from './demand.ts';
+import { type Analysis, analyse, type Shape } from './analysis.ts';
+import { BOTH, DEAD, type Demand, demandsBehind } from './demand.ts';
 import { emitAlu, emitNegation, emitSwap } from './emit-alu.ts';
-import { type Callees, emitCall, takesKey } from './emit-call.ts';
+import { type Callees, emitCall } from './emit-call.ts';
 import { emitCondition } from './emit-jump.ts';
 import { emitAtomic, emitLoad, emitStore } from './emit-memory.ts';
 import { emitPacketLoad } from './emit-packet.ts';
-import { type Flow, flowOf } from './flow.ts';
 import { FunctionText, type Place } from './function-text.ts';
 import type { Block, End, Graph, Op } from './graph.ts';
 import { rotatesOf } from './rotates.ts';
-import { promoteSlots } from './slots.ts';
-import { refine, type Values } from './transfer.ts';
+import { refine } from './transfer.ts';
 import { CONTEXT, isNarrow, type Value } from './value.ts';
-import { valuesOf } from './values.ts';
-
-/** How a function is called, and what it gives back. */
-export type Shape =
-  /** (context, frame) -> the low word of r0. */
-  | 'verdict'
-  /** (context, frame) -> r0: what a tail call leads to. */
-  | 'target'
-  /** (context, frame, times) -> the low word of the last r0: runs again and again. */
-  | 'loop'
-  /** (r1, r2, r3, r4, r5, frame) -> r0: what the program calls. */
-  | 'function';
 
 /** Times that a `may_goto` lets a function go on. */
 const MAX_LOOPS = 8 * 1024 * 1024;
 /** Functions that nest deeper than this are written as one loop around a table of their blocks. */
 const MAX_NESTING = 1000;
 
-/** A function as it is to be written: what is known of it. */
-interface Analysis {
-  readonly graph: Graph;
-  readonly flow: Flow;
-  readonly known: readonly (Values | undefined)[];
-  readonly demands: readonly Demand[];
-  readonly results: Results;
-}
-
 export function emitFunction(graph: Graph, shape: Shape, type: ProgType, callees: Callees): Uint8Array {
   return new FunctionEmitter(analyse(graph, shape, type, callees), shape, type, callees).emit();
-}
-
-function analyse(graph: Graph, shape: Shape, type: ProgType, callees: Callees): Analysis {
-  const flow = flowOf(graph.blocks);
-  const results: Results = { r0: shape === 'verdict' || shape === 'loop' ? LOW : BOTH };
-  const entry: Values = [];
-  if (shape !== 'function') entry[1] = CONTEXT;
-  const around = { type, mapAt: (address: number) => callees.mapAt(address), takesKey };
-  const known = valuesOf(graph, flow, entry, type);
-  const demands = demandsOf(graph, flow, results, graph.registers);
-  const promoted = promoteSlots(graph, flow, known, demands, results, around);
-  if (promoted === graph) return { graph, flow, known, demands, results };
-  return {
-    graph: promoted,
-    flow,
-    known: valuesOf(promoted, flow, entry, type),
-    demands: demandsOf(promoted, flow, results, promoted.registers),
-    results,
-  };
 }
 
 /** A block of WebAssembly that one can go to the end of, or a loop that one can go to the start of. */
@@ -369,14 +328,4 @@ class FunctionEmitter {
 function placeAt(value: Value | undefined, wanted: number): Place {
   if (wanted === DEAD || value?.kind === 'const' || value?.kind === 'stack') return undefined;
   return wanted === BOTH && !(value !== undefined && isNarrow(value)) ? 'i64' : 'i32';
-}
-
-function demandsBehind(block: Block, demands: readonly Demand[], results: Results, count: number): Demand[] {
-  const now = demandAtEnd(block, demands, results, count);
-  const behind: Demand[] = [];
-  for (let i = block.ops.length - 1; i >= 0; i--) {
-    behind[i] = now.slice();
-    demandBefore(block.ops[i] as Op, now); // i is below the length
-  }
-  return behind;
 }

@@ -11,10 +11,8 @@ import type { CallRegisters } from './call-registers.ts';
 import {
   type CompiledProgram,
   callbackExport,
-  compileAdapter,
   compileProgram,
   helperImport,
-  INTERPRET,
   PACKET_LOAD,
   type ProgramToCompile,
   RESOLVE,
@@ -23,6 +21,7 @@ import {
 import { type CompiledCode, CompiledRun, RUN_ENDED } from './compiled-run.ts';
 import { MAX_ROUNDS } from './registers.ts';
 import { TailCallTargets } from './tail-call-targets.ts';
+import { compileAdapter, INTERPRET } from './thunks.ts';
 import { IMPORT_MODULE, TABLE } from './wasm-module.ts';
 import { type WasmFunction, type WasmTable, wasm } from './webassembly.ts';
 

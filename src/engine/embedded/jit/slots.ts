@@ -2,7 +2,7 @@ import type { Operation } from '../../../isa/index.ts';
 import type { ProgType } from '../../../uapi/bpf.ts';
 import { calledBy } from '../interp/called.ts';
 import type { BpfMap } from '../maps/map.ts';
-import { DEAD, type Demand, demandAtEnd, demandBefore, type Results } from './demand.ts';
+import { DEAD, type Demand, demandsBehind, type Results } from './demand.ts';
 import type { Flow } from './flow.ts';
 import type { Block, Graph, Op } from './graph.ts';
 import { at, transfer, type Values } from './transfer.ts';
@@ -81,7 +81,7 @@ function placesOf(
     const block = blocks[i] as Block; // order is of blocks
     const before = known[i];
     if (before === undefined) continue;
-    const wanted = wantedBehind(block, demands, results, registers);
+    const wanted = demandsBehind(block, demands, results, registers);
     const values = [...before];
     for (const [n, op] of block.ops.entries()) {
       const place = placeOf(op, values, around);
@@ -107,17 +107,6 @@ function placesOf(
       !all.slice(Math.max(0, i - 8), i + 9).some((other) => other !== place && overlaps(place, other)),
   );
   return { whole };
-}
-
-/** What is demanded behind each instruction of a block. */
-function wantedBehind(block: Block, demands: readonly Demand[], results: Results, count: number): Demand[] {
-  const now = demandAtEnd(block, demands, results, count);
-  const behind: Demand[] = [];
-  for (let i = block.ops.length - 1; i >= 0; i--) {
-    behind[i] = now.slice();
-    demandBefore(block.ops[i] as Op, now); // i is below the length
-  }
-  return behind;
 }
 
 function isStack(value: Value | undefined): boolean {

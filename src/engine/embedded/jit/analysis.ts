@@ -1,0 +1,48 @@
+import type { ProgType } from '../../../uapi/bpf.ts';
+import { BOTH, type Demand, demandsOf, LOW, type Results } from './demand.ts';
+import { type Callees, takesKey } from './emit-call.ts';
+import { type Flow, flowOf } from './flow.ts';
+import type { Graph } from './graph.ts';
+import { promoteSlots } from './slots.ts';
+import type { Values } from './transfer.ts';
+import { CONTEXT } from './value.ts';
+import { valuesOf } from './values.ts';
+
+/** How a function is called, and what it gives back. */
+export type Shape =
+  /** (context, frame) -> the low word of r0. */
+  | 'verdict'
+  /** (context, frame) -> r0: what a tail call leads to. */
+  | 'target'
+  /** (context, frame, times) -> the low word of the last r0: runs again and again. */
+  | 'loop'
+  /** (r1, r2, r3, r4, r5, frame) -> r0: what the program calls. */
+  | 'function';
+
+/** A function as it is to be written: what is known of it. */
+export interface Analysis {
+  readonly graph: Graph;
+  readonly flow: Flow;
+  readonly known: readonly (Values | undefined)[];
+  readonly demands: readonly Demand[];
+  readonly results: Results;
+}
+
+export function analyse(graph: Graph, shape: Shape, type: ProgType, callees: Callees): Analysis {
+  const flow = flowOf(graph.blocks);
+  const results: Results = { r0: shape === 'verdict' || shape === 'loop' ? LOW : BOTH };
+  const entry: Values = [];
+  if (shape !== 'function') entry[1] = CONTEXT;
+  const around = { type, mapAt: (address: number) => callees.mapAt(address), takesKey };
+  const known = valuesOf(graph, flow, entry, type);
+  const demands = demandsOf(graph, flow, results, graph.registers);
+  const promoted = promoteSlots(graph, flow, known, demands, results, around);
+  if (promoted === graph) return { graph, flow, known, demands, results };
+  return {
+    graph: promoted,
+    flow,
+    known: valuesOf(promoted, flow, entry, type),
+    demands: demandsOf(promoted, flow, results, promoted.registers),
+    results,
+  };
+}

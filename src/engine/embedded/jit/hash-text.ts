@@ -1,0 +1,292 @@
+import { errno } from '../../../uapi/errno.ts';
+import type { HashMap } from '../maps/hash.ts';
+import { COUNT, FREE, FRESH, HAND, HASH, KEY, NEXT } from '../maps/hash-layout.ts';
+import { MIX } from '../maps/key.ts';
+import { LruHashMap, NOT_USED } from '../maps/lru-hash.ts';
+import { emitSame } from './emit-bytes.ts';
+import { CPU } from './registers.ts';
+import type { WasmCode } from './wasm-code.ts';
+
+/** Pieces of a function that works on a hash map, and the locals that they share. */
+export class HashText {
+  readonly code: WasmCode;
+  readonly #map: HashMap;
+  readonly #registers: number;
+  /** The hash of the key, the address of its bucket, and of its element or 0. */
+  readonly keyHash: number;
+  readonly bucket: number;
+  readonly element: number;
+  readonly #word: number;
+  readonly #link: number;
+
+  constructor(map: HashMap, code: WasmCode, registers: number) {
+    this.code = code;
+    this.#map = map;
+    this.#registers = registers;
+    [this.keyHash, this.bucket, this.element, this.#word, this.#link] = Array.from({ length: 5 }, () =>
+      code.local('i32'),
+    ) as [number, number, number, number, number];
+  }
+
+  /** As `hashKey`. */
+  hash(key: number): void {
+    const { code } = this;
+    const { keySize } = this.#map.attr;
+    const { factors, buckets, bucketCount } = this.#map;
+    code.i32(keySize);
+    for (let offset = 0, i = 0; offset < keySize; offset += 4, i++) {
+      this.#keyWord(key, offset, Math.min(4, keySize - offset));
+      code.tee(this.#word);
+      code.get(this.#word);
+      code.i32(16);
+      code.op('i32_shr_u');
+      code.op('i32_xor');
+      code.i32(factors[i] ?? 1);
+      code.op('i32_mul');
+      code.op('i32_add');
+    }
+    code.set(this.keyHash);
+    for (const [shift, factor] of [
+      [16, MIX[0]],
+      [13, MIX[1]],
+      [16, undefined],
+    ] as const) {
+      code.get(this.keyHash);
+      code.get(this.keyHash);
+      code.i32(shift);
+      code.op('i32_shr_u');
+      code.op('i32_xor');
+      if (factor !== undefined) {
+        code.i32(factor);
+        code.op('i32_mul');
+      }
+      code.set(this.keyHash);
+    }
+    code.get(this.keyHash);
+    code.i32(bucketCount - 1);
+    code.op('i32_and');
+    code.i32(2);
+    code.op('i32_shl');
+    code.i32(buckets);
+    code.op('i32_add');
+    code.set(this.bucket);
+  }
+
+  /** Up to four bytes of a key as a number. */
+  #keyWord(key: number, offset: number, size: number): void {
+    const { code } = this;
+    code.get(key);
+    if (size === 4) code.memory('i32_load', offset);
+    else if (size === 1) code.memory('i32_load8_u', offset);
+    else {
+      code.memory('i32_load16_u', offset);
+      if (size === 2) return;
+      code.get(key);
+      code.memory('i32_load8_u', offset + 2);
+      code.i32(16);
+      code.op('i32_shl');
+      code.op('i32_or');
+    }
+  }
+
+  /** Sets `element`. */
+  find(key: number): void {
+    const { code, element } = this;
+    code.get(this.bucket);
+    code.memory('i32_load', 0, 2);
+    code.set(element);
+    code.block('block');
+    code.block('loop');
+    code.get(element);
+    code.op('i32_eqz');
+    code.brIf(1);
+    code.get(element);
+    code.memory('i32_load', HASH, 2);
+    code.get(this.keyHash);
+    code.op('i32_eq');
+    code.block('if');
+    emitSame(code, key, element, KEY, this.#map.attr.keySize);
+    code.brIf(2);
+    code.end();
+    code.get(element);
+    code.memory('i32_load', NEXT, 2);
+    code.set(element);
+    code.br(0);
+    code.end();
+    code.end();
+  }
+
+  /** Puts the address of the element's value for the running CPU on the stack. */
+  value(): void {
+    const { code } = this;
+    const { valueOffset, values, stride } = this.#map.layout;
+    code.get(this.element);
+    code.i32(valueOffset);
+    code.op('i32_add');
+    if (values === 1) return;
+    code.i32(this.#registers);
+    code.memory('i32_load', CPU, 2);
+    code.i32(stride);
+    code.op('i32_mul');
+    code.op('i32_add');
+  }
+
+  /** Returns -errno if the flags are these. */
+  answerIf(flags: number, what: number, number: number): void {
+    const { code } = this;
+    code.get(flags);
+    code.i32(what);
+    code.op('i32_eq');
+    code.block('if');
+    code.i32(-number);
+    code.op('return');
+    code.end();
+  }
+
+  /** Adds to how many elements there are. */
+  count(by: number): void {
+    const { code } = this;
+    const { address } = this.#map;
+    code.i32(address);
+    code.i32(address);
+    code.memory('i32_load', COUNT, 2);
+    code.i32(by);
+    code.op('i32_add');
+    code.memory('i32_store', COUNT, 2);
+  }
+
+  /** Makes room for a new element, or returns -E2BIG. */
+  makeRoom(): void {
+    const { code } = this;
+    code.i32(this.#map.address);
+    code.memory('i32_load', COUNT, 2);
+    code.i32(this.#map.attr.maxEntries);
+    code.op('i32_ge_u');
+    code.block('if');
+    if (this.#map instanceof LruHashMap) this.#throwOut();
+    else {
+      code.i32(-errno.E2BIG);
+      code.op('return');
+    }
+    code.end();
+  }
+
+  /** As `LruHashMap.makeRoom`: all places are taken. */
+  #throwOut(): void {
+    const { code } = this;
+    const { address, layout, places } = this.#map;
+    const place = code.local('i32');
+    code.block('loop');
+    code.i32(address);
+    code.memory('i32_load', HAND, 2);
+    code.tee(place);
+    code.i32(layout.element);
+    code.op('i32_mul');
+    code.i32(places);
+    code.op('i32_add');
+    code.set(this.element);
+    code.i32(address);
+    code.i32(0);
+    code.get(place);
+    code.i32(1);
+    code.op('i32_add');
+    code.tee(place);
+    code.get(place);
+    code.i32(layout.places);
+    code.op('i32_eq');
+    code.op('select');
+    code.memory('i32_store', HAND, 2);
+    code.get(this.element);
+    code.memory('i32_load', layout.state, 2);
+    code.block('if');
+    code.get(this.element);
+    code.i32(NOT_USED);
+    code.memory('i32_store', layout.state, 2);
+    code.br(1);
+    code.end();
+    code.end();
+    this.unlink(this.element, true);
+    this.count(-1);
+  }
+
+  /** Takes an element out of its chain, to the free ones. `elsewhere`: its bucket is not that of the key. */
+  unlink(element: number, elsewhere = false): void {
+    const { code } = this;
+    const { address, buckets, bucketCount } = this.#map;
+    const next = this.#word;
+    if (elsewhere) {
+      code.get(element);
+      code.memory('i32_load', HASH, 2);
+      code.i32(bucketCount - 1);
+      code.op('i32_and');
+      code.i32(2);
+      code.op('i32_shl');
+      code.i32(buckets);
+      code.op('i32_add');
+    } else code.get(this.bucket);
+    code.set(this.#link);
+    code.block('block');
+    code.block('loop');
+    code.get(this.#link);
+    code.memory('i32_load', 0, 2);
+    code.tee(next);
+    code.get(element);
+    code.op('i32_eq');
+    code.brIf(1);
+    code.get(next);
+    code.i32(NEXT);
+    code.op('i32_add');
+    code.set(this.#link);
+    code.br(0);
+    code.end();
+    code.end();
+    code.get(this.#link);
+    code.get(element);
+    code.memory('i32_load', NEXT, 2);
+    code.memory('i32_store', 0, 2);
+    code.get(element);
+    code.i32(address);
+    code.memory('i32_load', FREE, 2);
+    code.memory('i32_store', NEXT, 2);
+    code.i32(address);
+    code.get(element);
+    code.memory('i32_store', FREE, 2);
+  }
+
+  /** Sets `element` to a place that is free, or returns -ENOMEM. */
+  newPlace(): void {
+    const { code, element } = this;
+    const { address, layout, places } = this.#map;
+    const fresh = this.#word;
+    code.i32(address);
+    code.memory('i32_load', FREE, 2);
+    code.tee(element);
+    code.block('if');
+    code.i32(address);
+    code.get(element);
+    code.memory('i32_load', NEXT, 2);
+    code.memory('i32_store', FREE, 2);
+    code.op('else');
+    code.i32(address);
+    code.memory('i32_load', FRESH, 2);
+    code.tee(fresh);
+    code.i32(layout.places);
+    code.op('i32_ge_u');
+    code.block('if');
+    code.i32(-errno.ENOMEM);
+    code.op('return');
+    code.end();
+    code.i32(address);
+    code.get(fresh);
+    code.i32(1);
+    code.op('i32_add');
+    code.memory('i32_store', FRESH, 2);
+    code.get(fresh);
+    code.i32(layout.element);
+    code.op('i32_mul');
+    code.i32(places);
+    code.op('i32_add');
+    code.set(element);
+    code.end();
+  }
+}

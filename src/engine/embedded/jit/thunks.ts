@@ -1,0 +1,88 @@
+import { HIGH, REGISTERS, TAIL_CALLS } from './registers.ts';
+import { TARGET, VERDICT } from './signatures.ts';
+import { WasmCode } from './wasm-code.ts';
+import { WasmModule } from './wasm-module.ts';
+
+/** Runs what is not compiled: (context, frame) -> the low word of r0; the high one is in the registers. */
+export const INTERPRET = 'interpret';
+
+/** (frame) -> the low word of r0, with the high one in the registers: calls a function with r1 to r5 of the registers. */
+export function emitCallback(registers: number, func: number): Uint8Array {
+  const code = new WasmCode(1);
+  const result = code.local('i64');
+  for (let reg = 1; reg <= 5; reg++) {
+    code.i32(registers);
+    code.memory('i64_load32_u', REGISTERS + 4 * reg, 2);
+    code.i32(registers);
+    code.memory('i64_load32_u', HIGH + 4 * reg, 2);
+    code.i64(32, 0);
+    code.op('i64_shl');
+    code.op('i64_or');
+  }
+  code.get(0);
+  code.call(func);
+  code.set(result);
+  code.i32(registers);
+  code.get(result);
+  code.i64(32, 0);
+  code.op('i64_shr_u');
+  code.memory('i64_store32', HIGH, 2);
+  code.get(result);
+  code.op('i32_wrap_i64');
+  return code.finish();
+}
+
+/** (context, frame, times): calls a function so many times. */
+export function emitCallingLoop(func: number, isTarget: boolean, registers: number): Uint8Array {
+  const code = new WasmCode(3);
+  const [context, frame, times, verdict] = [0, 1, 2, code.local('i32')];
+  code.block('loop');
+  if (isTarget) {
+    code.i32(registers);
+    code.i32(0);
+    code.memory('i32_store', TAIL_CALLS, 2);
+  }
+  code.get(context);
+  code.get(frame);
+  code.call(func);
+  if (isTarget) code.op('i32_wrap_i64');
+  code.set(verdict);
+  code.get(times);
+  code.i32(1);
+  code.op('i32_sub');
+  code.tee(times);
+  code.brIf(0);
+  code.end();
+  code.get(verdict);
+  return code.finish();
+}
+
+/** The verdict of what a tail call could lead to, too. */
+export function emitVerdict(target: number): Uint8Array {
+  const code = new WasmCode(2);
+  code.get(0);
+  code.get(1);
+  code.call(target);
+  code.op('i32_wrap_i64');
+  return code.finish();
+}
+
+/** A module whose `target` has what is not compiled run. */
+export function compileAdapter(registers: number): Uint8Array {
+  const module = new WasmModule();
+  const interpret = module.import(INTERPRET, VERDICT);
+  const code = new WasmCode(2);
+  code.get(0);
+  code.get(1);
+  code.call(interpret);
+  code.op('i64_extend_i32_u');
+  code.i32(registers);
+  code.memory('i64_load32_u', HIGH, 2);
+  code.i64(32, 0);
+  code.op('i64_shl');
+  code.op('i64_or');
+  const target = module.function(TARGET);
+  module.define(target, code.finish());
+  module.export('target', target);
+  return module.finish();
+}
