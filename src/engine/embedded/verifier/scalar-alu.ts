@@ -140,6 +140,8 @@ export function scalarNeg(a: Scalar, bits: 32 | 64): Scalar {
 
 /** The low `size` bytes, in the other order if `swap`; the others are 0. */
 export function scalarSwapped(a: Scalar, size: number, swap: boolean): Scalar {
+  // Nothing but the high word changes.
+  if (!swap && size === 4) return zeroExtended(a.copy());
   const r = new Scalar();
   r.tnum = swap ? tnumSwapBytes(a.tnum, size) : tnumCast(a.tnum, size);
   return r.sync();
