@@ -35,7 +35,7 @@ export const CODES = {
 /** Beside the opcode of a load: it is zero where the address leads nowhere. */
 export const PROBED = 0x200;
 
-const BPF_FUNC_tail_call = 12;
+export const BPF_FUNC_tail_call = 12;
 /** Functions of the kernel are called as helpers are: by their place in their table, from here on. */
 export const FIRST_KFUNC = 1 << 14;
 

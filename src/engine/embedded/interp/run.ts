@@ -21,7 +21,7 @@ export const SCRATCH_SIZE = 16;
 /** Tail calls that one run may make. */
 export const MAX_TAIL_CALLS = 33;
 /** Times that a `may_goto` lets a function go on. */
-const MAX_LOOPS = 8 * 1024 * 1024;
+export const MAX_LOOPS = 8 * 1024 * 1024;
 
 const TOO_DEEP = `more than ${MAX_FRAMES} functions are active`;
 

@@ -1,9 +1,10 @@
 import { BPF_PSEUDO_FUNC, insnSlots } from '../../../isa/index.ts';
 import type { ProgType } from '../../../uapi/bpf.ts';
 import { calledNumber, callees as kernelCallees } from '../interp/called.ts';
+import { BPF_FUNC_tail_call } from '../interp/code.ts';
 import type { BpfMap } from '../maps/map.ts';
-import type { Shape } from './analysis.ts';
-import { BPF_FUNC_tail_call, type Callees } from './emit-call.ts';
+import { analyse, type Shape } from './analysis.ts';
+import type { Callees } from './emit-call.ts';
 import { emitFunction } from './emit-function.ts';
 import { calleeOf, Functions } from './graph.ts';
 import { mapFunctions, onlyRing } from './map-functions.ts';
@@ -54,8 +55,7 @@ export const callbackExport = (start: number): string => `c${start}`;
 /** What a program has of the things that decide how it is written. */
 interface Survey {
   readonly helpers: Set<number>;
-  /** Functions that are called and not put in, and those that are called back. */
-  readonly called: Set<number>;
+  /** Functions that helpers call back. */
   readonly callbacks: Set<number>;
   loadsPacket: boolean;
   tailCalls: boolean;
@@ -74,49 +74,55 @@ export function compileProgram(program: ProgramToCompile): CompiledProgram {
   const ring = onlyRing(program.maps);
   const wake = ring === undefined ? -1 : module.import(WAKE, { params: [] });
   const funcs = new Map<number, number>();
-  for (const start of survey.called) funcs.set(start, module.function(FUNCTION));
-  const numberOf = (from: ReadonlyMap<number, number>, key: number): number => {
-    const found = from.get(key);
-    if (found === undefined) throw new Error(`nothing has the number ${key}`);
-    return found;
+  const func = (start: number): number => {
+    const number = funcs.get(start) ?? module.function(FUNCTION);
+    funcs.set(start, number);
+    return number;
   };
   const callees: Callees = {
     registers: program.registers,
     packetLoad,
     resolve,
-    helper: (id) => numberOf(imports, id),
-    func: (start) => numberOf(funcs, start),
+    helper(id) {
+      const number = imports.get(id);
+      if (number === undefined) throw new Error(`what has the number ${id} is not imported`);
+      return number;
+    },
+    func,
     programType: () => module.type(TARGET),
     mapAt: program.mapAt,
     mapFunction: mapFunctions(module, program.registers, wake),
     ring,
   };
-  for (const [start, func] of funcs)
-    module.define(func, emitFunction(functions.graph(start), 'function', program.type, callees));
-  for (const start of survey.callbacks) {
-    const func = module.function(CALLBACK);
-    module.define(func, emitCallback(program.registers, numberOf(funcs, start)));
-    module.export(callbackExport(start), func);
-  }
-  const main = functions.graph(0);
-  const emit = (name: string, signature: Signature, shape: Shape) =>
-    add(name, signature, emitFunction(main, shape, program.type, callees));
   const add = (name: string, signature: Signature, body: Uint8Array): number => {
-    const func = module.function(signature);
-    module.define(func, body);
-    module.export(name, func);
-    return func;
+    const number = module.function(signature);
+    module.define(number, body);
+    module.export(name, number);
+    return number;
   };
-  const target = survey.tailCalls || program.isTarget ? emit('target', TARGET, 'target') : -1;
+  for (const start of survey.callbacks)
+    add(callbackExport(start), CALLBACK, emitCallback(program.registers, func(start)));
+  const { type } = program;
+  const analysed = (start: number, shape: Shape) => analyse(functions.graph(start), shape, type, callees);
+  const target =
+    survey.tailCalls || program.isTarget
+      ? add('target', TARGET, emitFunction(analysed(0, 'target'), 'target', type, callees))
+      : -1;
   if (survey.tailCalls) {
     add('run', VERDICT, emitVerdict(target));
     add('loop', LOOP, emitCallingLoop(target, true, program.registers));
   } else {
-    const run = emit('run', VERDICT, 'verdict');
+    const analysis = analysed(0, 'verdict');
+    const run = add('run', VERDICT, emitFunction(analysis, 'verdict', type, callees));
     // What a packet does not have ends the function that asks for it.
-    if (survey.loadsPacket) add('loop', LOOP, emitCallingLoop(run, false, program.registers));
-    else emit('loop', LOOP, 'loop');
+    const loop = survey.loadsPacket
+      ? emitCallingLoop(run, false, program.registers)
+      : emitFunction(analysis, 'loop', type, callees);
+    add('loop', LOOP, loop);
   }
+  // Those that were asked for, and what they ask for.
+  for (const [start, number] of funcs)
+    module.define(number, emitFunction(analysed(start, 'function'), 'function', type, callees));
   return {
     bytes: module.finish(),
     helpers: [...survey.helpers],
@@ -129,7 +135,6 @@ export function compileProgram(program: ProgramToCompile): CompiledProgram {
 function surveyOf(functions: Functions, exceptionCallback: number | undefined): Survey {
   const survey: Survey = {
     helpers: new Set(),
-    called: new Set(),
     callbacks: new Set(),
     loadsPacket: false,
     tailCalls: false,
@@ -137,16 +142,13 @@ function surveyOf(functions: Functions, exceptionCallback: number | undefined): 
   const seen = new Set([0]);
   if (exceptionCallback !== undefined) {
     seen.add(exceptionCallback);
-    survey.called.add(exceptionCallback);
     survey.callbacks.add(exceptionCallback);
   }
   for (const start of seen) {
     for (const { at, insn, operation } of functions.insns(start)) {
       const callee = calleeOf(insn, at);
-      if (callee !== undefined) {
-        seen.add(callee);
-        survey.called.add(callee);
-      } else if (operation.kind === 'call') {
+      if (callee !== undefined) seen.add(callee);
+      else if (operation.kind === 'call') {
         const number = calledNumber(insn) ?? -1;
         if (number === BPF_FUNC_tail_call) survey.tailCalls = true;
         // What is not there no safe program comes to.
@@ -154,7 +156,6 @@ function surveyOf(functions: Functions, exceptionCallback: number | undefined): 
       } else if (insnSlots(insn) === 2 && insn.src === BPF_PSEUDO_FUNC) {
         const callback = at + 1 + insn.imm;
         seen.add(callback);
-        survey.called.add(callback);
         survey.callbacks.add(callback);
       } else if (operation.kind === 'ld_abs' || operation.kind === 'ld_ind') survey.loadsPacket = true;
     }

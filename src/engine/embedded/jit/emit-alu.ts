@@ -24,7 +24,7 @@ export function opOf(type: NumberType, name: string): OpName {
 export function emitAlu(text: FunctionText, op: Op): void {
   const { operation } = op;
   if (operation.kind !== 'alu') return;
-  const type = text.resultType(op.dst, op);
+  const type = text.resultType(op.dst);
   if (type === undefined) return;
   if (operation.op === 'mov') emitMove(text, op, type);
   else if (operation.op === 'div' || operation.op === 'mod') emitDivision(text, op, type);
@@ -206,7 +206,7 @@ function emitSignedQuotient(text: FunctionText, type: NumberType, divisor: numbe
 
 export function emitNegation(text: FunctionText, op: Op): void {
   const { operation } = op;
-  const type = text.resultType(op.dst, op);
+  const type = text.resultType(op.dst);
   if (type === undefined || operation.kind !== 'neg') return;
   const within: NumberType = operation.bits === 32 || type === 'i32' ? 'i32' : 'i64';
   if (within === 'i32') text.code.i32(0);
@@ -220,7 +220,7 @@ export function emitNegation(text: FunctionText, op: Op): void {
 /** Byte order: WebAssembly has no instruction for it. */
 export function emitSwap(text: FunctionText, op: Op): void {
   const { operation, imm, dst } = op;
-  const type = text.resultType(dst, op);
+  const type = text.resultType(dst);
   if (type === undefined || operation.kind !== 'end') return;
   const { code } = text;
   if (operation.to === 'le') {

@@ -5,6 +5,7 @@ import { BPF_RINGBUF_DISCARD_BIT } from '../../../uapi/ringbuf.ts';
 import type { Helper } from '../helpers/helper.ts';
 import { BPF_MAX_LOOPS } from '../helpers/loop.ts';
 import { calledBy, calledNumber } from '../interp/called.ts';
+import { BPF_FUNC_tail_call } from '../interp/code.ts';
 import { ArrayMap } from '../maps/array.ts';
 import type { BpfMap } from '../maps/map.ts';
 import { PercpuArrayMap } from '../maps/percpu-array.ts';
@@ -18,7 +19,6 @@ import { BPF_FUNC_map_lookup_elem } from './slots.ts';
 
 const BPF_FUNC_get_smp_processor_id = 8;
 const BPF_FUNC_loop = 181;
-export const BPF_FUNC_tail_call = 12;
 const BPF_FUNC_ringbuf_reserve = 131;
 const BPF_FUNC_ringbuf_submit = 132;
 const BPF_FUNC_ringbuf_discard = 133;
@@ -77,7 +77,7 @@ export function emitCall(text: FunctionText, op: Op, callees: Callees, framePara
   if (helper.id === BPF_FUNC_get_smp_processor_id) {
     text.code.i32(callees.registers);
     text.code.memory('i32_load', CPU, 2);
-    text.writeAs(0, 'i32', text.resultType(0, op));
+    text.writeAs(0, 'i32', text.resultType(0));
   } else if (helper.id === BPF_FUNC_tail_call) emitTailCall(text, callees, frameParam);
   else if (!emitMapCall(text, op, callees)) emitHelperCall(text, op, helper, callees);
 }
@@ -86,7 +86,7 @@ function emitOwnCall(text: FunctionText, op: Op, func: number): void {
   for (let reg = 1; reg <= 5; reg++) text.read64(reg);
   text.calleeFrame(op.depth);
   text.code.call(func);
-  text.writeAs(0, 'i64', text.resultType(0, op));
+  text.writeAs(0, 'i64', text.resultType(0));
 }
 
 /** The registers go through memory: what JavaScript is given as numbers of 64 bits costs more than all else. */
@@ -108,7 +108,7 @@ function emitHelperCall(text: FunctionText, op: Op, helper: Helper, { registers,
     code.memory('i32_store', FRAME, 2);
   }
   code.call(importOf(calledNumber(op) ?? 0));
-  const type = text.resultType(0, op);
+  const type = text.resultType(0);
   if (helper.returns !== 'u64' || type === 'i32') {
     text.writeAs(0, 'i32', type, helper.returns === 'integer');
     return;
@@ -163,7 +163,7 @@ function emitCountedLoop(text: FunctionText, op: Op, callees: Callees): boolean 
       code.end();
     }),
   );
-  text.writeAs(0, 'i32', text.resultType(0, op), true);
+  text.writeAs(0, 'i32', text.resultType(0), true);
   return true;
 }
 
@@ -206,7 +206,7 @@ function emitMapCall(text: FunctionText, op: Op, callees: Callees): boolean {
     text.read32(4);
   }
   text.code.call(func);
-  text.writeAs(0, 'i32', text.resultType(0, op), kind !== 'lookup');
+  text.writeAs(0, 'i32', text.resultType(0), kind !== 'lookup');
   return true;
 }
 
@@ -220,7 +220,7 @@ function emitRingCall(text: FunctionText, op: Op, ring: RingBuffer, callees: Cal
       if (reserve === undefined || flags?.kind !== 'const' || flags.low !== 0 || flags.high !== 0) return false;
       text.read32(2);
       code.call(reserve);
-      text.writeAs(0, 'i32', text.resultType(0, op));
+      text.writeAs(0, 'i32', text.resultType(0));
       return true;
     }
     case BPF_FUNC_ringbuf_submit:
@@ -241,7 +241,7 @@ function emitRingCall(text: FunctionText, op: Op, ring: RingBuffer, callees: Cal
 /** index < max ? values + index * stride : 0 */
 function emitArrayLookup(text: FunctionText, op: Op, map: ArrayMap | PercpuArrayMap, registers: number): void {
   const { code } = text;
-  const type = text.resultType(0, op);
+  const type = text.resultType(0);
   if (type === undefined) return;
   const { maxEntries } = map.attr;
   const elementSize = map instanceof PercpuArrayMap ? map.stride * map.machine.cpus : map.stride;

@@ -1,24 +1,24 @@
 import type { ProgType } from '../../../uapi/bpf.ts';
-import { type Analysis, analyse, type Shape } from './analysis.ts';
-import { BOTH, DEAD, type Demand, demandsBehind } from './demand.ts';
+import { MAX_LOOPS } from '../interp/run.ts';
+import type { Analysis, Shape } from './analysis.ts';
+import { DEAD, type Demand, demandsBehind } from './demand.ts';
 import { emitAlu, emitNegation, emitSwap } from './emit-alu.ts';
 import { type Callees, emitCall } from './emit-call.ts';
 import { emitCondition } from './emit-jump.ts';
 import { emitAtomic, emitLoad, emitStore } from './emit-memory.ts';
 import { emitPacketLoad } from './emit-packet.ts';
-import { FunctionText, type Place } from './function-text.ts';
-import type { Block, End, Graph, Op } from './graph.ts';
+import { FunctionText, type Place, placeOf } from './function-text.ts';
+import type { Block, End, Op } from './graph.ts';
 import { rotatesOf } from './rotates.ts';
 import { refine } from './transfer.ts';
-import { CONTEXT, isNarrow, type Value } from './value.ts';
+import { CONTEXT } from './value.ts';
 
-/** Times that a `may_goto` lets a function go on. */
-const MAX_LOOPS = 8 * 1024 * 1024;
 /** Functions that nest deeper than this are written as one loop around a table of their blocks. */
 const MAX_NESTING = 1000;
 
-export function emitFunction(graph: Graph, shape: Shape, type: ProgType, callees: Callees): Uint8Array {
-  return new FunctionEmitter(analyse(graph, shape, type, callees), shape, type, callees).emit();
+/** `analysis`: of the function for this shape, or another that gives back the same. */
+export function emitFunction(analysis: Analysis, shape: Shape, type: ProgType, callees: Callees): Uint8Array {
+  return new FunctionEmitter(analysis, shape, type, callees).emit();
 }
 
 /** A block of WebAssembly that one can go to the end of, or a loop that one can go to the start of. */
@@ -152,7 +152,7 @@ class FunctionEmitter {
     const kept = new Map([...rotates.values()].map(({ at, reg }) => [at, reg]));
     const locals = new Map<number, number | undefined>();
     for (const [i, op] of block.ops.entries()) {
-      text.wanted = behind[i] as Demand; // one for each
+      text.start(op, behind[i] as Demand); // one for each
       const keep = kept.get(i);
       if (keep !== undefined) locals.set(i, text.keep(keep));
       const rotate = rotates.get(i);
@@ -279,7 +279,7 @@ class FunctionEmitter {
     const { known, demands } = this.#analysis;
     const places: Place[] = [];
     const wanted = demands[block] ?? new Uint8Array(0);
-    for (let reg = 0; reg < wanted.length; reg++) places[reg] = placeAt(known[block]?.[reg], wanted[reg] ?? DEAD);
+    for (let reg = 0; reg < wanted.length; reg++) places[reg] = placeOf(known[block]?.[reg], wanted[reg] ?? DEAD);
     return places;
   }
 
@@ -323,9 +323,4 @@ class FunctionEmitter {
     this.#labels.pop();
     code.end();
   }
-}
-
-function placeAt(value: Value | undefined, wanted: number): Place {
-  if (wanted === DEAD || value?.kind === 'const' || value?.kind === 'stack') return undefined;
-  return wanted === BOTH && !(value !== undefined && isNarrow(value)) ? 'i64' : 'i32';
 }

@@ -7,7 +7,7 @@ import type { NumberType, OpName } from './wasm-op.ts';
 export function emitLoad(text: FunctionText, op: Op): void {
   const { operation } = op;
   if (operation.kind !== 'load') return;
-  const type = text.resultType(op.dst, op);
+  const type = text.resultType(op.dst);
   if (type === undefined) return;
   if (op.probed) emitProbedLoad(text, op, type, loadOp(type, operation.size, operation.signed));
   else text.code.memory(loadOp(type, operation.size, operation.signed), text.address(op.src, op.off));
@@ -94,7 +94,7 @@ export function emitAtomic(text: FunctionText, op: Op): void {
       code.memory(opOf(type, 'store'), offset);
       if (!atomic.fetch) return;
       const into = atomic.op === 'cmpxchg' ? 0 : op.src;
-      const wanted = text.resultType(into, op);
+      const wanted = text.resultType(into);
       if (wanted === undefined) return;
       code.get(old);
       text.writeAs(into, type, wanted);

@@ -1,14 +1,20 @@
 import type { ProgType } from '../../../uapi/bpf.ts';
+import { STACK_SIZE } from '../interp/run.ts';
 import { BOTH, DEAD, type Demand } from './demand.ts';
 import type { Op } from './graph.ts';
 import { transfer, type Values } from './transfer.ts';
 import { isNarrow, type Value } from './value.ts';
-import { STACK_SIZE } from './values.ts';
 import { WasmCode } from './wasm-code.ts';
 import type { NumberType } from './wasm-op.ts';
 
 /** Where a register is: in its local of 32 bits (its high word is 0, or nobody asks for it), in that of 64 bits, or nowhere. */
 export type Place = NumberType | undefined;
+
+/** Where a register should be of whose value so much is known, and so much demanded. */
+export function placeOf(value: Value | undefined, wanted: number): Place {
+  if (wanted === DEAD || value?.kind === 'const' || value?.kind === 'stack') return undefined;
+  return wanted === BOTH && !(value !== undefined && isNarrow(value)) ? 'i64' : 'i32';
+}
 
 /**
  * The text of one function, and what is known where it is being written. A register has up to two locals, one of 32 and one of 64 bits, of which one counts at any
@@ -21,12 +27,13 @@ export class FunctionText {
   readonly stackSize: number;
   values: Values = [];
   places: Place[] = [];
-  /** What is demanded behind the instruction that is being written. */
-  wanted: Demand = new Uint8Array(0);
   readonly #locals: Record<NumberType, (number | undefined)[]> = { i32: [], i64: [] };
   /** Has the address of the stacks' first byte. */
   readonly #stack: number;
   readonly #frame: number;
+  /** What is known, and what is demanded, behind the instruction that is being written. */
+  #after: Values = [];
+  #wanted: Demand = new Uint8Array(0);
   readonly #spare: Record<NumberType, number[]> = { i32: [], i64: [] };
 
   /** `frame`: the parameter that has the address of the end of its stack. */
@@ -140,17 +147,16 @@ export class FunctionText {
     this.code.op('i32_sub');
   }
 
-  /** What is known of `op`'s result, the type that it should be in; undefined: nobody needs it, or it is written where it is read. */
-  resultType(reg: number, op: Op): NumberType | undefined {
-    const after = this.#after(op)[reg];
-    if (this.wanted[reg] === DEAD || after?.kind === 'const' || after?.kind === 'stack') return undefined;
-    return this.wanted[reg] === BOTH && !(after !== undefined && isNarrow(after)) ? 'i64' : 'i32';
+  /** Before an instruction. `wanted`: what is demanded behind it. */
+  start(op: Op, wanted: Demand): void {
+    this.#wanted = wanted;
+    this.#after = [...this.values];
+    transfer(op, this.#after, this.type);
   }
 
-  #after(op: Op): Values {
-    const after = [...this.values];
-    transfer(op, after, this.type);
-    return after;
+  /** The type that what the instruction leaves in a register should be in; `undefined`: nobody needs it, or it is written where it is read. */
+  resultType(reg: number): Place {
+    return placeOf(this.#after[reg], this.#wanted[reg] ?? DEAD);
   }
 
   /** Takes the result of `op` from the stack into a register. */
@@ -181,7 +187,7 @@ export class FunctionText {
 
   /** Writes `op` as what it amounts to: turning the number in a local to the left. False: not all of its result is wanted. */
   rotate(op: Op, local: number, by: number): boolean {
-    if (this.resultType(op.dst, op) !== 'i64') return false;
+    if (this.resultType(op.dst) !== 'i64') return false;
     this.code.get(local);
     this.code.i64(by, 0);
     this.code.op('i64_rotl');
@@ -191,7 +197,7 @@ export class FunctionText {
 
   /** After an instruction: what it made a constant is in no local. */
   advance(op: Op): void {
-    transfer(op, this.values, this.type);
+    this.values = this.#after;
     const { kind } = op.operation;
     if (kind === 'store' || kind === 'atomic') return;
     const reg = kind === 'call' ? 0 : op.dst;

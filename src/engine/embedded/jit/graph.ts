@@ -8,6 +8,7 @@ import {
   type Operation,
   operationOf,
 } from '../../../isa/index.ts';
+import { BPF_FUNC_tail_call } from '../interp/code.ts';
 
 /**
  * An instruction of a function into which others were put. Registers are numbered on: those of the function are 0 to 10, and each level of functions that were put into
@@ -62,8 +63,6 @@ const MAX_DEPTH = 7;
 const MAX_INLINED = 200;
 /** Instructions that a function may have in all; beyond, what it calls stays where it is. */
 const MAX_OPS = 8000;
-
-const BPF_FUNC_tail_call = 12;
 
 /** A program as its functions. */
 export class Functions {

@@ -1,11 +1,10 @@
 import type { ProgType } from '../../../uapi/bpf.ts';
+import { STACK_SIZE } from '../interp/run.ts';
 import { type Flow, successorsOf } from './flow.ts';
 import { type Block, frameRegister, type Graph } from './graph.ts';
 import { refine, transfer, type Values } from './transfer.ts';
 import { joinValues, number, sameValue, type Value } from './value.ts';
 
-/** Bytes of a function's stack. */
-export const STACK_SIZE = 512;
 /** How often what comes to a block may become less known by a bit, before it is taken to be a whole word. */
 const PATIENCE = 3;
 

@@ -1,8 +1,7 @@
 import { errno } from '../../../uapi/errno.ts';
 import type { HelperEnv } from '../helpers/helper.ts';
+import { BPF_MAX_LOOPS } from '../helpers/loop.ts';
 import { kfunc } from './kfunc.ts';
-
-const BPF_MAX_LOOPS = 8 * 1024 * 1024;
 
 /*
  * struct bpf_iter_num as it lies in a program's memory: the number that is handed out by its address, and the end, where both are 0 if there is nothing left.
