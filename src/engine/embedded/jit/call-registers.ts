@@ -1,4 +1,5 @@
 import type { LinearMemory } from '../memory.ts';
+import type { CompiledRun } from './compiled-run.ts';
 import { CPU, FRAME, HIGH, MAX_ROUNDS, REGISTERS, REGISTERS_SIZE, ROUNDS, TAIL_CALLS } from './registers.ts';
 
 const COUNT = 12;
@@ -9,6 +10,8 @@ export class CallRegisters {
   readonly low: Int32Array;
   readonly high: Int32Array;
   readonly #words: Int32Array;
+  /** What runs. */
+  run: CompiledRun | undefined;
 
   constructor(memory: LinearMemory) {
     this.address = memory.alloc(REGISTERS_SIZE);

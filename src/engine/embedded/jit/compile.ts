@@ -8,8 +8,8 @@ import type { Callees } from './emit-call.ts';
 import { emitFunction } from './emit-function.ts';
 import { calleeOf, Functions } from './graph.ts';
 import { mapFunctions, onlyRing } from './map-functions.ts';
-import { CALLBACK, FIND, FUNCTION, HELPER, LOOP, TARGET, VERDICT } from './signatures.ts';
-import { emitCallback, emitCallingLoop, emitVerdict } from './thunks.ts';
+import { BATCH, CALLBACK, FIND, FUNCTION, HELPER, LOOP, TARGET, VERDICT } from './signatures.ts';
+import { emitBatch, emitCallback, emitCallingLoop, emitVerdict } from './thunks.ts';
 import { type Signature, WasmModule } from './wasm-module.ts';
 
 /** A verified program, and what it runs in. */
@@ -28,6 +28,8 @@ export interface ProgramToCompile {
   readonly mapAt: (address: number) => BpfMap | undefined;
   /** Whether it has to be a target of tail calls. */
   readonly isTarget: boolean;
+  /** Whether it is for one CPU of several that run at once. */
+  readonly shared: boolean;
 }
 
 /** A program as a module of WebAssembly. */
@@ -41,6 +43,8 @@ export interface CompiledProgram {
   readonly wakes: boolean;
   /** It makes tail calls: it imports a table, and {@link RESOLVE}. */
   readonly tailCalls: boolean;
+  /** It has functions that helpers call back. */
+  readonly callsBack: boolean;
 }
 
 export const PACKET_LOAD = 'packet';
@@ -91,7 +95,8 @@ export function compileProgram(program: ProgramToCompile): CompiledProgram {
     func,
     programType: () => module.type(TARGET),
     mapAt: program.mapAt,
-    mapFunction: mapFunctions(module, program.registers, wake),
+    mapFunction: mapFunctions({ module, registers: program.registers, wake, shared: program.shared }),
+    shared: program.shared,
     ring,
   };
   const add = (name: string, signature: Signature, body: Uint8Array): number => {
@@ -110,10 +115,12 @@ export function compileProgram(program: ProgramToCompile): CompiledProgram {
       : -1;
   if (survey.tailCalls) {
     add('run', VERDICT, emitVerdict(target));
+    add('batch', BATCH, emitBatch(target, true, program.registers));
     add('loop', LOOP, emitCallingLoop(target, true, program.registers));
   } else {
     const analysis = analysed(0, 'verdict');
     const run = add('run', VERDICT, emitFunction(analysis, 'verdict', type, callees));
+    add('batch', BATCH, emitBatch(run, false, program.registers));
     // What a packet does not have ends the function that asks for it.
     const loop = survey.loadsPacket
       ? emitCallingLoop(run, false, program.registers)
@@ -129,6 +136,7 @@ export function compileProgram(program: ProgramToCompile): CompiledProgram {
     loadsPacket: survey.loadsPacket,
     wakes: ring !== undefined,
     tailCalls: survey.tailCalls,
+    callsBack: survey.callbacks.size > 0,
   };
 }
 

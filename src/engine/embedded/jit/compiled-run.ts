@@ -6,9 +6,11 @@ import type { BpfMap } from '../maps/map.ts';
 import type { LinearMemory } from '../memory.ts';
 import type { BpfProg } from '../progs/prog.ts';
 import type { Subject } from '../progs/subject.ts';
+import type { WasmMemory } from '../wasm-memory.ts';
 import type { CallRegisters } from './call-registers.ts';
 import { callbackExport } from './compile.ts';
-import type { WasmFunction } from './webassembly.ts';
+import { IMPORT_MODULE, TABLE } from './wasm-module.ts';
+import { type WasmFunction, type WasmTable, wasm } from './webassembly.ts';
 
 /** What a helper throws to end a run whose fault is told. */
 export const RUN_ENDED = new Error('a run of a program has ended');
@@ -20,10 +22,24 @@ export type Exports = Readonly<Record<string, WasmFunction>>;
 export interface CompiledCode {
   readonly run: WasmFunction;
   readonly loop: WasmFunction;
+  readonly batch: WasmFunction;
   /** `undefined`: no tail call leads to it yet. */
   readonly target: WasmFunction | undefined;
   /** Besides, what helpers call back. */
   readonly exports: Exports;
+}
+
+/** A module with what it imports, as code that can be run. */
+export function instantiate(
+  module: object,
+  memory: WasmMemory,
+  functions: Readonly<Record<string, WasmFunction>>,
+  table: WasmTable,
+): CompiledCode {
+  const { exports } = new wasm.Instance(module, { [IMPORT_MODULE]: { ...functions, memory, [TABLE]: table } });
+  const { run, loop, batch, target } = exports;
+  if (run === undefined || loop === undefined || batch === undefined) throw new Error('a compiled program can be run');
+  return { run, loop, batch, target, exports };
 }
 
 /** One run of a compiled program, and the environment of its helpers. One of these for each level of runs within runs, used again. */

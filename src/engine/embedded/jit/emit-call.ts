@@ -14,10 +14,12 @@ import { argumentsOf, LOW } from './demand.ts';
 import { emitTailCall } from './emit-tail-call.ts';
 import type { FunctionText } from './function-text.ts';
 import { calleeOf, type Op } from './graph.ts';
-import { CPU, FRAME, HIGH, REGISTERS, ROUNDS } from './registers.ts';
+import { CPU, FRAME, HIGH, LOCK, REGISTERS, ROUNDS } from './registers.ts';
 import { BPF_FUNC_map_lookup_elem } from './slots.ts';
 
 const BPF_FUNC_get_smp_processor_id = 8;
+const BPF_FUNC_spin_lock = 93;
+const BPF_FUNC_spin_unlock = 94;
 const BPF_FUNC_loop = 181;
 const BPF_FUNC_ringbuf_reserve = 131;
 const BPF_FUNC_ringbuf_submit = 132;
@@ -49,6 +51,8 @@ export interface Callees {
   readonly packetLoad: number;
   /** The ring buffer that all records of the program are of. */
   readonly ring: RingBuffer | undefined;
+  /** Several CPUs run at once. */
+  readonly shared: boolean;
   /** The function that does for a map what a helper does, if there is one: the same arguments but for the map. */
   mapFunction(helper: MapHelper, map: BpfMap): number | undefined;
 }
@@ -78,8 +82,36 @@ export function emitCall(text: FunctionText, op: Op, callees: Callees, framePara
     text.code.i32(callees.registers);
     text.code.memory('i32_load', CPU, 2);
     text.writeAs(0, 'i32', text.resultType(0));
-  } else if (helper.id === BPF_FUNC_tail_call) emitTailCall(text, callees, frameParam);
+  } else if (callees.shared && (helper.id === BPF_FUNC_spin_lock || helper.id === BPF_FUNC_spin_unlock))
+    emitSpinLock(text, callees.registers, helper.id === BPF_FUNC_spin_lock);
+  else if (helper.id === BPF_FUNC_tail_call) emitTailCall(text, callees, frameParam);
   else if (!emitMapCall(text, op, callees)) emitHelperCall(text, op, helper, callees);
+}
+
+/** Another CPU may hold it. */
+function emitSpinLock(text: FunctionText, registers: number, taken: boolean): void {
+  const { code } = text;
+  text.withLocal('i32', (lock) => {
+    text.read32(1);
+    code.set(lock);
+    if (taken) {
+      code.block('loop');
+      code.get(lock);
+      code.i32(0);
+      code.i32(1);
+      code.memory('i32_atomic_cmpxchg', 0, 2);
+      code.brIf(0);
+      code.end();
+    } else {
+      code.get(lock);
+      code.i32(0);
+      code.memory('i32_atomic_store', 0, 2);
+    }
+    code.i32(registers);
+    if (taken) code.get(lock);
+    else code.i32(0);
+    code.memory('i32_store', LOCK, 2);
+  });
 }
 
 function emitOwnCall(text: FunctionText, op: Op, func: number): void {

@@ -182,7 +182,7 @@ class FunctionEmitter {
         emitStore(text, op);
         return;
       case 'atomic':
-        emitAtomic(text, op);
+        emitAtomic(text, op, this.#callees.shared);
         return;
       case 'ld_imm64':
         return; // a constant

@@ -23,6 +23,7 @@ const compile = (text: string) =>
     maps: [],
     mapAt: () => undefined,
     isTarget: false,
+    shared: false,
   });
 
 describe('a compiled program', () => {

@@ -1,29 +1,19 @@
-import type { Helper, Wide } from '../helpers/helper.ts';
-import { callees } from '../interp/called.ts';
+import type { Wide } from '../helpers/helper.ts';
 import type { Verdict } from '../interp/interpreter.ts';
 import { MAX_FRAMES, MAX_TAIL_CALLS, SCRATCH_SIZE, STACK_SIZE } from '../interp/run.ts';
 import type { Machine } from '../machine.ts';
 import type { BpfProg } from '../progs/prog.ts';
 import type { Subject } from '../progs/subject.ts';
 import { PROG_TYPE_BY_NUMBER } from '../progs/table.ts';
-import type { WasmMemory } from '../wasm-memory.ts';
 import type { CallRegisters } from './call-registers.ts';
-import {
-  type CompiledProgram,
-  callbackExport,
-  compileProgram,
-  helperImport,
-  PACKET_LOAD,
-  type ProgramToCompile,
-  RESOLVE,
-  WAKE,
-} from './compile.ts';
-import { type CompiledCode, CompiledRun, RUN_ENDED } from './compiled-run.ts';
+import { type CompiledProgram, callbackExport, compileProgram, type ProgramToCompile } from './compile.ts';
+import { type CompiledCode, CompiledRun, instantiate, RUN_ENDED } from './compiled-run.ts';
+import { type Importer, importedFunctions } from './imports.ts';
 import { MAX_ROUNDS } from './registers.ts';
 import { TailCallTargets } from './tail-call-targets.ts';
 import { compileAdapter, INTERPRET } from './thunks.ts';
-import { IMPORT_MODULE, TABLE } from './wasm-module.ts';
-import { type WasmFunction, type WasmTable, wasm } from './webassembly.ts';
+import { IMPORT_MODULE } from './wasm-module.ts';
+import { type WasmFunction, wasm } from './webassembly.ts';
 
 /** A program in WebAssembly, or why it is not. */
 type Compiled = CompiledCode | { readonly problem: string };
@@ -49,7 +39,6 @@ export class Jit {
   readonly #runs: CompiledRun[] = [];
   /** By what they are made of, the one that was used last behind the others. */
   readonly #modules = new Map<string, Module>();
-  #current: CompiledRun | undefined;
   readonly #targets: TailCallTargets;
 
   /** `interpret`: runs what could not be compiled, where a tail call leads to it. */
@@ -91,7 +80,7 @@ export class Jit {
     subject: Subject | undefined,
     times: number,
   ): number {
-    const outer = this.#current;
+    const outer = this.#registers.run;
     const { tailCalls, rounds } = this.#registers;
     this.#begin(run, program, code, context, subject);
     try {
@@ -99,7 +88,7 @@ export class Jit {
     } catch (error) {
       return this.#ended(run, error);
     } finally {
-      this.#current = outer;
+      this.#registers.run = outer;
       this.#registers.tailCalls = tailCalls;
       this.#registers.rounds = rounds;
     }
@@ -107,7 +96,7 @@ export class Jit {
 
   /** Calls a function of the program by itself. */
   callBack(run: CompiledRun, program: BpfProg, code: CompiledCode, func: number, args: readonly number[]): number {
-    const outer = this.#current;
+    const outer = this.#registers.run;
     const { tailCalls, rounds } = this.#registers;
     this.#begin(run, program, code, 0, undefined);
     const { low, high } = this.#registers;
@@ -120,14 +109,14 @@ export class Jit {
     } catch (error) {
       return this.#ended(run, error);
     } finally {
-      this.#current = outer;
+      this.#registers.run = outer;
       this.#registers.tailCalls = tailCalls;
       this.#registers.rounds = rounds;
     }
   }
 
   #begin(run: CompiledRun, program: BpfProg, code: CompiledCode, context: number, subject: Subject | undefined): void {
-    this.#current = run;
+    this.#registers.run = run;
     this.#registers.begin(this.#machine.cpu);
     run.begin(context, subject, program, code);
   }
@@ -169,21 +158,14 @@ export class Jit {
         exceptionCallback: program.attr.exceptionCallback,
         probed: program.attr.probed,
         isTarget,
+        shared: false,
       });
-      const imports: Record<string, WasmFunction | WasmMemory | WasmTable> = { memory: machine.memory.memory };
-      const link: { code: CompiledCode | undefined } = { code: undefined };
-      for (const id of compiled.helpers) imports[helperImport(id)] = this.#helper(id, program, link);
-      if (compiled.loadsPacket) imports[PACKET_LOAD] = (size, offset) => this.#findInPacket(size ?? 0, offset ?? 0);
-      if (compiled.wakes) imports[WAKE] = () => this.#wake();
-      if (compiled.tailCalls) {
-        imports[TABLE] = this.#targets.table;
-        imports[RESOLVE] = (map, index) => this.#targets.resolve(map ?? 0, index ?? 0);
-      }
-      const { exports } = new wasm.Instance(module, { [IMPORT_MODULE]: imports });
-      const { run, loop, target } = exports;
-      if (run === undefined || loop === undefined) throw new Error('a compiled program can be run');
-      link.code = { run, loop, target, exports };
-      return link.code;
+      const resolve = (map: number, index: number) => this.#targets.resolve(map, index);
+      const importer: Importer = { machine, registers: this.#registers, program, resolve, code: undefined };
+      const functions = importedFunctions(importer, compiled);
+      const code = instantiate(module, machine.memory.memory, functions, this.#targets.table);
+      importer.code = code;
+      return code;
     } catch (error) {
       // Functions that are too large for V8, or nest too deep for this compiler.
       if (error instanceof wasm.CompileError || error instanceof RangeError) return { problem: error.message };
@@ -217,7 +199,7 @@ export class Jit {
     if (target !== undefined) return target;
     const { high } = this.#registers;
     const interpret = (context: number | undefined): number => {
-      const run = this.#current;
+      const run = this.#registers.run;
       const verdict = this.#interpret(program, context ?? 0, run?.subject);
       if (verdict.fault !== undefined) {
         if (run !== undefined) run.fault = verdict.fault;
@@ -229,46 +211,6 @@ export class Jit {
     const module = new wasm.Module(compileAdapter(this.#registers.address));
     const imports = { memory: this.#machine.memory.memory, [INTERPRET]: interpret };
     return new wasm.Instance(module, { [IMPORT_MODULE]: imports }).exports.target as WasmFunction; // it exports that
-  }
-
-  #helper(id: number, program: BpfProg, link: { readonly code: CompiledCode | undefined }): WasmFunction {
-    const helper = callees()[id] as Helper; // compiled programs call helpers that there are
-    const registers = this.#registers;
-    const { low, high } = registers;
-    const enter = (): CompiledRun => {
-      const run = this.#current;
-      if (run === undefined) throw new Error('embedded kernel: compiled code runs that nobody began');
-      run.program = program;
-      run.code = link.code;
-      return run;
-    };
-    const invoke = (run: CompiledRun): number => {
-      const result = helper.invoke(run, low, high);
-      if (run.fault !== undefined) throw RUN_ENDED;
-      if (helper.returns === 'u64') high[0] = run.resultHigh;
-      return result;
-    };
-    if (!helper.args.includes('func')) return () => invoke(enter());
-    return () => {
-      const run = enter();
-      const { frame } = run;
-      run.frame = registers.frame;
-      const result = invoke(run);
-      run.frame = frame;
-      return result;
-    };
-  }
-
-  #wake(): number {
-    this.#machine.wake.all();
-    return 0;
-  }
-
-  #findInPacket(size: number, offset: number): number {
-    const run = this.#current;
-    if (run?.subject?.kind === 'skb') return run.subject.absolute(offset, size);
-    run?.fail('this program type has no packet to load from');
-    throw RUN_ENDED;
   }
 }
 

@@ -1,7 +1,11 @@
-import { HIGH, REGISTERS, TAIL_CALLS } from './registers.ts';
+import { ENTRY, HIGH, REGISTERS, TAIL_CALLS } from './registers.ts';
 import { TARGET, VERDICT } from './signatures.ts';
 import { WasmCode } from './wasm-code.ts';
 import { WasmModule } from './wasm-module.ts';
+
+// Of an entry of a batch.
+export const ENTRY_VERDICT = 4;
+export const ENTRY_SIZE = 8;
 
 /** Runs what is not compiled: (context, frame) -> the low word of r0; the high one is in the registers. */
 export const INTERPRET = 'interpret';
@@ -54,6 +58,46 @@ export function emitCallingLoop(func: number, isTarget: boolean, registers: numb
   code.brIf(0);
   code.end();
   code.get(verdict);
+  return code.finish();
+}
+
+/**
+ * (list, count, frame): calls a function for each entry of a list, which has the address of a context, and gets the verdict:
+ *
+ *      0                 4
+ *     ┌─────────────────┬─────────┐
+ *     │ context         │ verdict │
+ *     └─────────────────┴─────────┘
+ */
+export function emitBatch(func: number, isTarget: boolean, registers: number): Uint8Array {
+  const code = new WasmCode(3);
+  const [entry, left, frame] = [0, 1, 2];
+  code.block('loop');
+  code.i32(registers);
+  code.get(entry);
+  code.memory('i32_store', ENTRY, 2);
+  if (isTarget) {
+    code.i32(registers);
+    code.i32(0);
+    code.memory('i32_store', TAIL_CALLS, 2);
+  }
+  code.get(entry);
+  code.get(entry);
+  code.memory('i32_load', 0, 2);
+  code.get(frame);
+  code.call(func);
+  if (isTarget) code.op('i32_wrap_i64');
+  code.memory('i32_store', ENTRY_VERDICT, 2);
+  code.get(entry);
+  code.i32(ENTRY_SIZE);
+  code.op('i32_add');
+  code.set(entry);
+  code.get(left);
+  code.i32(1);
+  code.op('i32_sub');
+  code.tee(left);
+  code.brIf(0);
+  code.end();
   return code.finish();
 }
 
