@@ -91,7 +91,7 @@ const CHANGES: readonly Change[] = [
   [/^modes and owners: (what a user makes is theirs|a directory that others may not (write to|search)|get: .*|the sticky root: who may take away what)$/,
                                                              '5.19', 'users without rights pin and get, also where they may load nothing'],
   [/^values of objects, and stacks: cgrp_storage/,           '6.2',  'values of cgroups'],
-  [/^maps of XDP sockets: memlock$/,                         '6.4',  'maps say what they use, not what they were charged'],
+  [/^maps of XDP sockets: memlock$/,                         '6.18', 'the structs of the kernel are that large'],
   [/^mirred: (with a verdict that there is not|that goes to a chain, of no filter|refused ones leave nothing|a filter with one of its own|the filters go|the devices go, the actions stay)$/,
                                                              '6.1',  'an action that is refused leaves nothing behind'],
   [/^mirred: for no software$/,                              '6.1',  'actions have flags for hardware and software'],
