@@ -1,6 +1,17 @@
 import type { LinearMemory } from '../memory.ts';
 import type { CompiledRun } from './compiled-run.ts';
-import { CPU, FRAME, HIGH, MAX_ROUNDS, REGISTERS, REGISTERS_SIZE, ROUNDS, TAIL_CALLS } from './registers.ts';
+import {
+  CPU,
+  ENTRY,
+  FRAME,
+  HIGH,
+  LOCK,
+  MAX_ROUNDS,
+  REGISTERS,
+  REGISTERS_SIZE,
+  ROUNDS,
+  TAIL_CALLS,
+} from './registers.ts';
 
 const COUNT = 12;
 
@@ -39,6 +50,19 @@ export class CallRegisters {
   }
   set rounds(count: number) {
     this.#words[ROUNDS / 4] = count;
+  }
+
+  /** Address of the entry of a batch that is being run. */
+  get entry(): number {
+    return this.#words[ENTRY / 4] ?? 0;
+  }
+
+  /** Address of the bpf_spin_lock that is held, or 0, where several CPUs run. */
+  get lock(): number {
+    return this.#words[LOCK / 4] ?? 0;
+  }
+  set lock(address: number) {
+    this.#words[LOCK / 4] = address;
   }
 
   get tailCalls(): number {

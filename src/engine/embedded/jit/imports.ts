@@ -40,8 +40,9 @@ function helperFunction(importer: Importer, id: number): WasmFunction {
   const { registers, program } = importer;
   const { low, high } = registers;
   const enter = (): CompiledRun => {
-    const run = registers.run;
+    const { run } = registers;
     if (run === undefined) throw new Error('embedded kernel: compiled code runs that nobody began');
+    if (run.subjectAt !== undefined) run.follow();
     run.program = program;
     run.code = importer.code;
     return run;
@@ -64,6 +65,7 @@ function helperFunction(importer: Importer, id: number): WasmFunction {
 }
 
 function findInPacket({ run }: CallRegisters, size: number, offset: number): number {
+  if (run?.subjectAt !== undefined) run.follow();
   if (run?.subject?.kind === 'skb') return run.subject.absolute(offset, size);
   run?.fail('this program type has no packet to load from');
   throw RUN_ENDED;

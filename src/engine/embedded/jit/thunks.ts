@@ -4,6 +4,7 @@ import { WasmCode } from './wasm-code.ts';
 import { WasmModule } from './wasm-module.ts';
 
 // Of an entry of a batch.
+export const ENTRY_CONTEXT = 0;
 export const ENTRY_VERDICT = 4;
 export const ENTRY_SIZE = 8;
 
@@ -83,7 +84,7 @@ export function emitBatch(func: number, isTarget: boolean, registers: number): U
   }
   code.get(entry);
   code.get(entry);
-  code.memory('i32_load', 0, 2);
+  code.memory('i32_load', ENTRY_CONTEXT, 2);
   code.get(frame);
   code.call(func);
   if (isTarget) code.op('i32_wrap_i64');

@@ -56,8 +56,17 @@ export class XdpBuff {
    * it. Give it back with {@link XdpBuff.free}.
    */
   static create(memory: LinearMemory, netns: Network, frame: Uint8Array, metaLength = 0): XdpBuff | undefined {
-    const context = memory.alloc(32 + XDP_PACKET_HEADROOM + Math.max(frame.length, XDP_MAX_FRAME));
+    const context = memory.alloc(XdpBuff.size(frame.length));
     return context === 0 ? undefined : new XdpBuff(memory, netns, context, frame, metaLength);
+  }
+
+  /** `block`: address of `XdpBuff.size(frame.length)` bytes, which are the caller's. */
+  static at(memory: LinearMemory, netns: Network, block: number, frame: Uint8Array): XdpBuff {
+    return new XdpBuff(memory, netns, block, frame, 0);
+  }
+  /** Bytes that a frame takes with its context, and the room to grow into. */
+  static size(length: number): number {
+    return 32 + XDP_PACKET_HEADROOM + Math.max(length, XDP_MAX_FRAME);
   }
 
   /** Another frame in its place, without metadata: at most XDP_MAX_FRAME bytes. */
