@@ -10,6 +10,7 @@ import { ioctlRows } from './ioctl.ts';
 import { iteratorRows } from './iterators.ts';
 import { lifetimeRows } from './lifetime.ts';
 import { linkRows } from './links.ts';
+import { loadInfoRows } from './load-info.ts';
 import { mappingRows } from './mappings.ts';
 import { moreMapRows } from './more-maps.ts';
 import { probeRows } from './probes.ts';
@@ -38,6 +39,7 @@ const GROUPS: Readonly<Record<string, readonly Row[]>> = {
   'fields that the kernel keeps': valueFieldRows,
   'values of objects, and stacks': storageRows,
   'maps of XDP sockets': xskmapRows,
+  'functions, lines and relocations of a program': loadInfoRows,
   'programs that are safe, and those that are not': verifierRows,
   mmap: mappingRows,
   ioctl: ioctlRows,
