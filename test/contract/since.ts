@@ -12,6 +12,7 @@ type Change = readonly [names: RegExp, since: Version, what: string];
 const CHANGES: readonly Change[] = [
   [/^tcx programs and links: /,                              '6.6',  'tcx'],
   [/^programs that are safe, and those that are not: /,      '6.18', 'the sentences of the verifier'],
+  [/^where programs may be attached: /,                      '6.13', 'links of socket maps, and where a program may be attached is asked first'],
   [/^tracepoints and perf events: .*info/,                  '6.18', 'what links of probes say'],
   [/^tracepoints and perf events: raw/,                      '6.10', 'cookies of raw tracepoints'],
   [/^tracepoints and perf events: link/,                     '5.15', 'links of perf events'],

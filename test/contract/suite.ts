@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Kernel } from '../../src/sys/kernel.ts';
+import { attachTypeRows } from './attach-types.ts';
 import { batchRows } from './batch.ts';
 import { bpffsRows } from './bpffs.ts';
 import { createRows } from './create.ts';
@@ -32,6 +33,7 @@ const GROUPS: Readonly<Record<string, readonly Row[]>> = {
   info: infoRows,
   bpffs: bpffsRows,
   'types of programs': progTypeRows,
+  'where programs may be attached': attachTypeRows,
   'tracepoints and perf events': probeRows,
   iterators: iteratorRows,
   'tcx programs and links': linkRows,

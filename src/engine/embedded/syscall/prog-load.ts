@@ -80,12 +80,13 @@ export function progLoad(process: Process, attr: Attr): number {
   if (log.buffer !== undefined && trueSize > log.size) return -errno.ENOSPC;
   if (checked.accepted === undefined) return -checked.errno;
 
-  const { resolved, btf, funcInfo, lineInfo, probed, bufferReach } = checked.accepted;
+  const { resolved, btf, funcInfo, lineInfo, probed, bufferReach, enforceAttachType = false } = checked.accepted;
   const owner = { type: attr.prog_type ?? 0, expectedAttachType, maps: resolved.maps };
   if (!resolved.maps.every((map) => !(map instanceof ProgArray) || map.admits(owner))) return -errno.EINVAL;
   for (const map of resolved.maps) map.get();
   const prog = new BpfProg(process.machine, {
     ...owner,
+    enforceAttachType,
     attachBtfId: attr.attach_btf_id ?? 0,
     flags,
     name,
@@ -148,6 +149,7 @@ interface Accepted {
   readonly lineInfo: Records | undefined;
   readonly probed?: ReadonlySet<number>;
   readonly bufferReach?: ProgAttr['bufferReach'];
+  readonly enforceAttachType?: boolean;
 }
 
 interface Checked {
@@ -178,8 +180,8 @@ function check(process: Process, attr: Attr, user: ProgUser, bytes: Uint8Array, 
     log.level,
     log.size,
   );
-  const { probed, bufferReach } = verdict;
-  const accepted = verdict.errno === 0 ? { ...parts, probed, bufferReach } : undefined;
+  const { probed, bufferReach, enforceAttachType } = verdict;
+  const accepted = verdict.errno === 0 ? { ...parts, probed, bufferReach, enforceAttachType } : undefined;
   return {
     errno: verdict.errno,
     log: verdict.log,
