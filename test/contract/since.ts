@@ -12,9 +12,11 @@ type Change = readonly [names: RegExp, since: Version, what: string];
 const CHANGES: readonly Change[] = [
   [/^tcx programs and links: /,                              '6.6',  'tcx'],
   [/^programs that are safe, and those that are not: /,      '6.18', 'the sentences of the verifier'],
+  [/^where programs may be attached: /,                      '6.13', 'links of socket maps, and where a program may be attached is asked first'],
   [/^tracepoints and perf events: .*info/,                  '6.18', 'what links of probes say'],
   [/^tracepoints and perf events: raw/,                      '6.10', 'cookies of raw tracepoints'],
   [/^tracepoints and perf events: link/,                     '5.15', 'links of perf events'],
+  [/^functions, lines and relocations of a program: /,       '6.18', 'the sentences of the verifier'],
   [/^types of programs: cgroup_sock_addr: attach types$/,    '6.7',  'programs for addresses of Unix sockets'],
   [/^types of programs: (netfilter|syscall)/,                '6.4',  'the type'],
   [/^types of programs: .*: (not )?sleepable$/,              '6.18', 'the sentence of the verifier'],

@@ -20,7 +20,8 @@ import { checkMemoryAccess, isProbed, notePointer } from './memory.ts';
 import { forceAllPrecise, propagatePrecision } from './precision.ts';
 import { printLiveRegs, printSubprogs } from './print-insn.ts';
 import type { ProgramToVerify } from './program.ts';
-import { checkAbnormalReturns, checkFuncInfo, checkProgram } from './program-checks.ts';
+import { checkAbnormalReturns, checkProgram } from './program-checks.ts';
+import { checkFuncInfo, checkFuncRecords, checkLineInfo } from './records.ts';
 import { checkResources } from './references.ts';
 import { Refusal } from './refusal.ts';
 import { Reg, UNKNOWN } from './reg.ts';
@@ -99,6 +100,7 @@ export function verify(program: ProgramToVerify, logLevel = 0, logRoom = MAX_LOG
 }
 
 function prepare(env: Env): void {
+  checkFuncRecords(env);
   checkProgram(env);
   findSubprogs(env, env.exceptionStart);
   printSubprogs(env);
@@ -111,6 +113,7 @@ function prepare(env: Env): void {
   resolveKfuncs(env);
   checkSubprogs(env);
   checkFuncInfo(env);
+  checkLineInfo(env);
   env.nameSubprogs();
   checkAbnormalReturns(env);
   checkFlow(env);
