@@ -201,6 +201,24 @@ export const bpffsRows: readonly Row[] = [
   ['rename: to another file system',      inside((s, dir) => { s.pin(s.map('hash'), `${dir}/a`); s.kernel.rename(`${dir}/a`, '/sys/kernel/a'); }), 'EXDEV'],
   ['rename: .',                           inside((s, dir) => s.kernel.rename(`${dir}/.`, `${dir}/x`)),   'EBUSY'],
 
+  ['the lists of the kernel itself', (s) => {
+    const path = `${ROOT}/maps.debug`;
+    const { mode, nlink, uid, size } = s.kernel.lstat(path);
+    return [
+      s.kernel.readdir(ROOT).filter((name) => name.includes('.')),
+      [mode.toString(8), nlink, uid, size],
+      outcome(() => s.kernel.unlink(path)),
+      outcome(() => s.kernel.rename(path, `${ROOT}/m`)),
+      outcome(() => s.kernel.symlink('x', path)),
+      outcome(() => s.pin(s.map('hash'), path)),
+      outcome(() => s.kernel.open(path, 0o200000)),
+    ];
+  }, [['maps.debug', 'progs.debug'], ['100400', 1, 0, 0], 'EPERM', 'EPERM', 'EEXIST', 'EEXIST', 'ENOTDIR']],
+  ['a pin over a list of the kernel itself', inside((s, dir) => {
+    s.pin(s.map('hash'), `${dir}/m`);
+    s.kernel.rename(`${dir}/m`, `${ROOT}/maps.debug`);
+  }), 'EPERM'],
+
   ['mount: an unknown type',              inside((s, dir) => s.kernel.mount('x', dir, 'nofs', 0, '')),   'ENODEV'],
   ['mount: no type',                      inside((s, dir) => s.kernel.mount('x', dir, '', 0, '')),       'ENODEV'],
   ['mount: on nothing',                   inside((s, dir) => s.kernel.mount('bpf', `${dir}/a`, 'bpf', 0, '')), 'ENOENT'],

@@ -5,6 +5,7 @@ import type { FdSocket } from '../fd-socket.ts';
 import { bpffsOptionsText, parseBpffsOptions } from './bpffs-options.ts';
 import { Directory, type FileSystem, type Inode, type Pinned } from './inode.ts';
 import { ownerOf, type User } from './permission.ts';
+import type { Preloaded } from './preload.ts';
 
 /** Nobody changes the umask of a process here. */
 const UMASK = 0o022;
@@ -25,11 +26,11 @@ const BPFFS: Rules = { type: 'bpf', magic: BPF_FS_MAGIC, pins: true, dots: false
 const TMPFS: Rules = { type: 'tmpfs', magic: TMPFS_MAGIC, pins: false, dots: true };
 
 /** A new bpffs: every mount has its own. `data` as of mount(2), see {@link parseBpffsOptions}. -errno for a value that is none. */
-export function createBpffs(dev: bigint, data = ''): FileSystem | number {
+export function createBpffs(dev: bigint, data = '', preloaded: Preloaded = {}): FileSystem | number {
   const options = parseBpffsOptions(data);
   if (typeof options === 'number') return options;
   const { uid, gid, mode } = options;
-  const fs = new MemoryFileSystem(BPFFS, dev, bpffsOptionsText(options), mode | STICKY);
+  const fs = new MemoryFileSystem(BPFFS, dev, bpffsOptionsText(options), mode | STICKY, preloaded);
   fs.root.owner = { uid, gid };
   return fs;
 }
@@ -48,12 +49,14 @@ class MemoryFileSystem implements FileSystem {
   #lastIno = 0n;
   #inodes = 0;
 
-  constructor(rules: Rules, dev: bigint, options: string, mode: number) {
+  constructor(rules: Rules, dev: bigint, options: string, mode: number, preloaded: Preloaded = {}) {
     this.type = rules.type;
     this.magic = rules.magic;
     this.dev = dev;
     this.options = options;
-    this.root = new MemoryDirectory(this, undefined, S_IFDIR | mode, rules);
+    const root = new MemoryDirectory(this, undefined, S_IFDIR | mode, rules);
+    root.preload(preloaded);
+    this.root = root;
   }
 
   newIno(): bigint {
@@ -88,6 +91,12 @@ class MemoryDirectory extends Directory {
 
   names(): readonly string[] {
     return [...this.#children.keys()];
+  }
+
+  /** Names with a dot, which nobody else can make, nor take away. */
+  preload(files: Preloaded): void {
+    for (const [name, read] of Object.entries(files))
+      this.#add(name, { kind: 'text', fs: this.fs, ino: this.fs.newIno(), mode: S_IFREG | 0o400, read });
   }
 
   override mkdir(name: string, mode: number, user: User): number {
@@ -125,6 +134,7 @@ class MemoryDirectory extends Directory {
   override remove(name: string): number {
     const found = this.#children.get(name);
     if (found === undefined) return -errno.ENOENT;
+    if (found.kind === 'text') return -errno.EPERM;
     if (found instanceof MemoryDirectory && found.#children.size > 0) return -errno.ENOTEMPTY;
     this.#detach(name, found);
     if (found.kind === 'pin') release(found.object);
@@ -134,6 +144,7 @@ class MemoryDirectory extends Directory {
   override rename(name: string, to: Directory, toName: string): number {
     const moved = this.#children.get(name);
     if (moved === undefined) return -errno.ENOENT;
+    if (moved.kind === 'text') return -errno.EPERM;
     if (!(to instanceof MemoryDirectory)) return -errno.EXDEV;
     const replaced = to.#children.get(toName);
     if (replaced === moved) return 0;

@@ -12,6 +12,7 @@ import type { Machine } from '../machine.ts';
 import type { Process } from '../process.ts';
 import type { Directory, FileSystem } from './inode.ts';
 import { createBpffs, createTmpfs } from './memory-fs.ts';
+import { preloadedFiles } from './preload.ts';
 import { procEntries } from './proc.ts';
 import { sysEntries } from './sys.ts';
 import { tracefsEntries } from './tracefs.ts';
@@ -33,9 +34,10 @@ export function fileSystemTypes(machine: Machine): FileSystemTypes {
   const names = () =>
     Object.fromEntries([...machine.namespaces.names].map(([name, net]) => [name, { netns: () => net }]));
   const netns = createTree('tmpfs', TMPFS_MAGIC, dev(), names);
+  const preloaded = preloadedFiles(machine);
   // biome-ignore format: aligned table
   return new Map<string, (data: string) => FileSystem | number>([
-    ['bpf',     (data) => createBpffs(dev(), data)],
+    ['bpf',     (data) => createBpffs(dev(), data, preloaded)],
     ['tmpfs',   () => createTmpfs(dev())],
     ['proc',    () => proc],
     ['sysfs',   () => sysfs],

@@ -2,6 +2,7 @@ import type { Btf, BtfType } from '../../../btf/index.ts';
 import { ATTACH_TYPES, type AttachType, attachTypeNumber, BPF_F_SLEEPABLE } from '../../../uapi/bpf.ts';
 import { iterTarget } from '../iter/targets.ts';
 import type { Machine } from '../machine.ts';
+import type { BpfProg } from './prog.ts';
 import { type Rejection, reject } from './rejection.ts';
 import type { ProgUser } from './to-verify.ts';
 
@@ -70,4 +71,9 @@ function checkFunction(
 /** Whether a program's attach type is one of a function of the kernel. */
 export function isFunctionPlace(attachType: number): boolean {
   return FUNCTION_PLACES.some((place) => place !== undefined && attachTypeNumber[place] === attachType);
+}
+
+/** The name of what a program of a function, tracepoint or iterator of the kernel is made for. */
+export function attachedFunction({ machine, attr: { attachBtfId } }: BpfProg): string | undefined {
+  return attachBtfId === 0 ? undefined : machine.vmlinux.btf.type(attachBtfId).name;
 }
