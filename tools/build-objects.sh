@@ -87,4 +87,7 @@ build test/objects/attach.c test/objects/attach_probes.o -DPROBES
 for source in bench/programs/*.c; do
 	build "$source" "${source%.c}.o"
 done
+for name in firewall hash_lookup hash_update lb lru; do
+	build "bench/programs/$name.c" "bench/programs/frames/$name.o" -DFROM_FRAME
+done
 build bench/programs/array.c bench/programs/array_atomic.o -DATOMIC
