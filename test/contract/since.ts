@@ -58,6 +58,7 @@ const CHANGES: readonly Change[] = [
   [/^values of objects, and stacks: task_storage(: (CLONE|the largest value|a value beyond|of .*|batches))?$/, '5.11', 'values of tasks'],
   [/^fields that the kernel keeps: (a lock( in a struct| at an odd place| of 8 bytes| and a timer)?|two locks|\w+: a lock, (WRONLY_PROG|frozen))$/,
                                                              '6.2',  'locks are looked at when the map is made; earlier only programs notice what is wrong with them'],
+  [/^netfilter: /,                                           '6.18', 'answers as they are since then'],
   [/^elements of maps: /,                                    '6.12', 'answers as they are since then'],
   [/^programs on functions: /,                               '6.12', 'the functions that test runs call'],
   [/^(functions of the kernel|objects of programs): /,       '6.18', 'the functions'],
