@@ -120,7 +120,7 @@ export class Cpus {
     const threadPrograms: ThreadProgram[] = [];
     for (const program of programs) {
       const isTarget = targets.has(program);
-      const { compiled, module } = checked(program, jit.moduleFor(program, registers, isTarget, true));
+      const { compiled, module } = checked(program, jit.moduleFor(program, registers, { isTarget, shared: true }));
       const importer: Importer = { machine, registers, program, code: undefined, resolve: () => lost(cpu) };
       const imported = importedFunctions(importer, compiled);
       if (compiled.callsBack)

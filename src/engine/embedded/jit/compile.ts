@@ -28,6 +28,8 @@ export interface ProgramToCompile {
   readonly mapAt: (address: number) => BpfMap | undefined;
   /** Whether it has to be a target of tail calls. */
   readonly isTarget: boolean;
+  /** Nothing but a loop that it is put into: exports `loop`. Not of what makes tail calls or loads from the packet. */
+  readonly isLoop: boolean;
   /** Whether it is for one CPU of several that run at once. */
   readonly shared: boolean;
 }
@@ -105,31 +107,20 @@ export function compileProgram(program: ProgramToCompile): CompiledProgram {
     module.export(name, number);
     return number;
   };
-  for (const start of survey.callbacks)
-    add(callbackExport(start), CALLBACK, emitCallback(program.registers, func(start)));
-  const { type } = program;
+  const { type, registers } = program;
   const analysed = (start: number, shape: Shape) => analyse(functions.graph(start), shape, type, callees);
-  const target =
-    survey.tailCalls || program.isTarget
-      ? add('target', TARGET, emitFunction(analysed(0, 'target'), 'target', type, callees))
-      : -1;
-  if (survey.tailCalls) {
-    add('run', VERDICT, emitVerdict(target));
-    add('batch', BATCH, emitBatch(target, true, program.registers));
-    add('loop', LOOP, emitCallingLoop(target, true, program.registers));
-  } else {
-    const analysis = analysed(0, 'verdict');
-    const run = add('run', VERDICT, emitFunction(analysis, 'verdict', type, callees));
-    add('batch', BATCH, emitBatch(run, false, program.registers));
-    // What a packet does not have ends the function that asks for it.
-    const loop = survey.loadsPacket
-      ? emitCallingLoop(run, false, program.registers)
-      : emitFunction(analysis, 'loop', type, callees);
-    add('loop', LOOP, loop);
+  const emit = (start: number, shape: Shape) => emitFunction(analysed(start, shape), shape, type, callees);
+  if (program.isLoop) add('loop', LOOP, emit(0, 'loop'));
+  else {
+    for (const start of survey.callbacks) add(callbackExport(start), CALLBACK, emitCallback(registers, func(start)));
+    const target = survey.tailCalls || program.isTarget ? add('target', TARGET, emit(0, 'target')) : -1;
+    const run = add('run', VERDICT, target >= 0 ? emitVerdict(target) : emit(0, 'verdict'));
+    const [called, isTarget] = survey.tailCalls ? [target, true] : [run, false];
+    add('batch', BATCH, emitBatch(called, isTarget, registers));
+    add('loop', LOOP, emitCallingLoop(called, isTarget, registers));
   }
   // Those that were asked for, and what they ask for.
-  for (const [start, number] of funcs)
-    module.define(number, emitFunction(analysed(start, 'function'), 'function', type, callees));
+  for (const [start, number] of funcs) module.define(number, emit(start, 'function'));
   return {
     bytes: module.finish(),
     helpers: [...survey.helpers],

@@ -23,7 +23,10 @@ export type Exports = Readonly<Record<string, WasmFunction>>;
 /** A program in WebAssembly; see `Shape`. */
 export interface CompiledCode {
   readonly run: WasmFunction;
+  /** Calls it again and again. */
   readonly loop: WasmFunction;
+  /** A loop that it is put into, once it has been made. */
+  ownLoop: WasmFunction | undefined;
   readonly batch: WasmFunction;
   /** `undefined`: no tail call leads to it yet. */
   readonly target: WasmFunction | undefined;
@@ -41,7 +44,7 @@ export function instantiate(
   const { exports } = new wasm.Instance(module, { [IMPORT_MODULE]: { ...functions, memory, [TABLE]: table } });
   const { run, loop, batch, target } = exports;
   if (run === undefined || loop === undefined || batch === undefined) throw new Error('a compiled program can be run');
-  return { run, loop, batch, target, exports };
+  return { run, loop, ownLoop: undefined, batch, target, exports };
 }
 
 /** One run of a compiled program, and the environment of its helpers. One of these for each level of runs within runs, used again. */

@@ -81,7 +81,7 @@ export function emitCall(text: FunctionText, op: Op, callees: Callees, framePara
   if (helper.id === BPF_FUNC_get_smp_processor_id) {
     text.code.i32(callees.registers);
     text.code.memory('i32_load', CPU, 2);
-    text.writeAs(0, 'i32', text.resultType(0));
+    text.writeAs(0, 'i32', text.resultType);
   } else if (callees.shared && (helper.id === BPF_FUNC_spin_lock || helper.id === BPF_FUNC_spin_unlock))
     emitSpinLock(text, callees.registers, helper.id === BPF_FUNC_spin_lock);
   else if (helper.id === BPF_FUNC_tail_call) emitTailCall(text, callees, frameParam);
@@ -118,7 +118,7 @@ function emitOwnCall(text: FunctionText, op: Op, func: number): void {
   for (let reg = 1; reg <= 5; reg++) text.read64(reg);
   text.calleeFrame(op.depth);
   text.code.call(func);
-  text.writeAs(0, 'i64', text.resultType(0));
+  text.writeAs(0, 'i64', text.resultType);
 }
 
 /** The registers go through memory: what JavaScript is given as numbers of 64 bits costs more than all else. */
@@ -140,7 +140,7 @@ function emitHelperCall(text: FunctionText, op: Op, helper: Helper, { registers,
     code.memory('i32_store', FRAME, 2);
   }
   code.call(importOf(calledNumber(op) ?? 0));
-  const type = text.resultType(0);
+  const type = text.resultType;
   if (helper.returns !== 'u64' || type === 'i32') {
     text.writeAs(0, 'i32', type, helper.returns === 'integer');
     return;
@@ -195,7 +195,7 @@ function emitCountedLoop(text: FunctionText, op: Op, callees: Callees): boolean 
       code.end();
     }),
   );
-  text.writeAs(0, 'i32', text.resultType(0), true);
+  text.writeAs(0, 'i32', text.resultType, true);
   return true;
 }
 
@@ -238,7 +238,7 @@ function emitMapCall(text: FunctionText, op: Op, callees: Callees): boolean {
     text.read32(4);
   }
   text.code.call(func);
-  text.writeAs(0, 'i32', text.resultType(0), kind !== 'lookup');
+  text.writeAs(0, 'i32', text.resultType, kind !== 'lookup');
   return true;
 }
 
@@ -252,7 +252,7 @@ function emitRingCall(text: FunctionText, op: Op, ring: RingBuffer, callees: Cal
       if (reserve === undefined || flags?.kind !== 'const' || flags.low !== 0 || flags.high !== 0) return false;
       text.read32(2);
       code.call(reserve);
-      text.writeAs(0, 'i32', text.resultType(0));
+      text.writeAs(0, 'i32', text.resultType);
       return true;
     }
     case BPF_FUNC_ringbuf_submit:
@@ -273,7 +273,7 @@ function emitRingCall(text: FunctionText, op: Op, ring: RingBuffer, callees: Cal
 /** index < max ? values + index * stride : 0 */
 function emitArrayLookup(text: FunctionText, op: Op, map: ArrayMap | PercpuArrayMap, registers: number): void {
   const { code } = text;
-  const type = text.resultType(0);
+  const type = text.resultType;
   if (type === undefined) return;
   const { maxEntries } = map.attr;
   const elementSize = map instanceof PercpuArrayMap ? map.stride * map.machine.cpus : map.stride;

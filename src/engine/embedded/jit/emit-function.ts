@@ -9,8 +9,8 @@ import { emitAtomic, emitLoad, emitStore } from './emit-memory.ts';
 import { emitPacketLoad } from './emit-packet.ts';
 import { FunctionText, type Place, placeOf } from './function-text.ts';
 import type { Block, End, Op } from './graph.ts';
-import { rotatesOf } from './rotates.ts';
-import { refine } from './transfer.ts';
+import { type Rotate, rotatesOf } from './rotates.ts';
+import { refined } from './transfer.ts';
 import { CONTEXT } from './value.ts';
 
 /** Functions that nest deeper than this are written as one loop around a table of their blocks. */
@@ -24,6 +24,9 @@ export function emitFunction(analysis: Analysis, shape: Shape, type: ProgType, c
 /** A block of WebAssembly that one can go to the end of, or a loop that one can go to the start of. */
 type Label = { readonly kind: 'behind' | 'loop'; readonly block: number } | { readonly kind: 'other' };
 
+const OTHER: Label = { kind: 'other' };
+const NOTHING: Demand = new Uint8Array(0);
+
 class FunctionEmitter {
   readonly #analysis: Analysis;
   readonly #shape: Shape;
@@ -31,6 +34,8 @@ class FunctionEmitter {
   readonly #text: FunctionText;
   readonly #frame: number;
   readonly #labels: Label[] = [];
+  /** By block: see {@link #placesAt}. */
+  readonly #places: (readonly Place[] | undefined)[] = [];
   #mayGotos: number | undefined;
   /** Where blocks are chosen by number: the local with the number. */
   #next: number | undefined;
@@ -41,7 +46,9 @@ class FunctionEmitter {
     this.#callees = callees;
     const params = shape === 'function' ? 6 : shape === 'loop' ? 3 : 2;
     this.#frame = shape === 'function' ? 5 : 1;
-    this.#text = new FunctionText(params, this.#frame, analysis.graph.frames, type);
+    const { blocks, frames } = analysis.graph;
+    const insns = blocks.reduce((sum, { ops }) => sum + ops.length + 1, 0);
+    this.#text = new FunctionText(params, this.#frame, frames, type, insns);
   }
 
   emit(): Uint8Array {
@@ -53,9 +60,9 @@ class FunctionEmitter {
       this.#mayGotos = code.local('i32');
     if (this.#shape === 'loop') {
       code.block('loop');
-      this.#labels.push({ kind: 'other' });
+      this.#labels.push(OTHER);
       code.block('block', 'i32');
-      this.#labels.push({ kind: 'other' });
+      this.#labels.push(OTHER);
     }
     if (this.#mayGotos !== undefined) {
       code.i32(MAX_LOOPS);
@@ -144,15 +151,29 @@ class FunctionEmitter {
     const { graph, known, demands, results } = this.#analysis;
     const block = graph.blocks[number] as Block; // blocks are asked for that there are
     const text = this.#text;
-    text.values = [...(known[number] ?? [])];
-    text.places = this.#placesAt(number);
+    text.values = known[number]?.slice() ?? [];
+    text.places = this.#placesAt(number).slice();
     const behind = demandsBehind(block, demands, results, graph.registers);
     const rotates = rotatesOf(block.ops);
+    if (rotates.size > 0) this.#emitWithRotates(block.ops, behind, rotates);
+    else {
+      for (let i = 0; i < block.ops.length; i++) {
+        const op = block.ops[i] as Op; // i is below the length
+        text.start(op, behind[i] ?? DEAD);
+        this.#emitOp(op);
+        text.advance(op);
+      }
+    }
+    this.#emitEnd(number, block.end);
+  }
+
+  #emitWithRotates(ops: readonly Op[], behind: Demand, rotates: ReadonlyMap<number, Rotate>): void {
+    const text = this.#text;
     /** What is turned round, by the instruction before which it is in a register. */
     const kept = new Map([...rotates.values()].map(({ at, reg }) => [at, reg]));
     const locals = new Map<number, number | undefined>();
-    for (const [i, op] of block.ops.entries()) {
-      text.start(op, behind[i] as Demand); // one for each
+    for (const [i, op] of ops.entries()) {
+      text.start(op, behind[i] ?? DEAD);
       const keep = kept.get(i);
       if (keep !== undefined) locals.set(i, text.keep(keep));
       const rotate = rotates.get(i);
@@ -160,7 +181,6 @@ class FunctionEmitter {
       if (rotate === undefined || local === undefined || !text.rotate(op, local, rotate.by)) this.#emitOp(op);
       text.advance(op);
     }
-    this.#emitEnd(number, block.end);
   }
 
   #emitOp(op: Op): void {
@@ -216,21 +236,19 @@ class FunctionEmitter {
       return;
     }
     const { op, taken, next } = end;
-    const values = text.values;
-    const way = (to: number, isTaken: boolean) => {
-      text.values = [...values];
-      refine(op, isTaken, text.values);
-      this.#go(from, to);
-    };
+    const { values, places } = text;
+    const ways = [refined(op, false, values), refined(op, true, values)] as const;
     this.#emitJump(op);
-    const places = text.places;
     code.block('if');
-    this.#labels.push({ kind: 'other' });
-    way(taken, true);
+    this.#labels.push(OTHER);
+    values[op.dst] = ways[1];
+    this.#go(from, taken);
     this.#labels.pop();
     code.end();
+    text.values = values;
     text.places = places;
-    way(next, false);
+    values[op.dst] = ways[0];
+    this.#go(from, next);
   }
 
   /** Puts on the stack whether a jump is taken. */
@@ -275,17 +293,22 @@ class FunctionEmitter {
   }
 
   /** Where registers are at the start of a block. */
-  #placesAt(block: number): Place[] {
-    const { known, demands } = this.#analysis;
+  #placesAt(block: number): readonly Place[] {
+    const known = this.#places[block];
+    if (known !== undefined) return known;
+    const { known: values, demands } = this.#analysis;
     const places: Place[] = [];
-    const wanted = demands[block] ?? new Uint8Array(0);
-    for (let reg = 0; reg < wanted.length; reg++) places[reg] = placeOf(known[block]?.[reg], wanted[reg] ?? DEAD);
+    const wanted = demands[block] ?? NOTHING;
+    for (let reg = 0; reg < wanted.length; reg++) places.push(placeOf(values[block]?.[reg], wanted[reg] ?? DEAD));
+    this.#places[block] = places;
     return places;
   }
 
   #toBlock(block: number): void {
     const text = this.#text;
-    for (const [reg, type] of this.#placesAt(block).entries()) {
+    const places = this.#placesAt(block);
+    for (let reg = 0; reg < places.length; reg++) {
+      const type = places[reg];
       if (type === undefined || text.places[reg] === type) continue;
       if (type === 'i32') text.read32(reg);
       else text.read64(reg);
@@ -304,11 +327,11 @@ class FunctionEmitter {
     code.set(this.#next);
     code.block('loop');
     this.#tableDepth = this.#labels.length;
-    this.#labels.push({ kind: 'other' });
+    this.#labels.push(OTHER);
     const { order } = flow;
     for (let i = order.length; i > 0; i--) {
       code.block('block');
-      this.#labels.push({ kind: 'other' });
+      this.#labels.push(OTHER);
     }
     code.get(this.#next);
     code.brTable(

@@ -7,7 +7,7 @@ import type { NumberType, OpName } from './wasm-op.ts';
 export function emitLoad(text: FunctionText, op: Op): void {
   const { operation } = op;
   if (operation.kind !== 'load') return;
-  const type = text.resultType(op.dst);
+  const type = text.resultType;
   if (type === undefined) return;
   if (op.probed) emitProbedLoad(text, op, type, loadOp(type, operation.size, operation.signed));
   else text.code.memory(loadOp(type, operation.size, operation.signed), text.address(op.src, op.off));
@@ -98,7 +98,7 @@ export function emitAtomic(text: FunctionText, op: Op, shared: boolean): void {
       code.memory(opOf(type, 'store'), offset);
       if (!atomic.fetch) return;
       const into = atomic.op === 'cmpxchg' ? 0 : op.src;
-      const wanted = text.resultType(into);
+      const wanted = text.resultType;
       if (wanted === undefined) return;
       code.get(old);
       text.writeAs(into, type, wanted);
@@ -114,7 +114,7 @@ function emitSharedAtomic(text: FunctionText, op: Op, atomic: Atomic, size: MemS
   const narrow = size >= 4 ? '' : `${8 * size}`;
   const read = (reg: number) => (type === 'i64' ? text.read64(reg) : text.read32(reg));
   if (atomic.op === 'load') {
-    const wanted = text.resultType(op.dst);
+    const wanted = text.resultType;
     if (wanted === undefined) return;
     code.memory(opOf(type, `atomic_load${narrow && `${narrow}_u`}`), text.address(op.src, op.off), align);
     text.writeAs(op.dst, type, wanted);
@@ -126,7 +126,7 @@ function emitSharedAtomic(text: FunctionText, op: Op, atomic: Atomic, size: MemS
   code.memory(opOf(type, atomic.op === 'store' ? `atomic_store${narrow}` : `atomic_${atomic.op}`), offset, align);
   if (atomic.op === 'store') return;
   const into = atomic.op === 'cmpxchg' ? 0 : op.src;
-  const wanted = atomic.fetch ? text.resultType(into) : undefined;
+  const wanted = atomic.fetch ? text.resultType : undefined;
   if (wanted === undefined) code.op('drop');
   else text.writeAs(into, type, wanted);
 }

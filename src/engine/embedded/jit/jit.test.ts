@@ -23,6 +23,7 @@ const compile = (text: string) =>
     maps: [],
     mapAt: () => undefined,
     isTarget: false,
+    isLoop: false,
     shared: false,
   });
 

@@ -26,6 +26,9 @@ export interface Module {
 /** Bytes for stacks: what a function calls by a tail call has its stack below that of the function. */
 const STACKS_SIZE = MAX_FRAMES * STACK_SIZE * (1 + MAX_TAIL_CALLS);
 
+/** Runs at a time from which on a program gets a loop of its own: what these take is soon as much as another compilation. */
+const OWN_LOOP = 1024;
+
 /** Modules that are kept for the next program that is the same. */
 const MAX_MODULES = 64;
 
@@ -92,7 +95,7 @@ export class Jit {
     const { tailCalls, rounds } = this.#registers;
     this.#begin(run, program, code, context, subject);
     try {
-      return times === 1 ? code.run(context, run.top) : code.loop(context, run.top, times);
+      return times === 1 ? code.run(context, run.top) : this.#loop(program, code, times)(context, run.top, times);
     } catch (error) {
       return run.ended(error);
     } finally {
@@ -163,7 +166,7 @@ export class Jit {
 
   #compile(program: BpfProg, isTarget = false): Compiled {
     const machine = this.#machine;
-    const made = this.moduleFor(program, this.#registers, isTarget, false);
+    const made = this.moduleFor(program, this.#registers, { isTarget });
     if ('problem' in made) return made;
     try {
       const { compiled, module } = made;
@@ -172,6 +175,7 @@ export class Jit {
       const functions = importedFunctions(importer, compiled);
       const code = instantiate(module, machine.memory.memory, functions, this.targets.table);
       importer.code = code;
+      if (compiled.tailCalls || compiled.loadsPacket) code.ownLoop = code.loop;
       return code;
     } catch (error) {
       if (error instanceof wasm.CompileError || error instanceof RangeError) return { problem: error.message };
@@ -179,12 +183,31 @@ export class Jit {
     }
   }
 
+  /** What runs a program so many times. */
+  #loop(program: BpfProg, code: CompiledCode, times: number): WasmFunction {
+    if (code.ownLoop === undefined && times >= OWN_LOOP) code.ownLoop = this.#compileLoop(program, code) ?? code.loop;
+    return code.ownLoop ?? code.loop;
+  }
+
+  #compileLoop(program: BpfProg, code: CompiledCode): WasmFunction | undefined {
+    const machine = this.#machine;
+    const made = this.moduleFor(program, this.#registers, { isLoop: true });
+    if ('problem' in made) return undefined;
+    const resolve = () => 0;
+    const importer: Importer = { machine, registers: this.#registers, program, resolve, code };
+    const imports = { ...importedFunctions(importer, made.compiled), memory: machine.memory.memory };
+    return new wasm.Instance(made.module, { [IMPORT_MODULE]: imports }).exports.loop;
+  }
+
   /** The module of a program for the CPU with these registers, or why there is none. `shared`: other CPUs run beside it. */
   moduleFor(
     program: BpfProg,
     registers: CallRegisters,
-    isTarget: boolean,
-    shared: boolean,
+    {
+      isTarget = false,
+      isLoop = false,
+      shared = false,
+    }: { readonly isTarget?: boolean; readonly isLoop?: boolean; readonly shared?: boolean },
   ): Module | { readonly problem: string } {
     const type = PROG_TYPE_BY_NUMBER.get(program.attr.type)?.name;
     if (type === undefined) return { problem: 'its type is not known' };
@@ -198,6 +221,7 @@ export class Jit {
         exceptionCallback: program.attr.exceptionCallback,
         probed: program.attr.probed,
         isTarget,
+        isLoop,
         shared,
       });
     } catch (error) {
@@ -210,7 +234,7 @@ export class Jit {
   /** From the last ones, if it is one of those: programs are loaded again and again, in tests, and when others take their place. */
   #moduleOf(program: ProgramToCompile): Module {
     const maps = program.maps.map(({ id }) => id).join();
-    const key = `${program.type} ${program.registers} ${program.shared} ${program.isTarget} ${program.exceptionCallback} ${maps} ${programText(program.runnable)}`;
+    const key = `${program.type} ${program.registers} ${program.shared} ${program.isTarget} ${program.isLoop} ${program.exceptionCallback} ${maps} ${programText(program.runnable)}`;
     let known = this.#modules.get(key);
     if (known === undefined) {
       const compiled = compileProgram(program);
