@@ -61,7 +61,7 @@ const CHANGES: readonly Change[] = [
   [/^netfilter: /,                                           '6.18', 'answers as they are since then'],
   [/^elements of maps: /,                                    '6.12', 'answers as they are since then'],
   [/^programs on functions: /,                               '6.12', 'the functions that test runs call'],
-  [/^(functions of the kernel|objects of programs): /,       '6.18', 'the functions'],
+  [/^(functions of the kernel|structs of the kernel|objects of programs): /,       '6.18', 'the functions'],
   [/^fields that the kernel keeps: a list of nothing$/,      '6.2',  'lists'],
   [/^fields that the kernel keeps: a tree of nothing$/,      '6.3',  'trees'],
   [/^fields that the kernel keeps: a refcount$/,             '6.4',  'refcounts'],
