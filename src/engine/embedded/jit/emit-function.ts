@@ -25,6 +25,7 @@ export function emitFunction(analysis: Analysis, shape: Shape, type: ProgType, c
 type Label = { readonly kind: 'behind' | 'loop'; readonly block: number } | { readonly kind: 'other' };
 
 const OTHER: Label = { kind: 'other' };
+const NOBODY: readonly number[] = [];
 const NOTHING: Demand = new Uint8Array(0);
 
 class FunctionEmitter {
@@ -116,32 +117,31 @@ class FunctionEmitter {
 
   #emitTree(block: number): void {
     const { flow } = this.#analysis;
-    const behind = (flow.children[block] ?? [])
-      .filter((child) => flow.merges[child])
-      .sort((a, b) => (flow.place[b] ?? 0) - (flow.place[a] ?? 0));
+    const behind = (flow.children[block] ?? NOBODY).filter((child) => flow.merges[child]);
     const { code } = this.#text;
     if (!flow.loopHeader[block]) {
-      this.#emitWithin(block, behind, 0);
+      this.#emitWithin(block, behind, behind.length);
       return;
     }
     code.block('loop');
     this.#labels.push({ kind: 'loop', block });
-    this.#emitWithin(block, behind, 0);
+    this.#emitWithin(block, behind, behind.length);
     this.#labels.pop();
     code.end();
     code.op('unreachable');
   }
 
-  #emitWithin(block: number, behind: readonly number[], from: number): void {
+  /** With the first `count` of the blocks that are behind it. */
+  #emitWithin(block: number, behind: readonly number[], count: number): void {
     const { code } = this.#text;
-    const next = behind[from];
+    const next = behind[count - 1];
     if (next === undefined) {
       this.#emitBlock(block);
       return;
     }
     code.block('block');
     this.#labels.push({ kind: 'behind', block: next });
-    this.#emitWithin(block, behind, from + 1);
+    this.#emitWithin(block, behind, count - 1);
     this.#labels.pop();
     code.end();
     this.#emitTree(next);
