@@ -76,6 +76,7 @@ build test/objects/typed.c test/objects/typed.o
 build test/objects/typed_lab.c test/objects/typed_lab.o
 build test/objects/kfuncs.c test/objects/kfuncs.o
 build test/objects/kobjects.c test/objects/kobjects.o
+build test/objects/netfilter.c test/objects/netfilter.o
 build test/objects/arena.c test/objects/arena.o -mcpu=v4
 build test/objects/arena.c test/objects/arena_at.o -mcpu=v4 -DAT=0x100000000000ull
 build test/objects/usdt.c test/objects/usdt.o -D__TARGET_ARCH_x86
@@ -86,5 +87,8 @@ build test/objects/attach.c test/objects/attach_probes.o -DPROBES
 
 for source in bench/programs/*.c; do
 	build "$source" "${source%.c}.o"
+done
+for name in firewall hash_lookup hash_update lb lru; do
+	build "bench/programs/$name.c" "bench/programs/frames/$name.o" -DFROM_FRAME
 done
 build bench/programs/array.c bench/programs/array_atomic.o -DATOMIC

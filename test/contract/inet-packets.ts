@@ -132,7 +132,7 @@ function icmp(
   );
   return ip(from, to, six ? 58 : 1, message, more);
 }
-function udp(
+export function udp(
   from: string,
   to: string,
   port: number,

@@ -20,6 +20,7 @@ import { outcome, Session } from './session.ts';
 import { storageRows } from './storages.ts';
 import { valueFieldRows } from './value-fields.ts';
 import { verifierRows } from './verifier.ts';
+import { xlatedRows } from './xlated.ts';
 import { xskmapRows } from './xskmap.ts';
 
 /** What is done on a kernel, and what it must answer: a value, or the name of an errno. */
@@ -43,6 +44,7 @@ const GROUPS: Readonly<Record<string, readonly Row[]>> = {
   'maps of XDP sockets': xskmapRows,
   'functions, lines and relocations of a program': loadInfoRows,
   'programs that are safe, and those that are not': verifierRows,
+  'programs as they are shown': xlatedRows,
   mmap: mappingRows,
   ioctl: ioctlRows,
   'fds in messages': fdMessageRows,

@@ -38,7 +38,6 @@ export function supportTables(): string {
 const WHY: readonly (readonly [RegExp, string])[] = [
   [/lirc|^rc_/, 'it has no infrared receivers'],
   [/^lwt_/, 'no program runs on its routes'],
-  [/netfilter/, 'it has no netfilter'],
   [/netkit/, 'it has no netkit devices'],
   [/BPF_TOKEN_CREATE/, 'it has no users: every process may do everything'],
   [/^sk_reuseport_select/, 'as on Linux: `SO_ATTACH_REUSEPORT_EBPF` attaches them (`lab.socket`)'],

@@ -106,7 +106,7 @@ describe('skep feature', () => {
     const { status, stdout } = await skep(['feature', 'probe', 'kernel', 'full']);
     expect(status).toBe(0);
     expect(stdout).toContain('eBPF program_type sched_cls is available\n');
-    expect(stdout).toContain('eBPF program_type netfilter is NOT available\n');
+    expect(stdout).toContain('eBPF program_type struct_ops is NOT available\n');
     expect(stdout).toContain('\t- bpf_trace_printk\n');
     expect(
       JSON.parse((await skep(['feature', 'probe', 'unprivileged'], { json: true })).stdout).map_types,

@@ -73,7 +73,7 @@ export function bytesAt(env: HelperEnv, dynptr: Dynptr, offset: number, length: 
     const at = dynptr.address + start;
     return env.memory.check(at, length) ? at : env.fail('the dynptr does not lead to memory');
   }
-  if (subject?.kind !== dynptr.kind || env.context !== dynptr.address)
+  if (subject?.kind !== dynptr.kind || subject.context !== dynptr.address)
     return env.fail('the dynptr does not lead to the packet of the program');
   const at = subject.at(start, length);
   return at < 0 ? -errno.EFAULT : at;

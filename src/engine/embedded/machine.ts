@@ -35,6 +35,7 @@ import { Tracing } from './trace/tracing.ts';
 import { TraceLog } from './trace-log.ts';
 import { declaredFunctions } from './types/declared.ts';
 import { embeddedKernelBtf } from './types/kernel-btf.ts';
+import { KernelStruct } from './types/kernel-object.ts';
 import { Wakeups } from './wakeups.ts';
 
 export interface MachineOptions {
@@ -129,6 +130,7 @@ export class Machine {
   readonly #mapsByAddress = new Map<number, BpfMap>();
   readonly #processes = new Map<number, Process>();
   readonly #mapsWithFields = new Set<BpfMap>();
+  readonly #kernelStructs = new Map<string, KernelStruct>();
   #lastPid = 0;
   #lastSocketCookie = 0;
 
@@ -227,6 +229,16 @@ export class Machine {
     this.#mapsByAddress.delete(map.address);
     this.#mapsWithFields.delete(map);
     this.maps.remove(map.id);
+  }
+
+  /** Where the members of a struct of the kernel are, by its own types. */
+  kernelStruct(name: string): KernelStruct {
+    let struct = this.#kernelStructs.get(name);
+    if (struct === undefined) {
+      struct = new KernelStruct(this.vmlinux.btf, name);
+      this.#kernelStructs.set(name, struct);
+    }
+    return struct;
   }
 
   /** The map with this kind of field at this address, and the value that it is in. */

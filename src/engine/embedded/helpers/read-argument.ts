@@ -1,4 +1,5 @@
 import type { FieldKind } from '../maps/value-fields.ts';
+import type { Skb } from '../progs/skb.ts';
 import type { Socket } from '../sockets/socket.ts';
 import type { ArgKind, ArgKinds, HelperEnv, Wide } from './helper.ts';
 
@@ -68,7 +69,7 @@ export const READERS: { readonly [K in ArgKind]: Reader<ArgKinds[K]> } = {
   ctx_or_null: (env, n, low, high) => (isNull(n, low, high) ? 0 : context(env, n, low, high)),
   ctx: context,
   skb: (env, n, low, high) =>
-    isContext(env, n, low, high) && env.subject?.kind === 'skb'
+    env.subject?.kind === 'skb' && isPacket(env, n, low, high, env.subject)
       ? env.subject
       : env.fail(`R${n} of the call is not the context of a packet`),
   xdp: (env, n, low, high) =>
@@ -83,6 +84,10 @@ function isNull(n: number, low: Int32Array, high: Int32Array): boolean {
 
 function isContext(env: HelperEnv, n: number, low: Int32Array, high: Int32Array): boolean {
   return high[n] === 0 && low[n] === env.context;
+}
+
+function isPacket(env: HelperEnv, n: number, low: Int32Array, high: Int32Array, { skBuff }: Skb): boolean {
+  return skBuff === 0 ? isContext(env, n, low, high) : high[n] === 0 && low[n] === skBuff;
 }
 
 function context(env: HelperEnv, n: number, low: Int32Array, high: Int32Array): number {

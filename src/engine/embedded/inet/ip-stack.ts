@@ -1,5 +1,6 @@
 import { errno } from '../../../uapi/errno.ts';
 import { ETH_P_IP, ETH_P_IPV6 } from '../../../uapi/netlink.ts';
+import type { HookedPacket } from '../hooks/netfilter.ts';
 import type { Device } from '../net/device.ts';
 import type { Network } from '../net/network.ts';
 import type { Frame } from '../net/traffic.ts';
@@ -96,7 +97,11 @@ export class IpStack {
   }
 
   #receivePacket(device: Device, frame: Incoming, packet: IpPacket | undefined): void {
-    if (packet === undefined || !this.#isPlausible(device, packet)) return;
+    if (packet === undefined) return;
+    const plausible = this.#isPlausible(device, packet);
+    // Whose word comes first: the programs' with IPv4.
+    if (!plausible && packet.family === AF_INET6) return;
+    if (!this.network.netfilter.accepts('prerouting', hooked(packet, frame, device)) || !plausible) return;
     const route = this.routes.lookup(packet.destination);
     const forUs =
       route?.type === 'local' ||
@@ -118,6 +123,7 @@ export class IpStack {
   }
 
   #deliver(device: Device, frame: Incoming, packet: IpPacket): void {
+    if (!this.network.netfilter.accepts('input', hooked(packet, frame, device))) return;
     switch (packet.protocol) {
       case IPPROTO_ICMP:
       case IPPROTO_ICMPV6:
@@ -142,7 +148,11 @@ export class IpStack {
     else {
       const kept = { mark: frame.mark, priority: frame.priority, ingressIfindex: from.ifindex };
       const nextHop = route.gateway ?? packet.destination;
-      this.#toNeighbour(route.device, nextHop, { ...kept, bytes: oneHopLess(packet) }, () =>
+      const bytes = oneHopLess(packet);
+      const { netfilter } = this.network;
+      const at = hooked({ family: packet.family, bytes }, frame, from, route.device);
+      if (!netfilter.accepts('forward', at) || !netfilter.accepts('postrouting', at)) return;
+      this.#toNeighbour(route.device, nextHop, { ...kept, bytes }, () =>
         sendUnreachable(this, packet, UNREACHABLE.host),
       );
     }
@@ -177,6 +187,7 @@ export class IpStack {
     if (device === undefined || !device.up) return local ? 0 : -errno.ENETUNREACH;
     if (bytes.length > device.mtu) return -errno.EMSGSIZE;
     const { mark = 0, priority = 0, sender } = options;
+    if (!this.mayLeave({ family, bytes, to: device, mark, priority })) return -errno.EPERM;
     const refused = sender?.hooks.egress(sender, device, bytes) ?? 0;
     if (refused !== 0) return refused;
     const frame = { bytes, mark, priority, ingressIfindex: 0, sender };
@@ -187,6 +198,12 @@ export class IpStack {
     else if (isMulticast(destination)) this.#transmit(device, frame, multicastHardware(family, destination));
     else this.#toNeighbour(device, way.route.gateway ?? destination, frame, unreachable);
     return 0;
+  }
+
+  /** What netfilter programs say of a packet of this host. `from`: the device that those behind the routes are told that it came by. */
+  mayLeave(packet: HookedPacket, from?: Device): boolean {
+    const { netfilter } = this.network;
+    return netfilter.accepts('output', packet) && netfilter.accepts('postrouting', { ...packet, from });
   }
 
   /** bpf_redirect_neigh: a frame whose link header does not count. */
@@ -254,6 +271,16 @@ export class IpStack {
     this.local.deviceGone(device);
     this.neighbours.flush(device);
   }
+}
+
+/** A packet that came in, as netfilter programs are shown it. */
+function hooked(
+  { family, bytes }: Pick<IpPacket, 'family' | 'bytes'>,
+  { mark, priority, pktType }: Incoming,
+  from: Device,
+  to?: Device,
+): HookedPacket {
+  return { family, bytes, from, to, mark, priority, pktType };
 }
 
 function multicastHardware(family: Family, address: Uint8Array): Uint8Array {

@@ -96,6 +96,7 @@ function send(
     ttl: HOP_LIMIT,
     payload,
   });
+  if (!stack.mayLeave({ family: AF_INET6, bytes: packet, to: device, mark: 0, priority: 0 }, device)) return;
   const bytes = etherFrame(to, device.address, ETH_P_IPV6, packet);
   stack.transmitFrame(device, { bytes, mark: 0, priority: 0, ingressIfindex: 0 });
 }

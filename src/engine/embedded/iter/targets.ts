@@ -2,14 +2,8 @@ import type { Link } from '../links/link.ts';
 import type { Machine } from '../machine.ts';
 import type { BpfMap } from '../maps/map.ts';
 import type { BpfProg } from '../progs/prog.ts';
+import type { Shown } from '../types/shown.ts';
 import { walkElements } from './elements.ts';
-
-/** A struct of the kernel that a program is shown: the member of its context, the struct's name, what is in it. Members may lead to more. */
-export interface Shown {
-  readonly struct: string;
-  readonly values: Readonly<Record<string, number | bigint | string | Uint8Array>>;
-  readonly to?: Readonly<Record<string, Shown>>;
-}
 
 /** What the context of one call has beside `meta`: structs that are shown, bytes that are copied, addresses. */
 export type Members = Readonly<Record<string, Shown | Uint8Array | number>>;

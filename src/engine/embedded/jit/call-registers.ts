@@ -14,6 +14,8 @@ import {
 } from './registers.ts';
 
 const COUNT = 12;
+/** Bytes that no two CPUs' registers share: what one writes, the other's cache would lose. */
+const LINE = 128;
 
 /** The words of registers.ts in the memory of a machine. The views stay good when it grows: it is shared, and does not move. */
 export class CallRegisters {
@@ -25,7 +27,7 @@ export class CallRegisters {
   run: CompiledRun | undefined;
 
   constructor(memory: LinearMemory) {
-    this.address = memory.alloc(REGISTERS_SIZE);
+    this.address = Math.ceil(memory.alloc(LINE + REGISTERS_SIZE) / LINE) * LINE;
     const { buffer } = memory.memory;
     this.low = new Int32Array(buffer, this.address + REGISTERS, COUNT);
     this.high = new Int32Array(buffer, this.address + HIGH, COUNT);

@@ -1,4 +1,5 @@
 import { createActionTables } from '../hooks/action-table.ts';
+import { Netfilter } from '../hooks/netfilter.ts';
 import { NetnsPrograms } from '../hooks/netns-programs.ts';
 import { SharedBlocks } from '../hooks/shared-blocks.ts';
 import { IpStack } from '../inet/ip-stack.ts';
@@ -20,6 +21,7 @@ export class Network extends RefCounted {
   readonly blocks = new SharedBlocks();
   readonly inet: IpStack;
   readonly programs = new NetnsPrograms();
+  readonly netfilter = new Netfilter(this);
   readonly #devices = new Map<number, Device>();
   readonly #numbers = new Map<Network, number>();
   #lastIfindex = 0;

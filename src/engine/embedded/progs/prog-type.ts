@@ -1,7 +1,7 @@
 import type { AttachType, ProgType as ProgTypeName } from '../../../uapi/bpf.ts';
 
 /** How BPF_PROG_TEST_RUN runs programs of a type: one file test-run-*.ts each. */
-export type TestRunKind = 'skb' | 'xdp' | 'flow_dissector' | 'sk_lookup' | 'raw' | 'tracing' | 'syscall';
+export type TestRunKind = 'skb' | 'xdp' | 'flow_dissector' | 'sk_lookup' | 'raw' | 'tracing' | 'syscall' | 'netfilter';
 
 /** A program type of the embedded kernel: one row of progs/table.ts. */
 export interface ProgType {
@@ -19,6 +19,7 @@ export interface ProgType {
     | 'sk_msg_md'
     | 'bpf_sk_lookup'
     | 'sk_reuseport_md'
+    | 'bpf_nf_ctx'
     | 'pt_regs'
     | 'bpf_perf_event_data'
     | 'record'

@@ -116,6 +116,8 @@ export class Skb {
   socketRedirect: SocketRedirect | undefined;
   /** Of the socket that sent the packet; 0 if none did. */
   socketCookie = 0;
+  /** Address of the struct sk_buff that a program is shown of it; 0 where it is its context. */
+  skBuff = 0;
 
   private constructor(memory: LinearMemory, context: number, input: SkbInput) {
     this.memory = memory;

@@ -44,6 +44,8 @@ const PROG_TYPES: readonly ProgType[] = [
     defaultAttachType: 'sk_reuseport_select',
   },
 
+  { name: 'netfilter', context: 'bpf_nf_ctx', attachTypes: ['netfilter'], testRun: 'netfilter' },
+
   { name: 'kprobe', context: 'pt_regs', sleepable: 'may' },
   { name: 'tracepoint', context: 'record' },
   { name: 'perf_event', context: 'bpf_perf_event_data' },

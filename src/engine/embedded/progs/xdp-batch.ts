@@ -5,6 +5,7 @@ import type { Share } from '../cpus/cpus.ts';
 import { interpreterOf } from '../interp/interpreter.ts';
 import { ENTRY_SIZE, ENTRY_VERDICT } from '../jit/thunks.ts';
 import type { Machine } from '../machine.ts';
+import { MIX } from '../maps/key.ts';
 import { ETH_HLEN } from './frame.ts';
 import type { BpfProg } from './prog.ts';
 import { hashFlow } from './skb.ts';
@@ -89,7 +90,8 @@ class Batch implements XdpBatch {
   /** Writes the entries, those of each CPU one after the other. */
   #share(cpus: number): Share[] {
     const { dv } = this.#machine.memory;
-    const cpuOf = this.#frames.map((frame) => (cpus === 1 ? 0 : hashFlow(frame, ETH_HLEN) % cpus));
+    // The low bit of the hash is that of the sum of all bytes, which many flows share.
+    const cpuOf = this.#frames.map((frame) => (Math.imul(hashFlow(frame, ETH_HLEN), MIX[0]) >>> 16) % cpus);
     let at = this.#block + this.length * this.#stride;
     return Array.from({ length: cpus }, (_, cpu) => {
       const list = at;

@@ -9,6 +9,7 @@ import { SOCKET_MAP_PLACES } from '../sockets/map-programs.ts';
 import type { CheckedAttr } from './attr.ts';
 import { createCgroupLink } from './cgroup-attach.ts';
 import { createIterLink } from './iter.ts';
+import { createNetfilterLink } from './netfilter-attach.ts';
 import { createNetnsLink } from './netns-attach.ts';
 import { createPerfLink } from './probe-attach.ts';
 import { cannotAttach } from './prog-attach.ts';
@@ -32,6 +33,7 @@ const CREATE: ReadonlyMap<number, Create> = new Map<number, Create>([
   [attachTypeNumber.lsm_mac, createTracingLink],
   [attachTypeNumber.flow_dissector, createNetnsLink],
   [attachTypeNumber.sk_lookup, createNetnsLink],
+  [attachTypeNumber.netfilter, createNetfilterLink],
   ...SOCKET_MAP_PLACES.map((place) => [attachTypeNumber[place], createSockmapLink] as const),
   ...[...CGROUP_ATTACH_TYPES].map((type) => [type, createCgroupLink] as const),
 ]);

@@ -24,6 +24,8 @@ const lsmCgroup: Target = {
   detach: (process, attr) => cannotAttach(process, attr.attach_type, ONLY_LINUX),
   query: queryCgroup,
 };
+/** Netfilter has links alone. */
+const linksOnly: Target = { attach: () => -errno.EINVAL, detach: () => -errno.EINVAL, query: () => -errno.EINVAL };
 const sockmap: Target = { attach: attachToSockmap, detach: detachFromSockmap, query: querySockmap };
 const netns: Target = { attach: attachToNetns, detach: detachFromNetns, query: queryNetns };
 
@@ -32,6 +34,7 @@ const TARGETS: ReadonlyMap<number, Target> = new Map([
   [attachTypeNumber.tcx_ingress, tcx],
   [attachTypeNumber.tcx_egress, tcx],
   [attachTypeNumber.lsm_cgroup, lsmCgroup],
+  [attachTypeNumber.netfilter, linksOnly],
   [attachTypeNumber.flow_dissector, netns],
   [attachTypeNumber.sk_lookup, netns],
   ...SOCKET_MAP_PLACES.map((place) => [attachTypeNumber[place], sockmap] as const),

@@ -1,4 +1,4 @@
-import { decodeInsns, INSN_SIZE, type Insn, programProblem, programTag } from '../../../isa/index.ts';
+import { decodeInsns, encodeInsns, INSN_SIZE, type Insn, programProblem, programTag } from '../../../isa/index.ts';
 import type { BpfAttr } from '../../../uapi/attr.ts';
 import {
   attachTypeNumber,
@@ -23,15 +23,16 @@ import { applyCoreRelocations } from '../progs/core-relocations.ts';
 import { type Records, readRecords } from '../progs/info-records.ts';
 import { isGplCompatible } from '../progs/license.ts';
 import { checkLogRequest, type LogRequest, writeLog } from '../progs/load-log.ts';
-import { BpfProg, type ProgAttr } from '../progs/prog.ts';
+import { BpfProg } from '../progs/prog.ts';
 import type { ProgType } from '../progs/prog-type.ts';
 import { type Rejection, reject } from '../progs/rejection.ts';
 import { type Resolved, resolveMaps } from '../progs/resolve.ts';
 import { PROG_TYPE_BY_NUMBER } from '../progs/table.ts';
 import { functions, type ProgUser, programToVerify } from '../progs/to-verify.ts';
+import { type Translated, translate } from '../progs/translate.ts';
 import { exceptionCallback } from '../verifier/exception-callback.ts';
 import { BPF_COMPLEXITY_LIMIT_INSNS, figuresText } from '../verifier/figures.ts';
-import { verify } from '../verifier/verify.ts';
+import { type Verdict, verify } from '../verifier/verify.ts';
 
 type Attr = BpfAttr<'BPF_PROG_LOAD'>;
 
@@ -80,31 +81,37 @@ export function progLoad(process: Process, attr: Attr): number {
   if (log.buffer !== undefined && trueSize > log.size) return -errno.ENOSPC;
   if (checked.accepted === undefined) return -checked.errno;
 
-  const { resolved, btf, funcInfo, lineInfo, probed, bufferReach, enforceAttachType = false } = checked.accepted;
+  const { resolved, btf, funcInfo, verdict } = checked.accepted;
+  const { insns: xlated, ...info } = xlatedOf(checked.accepted);
   const owner = { type: attr.prog_type ?? 0, expectedAttachType, maps: resolved.maps };
   if (!resolved.maps.every((map) => !(map instanceof ProgArray) || map.admits(owner))) return -errno.EINVAL;
   for (const map of resolved.maps) map.get();
   const prog = new BpfProg(process.machine, {
     ...owner,
-    enforceAttachType,
+    enforceAttachType: verdict?.enforceAttachType ?? false,
     attachBtfId: attr.attach_btf_id ?? 0,
     flags,
     name,
     license,
     tag: programTag(given),
-    xlated: resolved.xlated,
+    xlated: encodeInsns(xlated),
     runnable: resolved.runnable,
-    probed,
-    bufferReach,
+    probed: verdict?.probed,
+    bufferReach: verdict?.bufferReach,
     exceptionCallback: exceptionStart(btf, funcInfo),
     btf: btf?.get(),
-    funcInfo,
-    lineInfo,
+    ...info,
     loadTime: process.machine.clock.now(),
     verifiedInsns: checked.verifiedInsns,
   });
   // The fd has the program's first reference.
   return process.install(prog);
+}
+
+/** The program as users see it: what no path comes to is not there any more. */
+function xlatedOf({ resolved, funcInfo, lineInfo, verdict }: Accepted): Translated {
+  const insns = resolved.xlated;
+  return verdict === undefined ? { insns, funcInfo, lineInfo } : translate(insns, verdict, funcInfo, lineInfo);
 }
 
 function exceptionStart(btf: BtfObject | undefined, funcInfo: Records | undefined): number | undefined {
@@ -147,9 +154,8 @@ interface Accepted {
   readonly btf: BtfObject | undefined;
   readonly funcInfo: Records | undefined;
   readonly lineInfo: Records | undefined;
-  readonly probed?: ReadonlySet<number>;
-  readonly bufferReach?: ProgAttr['bufferReach'];
-  readonly enforceAttachType?: boolean;
+  /** `undefined`: nothing was followed. */
+  readonly verdict?: Verdict;
 }
 
 interface Checked {
@@ -180,8 +186,7 @@ function check(process: Process, attr: Attr, user: ProgUser, bytes: Uint8Array, 
     log.level,
     log.size,
   );
-  const { probed, bufferReach, enforceAttachType } = verdict;
-  const accepted = verdict.errno === 0 ? { ...parts, probed, bufferReach, enforceAttachType } : undefined;
+  const accepted = verdict.errno === 0 ? { ...parts, verdict } : undefined;
   return {
     errno: verdict.errno,
     log: verdict.log,

@@ -2,6 +2,7 @@ import { errno } from '../../../uapi/errno.ts';
 import type { Process } from '../process.ts';
 import { PROG_TYPE_BY_NUMBER } from '../progs/table.ts';
 import { testRunFlowDissector } from '../progs/test-run-flow-dissector.ts';
+import { testRunNetfilter } from '../progs/test-run-netfilter.ts';
 import type { TestRunAttr } from '../progs/test-run-output.ts';
 import { testRunRaw, testRunSyscall } from '../progs/test-run-raw.ts';
 import { testRunSkLookup } from '../progs/test-run-sk-lookup.ts';
@@ -32,6 +33,8 @@ export function testRun(process: Process, attr: TestRunAttr): number {
       return testRunRaw(prog, attr);
     case 'tracing':
       return testRunTracing(prog, attr);
+    case 'netfilter':
+      return testRunNetfilter(prog, attr);
     case 'syscall':
       return testRunSyscall(prog, attr);
     case undefined:

@@ -130,6 +130,8 @@ export const STRUCTS: Readonly<Record<string, string>> = {
     'struct sk_buff *next; struct sk_buff *prev; struct net_device *dev; char cb[48]; unsigned int len; unsigned int data_len; __u16 mac_len; __u16 hdr_len; ' +
     '__u16 queue_mapping; __u8 pkt_type; __u16 tc_index; __u32 priority; int skb_iif; __u32 hash; __be16 vlan_proto; __u16 vlan_tci; __u32 mark; __be16 protocol; ' +
     '__u16 transport_header; __u16 network_header; __u16 mac_header; unsigned int tail; unsigned int end; unsigned char *head; unsigned char *data; unsigned int truesize',
+  nf_hook_state: 'u8 hook; u8 pf; struct net_device *in; struct net_device *out',
+  bpf_nf_ctx: 'const struct nf_hook_state *state; struct sk_buff *skb',
   bpf_fentry_test_t: 'struct bpf_fentry_test_t *a',
 
   // What functions of the kernel are given: what is in them is the kernel's.

@@ -10,7 +10,8 @@ export function checkFuncRecords(env: Env): void {
     if (before !== undefined && insnOff <= before)
       env.fail('EINVAL', `same or smaller insn offset (${insnOff}) than previous func info record (${before})`);
     const type = typeId > 0 && btf !== undefined && typeId < btf.typeCount ? btf.type(typeId) : undefined;
-    if (type?.kind !== 'func') env.fail('EINVAL', `invalid type id ${typeId | 0} in func info`);
+    const id = typeId | 0; // as a signed number
+    if (type?.kind !== 'func') env.fail('EINVAL', `invalid type id ${id} in func info`);
   }
 }
 

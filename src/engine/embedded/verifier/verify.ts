@@ -53,6 +53,10 @@ export interface Verdict {
   readonly peakStates: number;
   /** Instructions that some path comes to. */
   readonly live: readonly boolean[];
+  /** Instructions that save or restore a register around a call that is inlined, and for nothing. */
+  readonly spills: ReadonlySet<number>;
+  /** Where functions start, ascending. */
+  readonly starts: readonly number[];
   /** Instructions that load zero where their pointer leads nowhere. */
   readonly probed: ReadonlySet<number>;
   readonly bufferReach: { readonly rdonly: number; readonly rdwr: number };
@@ -91,12 +95,21 @@ export function verify(program: ProgramToVerify, logLevel = 0, logRoom = MAX_LOG
     totalStates,
     peakStates,
     live: env.facts.map(({ seen }) => seen),
+    spills: spillsOf(env),
+    starts: env.subprogs.map(({ start }) => start),
     probed: new Set(
       env.facts.flatMap(({ pointer }, i) => (pointer && isProbed(pointer.kind, pointer.flags) ? [i] : [])),
     ),
     bufferReach: env.bufferReach,
     enforceAttachType: env.enforceAttachType,
   };
+}
+
+function spillsOf(env: Env): ReadonlySet<number> {
+  const spills = new Set<number>();
+  for (const [call, { needlessSpills }] of env.facts.entries())
+    for (let i = 1; i <= needlessSpills; i++) spills.add(call - i).add(call + i);
+  return spills;
 }
 
 function prepare(env: Env): void {
