@@ -6,6 +6,7 @@ import type { BpfMap } from '../maps/map.ts';
 import { analyse, type Shape } from './analysis.ts';
 import type { Callees } from './emit-call.ts';
 import { emitFunction } from './emit-function.ts';
+import { frameFunctions } from './frame-functions.ts';
 import { calleeOf, Functions } from './graph.ts';
 import { mapFunctions, onlyRing } from './map-functions.ts';
 import { BATCH, CALLBACK, FIND, FUNCTION, HELPER, LOOP, TARGET, VERDICT } from './signatures.ts';
@@ -100,6 +101,7 @@ export function compileProgram(program: ProgramToCompile): CompiledProgram {
     programType: () => module.type(TARGET),
     mapAt: program.mapAt,
     mapFunction: mapFunctions({ module, registers: program.registers, wake, shared: program.shared }),
+    frameFunction: frameFunctions(module),
     shared: program.shared,
     ring,
   };

@@ -55,6 +55,8 @@ export interface Callees {
   readonly ring: RingBuffer | undefined;
   /** Several CPUs run at once. */
   readonly shared: boolean;
+  /** (context, argument) -> result: the function that stands for a helper which changes the frame, if there is one. */
+  frameFunction(helper: number): number | undefined;
   /** The function that does for a map what a helper does, if there is one: the same arguments but for the map. */
   mapFunction(helper: MapHelper, map: BpfMap): number | undefined;
 }
@@ -94,7 +96,18 @@ export function emitCall(text: FunctionText, op: Op, callees: Callees, { frame, 
   } else if (callees.shared && (helper.id === BPF_FUNC_spin_lock || helper.id === BPF_FUNC_spin_unlock))
     emitSpinLock(text, callees.registers, helper.id === BPF_FUNC_spin_lock);
   else if (helper.id === BPF_FUNC_tail_call) emitTailCall(text, callees, frame, count);
-  else if (!emitMapCall(text, op, callees)) emitHelperCall(text, op, helper, callees);
+  else if (!emitMapCall(text, op, callees) && !emitFrameCall(text, op, callees))
+    emitHelperCall(text, op, helper, callees);
+}
+
+function emitFrameCall(text: FunctionText, op: Op, callees: Callees): boolean {
+  const func = text.type === 'xdp' ? callees.frameFunction(op.imm) : undefined;
+  if (func === undefined) return false;
+  text.read32(1);
+  text.read32(2);
+  text.code.call(func);
+  text.writeAs(0, 'i32', text.resultType, true);
+  return true;
 }
 
 /** Another CPU may hold it. */
