@@ -12,7 +12,7 @@ import { valuesOf } from './values.ts';
 export type Shape =
   /** (context, frame) -> the low word of r0. */
   | 'verdict'
-  /** (context, frame) -> r0: what a tail call leads to. */
+  /** (context, frame, tail calls so far) -> r0: what a tail call leads to. */
   | 'target'
   /** (context, frame, times) -> the low word of the last r0: runs again and again. */
   | 'loop'
