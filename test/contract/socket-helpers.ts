@@ -24,7 +24,7 @@ const TYPES: Readonly<Partial<Record<AttachType, ProgType>>> = {
 const local = (port: number, address = '127.0.0.1') => ({ address, port });
 
 /** A process in a cgroup, one program there, and eight numbers that it leaves. */
-class Stage implements Disposable {
+export class Stage implements Disposable {
   readonly #bench: CgroupBench;
   readonly #home: string;
   readonly #s: Session;
@@ -74,7 +74,7 @@ class Stage implements Disposable {
 }
 
 /** Sets an option of what r6 is to a number of `size` bytes and reads it back: three numbers from `at` on. */
-const option = (level: number, name: number, value: number, size = 4, at = 0): Insns => [
+export const option = (level: number, name: number, value: number, size = 4, at = 0): Insns => [
   I.storeImm(8, 10, -8, value),
   I.movReg(1, 6),
   I.mov(2, level),
@@ -96,7 +96,7 @@ const option = (level: number, name: number, value: number, size = 4, at = 0): I
   I.load(4, 1, 10, -8),
   I.store(8, 7, 8 * at + 16, 1),
 ];
-const pass: Insns = [I.mov(0, 1), I.exit];
+export const pass: Insns = [I.mov(0, 1), I.exit];
 /** The address that a socket is bound to before it connects, as a struct sockaddr_in. */
 const bind = (family: number, address: number, port: number, size = 16): Insns => [
   I.storeImm(8, 10, -16, 0),
@@ -144,6 +144,8 @@ export const socketHelperRows: readonly Row[] = [
   ['setsockopt: of no kernel',        (t) => t.run('cgroup_inet4_connect', [...option(SOL_SOCKET, 1000, 1), ...pass], 3, connecting), [0, -22, -22, 0]],
   ['setsockopt: of another level',    (t) => t.run('cgroup_inet4_connect', [...option(77, 1, 1), ...pass], 3, connecting), [0, -22, -22, 0]],
   ['setsockopt: IP',                  (t) => t.run('cgroup_inet4_connect', [...option(IPPROTO_IP, 2, 1), ...pass], 3, connecting), [0, -22, -22, 0]],
+  ['setsockopt: a type of service',   (t) => t.run('cgroup_inet4_connect', [...option(IPPROTO_IP, 1, 16), ...pass], 3, connecting), [6, 0, 0, 16]],
+  ['setsockopt: of no congestion control', (t) => t.run('cgroup_inet4_connect', [...option(6, 13, 0x6c6c6568), ...pass], 2, (stage) => stage.socket('tcp').connect(local(9))), ['ECONNREFUSED', -2, 0]],
   ['setsockopt: of TCP, of UDP',      (t) => t.run('cgroup_inet4_connect', [...option(6, 1, 1), ...pass], 3, connecting), [0, -22, -22, 0]],
   ['setsockopt: refused afterwards',  (t) => t.run('cgroup_inet4_connect', [...option(SOL_SOCKET, SO_PRIORITY, 5), I.mov(0, 0), I.exit], 3, connecting), ['EPERM', 0, 0, 5]],
   ['setsockopt: sock_ops',            (t) => t.run('cgroup_sock_ops', [...established, ...option(SOL_SOCKET, SO_PRIORITY, 4), ...pass], 3, connected), ['ok', 0, 0, 4]],
