@@ -130,6 +130,23 @@ const connected = (stage: Stage): void => {
 };
 /** For sock_ops: goes on only when a connection of its own stands. */
 const established: Insns = [I.load(4, 1, 6, 0), I.jeq(1, 4, 2), I.mov(0, 1), I.exit];
+/** What happens at the end of a connection that has this port, or the other one: op by op, four bits each; and whether it was a whole socket, a bit each. */
+const recorded = (port: number, own = false): Insns => [
+  I.load(4, 1, 6, 68),
+  ...(own ? [I.jeq(1, port, 2)] : [{ opcode: 0x55, dst: 1, imm: port, off: 2 }]),
+  I.mov(0, 1),
+  I.exit,
+  I.load(8, 1, 7, 0),
+  { opcode: 0x67, dst: 1, imm: 4 },
+  I.load(4, 2, 6, 0),
+  { opcode: 0x0f, dst: 1, src: 2 },
+  I.store(8, 7, 0, 1),
+  I.load(8, 1, 7, 8),
+  { opcode: 0x67, dst: 1, imm: 1 },
+  I.load(4, 2, 6, 72),
+  { opcode: 0x0f, dst: 1, src: 2 },
+  I.store(8, 7, 8, 1),
+];
 const LOOPBACK = 0x0100007f;
 
 type Row = readonly [name: string, run: (stage: Stage) => unknown, want: unknown];
@@ -151,6 +168,10 @@ export const socketHelperRows: readonly Row[] = [
   ['setsockopt: sock_ops',            (t) => t.run('cgroup_sock_ops', [...established, ...option(SOL_SOCKET, SO_PRIORITY, 4), ...pass], 3, connected), ['ok', 0, 0, 4]],
   ['setsockopt: in a getsockopt',     (t) => t.run('cgroup_getsockopt', [I.load(8, 6, 6, 0), ...option(SOL_SOCKET, SO_PRIORITY, 4), ...pass], 3, connecting), 'EINVAL'],
   ['setsockopt: in a setsockopt',     (t) => t.run('cgroup_setsockopt', [I.load(8, 6, 6, 0), ...option(SOL_SOCKET, SO_MARK, 4), ...pass], 3, (stage) => stage.socket('udp').setsockopt(SOL_SOCKET, SO_PRIORITY, Uint8Array.of(1, 0, 0, 0))), ['ok', 0, 0, 4]],
+  ['sock_ops: of a client',           (t) => t.run('cgroup_sock_ops', [...recorded(4071), ...pass], 2, connected), ['ok', 0x32164, 0b11111]],
+  ['sock_ops: of a server',           (t) => t.run('cgroup_sock_ops', [...recorded(4071, true), ...pass], 2, connected), ['ok', 0xb2165, 0b10001]],
+  ['sock_ops: with a reply of 20',    (t) => t.run('cgroup_sock_ops', [...recorded(4071), I.storeImm(4, 6, 4, 20), ...pass], 2, connected), ['ok', 0x32164, 0b11111]],
+  ['sock_ops: with a reply of 20, of a server', (t) => t.run('cgroup_sock_ops', [...recorded(4071, true), I.storeImm(4, 6, 4, 20), ...pass], 2, connected), ['ok', 0xb2165, 0b10001]],
   ['bind: an address and a port',     (t) => t.run('cgroup_inet4_connect', [...bind(AF_INET, LOOPBACK, 4072), ...pass], 1, named), ['127.0.0.1 4072', 0]],
   ['bind: an address alone',          (t) => t.run('cgroup_inet4_connect', [...bind(AF_INET, LOOPBACK + 0x1000000, 0), ...pass], 1, named), ['127.0.0.2 any', 0]],
   ['bind: what is not here',          (t) => t.run('cgroup_inet4_connect', [...bind(AF_INET, 0x01010101, 0), ...pass], 1, named), ['127.0.0.1 any', -99]],

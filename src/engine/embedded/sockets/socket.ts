@@ -95,6 +95,11 @@ export abstract class Socket {
     this.local = this.remote = this.nowhere;
   }
 
+  /** Has from a listener what programs have set of that. */
+  inherit({ numbers, congestion }: Socket): void {
+    for (const [name, value] of numbers) this.numbers.set(name, value);
+    this.congestion = congestion;
+  }
   /** Bytes of one segment, where there are any. */
   get segmentSize(): number {
     return 536;
