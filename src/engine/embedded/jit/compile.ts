@@ -4,6 +4,7 @@ import { calledNumber, callees as kernelCallees } from '../interp/called.ts';
 import { BPF_FUNC_tail_call } from '../interp/code.ts';
 import type { BpfMap } from '../maps/map.ts';
 import { analyse, type Shape } from './analysis.ts';
+import { constantsOf } from './constants.ts';
 import type { Callees } from './emit-call.ts';
 import { emitFunction } from './emit-function.ts';
 import { frameFunctions } from './frame-functions.ts';
@@ -100,6 +101,7 @@ export function compileProgram(program: ProgramToCompile): CompiledProgram {
     func,
     programType: () => module.type(TARGET),
     mapAt: program.mapAt,
+    constantAt: constantsOf(program.maps),
     mapFunction: mapFunctions({ module, registers: program.registers, wake, shared: program.shared }),
     frameFunction: frameFunctions(module),
     shared: program.shared,

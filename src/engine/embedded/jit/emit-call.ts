@@ -16,6 +16,7 @@ import type { FunctionText } from './function-text.ts';
 import { calleeOf, type Op } from './graph.ts';
 import { CPU, FRAME, HIGH, LOCK, REGISTERS, ROUNDS } from './registers.ts';
 import { BPF_FUNC_map_lookup_elem } from './slots.ts';
+import type { Known } from './transfer.ts';
 
 const BPF_FUNC_get_smp_processor_id = 8;
 const BPF_FUNC_spin_lock = 93;
@@ -47,6 +48,8 @@ export interface Callees {
   /** For tail calls: the type of (context, frame) -> r0. */
   programType(): number;
   mapAt(address: number): BpfMap | undefined;
+  /** See `Known`. */
+  readonly constantAt: Known['constantAt'];
   /** Finds bytes of the packet: (size, offset) -> address, or -1. */
   readonly packetLoad: number;
   /** Functions of the program make tail calls, and come back. */
@@ -101,7 +104,7 @@ export function emitCall(text: FunctionText, op: Op, callees: Callees, { frame, 
 }
 
 function emitFrameCall(text: FunctionText, op: Op, callees: Callees): boolean {
-  const func = text.type === 'xdp' ? callees.frameFunction(op.imm) : undefined;
+  const func = text.around.type === 'xdp' ? callees.frameFunction(op.imm) : undefined;
   if (func === undefined) return false;
   text.read32(1);
   text.read32(2);

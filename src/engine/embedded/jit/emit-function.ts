@@ -55,7 +55,7 @@ class FunctionEmitter {
     this.#params = { frame, count: shape === 'target' && !callees.functionsTailCall ? COUNT : undefined };
     const { blocks, frames } = analysis.graph;
     const insns = blocks.reduce((sum, { ops }) => sum + ops.length + 1, 0);
-    this.#text = new FunctionText(params, frame, frames, type, insns);
+    this.#text = new FunctionText(params, frame, frames, { type, constantAt: callees.constantAt }, insns);
   }
 
   emit(): Uint8Array {
