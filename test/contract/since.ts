@@ -127,7 +127,7 @@ const LOCKLESS: readonly Change[] = [
 
 const CPUS = '/proc/cpuinfo';
 /** Where /proc does not say what the processor has, it is taken to have it. */
-const hasCmpxchg16b = !existsSync(CPUS) || !/^flags\s*:(?!.*\bcx16\b)/m.test(readFileSync(CPUS, 'utf8'));
+export const hasCmpxchg16b = !existsSync(CPUS) || !/^flags\s*:(?!.*\bcx16\b)/m.test(readFileSync(CPUS, 'utf8'));
 
 /** Why the running kernel, or one of this version, is not asked; `undefined` if it is. */
 export function notAsked(name: string, version: Version = running): string | undefined {
