@@ -10,6 +10,7 @@ import { skipBefore } from '../support/since.ts';
 import { CgroupBench, cgroupProgramRows, expectRow } from './cgroup-programs.ts';
 import { cgroupStorageRows, expectStorageRow } from './cgroup-storage.ts';
 import { setUp } from './inet-packets.ts';
+import { skipNotAsked } from './since.ts';
 import { expectHelperRow, socketHelperRows } from './socket-helpers.ts';
 import { expectOptionRow, socketOptionRows } from './socket-options.ts';
 
@@ -63,6 +64,7 @@ describe('programs of cgroups on linux', () => {
   });
   it.for(cgroupProgramRows)('%s', (row) => expectRow(bench, row));
   describe('values of cgroups', () => {
+    beforeEach(skipNotAsked('values of cgroups'));
     it.for(cgroupStorageRows)('%s', (row) => expectStorageRow(bench, row));
   });
   describe('what programs ask of sockets', () => {

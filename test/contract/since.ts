@@ -58,6 +58,9 @@ const CHANGES: readonly Change[] = [
   [/^values of objects, and stacks: task_storage(: (CLONE|the largest value|a value beyond|of .*|batches))?$/, '5.11', 'values of tasks'],
   [/^fields that the kernel keeps: (a lock( in a struct| at an odd place| of 8 bytes| and a timer)?|two locks|\w+: a lock, (WRONLY_PROG|frozen))$/,
                                                              '6.2',  'locks are looked at when the map is made; earlier only programs notice what is wrong with them'],
+  [/^functions, lines and relocations of a program: /,       '6.18', 'what is wrong with them as it is said since then'],
+  [/^where programs may be attached: /,                      '6.18', 'types of hooks as they are since then'],
+  [/^bpffs: the lists of the kernel itself$/,                '6.18', 'lists that CONFIG_BPF_PRELOAD puts there'],
   [/^netfilter: /,                                           '6.18', 'answers as they are since then'],
   [/^elements of maps: /,                                    '6.12', 'answers as they are since then'],
   [/^programs on functions: /,                               '6.12', 'the functions that test runs call'],
@@ -110,6 +113,15 @@ const LATER: readonly Change[] = [
   [/^types of programs: (raw_)?tracepoint: sleepable$/,                       '7.3', 'programs of tracepoints cannot sleep'],
   [/^types of programs: (?!kprobe|syscall).*: sleepable$/,                    '7.3', 'the sentence of the verifier'],
   [/^values of objects, and stacks: (\w+_storage: of nothing|(sk|task)_storage: of .*)$/, '7.3', 'the flag 8 is none, and the fd is looked at first; now it is BPF_F_CPU, which these maps do not have'],
+  [/^programs that are safe, and those that are not: /,                       '7.3', 'the log is another'],
+  [/^programs as they are shown: /,                                           '7.3', 'more is left out'],
+  [/^functions, lines and relocations of a program: relocations: without other records$/, '7.3', 'nothing is done for them'],
+  [/^where programs may be attached: sched_cls/,                              '7.3', 'what was loaded for tcx is attached to netkit'],
+  [/^bpffs: the lists of the kernel itself$/,                                 '7.3', 'seen on kernels with CONFIG_BPF_PRELOAD alone'],
+  [/^objects of programs: workqueues$/,                                       '7.3', 'bpf_wq_set_callback_impl has other arguments'],
+  [/^maps of XDP sockets: memlock$/,                                          '7.3', 'the structs of the kernel are that large'],
+  [/^values of cgroups: \w+: memlock$/,                                       '7.3', 'the structs of the kernel are that large'],
+  [/^values of cgroups: percpu_cgroup_storage: user space writes$/,           '7.3', 'a flag says for which CPU, which was none'],
   [/^values of objects, and stacks: \w+_storage: memlock$/,                   '7.3', 'the structs of the kernel are that large'],
 ];
 
@@ -121,6 +133,9 @@ const LATER: readonly Change[] = [
 const LOCKLESS: readonly Change[] = [
   [/^values of objects, and stacks: inode_storage: of /,                      '7.3', 'values of inodes'],
   [/^values of sockets: (a value that|and what it begins|deleted|of a socket that is closed)/, '7.3', 'values of sockets'],
+  [/^values of cgroups: cgrp_storage: /,                                      '7.3', 'values of cgroups'],
+  [/^values of objects, and stacks: cgrp_storage: of a (map|directory)$/,     '7.3', 'values of cgroups'],
+  [/^objects of programs: in_maps$/,                                          '7.3', 'objects'],
   [/^helpers: values of tasks$/,                                              '7.3', 'values of tasks'],
   [/^what is in values: (timers|fires|in_)/,                                            '7.3', 'timers'],
 ];

@@ -4,7 +4,7 @@ import { CONTEXTS } from '../../src/engine/embedded/verifier/context-rows.ts';
 import { ATTACH_TYPES, attachTypeNumber, BPF_F_SLEEPABLE } from '../../src/uapi/bpf.ts';
 import { bytecode, I } from '../support/bytecode.ts';
 import { withLinux } from '../support/linux.ts';
-import { skipBefore } from '../support/since.ts';
+import { skipBefore, skipFrom } from '../support/since.ts';
 import { type Load, verifierLog } from '../support/verifier-log.ts';
 
 /** Beyond what every context but those of variable size has. */
@@ -14,7 +14,10 @@ const TYPES = [...new Set(CONTEXTS.flatMap(({ types }) => types))].filter((type)
 const SIZES = [1, 2, 4, 8] as const;
 
 describe('what a program sees of its context is what linux lets it', () => {
-  beforeEach((context) => skipBefore(context, '6.18', 'contexts as they are since then'));
+  beforeEach((context) => {
+    skipBefore(context, '6.18', 'contexts as they are since then');
+    skipFrom(context, '7.3', 'what is read of contexts of kprobes and system calls, as it was');
+  });
 
   it.each(TYPES)('%s', (type) => {
     withLinux((kernel) => {

@@ -207,3 +207,8 @@ export function isAtLeast(version: Version, than: Version): boolean {
 export function skipBefore(context: { skip(reason: string): void }, since: Version, what: string): void {
   if (!isAtLeast(running, since)) context.skip(`Linux >= ${since}: ${what}`);
 }
+
+/** The same on one that is as new, or newer. */
+export function skipFrom(context: { skip(reason: string): void }, until: Version, what: string): void {
+  if (isAtLeast(running, until)) context.skip(`Linux < ${until}: ${what}`);
+}
