@@ -27,6 +27,7 @@ const MAX_LINKED = 6;
 export function checkJump(env: Env, insn: Insn, operation: Jump): number {
   const { op, bits, source } = operation;
   readReg(env, insn.dst);
+  env.checkFields();
   if (source === 'reg') readReg(env, insn.src);
   const dst = env.reg(insn.dst);
   const src = source === 'reg' ? env.reg(insn.src) : env.immediate();
