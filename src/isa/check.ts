@@ -24,6 +24,8 @@ import {
 import { atomicOf, type Operation, operationOf } from './table.ts';
 
 const READ_ONLY = 'frame pointer is read only';
+/** Problems that a verifier comes to when it has looked at registers. */
+const ON_REGISTERS = /^(div by zero|invalid shift |frame pointer is read only)/;
 
 /** What is wrong with a program, and the slot it is about. */
 export interface ProgramProblem {
@@ -35,21 +37,21 @@ export interface ProgramProblem {
 /**
  * The first thing that makes a program no program, whatever it computes: calls and jumps out of range, no end, an instruction that is none. In the
  * order in which the Linux verifier looks. `undefined`: its structure is sound. Whether what it does is safe, and whether every instruction can be
- * reached, is a verifier's business. `followed`: a verifier goes through the program afterwards, and finds itself what counts only where a path leads.
+ * reached, is a verifier's business.
  */
-export function programProblem(
-  insns: readonly Insn[],
-  { followed = false }: { readonly followed?: boolean } = {},
-): ProgramProblem | undefined {
-  const operands = followed ? fieldsProblem : operandProblem;
-  return targetsProblem(insns) ?? firstProblem(insns, opcodeProblem) ?? firstProblem(insns, operands);
+export function programProblem(insns: readonly Insn[]): ProgramProblem | undefined {
+  return targetsProblem(insns) ?? firstProblem(insns, opcodeProblem) ?? firstProblem(insns, operandProblem);
 }
 
-/** Without what the verifier refuses only where some path comes to it. */
-function fieldsProblem(insn: Insn): string | undefined {
+/** The first instruction that is none, whatever its operands are. */
+export function opcodesProblem(insns: readonly Insn[]): ProgramProblem | undefined {
+  return firstProblem(insns, opcodeProblem);
+}
+
+/** What is wrong with the fields of an instruction, before anything is asked of its registers: what a verifier says when a path comes to it. */
+export function fieldsProblem(insn: Insn): string | undefined {
   const problem = operandProblem(insn);
-  const onPath = problem === 'div by zero' || problem === READ_ONLY || problem?.startsWith('invalid shift') === true;
-  return onPath ? undefined : problem;
+  return problem === undefined || ON_REGISTERS.test(problem) ? undefined : problem;
 }
 
 /** What is wrong with one instruction by itself; `next` is the slot that follows, for the second half of `ld_imm64`. */

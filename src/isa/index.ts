@@ -1,4 +1,11 @@
-export { insnProblem, jumpTarget, type ProgramProblem, programProblem } from './check.ts';
+export {
+  fieldsProblem,
+  insnProblem,
+  jumpTarget,
+  opcodesProblem,
+  type ProgramProblem,
+  programProblem,
+} from './check.ts';
 export { type FormatOptions, formatInsn } from './format.ts';
 export { formatLlvm, type LlvmOptions } from './format-llvm.ts';
 export { decodeInsn, decodeInsns, encodeInsns, INSN_SIZE, type Insn, insnSlots, ldImm64 } from './insn.ts';

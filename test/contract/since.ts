@@ -17,6 +17,7 @@ const CHANGES: readonly Change[] = [
   [/^tracepoints and perf events: raw/,                      '6.10', 'cookies of raw tracepoints'],
   [/^tracepoints and perf events: link/,                     '5.15', 'links of perf events'],
   [/^functions, lines and relocations of a program: /,       '6.18', 'the sentences of the verifier'],
+  [/^instructions that are none: /,                          '6.18', 'the sentences of the verifier'],
   [/^programs as they are shown: /,                          '6.18', 'what does nothing is left out'],
   [/^types of programs: cgroup_sock_addr: attach types$/,    '6.7',  'programs for addresses of Unix sockets'],
   [/^types of programs: (netfilter|syscall)/,                '6.4',  'the type'],

@@ -3,6 +3,7 @@ import type { Kernel } from '../../src/sys/kernel.ts';
 import { attachTypeRows } from './attach-types.ts';
 import { batchRows } from './batch.ts';
 import { bpffsRows } from './bpffs.ts';
+import { brokenInsnRows } from './broken-insns.ts';
 import { createRows } from './create.ts';
 import { elementRows } from './elements.ts';
 import { fdMessageRows } from './fd-messages.ts';
@@ -44,6 +45,7 @@ const GROUPS: Readonly<Record<string, readonly Row[]>> = {
   'maps of XDP sockets': xskmapRows,
   'functions, lines and relocations of a program': loadInfoRows,
   'programs that are safe, and those that are not': verifierRows,
+  'instructions that are none': brokenInsnRows,
   'programs as they are shown': xlatedRows,
   mmap: mappingRows,
   ioctl: ioctlRows,

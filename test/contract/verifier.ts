@@ -806,6 +806,39 @@ out:
     answer: 'ok',
   },
   {
+    name: 'copies of a number that are compared',
+    text: `
+  call bpf_get_prandom_u32
+  r8 = r0
+  if r8 > 20 goto end
+  if r0 s> r8 goto greater
+  goto end
+greater:
+  r1 = r10
+  r1 += -20
+  r1 += r0
+  *(u8 *)(r1 + 0) = 1
+end:${RETURN}`,
+    answer: 'ok',
+  },
+  {
+    name: 'copies of a number that are the least int32 apart',
+    text: `
+  call bpf_get_prandom_u32
+  r0 &= 15
+  r1 = r0
+  r1 += -2147483648
+  if r0 > 5 goto end
+  r2 = 2147483648 ll
+  r1 += r2
+  r3 = r10
+  r3 += -6
+  r3 += r1
+  *(u8 *)(r3 + 0) = 1
+end:${RETURN}`,
+    answer: 'ok',
+  },
+  {
     name: 'more than a million steps',
     text: `
   r1 = 0

@@ -8,6 +8,7 @@ import { CASES } from '../contract/verifier.ts';
 import { skipBefore, skipFrom } from '../support/since.ts';
 import { randomCase, runCase } from './compiled.ts';
 import { mapSequence, runMaps } from './maps.ts';
+import { mutant, originals, runMutant } from './mutants.ts';
 import { objectSequence, runObjects } from './objects.ts';
 import { randomProgram, runProgram } from './programs.ts';
 import { plainProgram, showProgram } from './xlated.ts';
@@ -64,6 +65,15 @@ describe('both kernels answer the same', { timeout: 1000 * SECONDS + 120_000 }, 
   it('maps', () => compare('maps', mapSequence, (session, input) => runMaps(session, input, cpus)));
   it('objects', () => compare('objects', objectSequence, runObjects));
   it('xlated', () => compare('xlated', plainProgram, showProgram));
+  it('mutants', (context) => {
+    context.skip(
+      ONLY === undefined,
+      'it takes a while to see which programs both kernels have; only if it is asked for',
+    );
+    const all = originals([embedded.kernel, linux]);
+    console.log(`${all.length} programs to change`);
+    compare('mutants', mutant, (session, input) => runMutant(all, session, input));
+  });
   it('verifier', () => compare('verifier', randomProgram, runProgram));
 
   it.each([1, 2, 4])('logs of level %i', (level) => {

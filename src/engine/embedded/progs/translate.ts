@@ -1,8 +1,11 @@
 import {
+  BPF_EXIT,
   BPF_JA,
   BPF_JMP,
   BPF_PSEUDO_CALL,
   BPF_PSEUDO_FUNC,
+  decodeInsns,
+  INSN_SIZE,
   type Insn,
   insnSlots,
   jumpTarget,
@@ -62,6 +65,17 @@ export function translate(
     funcInfo: funcInfo && moved(funcInfo, 'func_info', end.funcs),
     lineInfo: lineInfo && moved(lineInfo, 'line_info', end.lines),
   };
+}
+
+/** The program as it runs: where no path comes to stands what ends it. Nobody has looked at what was there. */
+export function withoutDead(bytes: Uint8Array, { live }: Found): Uint8Array {
+  const kept = new Uint8Array(bytes);
+  for (const [i, isLive] of liveSlots(decodeInsns(bytes), live).entries()) {
+    if (isLive) continue;
+    kept.fill(0, INSN_SIZE * i, INSN_SIZE * (i + 1));
+    kept[INSN_SIZE * i] = BPF_JMP | BPF_EXIT;
+  }
+  return kept;
 }
 
 /** A branch that goes one way only is a jump. */

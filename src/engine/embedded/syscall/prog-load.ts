@@ -29,7 +29,7 @@ import { type Rejection, reject } from '../progs/rejection.ts';
 import { type Resolved, resolveMaps } from '../progs/resolve.ts';
 import { PROG_TYPE_BY_NUMBER } from '../progs/table.ts';
 import { functions, type ProgUser, programToVerify } from '../progs/to-verify.ts';
-import { type Translated, translate } from '../progs/translate.ts';
+import { type Translated, translate, withoutDead } from '../progs/translate.ts';
 import { exceptionCallback } from '../verifier/exception-callback.ts';
 import { BPF_COMPLEXITY_LIMIT_INSNS, figuresText } from '../verifier/figures.ts';
 import { type Verdict, verify } from '../verifier/verify.ts';
@@ -95,7 +95,7 @@ export function progLoad(process: Process, attr: Attr): number {
     license,
     tag: programTag(given),
     xlated: encodeInsns(xlated),
-    runnable: resolved.runnable,
+    runnable: verdict === undefined ? resolved.runnable : withoutDead(resolved.runnable, verdict),
     probed: verdict?.probed,
     bufferReach: verdict?.bufferReach,
     exceptionCallback: exceptionStart(btf, funcInfo),
@@ -170,22 +170,27 @@ interface Checked {
 
 /** The program is one, what it refers to is there, and it is safe. `bytes`: its instructions, in which what the kernel has to fill in is filled in. */
 function check(process: Process, attr: Attr, user: ProgUser, bytes: Uint8Array, log: LogRequest): Checked {
-  const wrong = checkSleep(user.type, attr.prog_flags ?? 0);
-  if (wrong !== undefined) return refused(wrong);
   const types = readTypes(process, attr, bytes);
   if ('errno' in types) return refused(types);
   const insns = decodeInsns(bytes);
-  const problem = programProblem(insns, { followed: true });
-  if (problem !== undefined) return refused(reject(problem.problem));
-  const resolved = checkTarget(process.machine, user, attr.attach_btf_id ?? 0) ?? readMaps(process, attr, insns);
-  if ('errno' in resolved) return refused(resolved);
+  const found = readMaps(process, attr, insns);
+  const references = 'errno' in found ? found : undefined;
+  const resolved = 'errno' in found ? NOTHING : found;
+  const attachBtfId = attr.attach_btf_id ?? 0;
+  const target = checkSleep(user.type, attr.prog_flags ?? 0) ?? checkTarget(process.machine, user, attachBtfId);
   const parts = { ...types, resolved };
-  if (!process.machine.verifies) return { errno: 0, log: `${NOT_FOLLOWED}\n`, verifiedInsns: 0, accepted: parts };
-  const verdict = verify(
-    programToVerify(process.machine, user, insns, { ...parts, attachBtfId: attr.attach_btf_id ?? 0 }),
-    log.level,
-    log.size,
-  );
+  if (!process.machine.verifies) {
+    const problem = programProblem(insns);
+    const wrong = problem === undefined ? (references ?? target) : reject(problem.problem);
+    return wrong === undefined
+      ? { errno: 0, log: `${NOT_FOLLOWED}\n`, verifiedInsns: 0, accepted: parts }
+      : refused(wrong);
+  }
+  const program = programToVerify(process.machine, user, insns, {
+    ...parts,
+    attachBtfId: target === undefined ? attachBtfId : 0,
+  });
+  const verdict = verify({ ...program, broken: { references, target } }, log.level, log.size);
   const accepted = verdict.errno === 0 ? { ...parts, verdict } : undefined;
   return {
     errno: verdict.errno,
@@ -195,6 +200,9 @@ function check(process: Process, attr: Attr, user: ProgUser, bytes: Uint8Array, 
     accepted,
   };
 }
+
+/** Of a program that refers to what is not there. */
+const NOTHING: Resolved = { xlated: [], runnable: new Uint8Array(0), maps: [], uses: new Map() };
 
 /** Refused before any instruction was followed. */
 function refused({ errno: number, message }: Rejection): Checked {

@@ -6,7 +6,7 @@ import { add, Int64, isBelow, isSame, ONES, S64_MIN, subtract } from './int64.ts
 import { markPrecise } from './precision.ts';
 import { MAYBE_NULL, Reg, type RegKind, UNKNOWN, UNTRUSTED } from './reg.ts';
 import { readReg, writeReg } from './reg-access.ts';
-import { S32_MAX, Scalar, UNKNOWN_SCALAR, ZERO_SCALAR } from './scalar.ts';
+import { S32_MAX, S32_MIN, Scalar, UNKNOWN_SCALAR, ZERO_SCALAR } from './scalar.ts';
 import {
   addSigned,
   type ScalarOp,
@@ -171,8 +171,9 @@ function combineScalars(env: Env, insn: Insn, { op, bits, source }: Alu, src: Sc
 function deltaOf(op: ScalarOp, src: Scalar, bits: 32 | 64): number | undefined {
   if ((op !== 'add' && op !== 'sub') || !(bits === 32 ? src.isConst32 : src.isConst)) return undefined;
   const value = bits === 32 ? src.value.low : src.value.number;
-  const delta = op === 'sub' ? 0 - value : value;
-  return Math.abs(delta) <= S32_MAX ? delta : undefined;
+  if (value > S32_MAX || value < S32_MIN) return undefined;
+  if (op === 'add') return value;
+  return value === S32_MIN ? undefined : 0 - value;
 }
 
 /** What is 0 or -1, as compilers make it of a condition, is followed as either. */

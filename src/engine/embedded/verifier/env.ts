@@ -1,5 +1,5 @@
 import type { Btf } from '../../../btf/index.ts';
-import { type Insn, type Operation, operationOf } from '../../../isa/index.ts';
+import { fieldsProblem, type Insn, type Operation, operationOf } from '../../../isa/index.ts';
 import { BPF_F_RDONLY_PROG, BPF_F_SLEEPABLE } from '../../../uapi/bpf.ts';
 import type { ErrnoCode } from '../../../uapi/errno.ts';
 import type { HelperName } from '../../../uapi/helpers.ts';
@@ -72,6 +72,8 @@ export class Env {
   readonly program: ProgramToVerify;
   readonly insns: readonly Insn[];
   readonly operations: readonly (Operation | undefined)[];
+  /** What is wrong with each instruction by itself: told where a path comes to it. */
+  readonly problems: readonly (string | undefined)[];
   readonly facts: readonly InsnFacts[];
   readonly log: LogText;
   readonly printer: InsnPrinter;
@@ -124,6 +126,7 @@ export class Env {
     this.program = program;
     this.insns = program.insns;
     this.operations = program.insns.map(({ opcode }) => operationOf(opcode));
+    this.problems = program.insns.map(fieldsProblem);
     this.facts = program.insns.map(() => new InsnFacts());
     this.log = log;
     this.printer = new InsnPrinter(this);
@@ -181,12 +184,18 @@ export class Env {
     return facts;
   }
 
+  /** Refuses the instruction if it is none, whatever registers hold. */
+  checkFields(): void {
+    const problem = this.problems[this.insn];
+    if (problem !== undefined) this.fail('EINVAL', problem);
+  }
+
   /** A line of the log before the one that says why. */
   note(message: string): void {
     this.log.line(message);
   }
 
-  fail(code: ErrnoCode, message: string): never {
+  fail(code: ErrnoCode | number, message: string): never {
     throw new Refusal(code, message);
   }
 

@@ -209,6 +209,9 @@ export function checkReleaseOffset(env: Env, reg: Reg, regno: number): void {
 /** Pointers to memory may have any offset, pointers to structs a fixed one, all others none. */
 export function checkArgumentOffset(env: Env, reg: Reg, regno: number): void {
   switch (reg.kind) {
+    case 'not_init':
+      env.fail('EACCES', 'variable ? access var_off=(0x0; 0xffffffffffffffff) disallowed');
+      break;
     case 'stack':
     case 'packet':
     case 'packet_meta':

@@ -123,8 +123,8 @@ function followTailCall(env: Env): number {
 function requireHelper(env: Env, id: number): HelperName {
   const name = helperName(id);
   const text = `${helperFunction(id) ?? 'unknown'}#${id}`;
-  if (name === undefined) return env.fail('EINVAL', `invalid func ${text}`);
   const refusal = `program of this type cannot use helper ${text}`;
+  if (name === undefined) return env.fail('EINVAL', id === 0 ? refusal : `invalid func ${text}`);
   if (!env.allowedHelpers().has(name) || !mayCallHelper(env, name)) env.fail('EINVAL', refusal);
   if (env.program.lacks?.(name) === true) env.fail('EINVAL', `${refusal}: the embedded kernel does not have it yet`);
   return name;

@@ -27,6 +27,7 @@ const MAX_LINKED = 6;
 export function checkJump(env: Env, insn: Insn, operation: Jump): number {
   const { op, bits, source } = operation;
   readReg(env, insn.dst);
+  env.checkFields();
   if (source === 'reg') readReg(env, insn.src);
   const dst = env.reg(insn.dst);
   const src = source === 'reg' ? env.reg(insn.src) : env.immediate();
@@ -226,11 +227,9 @@ function markEnd(state: State, regno: number, range: number): void {
 
 function collectLinked(env: Env, src: Reg | undefined, dst: Reg): readonly LinkedReg[] {
   const linked: LinkedReg[] = [];
-  for (const reg of [src, dst]) {
-    if (reg === undefined || reg.kind !== 'scalar' || reg.id === 0) continue;
-    if (reg === dst && src?.id === dst.id && src.kind === 'scalar') continue;
-    collect(env, reg.id, linked);
-  }
+  // Two registers may share what is known of them, and be one object.
+  const ids = new Set([src, dst].flatMap((reg) => (reg?.kind === 'scalar' && reg.id !== 0 ? [reg.id] : [])));
+  for (const id of ids) collect(env, id, linked);
   return linked;
 }
 

@@ -146,7 +146,6 @@ function pointerArgument(
   const { kfunc } = meta;
   const regno = index + 1;
   const reg = env.reg(regno);
-  if (reg.kind === 'not_init') env.fail('EACCES', `R${regno} !read_ok`);
   const param = kfunc.params[index];
   const name = param?.name ?? '';
   const nullable = name.endsWith('__nullable') || name.endsWith('__opt');

@@ -70,6 +70,7 @@ export function checkPacketLoad(env: Env, insn: Insn, indirect: boolean): number
   const { type } = env.program;
   if (type !== 'socket_filter' && type !== 'sched_cls' && type !== 'sched_act')
     env.fail('EINVAL', 'BPF_LD_[ABS|IND] instructions not allowed for this program type');
+  env.checkFields();
   if (env.state.frames.some(({ inCallback }) => inCallback))
     env.fail('EINVAL', 'cannot use BPF_LD_[ABS|IND] within callback');
   readReg(env, 6);

@@ -82,9 +82,9 @@ export function printReg(reg: Reg, frame: Frame): string {
     if (reg.map.name !== '') facts.push(`map=${reg.map.name}`);
     facts.push(`ks=${reg.map.keySize}`, `vs=${reg.map.valueSize}`);
   }
-  if (reg.off !== 0) facts.push(`off=${reg.off}`);
+  if (reg.off !== 0) facts.push(`off=${signed(BigInt(reg.off))}`);
   if (reg.isPacket) facts.push(`r=${unsigned(BigInt.asUintN(64, BigInt(reg.range)))}`);
-  if (kind === 'mem') facts.push(`sz=${reg.memSize}`);
+  if (kind === 'mem') facts.push(`sz=${unsigned(BigInt(reg.memSize))}`);
   if (kind === 'dynptr' && reg.dynptr !== undefined) facts.push(`type=${reg.dynptr.kind}`);
   if (reg.num.isConst) {
     if (!reg.num.isZero) facts.push(`imm=${signed(reg.num.value.signed)}`);

@@ -1,4 +1,4 @@
-import { programProblem } from '../../../isa/index.ts';
+import { opcodesProblem } from '../../../isa/index.ts';
 import { BPF_F_SLEEPABLE } from '../../../uapi/bpf.ts';
 import { isScalarType, skipModifiers } from './btf-walk.ts';
 import type { Env } from './env.ts';
@@ -6,13 +6,20 @@ import { exceptionCallback } from './exception-callback.ts';
 import type { MapToVerify } from './program.ts';
 import { checkMember } from './struct-ops.ts';
 
-/** What is asked of the program as a whole, before its functions are known. */
-export function checkProgram(env: Env): void {
-  const found = programProblem(env.insns, { followed: true });
+/** The instructions are some, and what they refer to is there. */
+export function checkReferences(env: Env): void {
+  const found = opcodesProblem(env.insns);
   if (found !== undefined) env.fail('EINVAL', found.problem);
+  const broken = env.program.broken?.references;
+  if (broken !== undefined) env.fail(broken.errno, broken.message);
   for (const map of env.program.usedMaps) checkMap(env, map);
+}
+
+/** What the program is made for is something that it can be made for. */
+export function checkTarget(env: Env): void {
+  const broken = env.program.broken?.target;
+  if (broken !== undefined) env.fail(broken.errno, broken.message);
   if (env.program.type === 'struct_ops') checkMember(env);
-  findExceptionCallback(env);
 }
 
 /** Programs that run in the midst of anything. */
@@ -86,7 +93,7 @@ export function checkAbnormalReturns(env: Env): void {
   }
 }
 
-function findExceptionCallback(env: Env): void {
+export function findExceptionCallback(env: Env): void {
   const { btf, funcInfo } = env.program;
   const found = exceptionCallback(btf, funcInfo);
   if (typeof found === 'string') env.fail('EINVAL', found);

@@ -3,6 +3,7 @@ import type { Insn } from '../../../isa/index.ts';
 import type { MapType, ProgType } from '../../../uapi/bpf.ts';
 import type { HelperName } from '../../../uapi/helpers.ts';
 import type { FieldKind } from '../maps/value-fields.ts';
+import type { Rejection } from '../progs/rejection.ts';
 
 /** What the verifier is given: a program whose references to maps are resolved. Nothing in it changes. */
 export interface ProgramToVerify {
@@ -22,6 +23,8 @@ export interface ProgramToVerify {
   readonly lineInfo?: readonly LineInfo[] | undefined;
   /** The types of the kernel, without which there are no pointers to its structs. */
   readonly kernelBtf?: Btf | undefined;
+  /** Why what its instructions refer to is not there, or what it is made for cannot be that; told when it is their turn. */
+  readonly broken?: { readonly references?: Rejection | undefined; readonly target?: Rejection | undefined };
   /** What a program of type tracing, lsm, struct_ops or ext is for: a type of `btf`. */
   readonly target?: { readonly btf: Btf; readonly typeId: number } | undefined;
   /** Other BTFs whose functions are called, by `off` of the call. */

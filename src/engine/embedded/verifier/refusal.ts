@@ -2,15 +2,16 @@ import { type ErrnoCode, errno } from '../../../uapi/errno.ts';
 
 /** The program is not safe, or not shown to be. Caught where the verification begins. */
 export class Refusal extends Error {
-  readonly code: ErrnoCode;
+  /** The name of an errno, or its number. */
+  readonly code: ErrnoCode | number;
 
-  constructor(code: ErrnoCode, message: string) {
+  constructor(code: ErrnoCode | number, message: string) {
     super(message);
     this.code = code;
   }
 
   /** Positive. */
   get errno(): number {
-    return errno[this.code];
+    return typeof this.code === 'number' ? this.code : errno[this.code];
   }
 }

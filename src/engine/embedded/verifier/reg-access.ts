@@ -3,6 +3,7 @@ import type { Reg } from './reg.ts';
 
 /** The instruction reads a register. */
 export function readReg(env: Env, regno: number): Reg {
+  if (regno > 10) env.fail('EINVAL', `R${regno} is invalid`);
   env.log.touchReg(regno);
   const reg = env.reg(regno);
   if (reg.kind === 'not_init') env.fail('EACCES', `R${regno} !read_ok`);

@@ -1,5 +1,4 @@
-import { atomicOf, type Insn, insnSlots } from '../../../isa/index.ts';
-import { errno } from '../../../uapi/errno.ts';
+import { atomicOf, type Insn, insnSlots, type Operation } from '../../../isa/index.ts';
 import { checkAlu, checkNegOrEnd } from './alu.ts';
 import { closePath } from './branches.ts';
 import { checkCall, isSubprogCall, leaveSubprog } from './calls.ts';
@@ -20,7 +19,7 @@ import { checkMemoryAccess, isProbed, notePointer } from './memory.ts';
 import { forceAllPrecise, propagatePrecision } from './precision.ts';
 import { printLiveRegs, printSubprogs } from './print-insn.ts';
 import type { ProgramToVerify } from './program.ts';
-import { checkAbnormalReturns, checkProgram } from './program-checks.ts';
+import { checkAbnormalReturns, checkReferences, checkTarget, findExceptionCallback } from './program-checks.ts';
 import { checkFuncInfo, checkFuncRecords, checkLineInfo } from './records.ts';
 import { checkResources } from './references.ts';
 import { Refusal } from './refusal.ts';
@@ -78,7 +77,7 @@ export function verify(program: ProgramToVerify, logLevel = 0, logRoom = MAX_LOG
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
     refusal = error;
-    env.note(error.message);
+    if (error.message !== '') env.note(error.message);
   }
   const { insnsProcessed, totalStates, peakStates } = env;
   if (env.log.hasStats) {
@@ -87,7 +86,7 @@ export function verify(program: ProgramToVerify, logLevel = 0, logRoom = MAX_LOG
   }
   env.note(figuresText(env));
   return {
-    errno: refusal === undefined ? 0 : errno[refusal.code],
+    errno: refusal?.errno ?? 0,
     message: refusal?.message,
     log: env.log.text,
     logSize: env.log.longest,
@@ -114,7 +113,7 @@ function spillsOf(env: Env): ReadonlySet<number> {
 
 function prepare(env: Env): void {
   checkFuncRecords(env);
-  checkProgram(env);
+  findExceptionCallback(env);
   findSubprogs(env, env.exceptionStart);
   printSubprogs(env);
   if (env.exceptionStart !== undefined) {
@@ -129,7 +128,9 @@ function prepare(env: Env): void {
   checkLineInfo(env);
   env.nameSubprogs();
   checkAbnormalReturns(env);
+  checkReferences(env);
   checkFlow(env);
+  checkTarget(env);
   env.liveness = new StackLiveness(env);
   env.sccs = new SccVisits(
     env,
@@ -245,9 +246,13 @@ function followPath(env: Env): void {
   }
 }
 
+/** Of these something else is asked first. */
+const FIELDS_LATER: ReadonlySet<Operation['kind']> = new Set(['ld_abs', 'ld_ind', 'jump']);
+
 /** Checks one instruction: which one comes next on this path; `undefined`: it ends. */
 function step(env: Env, insn: Insn): number | undefined {
   const operation = env.operations[env.insn];
+  if (!FIELDS_LATER.has(operation?.kind ?? 'exit')) env.checkFields();
   const next = env.insn + insnSlots(insn);
   switch (operation?.kind) {
     case 'alu':
