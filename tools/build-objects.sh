@@ -82,10 +82,14 @@ build test/objects/arena.c test/objects/arena.o -mcpu=v4
 build test/objects/arena.c test/objects/arena_at.o -mcpu=v4 -DAT=0x100000000000ull
 build test/objects/usdt.c test/objects/usdt.o -D__TARGET_ARCH_x86
 build test/objects/attach.c test/objects/attach.o
+build test/objects/cpus.c test/objects/cpus.o
 build test/objects/hooks.c test/objects/hooks.o
 build test/objects/attach.c test/objects/attach_probes.o -DPROBES
 
 for source in bench/programs/*.c; do
 	build "$source" "${source%.c}.o"
+done
+for name in firewall hash_lookup hash_update lb lru; do
+	build "bench/programs/$name.c" "bench/programs/frames/$name.o" -DFROM_FRAME
 done
 build bench/programs/array.c bench/programs/array_atomic.o -DATOMIC

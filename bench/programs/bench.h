@@ -56,14 +56,26 @@ static __always_inline void flow_of(const struct packet *packet, struct flow *fl
 	__builtin_memset(flow->pad, 0, sizeof(flow->pad));
 }
 
-// So that one frame stands for 1024 flows.
 #define FLOWS 1024
+#ifdef FROM_FRAME
+// For many frames: nothing is written that other CPUs read, unless a program is about that.
+#define next_port() flow.sport
+#define this_turn() bpf_ntohs(flow.sport)
+#define every_other() (flow.sport & bpf_htons(1))
+#define COUNTED_ARRAY BPF_MAP_TYPE_PERCPU_ARRAY
+#else
+#define COUNTED_ARRAY BPF_MAP_TYPE_ARRAY
+// So that one frame stands for 1024 flows.
 static __u32 turn;
+
+#define this_turn() turn
+#define every_other() (turn & FLOWS)
 
 static __always_inline __be16 next_port(void)
 {
 	return bpf_htons(1024 + (turn++ & (FLOWS - 1)));
 }
+#endif
 
 static __always_inline __u32 rotl32(__u32 x, int by)
 {

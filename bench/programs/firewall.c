@@ -118,7 +118,7 @@ SEC("xdp") int firewall(struct xdp_md *ctx)
 	flow_of(packet, &flow);
 	flow.sport = next_port();
 	// Every other packet is one of those that come back.
-	bool comes_back = turn & FLOWS;
+	bool comes_back = every_other();
 	struct connection *connection;
 
 	if (comes_back) {

@@ -12,7 +12,7 @@ SEC("xdp") int hash_update(struct xdp_md *ctx)
 		return XDP_DROP;
 	flow_of(packet, &flow);
 	flow.sport = next_port();
-	struct seen last = { turn, FRAME };
+	struct seen last = { this_turn(), FRAME };
 
 	return bpf_map_update_elem(&flows, &flow, &last, BPF_ANY);
 }

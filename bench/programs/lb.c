@@ -16,7 +16,7 @@ struct {
 } connections SEC(".maps");
 
 struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(type, COUNTED_ARRAY);
 	__uint(max_entries, 16);
 	__type(key, __u32);
 	__type(value, struct backend);

@@ -14,12 +14,12 @@ SEC("xdp") int lru(struct xdp_md *ctx)
 	flow.sport = next_port();
 	struct seen *seen = bpf_map_lookup_elem(&flows, &flow);
 
-	if (seen && (turn & 3)) {
+	if (seen && (this_turn() & 3)) {
 		seen->packets += 1;
 		seen->bytes += FRAME;
 		return XDP_PASS;
 	}
-	struct seen now = { turn, FRAME };
+	struct seen now = { this_turn(), FRAME };
 
 	return bpf_map_update_elem(&flows, &flow, &now, BPF_ANY);
 }

@@ -45,7 +45,8 @@ export function resolveCore(local: Btf, targets: Iterable<Btf>, relocation: Core
   const spec = parseCoreSpec(local, kind, typeId, access);
   const text = formatSpec(spec);
   if (kind === 'type_id_local') {
-    return { expected: BigInt(typeId), value: BigInt(typeId), resize: undefined, found: undefined, text };
+    // Linkers give types other ids, and leave the instruction as it is.
+    return { expected: undefined, value: BigInt(typeId), resize: undefined, found: undefined, text };
   }
   const root = local.type(typeId);
   if (root.name === '') throw new ObjectError(`${text}: anonymous types cannot be looked for`, { section: '.BTF.ext' });

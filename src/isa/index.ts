@@ -4,6 +4,7 @@ export { formatLlvm, type LlvmOptions } from './format-llvm.ts';
 export { decodeInsn, decodeInsns, encodeInsns, INSN_SIZE, type Insn, insnSlots, ldImm64 } from './insn.ts';
 export * from './opcode.ts';
 export { type AssemblyOptions, parseAssembly } from './parse.ts';
+export { type Patch, type Patched, POISON, patchInsn, poison } from './patch.ts';
 export {
   ALU_OPS,
   type AluOp,

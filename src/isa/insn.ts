@@ -24,14 +24,21 @@ export const INSN_SIZE = 8;
 
 /** The slot number `index` of a program. The caller knows that it is there. */
 export function decodeInsn(bytes: Uint8Array, index: number): Insn {
-  const view = new DataView(bytes.buffer, bytes.byteOffset + INSN_SIZE * index, INSN_SIZE);
-  const registers = view.getUint8(1);
+  return insnAt(viewOf(bytes), INSN_SIZE * index);
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+}
+
+function insnAt(view: DataView, at: number): Insn {
+  const registers = view.getUint8(at + 1);
   return {
-    opcode: view.getUint8(0),
+    opcode: view.getUint8(at),
     dst: registers & 15,
     src: registers >> 4,
-    off: view.getInt16(2, true),
-    imm: view.getInt32(4, true),
+    off: view.getInt16(at + 2, true),
+    imm: view.getInt32(at + 4, true),
   };
 }
 
@@ -39,7 +46,10 @@ export function decodeInsn(bytes: Uint8Array, index: number): Insn {
 export function decodeInsns(bytes: Uint8Array): Insn[] {
   if (bytes.length % INSN_SIZE !== 0)
     throw new ObjectError(`${bytes.length} bytes are no whole number of 8-byte instructions`);
-  return Array.from({ length: bytes.length / INSN_SIZE }, (_, index) => decodeInsn(bytes, index));
+  const view = viewOf(bytes);
+  const insns: Insn[] = [];
+  for (let at = 0; at < bytes.length; at += INSN_SIZE) insns.push(insnAt(view, at));
+  return insns;
 }
 
 /** The bytes of a program; fields left out are 0. */

@@ -1,8 +1,8 @@
 import type { Btf } from '../btf/index.ts';
 import { ObjectError, SysError, VerifierError } from '../errors.ts';
 import { readRefusal } from '../explain/index.ts';
-import { BPF_PSEUDO_BTF_ID, BPF_PSEUDO_KFUNC_CALL, INSN_SIZE, LD_IMM64 } from '../isa/index.ts';
-import { type CoreRelocated, type POISON, poison, relocateCore } from '../object/core.ts';
+import { BPF_PSEUDO_BTF_ID, BPF_PSEUDO_KFUNC_CALL, INSN_SIZE, LD_IMM64, type POISON, poison } from '../isa/index.ts';
+import { type CoreRelocated, relocateCore } from '../object/core.ts';
 import type { ExternReference, ProgramSpec } from '../object/spec.ts';
 import type { Kernel } from '../sys/kernel.ts';
 import type { BpfAttr } from '../uapi/attr.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { objectBytes } from '../../test/support/objects.ts';
-import { decodeInsns, formatInsn } from '../isa/index.ts';
-import { POISON, relocateCore } from './core.ts';
+import { decodeInsns, formatInsn, POISON } from '../isa/index.ts';
+import { relocateCore } from './core.ts';
 import { findProgram } from './find.ts';
 import { parseObject } from './parse.ts';
 import type { ProgramSpec } from './spec.ts';

@@ -194,6 +194,13 @@ export function outcome(call: () => unknown): unknown {
   }
 }
 
+/** What the verifier says last, before its figures: some sentences do not end their line. */
+export function lastWords(log: Uint8Array): string {
+  const text = new TextDecoder().decode(log.subarray(0, log.indexOf(0)));
+  const [before = ''] = text.split(/processed \d+ insns /);
+  return before.trimEnd().split('\n').at(-1) ?? '';
+}
+
 /** The answer as soon as it is `want`, or what it is after two seconds. */
 export function soon<T>(ask: () => T, want: T): T {
   const end = Date.now() + 2000;

@@ -12,9 +12,12 @@ type Change = readonly [names: RegExp, since: Version, what: string];
 const CHANGES: readonly Change[] = [
   [/^tcx programs and links: /,                              '6.6',  'tcx'],
   [/^programs that are safe, and those that are not: /,      '6.18', 'the sentences of the verifier'],
+  [/^where programs may be attached: /,                      '6.13', 'links of socket maps, and where a program may be attached is asked first'],
   [/^tracepoints and perf events: .*info/,                  '6.18', 'what links of probes say'],
   [/^tracepoints and perf events: raw/,                      '6.10', 'cookies of raw tracepoints'],
   [/^tracepoints and perf events: link/,                     '5.15', 'links of perf events'],
+  [/^functions, lines and relocations of a program: /,       '6.18', 'the sentences of the verifier'],
+  [/^programs as they are shown: /,                          '6.18', 'what does nothing is left out'],
   [/^types of programs: cgroup_sock_addr: attach types$/,    '6.7',  'programs for addresses of Unix sockets'],
   [/^types of programs: (netfilter|syscall)/,                '6.4',  'the type'],
   [/^types of programs: .*: (not )?sleepable$/,              '6.18', 'the sentence of the verifier'],
@@ -92,7 +95,7 @@ const CHANGES: readonly Change[] = [
   [/^modes and owners: (what a user makes is theirs|a directory that others may not (write to|search)|get: .*|the sticky root: who may take away what)$/,
                                                              '5.19', 'users without rights pin and get, also where they may load nothing'],
   [/^values of objects, and stacks: cgrp_storage/,           '6.2',  'values of cgroups'],
-  [/^maps of XDP sockets: memlock$/,                         '6.4',  'maps say what they use, not what they were charged'],
+  [/^maps of XDP sockets: memlock$/,                         '6.18', 'the structs of the kernel are that large'],
   [/^mirred: (with a verdict that there is not|that goes to a chain, of no filter|refused ones leave nothing|a filter with one of its own|the filters go|the devices go, the actions stay)$/,
                                                              '6.1',  'an action that is refused leaves nothing behind'],
   [/^mirred: for no software$/,                              '6.1',  'actions have flags for hardware and software'],
@@ -124,7 +127,7 @@ const LOCKLESS: readonly Change[] = [
 
 const CPUS = '/proc/cpuinfo';
 /** Where /proc does not say what the processor has, it is taken to have it. */
-const hasCmpxchg16b = !existsSync(CPUS) || !/^flags\s*:(?!.*\bcx16\b)/m.test(readFileSync(CPUS, 'utf8'));
+export const hasCmpxchg16b = !existsSync(CPUS) || !/^flags\s*:(?!.*\bcx16\b)/m.test(readFileSync(CPUS, 'utf8'));
 
 /** Why the running kernel, or one of this version, is not asked; `undefined` if it is. */
 export function notAsked(name: string, version: Version = running): string | undefined {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Kernel } from '../../src/sys/kernel.ts';
+import { attachTypeRows } from './attach-types.ts';
 import { batchRows } from './batch.ts';
 import { bpffsRows } from './bpffs.ts';
 import { createRows } from './create.ts';
@@ -10,6 +11,7 @@ import { ioctlRows } from './ioctl.ts';
 import { iteratorRows } from './iterators.ts';
 import { lifetimeRows } from './lifetime.ts';
 import { linkRows } from './links.ts';
+import { loadInfoRows } from './load-info.ts';
 import { mappingRows } from './mappings.ts';
 import { moreMapRows } from './more-maps.ts';
 import { probeRows } from './probes.ts';
@@ -18,6 +20,7 @@ import { outcome, Session } from './session.ts';
 import { storageRows } from './storages.ts';
 import { valueFieldRows } from './value-fields.ts';
 import { verifierRows } from './verifier.ts';
+import { xlatedRows } from './xlated.ts';
 import { xskmapRows } from './xskmap.ts';
 
 /** What is done on a kernel, and what it must answer: a value, or the name of an errno. */
@@ -31,6 +34,7 @@ const GROUPS: Readonly<Record<string, readonly Row[]>> = {
   info: infoRows,
   bpffs: bpffsRows,
   'types of programs': progTypeRows,
+  'where programs may be attached': attachTypeRows,
   'tracepoints and perf events': probeRows,
   iterators: iteratorRows,
   'tcx programs and links': linkRows,
@@ -38,7 +42,9 @@ const GROUPS: Readonly<Record<string, readonly Row[]>> = {
   'fields that the kernel keeps': valueFieldRows,
   'values of objects, and stacks': storageRows,
   'maps of XDP sockets': xskmapRows,
+  'functions, lines and relocations of a program': loadInfoRows,
   'programs that are safe, and those that are not': verifierRows,
+  'programs as they are shown': xlatedRows,
   mmap: mappingRows,
   ioctl: ioctlRows,
   'fds in messages': fdMessageRows,

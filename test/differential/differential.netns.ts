@@ -10,6 +10,7 @@ import { randomCase, runCase } from './compiled.ts';
 import { mapSequence, runMaps } from './maps.ts';
 import { objectSequence, runObjects } from './objects.ts';
 import { randomProgram, runProgram } from './programs.ts';
+import { plainProgram, showProgram } from './xlated.ts';
 
 /**
  * Random sequences of calls on both kernels: every answer is the same. A difference comes out as the shortest sequence that shows it, with the seed. SKEP_FUZZ_SECONDS
@@ -60,6 +61,7 @@ describe('both kernels answer the same', { timeout: 1000 * SECONDS + 120_000 }, 
 
   it('maps', () => compare('maps', mapSequence, (session, input) => runMaps(session, input, cpus)));
   it('objects', () => compare('objects', objectSequence, runObjects));
+  it('xlated', () => compare('xlated', plainProgram, showProgram));
   it('verifier', () => compare('verifier', randomProgram, runProgram));
 
   it.each([1, 2, 4])('logs of level %i', (level) => {

@@ -124,8 +124,8 @@ afterAll(() => {
 describe('devices', () => {
   it('netkit: an order, links and a revision, for both ends', (context) => {
     try {
-      const message = encodeLink({ ifindex: 0, name: 'nk0', kind: 'netkit' });
-      request(kernel, 'device nk0', RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, message);
+      const message = encodeLink({ ifindex: 0, name: 'primary', kind: 'netkit' });
+      request(kernel, 'device primary', RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, message);
     } catch (error) {
       if (!(error instanceof SysError) || error.code !== 'EOPNOTSUPP') throw error;
       context.skip('this kernel has no netkit devices');
@@ -133,27 +133,27 @@ describe('devices', () => {
     using a = load('sched_cls', returning(-1), { expected_attach_type: attachTypeNumber.netkit_primary });
     using b = load('sched_cls', returning(-1), { expected_attach_type: attachTypeNumber.netkit_primary });
     using peer = load('sched_cls', returning(0), { expected_attach_type: attachTypeNumber.netkit_peer });
-    const at = (hook: 'netkit_primary' | 'netkit_peer') => queryPrograms(kernel, { device: 'nk0' }, hook);
-    attachProgramToDevice(a, 'nk0', 'netkit_primary');
-    using link = attachToDevice(b, 'nk0', 'netkit_primary', { before: a });
-    using other = attachToDevice(peer, 'nk0', 'netkit_peer');
+    const at = (hook: 'netkit_primary' | 'netkit_peer') => queryPrograms(kernel, { device: 'primary' }, hook);
+    attachProgramToDevice(a, 'primary', 'netkit_primary');
+    using link = attachToDevice(b, 'primary', 'netkit_primary', { before: a });
+    using other = attachToDevice(peer, 'primary', 'netkit_peer');
     expect(at('netkit_primary').programs.map(({ id, linkId }) => [id, linkId])).toEqual([
       [b.id, link.id],
       [a.id, undefined],
     ]);
     expect(at('netkit_peer').programs.map(({ id }) => id)).toEqual([peer.id]);
-    const { ifindex } = findDevice(kernel, 'nk0');
+    const { ifindex } = findDevice(kernel, 'primary');
     expect(link.info).toMatchObject({ type: 'netkit', ifindex, attachType: 'netkit_primary' });
     expect(other.info).toMatchObject({ type: 'netkit', attachType: 'netkit_peer' });
     const { revision } = at('netkit_primary');
-    attachProgramToDevice(a, 'nk0', 'netkit_primary', { replace: a, expectedRevision: revision });
+    attachProgramToDevice(a, 'primary', 'netkit_primary', { replace: a, expectedRevision: revision });
     const past = { before: 'all', expectedRevision: revision } as const;
     using late = load('sched_cls', returning(-1), { expected_attach_type: attachTypeNumber.netkit_primary });
-    expect(() => attachToDevice(late, 'nk0', 'netkit_primary', past)).toThrow(code('ESTALE'));
+    expect(() => attachToDevice(late, 'primary', 'netkit_primary', past)).toThrow(code('ESTALE'));
     link.detach();
-    detachProgramFromDevice(kernel, 'nk0', 'netkit_primary', a);
+    detachProgramFromDevice(kernel, 'primary', 'netkit_primary', a);
     expect(at('netkit_primary').programs).toEqual([]);
-    deleteDevice(kernel, 'nk0');
+    deleteDevice(kernel, 'primary');
     // The device has taken the last one along.
     expect(other.info).toMatchObject({ type: 'netkit', ifindex: 0 });
   });

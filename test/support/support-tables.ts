@@ -1,4 +1,6 @@
 import { createEmbeddedKernel } from '../../src/engine/embedded/index.ts';
+import { isLinkPlace } from '../../src/engine/embedded/syscall/link.ts';
+import { isAttachPlace } from '../../src/engine/embedded/syscall/prog-attach.ts';
 import { KFUNCS } from '../../src/engine/embedded/verifier/kfunc-table.ts';
 import { SysError } from '../../src/errors.ts';
 import { probeFeatures } from '../../src/loader/features.ts';
@@ -97,10 +99,11 @@ const WHY_NO_KFUNC: readonly (readonly [RegExp, string])[] = [
 function attaching(kernel: Kernel, name: string): string {
   const attach_type = ATTACH_TYPES.find((type) => type === name);
   if (attach_type === undefined) return '';
-  const attr = { attach_type: attachTypeNumber[attach_type] };
+  const number = attachTypeNumber[attach_type];
+  const attr = { attach_type: number };
   const ways = [
-    knows(() => kernel.bpf('BPF_PROG_ATTACH', attr)) && 'attach',
-    knows(() => kernel.bpf('BPF_LINK_CREATE', attr)) && 'link',
+    isAttachPlace(number) && knows(() => kernel.bpf('BPF_PROG_ATTACH', attr)) && 'attach',
+    isLinkPlace(number) && knows(() => kernel.bpf('BPF_LINK_CREATE', attr)) && 'link',
   ];
   return ways.filter((way) => way !== false).join(', ');
 }

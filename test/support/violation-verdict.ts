@@ -3,9 +3,6 @@ import { load } from '../../src/loader/load.ts';
 import { openObject } from '../../src/loader/object.ts';
 import type { Kernel } from '../../src/sys/kernel.ts';
 
-/** Kinds whose examples call functions of a kernel that the embedded one does not have: they are shown on Linux. */
-export const EMBEDDED_LACKS: ReadonlySet<string> = new Set(['SKEP-V065', 'SKEP-V067', 'SKEP-V073']);
-
 /** What becomes of an example: `loads`, or the code of the kind of violation. */
 export function exampleVerdict(kernel: Kernel, bytes: Uint8Array, file: string): string {
   try {

@@ -38,6 +38,11 @@ export class Clock {
     return Math.round((performance.now() - this.#start) * 1000) * 1000;
   }
 
+  /** For other threads: when it began, in milliseconds since 1970 (`undefined`: it stands still), and what is added to what has passed since then, in nanoseconds. */
+  get base(): { readonly origin: number | undefined; readonly ahead: number } {
+    return { origin: this.manual ? undefined : performance.timeOrigin + this.#start, ahead: Number(this.#ahead) };
+  }
+
   /** Lets `ns` nanoseconds pass at once; a negative number does nothing, because time does not go back. */
   advance(ns: bigint): void {
     if (ns <= 0n) return;

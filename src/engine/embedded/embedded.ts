@@ -42,7 +42,7 @@ export function createEmbeddedKernel(options: MachineOptions = {}): EmbeddedKern
     },
     [Symbol.dispose]() {
       for (const process of [...processes]) process[Symbol.dispose]();
-      machine.mapTimers.stop();
+      machine.stop();
     },
   };
 }

@@ -30,6 +30,7 @@ export class LinearMemory {
   readonly #slabs = new Slabs(this.#pages);
   /** Above this address nothing was ever taken, so it is still zero. */
   #touched = NULL_PAGE;
+  #held: number[] | undefined;
 
   /** Throws SysError ENOMEM where no address space is left. */
   constructor() {
@@ -63,9 +64,23 @@ export class LinearMemory {
     return address;
   }
 
+  /** What is given back is not handed out again until {@link LinearMemory.releaseFrees}: others may still be reading it. */
+  holdFrees(): void {
+    this.#held ??= [];
+  }
+  releaseFrees(): void {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    for (const address of held) this.free(address);
+  }
+
   /** Gives back what {@link LinearMemory.alloc} handed out; 0 is ignored. */
   free(address: number): void {
     if (address === 0) return;
+    if (this.#held !== undefined) {
+      this.#held.push(address);
+      return;
+    }
     if (address < NULL_PAGE || this.#sizeAt(address) === 0) {
       throw new Error(`embedded kernel: 0x${address.toString(16)} is freed, but not allocated`);
     }

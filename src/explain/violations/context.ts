@@ -284,6 +284,77 @@ int dissect(struct __sk_buff *skb)
     why: 'Such addresses lead nowhere as they are.',
     trace: 'origin',
     fix: 'read memory of a process with bpf_probe_read_user() or bpf_copy_from_user(); get the CPU’s own variable with bpf_this_cpu_ptr() or bpf_per_cpu_ptr()',
+    example: {
+      before: `#define __percpu_kptr __attribute__((btf_type_tag("percpu_kptr")))
+
+struct counter {
+	__u64 packets;
+};
+
+struct holder {
+	struct counter __percpu_kptr *counter;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct holder);
+} holders SEC(".maps");
+
+struct counter total;
+
+SEC("tc")
+int count(struct __sk_buff *skb)
+{
+	__u32 key = 0;
+	struct holder *holder = bpf_map_lookup_elem(&holders, &key);
+	struct counter *counter;
+
+	if (!holder)
+		return 0;
+	counter = holder->counter;
+	if (!counter)
+		return 0;
+	total.packets += counter->packets;
+	return 0;
+}`,
+      after: `#define __percpu_kptr __attribute__((btf_type_tag("percpu_kptr")))
+
+struct counter {
+	__u64 packets;
+};
+
+struct holder {
+	struct counter __percpu_kptr *counter;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct holder);
+} holders SEC(".maps");
+
+struct counter total;
+
+SEC("tc")
+int count(struct __sk_buff *skb)
+{
+	__u32 key = 0;
+	struct holder *holder = bpf_map_lookup_elem(&holders, &key);
+	struct counter *counter;
+
+	if (!holder)
+		return 0;
+	counter = holder->counter;
+	if (!counter)
+		return 0;
+	counter = bpf_this_cpu_ptr(counter);
+	total.packets += counter->packets;
+	return 0;
+}`,
+    },
   },
   {
     code: 'SKEP-V036',

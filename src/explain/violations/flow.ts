@@ -81,6 +81,28 @@ int wait(struct __sk_buff *skb)
     why: 'Each conditional jump leaves one way to be followed later. 8192 of them can wait.',
     trace: 'repeats',
     fix: 'split the program: global functions (no static), tail calls; replace chains of comparisons by a look-up in a map or an array',
+    example: {
+      before: `SEC("tc")
+int sum(struct __sk_buff *skb)
+{
+	__u64 sum = 0;
+
+	for (int i = 0; i < 10000; i++) {
+		if (bpf_get_prandom_u32() & 1)
+			asm volatile("%[sum] += %[i]" : [sum] "+r"(sum) : [i] "r"(i));
+	}
+	return sum & 1;
+}`,
+      after: `SEC("tc")
+int sum(struct __sk_buff *skb)
+{
+	__u64 sum = 0;
+
+	for (int i = 0; i < 10000; i++)
+		sum += bpf_get_prandom_u32() & 1;
+	return sum & 1;
+}`,
+    },
   },
   {
     code: 'SKEP-V054',

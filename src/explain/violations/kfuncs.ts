@@ -26,36 +26,36 @@ export const kfuncViolations: readonly Violation[] = [
     why: 'Functions of the kernel (kfuncs) are registered for some program types; a kernel without BTF or without a JIT has none.',
     fix: 'call it from a program of a type that it is registered for, or use a helper instead; declare it __weak and ask bpf_ksym_exists() where it may be missing',
     example: {
-      before: `struct task_struct {
-	int pid;
-} __attribute__((preserve_access_index));
+      before: `struct bpf_cpumask {
+	unsigned long bits[1];
+};
 
-extern struct task_struct *bpf_task_from_pid(int pid) __ksym;
-extern void bpf_task_release(struct task_struct *task) __ksym;
+extern struct bpf_cpumask *bpf_cpumask_create(void) __ksym;
+extern void bpf_cpumask_release(struct bpf_cpumask *mask) __ksym;
 
-SEC("socket")
-int find(struct __sk_buff *skb)
+SEC("tc")
+int make(struct __sk_buff *skb)
 {
-	struct task_struct *task = bpf_task_from_pid(1);
+	struct bpf_cpumask *mask = bpf_cpumask_create();
 
-	if (task)
-		bpf_task_release(task);
+	if (mask)
+		bpf_cpumask_release(mask);
 	return 0;
 }`,
-      after: `struct task_struct {
-	int pid;
-} __attribute__((preserve_access_index));
+      after: `struct bpf_cpumask {
+	unsigned long bits[1];
+};
 
-extern struct task_struct *bpf_task_from_pid(int pid) __ksym;
-extern void bpf_task_release(struct task_struct *task) __ksym;
+extern struct bpf_cpumask *bpf_cpumask_create(void) __ksym;
+extern void bpf_cpumask_release(struct bpf_cpumask *mask) __ksym;
 
-SEC("tp_btf/task_newtask")
-int find(void *ctx)
+SEC("syscall")
+int make(void *ctx)
 {
-	struct task_struct *task = bpf_task_from_pid(1);
+	struct bpf_cpumask *mask = bpf_cpumask_create();
 
-	if (task)
-		bpf_task_release(task);
+	if (mask)
+		bpf_cpumask_release(mask);
 	return 0;
 }`,
     },
@@ -68,6 +68,36 @@ int find(void *ctx)
     why: 'A pointer that was found by following other pointers is not trusted: nothing keeps the object alive meanwhile.',
     trace: 'origin',
     fix: 'give the pointer that the hook handed to the program, or acquire a reference first (bpf_task_acquire(), bpf_cgroup_acquire()); read members within bpf_rcu_read_lock() where they are RCU-protected',
+    example: {
+      before: `extern void bpf_obj_drop_impl(void *object, void *meta) __ksym;
+
+SEC("tc")
+int drop(struct __sk_buff *skb)
+{
+	__u32 key = 1;
+	struct entry *entry = bpf_map_lookup_elem(&table, &key);
+
+	if (entry)
+		bpf_obj_drop_impl(entry, 0);
+	return 0;
+}`,
+      after: `struct object {
+	__u64 packets;
+};
+
+extern void *bpf_obj_new_impl(__u64 type, void *meta) __ksym;
+extern void bpf_obj_drop_impl(void *object, void *meta) __ksym;
+
+SEC("tc")
+int drop(struct __sk_buff *skb)
+{
+	struct object *object = bpf_obj_new_impl(__builtin_btf_type_id(*object, 0), 0);
+
+	if (object)
+		bpf_obj_drop_impl(object, 0);
+	return 0;
+}`,
+    },
   },
   {
     code: 'SKEP-V069',
@@ -94,6 +124,44 @@ int find(void *ctx)
     why: 'Types of the kernel have to be the very ones of the function’s prototype; a cast in C changes nothing for the verifier.',
     trace: 'origin',
     fix: 'give an object of the right type; convert where there is a function for it (bpf_cast_to_kern_ctx(), bpf_skc_to_tcp_sock())',
+    example: {
+      before: `struct bpf_cpumask {
+	unsigned long bits[1];
+};
+
+struct mask {
+	unsigned long bits[1];
+};
+
+extern void *bpf_obj_new_impl(__u64 type, void *meta) __ksym;
+extern void bpf_cpumask_release(struct bpf_cpumask *mask) __ksym;
+
+SEC("syscall")
+int release(void *ctx)
+{
+	struct mask *mask = bpf_obj_new_impl(__builtin_btf_type_id(*mask, 0), 0);
+
+	if (mask)
+		bpf_cpumask_release((struct bpf_cpumask *)mask);
+	return 0;
+}`,
+      after: `struct bpf_cpumask {
+	unsigned long bits[1];
+};
+
+extern struct bpf_cpumask *bpf_cpumask_create(void) __ksym;
+extern void bpf_cpumask_release(struct bpf_cpumask *mask) __ksym;
+
+SEC("syscall")
+int release(void *ctx)
+{
+	struct bpf_cpumask *mask = bpf_cpumask_create();
+
+	if (mask)
+		bpf_cpumask_release(mask);
+	return 0;
+}`,
+    },
   },
   {
     code: 'SKEP-V070',
@@ -106,6 +174,34 @@ int find(void *ctx)
     why: 'The function uses as many bytes as the length says.',
     trace: 'origin',
     fix: 'give sizeof() of the variable as the length, of a buffer that is large enough',
+    example: {
+      before: `extern int bpf_dynptr_from_skb(struct __sk_buff *skb, __u64 flags, struct bpf_dynptr *packet) __ksym;
+extern void *bpf_dynptr_slice(const struct bpf_dynptr *packet, __u32 offset, void *buffer, __u32 size) __ksym;
+
+SEC("tc")
+int type(struct __sk_buff *skb)
+{
+	struct bpf_dynptr packet;
+	struct ethhdr buffer, *eth;
+
+	bpf_dynptr_from_skb(skb, 0, &packet);
+	eth = bpf_dynptr_slice(&packet, 0, &buffer, 64);
+	return eth && eth->h_proto == bpf_htons(ETH_P_IP);
+}`,
+      after: `extern int bpf_dynptr_from_skb(struct __sk_buff *skb, __u64 flags, struct bpf_dynptr *packet) __ksym;
+extern void *bpf_dynptr_slice(const struct bpf_dynptr *packet, __u32 offset, void *buffer, __u32 size) __ksym;
+
+SEC("tc")
+int type(struct __sk_buff *skb)
+{
+	struct bpf_dynptr packet;
+	struct ethhdr buffer, *eth;
+
+	bpf_dynptr_from_skb(skb, 0, &packet);
+	eth = bpf_dynptr_slice(&packet, 0, &buffer, sizeof(buffer));
+	return eth && eth->h_proto == bpf_htons(ETH_P_IP);
+}`,
+    },
   },
   {
     code: 'SKEP-V071',
@@ -265,6 +361,72 @@ int sum(struct __sk_buff *skb)
     why: 'Lists and trees (bpf_list_head, bpf_rb_root) say in their definition which struct they hold (__contains), and are guarded by the bpf_spin_lock of the same value.',
     trace: 'region',
     fix: 'take the lock around the call, and put in objects of the struct and member that __contains() names',
+    example: {
+      before: `#define __contains(type, node) __attribute__((btf_decl_tag("contains:" #type ":" #node)))
+
+struct bpf_list_head {
+	__u64 opaque[2];
+};
+
+struct bpf_list_node {
+	__u64 opaque[3];
+};
+
+struct item {
+	__u64 value;
+	struct bpf_list_node node;
+};
+
+SEC(".bss.list") __attribute__((aligned(8))) struct bpf_spin_lock lock;
+SEC(".bss.list") __attribute__((aligned(8))) struct bpf_list_head list __contains(item, node);
+
+extern void *bpf_obj_new_impl(__u64 type, void *meta) __ksym;
+extern int bpf_list_push_front_impl(struct bpf_list_head *head, struct bpf_list_node *node, void *meta, __u64 off) __ksym;
+
+SEC("tc")
+int put(struct __sk_buff *skb)
+{
+	struct item *item = bpf_obj_new_impl(__builtin_btf_type_id(*item, 0), 0);
+
+	if (!item)
+		return 0;
+	bpf_list_push_front_impl(&list, &item->node, 0, 0);
+	return 0;
+}`,
+      after: `#define __contains(type, node) __attribute__((btf_decl_tag("contains:" #type ":" #node)))
+
+struct bpf_list_head {
+	__u64 opaque[2];
+};
+
+struct bpf_list_node {
+	__u64 opaque[3];
+};
+
+struct item {
+	__u64 value;
+	struct bpf_list_node node;
+};
+
+SEC(".bss.list") __attribute__((aligned(8))) struct bpf_spin_lock lock;
+SEC(".bss.list") __attribute__((aligned(8))) struct bpf_list_head list __contains(item, node);
+
+extern void *bpf_obj_new_impl(__u64 type, void *meta) __ksym;
+extern int bpf_list_push_front_impl(struct bpf_list_head *head, struct bpf_list_node *node, void *meta, __u64 off) __ksym;
+
+SEC("tc")
+int put(struct __sk_buff *skb)
+{
+	struct item *item = bpf_obj_new_impl(__builtin_btf_type_id(*item, 0), 0);
+
+	if (!item)
+		return 0;
+	bpf_spin_lock(&lock);
+	bpf_list_push_front_impl(&list, &item->node, 0, 0);
+	bpf_spin_unlock(&lock);
+	return 0;
+}`,
+    },
   },
   {
     code: 'SKEP-V075',
@@ -280,6 +442,36 @@ int sum(struct __sk_buff *skb)
     what: 'only structs of the program’s own BTF can be allocated (for each CPU, small ones without pointers)',
     why: 'The kernel makes the object by its type, so it has to know it whole.',
     fix: 'define the struct in the program, compile with -g, and name it: bpf_obj_new(struct node)',
+    example: {
+      before: `extern void *bpf_obj_new_impl(__u64 type, void *meta) __ksym;
+extern void bpf_obj_drop_impl(void *object, void *meta) __ksym;
+
+SEC("tc")
+int make(struct __sk_buff *skb)
+{
+	__u64 *number = bpf_obj_new_impl(__builtin_btf_type_id(*number, 0), 0);
+
+	if (number)
+		bpf_obj_drop_impl(number, 0);
+	return 0;
+}`,
+      after: `struct box {
+	__u64 number;
+};
+
+extern void *bpf_obj_new_impl(__u64 type, void *meta) __ksym;
+extern void bpf_obj_drop_impl(void *object, void *meta) __ksym;
+
+SEC("tc")
+int make(struct __sk_buff *skb)
+{
+	struct box *box = bpf_obj_new_impl(__builtin_btf_type_id(*box, 0), 0);
+
+	if (box)
+		bpf_obj_drop_impl(box, 0);
+	return 0;
+}`,
+    },
   },
   {
     code: 'SKEP-V076',
@@ -298,6 +490,37 @@ int sum(struct __sk_buff *skb)
     what: 'an exception is thrown where it cannot be caught, or its callback is not one',
     why: 'An exception leaves all functions of the program at once; callbacks of helpers and timers are called by the kernel, which it cannot leave.',
     fix: 'throw in the program and its functions only, and name one global function that takes a u64 as callback: __exception_cb(name)',
+    example: {
+      before: `extern void bpf_throw(__u64 cookie) __ksym;
+
+static int each(__u32 index, void *ctx)
+{
+	if (index > 5)
+		bpf_throw(index);
+	return 0;
+}
+
+SEC("tc")
+int loop(struct __sk_buff *skb)
+{
+	bpf_loop(10, each, 0, 0);
+	return 0;
+}`,
+      after: `extern void bpf_throw(__u64 cookie) __ksym;
+
+static int each(__u32 index, void *ctx)
+{
+	return index > 5;
+}
+
+SEC("tc")
+int loop(struct __sk_buff *skb)
+{
+	if (bpf_loop(10, each, 0, 0) < 10)
+		bpf_throw(1);
+	return 0;
+}`,
+    },
   },
   {
     code: 'SKEP-V077',
@@ -313,5 +536,29 @@ int sum(struct __sk_buff *skb)
     what: 'the function that {callee} is given as callback does something that a callback cannot do',
     why: 'Callbacks run in the middle of a helper: they cannot leave by a tail call, nor use the old packet loads.',
     fix: 'do it after the helper has returned, by what the callback left in its context argument',
+    example: {
+      before: `__noinline int each(__u32 index, void *ctx)
+{
+	return index > 5;
+}
+
+SEC("tc")
+int loop(struct __sk_buff *skb)
+{
+	bpf_loop(10, each, 0, 0);
+	return 0;
+}`,
+      after: `static int each(__u32 index, void *ctx)
+{
+	return index > 5;
+}
+
+SEC("tc")
+int loop(struct __sk_buff *skb)
+{
+	bpf_loop(10, each, 0, 0);
+	return 0;
+}`,
+    },
   },
 ];

@@ -247,6 +247,33 @@ int below(struct __sk_buff *skb)
     what: 'on one path this instruction goes through one kind of pointer, on another through another',
     why: 'Accesses to the context, sockets and objects of the kernel are rewritten to fit the kernel; that cannot be done in two ways at once.',
     fix: 'access the memory within each branch, where it is known what the pointer is: compilers join branches, which asm volatile("" ::: "memory") in one of them prevents',
+    example: {
+      before: `SEC("tc")
+int first(struct __sk_buff *skb)
+{
+	__u32 own = 7, value;
+
+	asm volatile("r2 = %[skb]; r3 = %[own]; r4 = *(u32 *)(%[skb] + 0); if r4 > 100 goto +1; r2 = r3; %[value] = *(u32 *)(r2 + 0)"
+		     : [value] "=r"(value)
+		     : [skb] "r"(skb), [own] "r"(&own), "m"(own)
+		     : "r2", "r3", "r4");
+	return value & 1;
+}`,
+      after: `SEC("tc")
+int first(struct __sk_buff *skb)
+{
+	__u32 own = 7, value;
+
+	if (skb->len > 100) {
+		value = skb->len;
+		asm volatile("" : "+r"(value));
+	} else {
+		value = own;
+		asm volatile("" : "+r"(value));
+	}
+	return value & 1;
+}`,
+    },
   },
   {
     code: 'SKEP-V026',

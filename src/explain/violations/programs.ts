@@ -141,6 +141,37 @@ int count(struct __sk_buff *skb)
     what: 'a type, member, variable or function that the program uses is not in this kernel: {words}',
     why: 'CO-RE relocations and __ksym externs are looked up in the kernel that loads the program. What is not found is left to fail where the program would come to it.',
     fix: 'ask before: bpf_core_field_exists(), bpf_core_type_exists(), bpf_ksym_exists(), and declare the extern __weak; the branch that is not taken is not looked at',
+    example: {
+      before: `struct task_struct {
+	int no_member_of_this_name;
+} __attribute__((preserve_access_index));
+
+SEC("raw_tp/sched_switch")
+int member(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct task_struct *task = (void *)ctx->args[1];
+	int value = 0;
+
+	bpf_probe_read_kernel(&value, sizeof(value), &task->no_member_of_this_name);
+	return value;
+}`,
+      after: `#include <bpf/bpf_core_read.h>
+
+struct task_struct {
+	int no_member_of_this_name;
+} __attribute__((preserve_access_index));
+
+SEC("raw_tp/sched_switch")
+int member(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct task_struct *task = (void *)ctx->args[1];
+	int value = 0;
+
+	if (bpf_core_field_exists(task->no_member_of_this_name))
+		bpf_probe_read_kernel(&value, sizeof(value), &task->no_member_of_this_name);
+	return value;
+}`,
+    },
   },
   {
     code: 'SKEP-V081',
@@ -167,10 +198,52 @@ int count(struct __sk_buff *skb)
       'LD_ABS is not allowed in subprogs without BTF',
       'tail_call is not allowed in subprogs without BTF',
       'Invalid core_relo[{n}].insn_off:{m} prog->len:{size}',
+      'nonzero tailing record in core_relo',
+      'relo #{n}: bad type id {m}',
+      'target candidate search failed for {n}',
+      "prog '{name}': relo #{n}: {text}",
     ],
     what: 'the BTF of the program does not say what the kernel needs: {words}',
     why: 'func_info and line_info name the functions and lines of the instructions; some features need them to be there.',
     fix: 'compile with -g and a recent clang, and let a loader that knows .BTF.ext load the object; functions that call bpf_tail_call() have to return int',
+    example: {
+      before: `struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} programs SEC(".maps");
+
+static __noinline void next(struct __sk_buff *skb)
+{
+	bpf_tail_call(skb, &programs, 0);
+}
+
+SEC("tc")
+int enter(struct __sk_buff *skb)
+{
+	next(skb);
+	return 0;
+}`,
+      after: `struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} programs SEC(".maps");
+
+static __noinline int next(struct __sk_buff *skb)
+{
+	bpf_tail_call(skb, &programs, 0);
+	return 0;
+}
+
+SEC("tc")
+int enter(struct __sk_buff *skb)
+{
+	return next(skb);
+}`,
+    },
   },
   {
     code: 'SKEP-V082',
@@ -189,6 +262,24 @@ int count(struct __sk_buff *skb)
     what: 'the bytes are no instruction that this kernel knows: {words}',
     why: 'Fields that an instruction does not use have to be 0. Newer compilers use instructions that older kernels do not have: -mcpu=v4 needs Linux 6.6.',
     fix: 'compile for the kernel: -mcpu=v3 from Linux 5.12 on, -mcpu=v2 from 4.14 on, -mcpu=v1 before',
+    example: {
+      before: `SEC("tc")
+int none(struct __sk_buff *skb)
+{
+	void *data = skb;
+
+	asm volatile("%[data] = addr_space_cast(%[data], 0x2, 0x3)" : [data] "+r"(data));
+	return data != 0;
+}`,
+      after: `SEC("tc")
+int none(struct __sk_buff *skb)
+{
+	void *data = skb;
+
+	asm volatile("" : [data] "+r"(data));
+	return data != 0;
+}`,
+    },
   },
   {
     code: 'SKEP-V083',
@@ -237,6 +328,25 @@ int first(struct xdp_md *ctx)
     what: 'an instruction names a map by a file descriptor that is none, or a byte outside of its value',
     why: 'Loaders put the descriptors of the maps that they make into the instructions; global variables are bytes of a map’s only value.',
     fix: 'let a loader load the object; if you load instructions yourself, put the fd of a map that is open into imm, and an offset within the value',
+    example: {
+      before: `SEC("tc")
+int number(struct __sk_buff *skb)
+{
+	void *map;
+
+	/* r1 = map 99999, the descriptor of none */
+	asm volatile(".quad 0x1869f00001118, 0; %[map] = r1" : [map] "=r"(map) :: "r1");
+	return map != 0;
+}`,
+      after: `SEC("tc")
+int number(struct __sk_buff *skb)
+{
+	void *map = &table;
+
+	asm volatile("" : "+r"(map));
+	return map != 0;
+}`,
+    },
   },
   {
     code: 'SKEP-V085',

@@ -37,6 +37,7 @@ export function cgroupProgType(attachType: number): number | undefined {
 
 /** Whether a program may be attached there. */
 export function fitsCgroupHook(prog: BpfProg, attachType: number): boolean {
-  const { type, expectedAttachType } = prog.attr;
-  return PROG_TYPE_OF.get(attachType) === type && (!BOUND.has(type) || expectedAttachType === attachType);
+  const { type, expectedAttachType, enforceAttachType } = prog.attr;
+  const isBound = BOUND.has(type) || enforceAttachType;
+  return PROG_TYPE_OF.get(attachType) === type && (!isBound || expectedAttachType === attachType);
 }

@@ -72,7 +72,7 @@ function progLines(prog: BpfProg): Lines {
     ['prog_type', attr.type],
     ['prog_jited', 0],
     ['prog_tag', toHex(attr.tag)],
-    ['memlock', roundUp(PROG_OVERHEAD + attr.xlated.length, PAGE)],
+    ['memlock', roundUp(PROG_OVERHEAD + attr.runnable.length, PAGE)],
     ['prog_id', prog.id],
     ['run_time_ns', prog.runTimeNs],
     ['run_cnt', prog.runCount],

@@ -1,6 +1,7 @@
 import type { Helper } from '../helpers/helper.ts';
 import type { CompiledCode } from '../jit/compiled-run.ts';
 import { Jit } from '../jit/jit.ts';
+import { ENTRY_SIZE, ENTRY_VERDICT } from '../jit/thunks.ts';
 import type { Machine } from '../machine.ts';
 import type { BpfProg } from '../progs/prog.ts';
 import type { Subject } from '../progs/subject.ts';
@@ -30,7 +31,8 @@ export class Interpreter {
   readonly #machine: Machine;
   readonly #helpers: readonly (Helper | undefined)[];
   readonly #runs: Run[] = [];
-  readonly #jit: Jit | undefined;
+  /** `undefined`: everything is interpreted. */
+  readonly jit: Jit | undefined;
   #depth = 0;
   /** Instructions per run. */
   budget = DEFAULT_BUDGET;
@@ -41,7 +43,7 @@ export class Interpreter {
     this.#machine = machine;
     this.#helpers = helpers;
     if (machine.compiles)
-      this.#jit = new Jit(machine, (program, context, subject) => this.#run(program.code, context, subject, program));
+      this.jit = new Jit(machine, (program, context, subject) => this.#run(program.code, context, subject, program));
   }
 
   /** Runs a loaded program with `context` (an address) in r1. `subject`: what the context describes. */
@@ -65,6 +67,42 @@ export class Interpreter {
     return verdict;
   }
 
+  /**
+   * Runs it for each entry of a list; see `emitBatch`. `subjectAt`: what a context describes. `aborted`: the verdict of a run that did not end as it should. Where it is compiled, and calls
+   * nothing that asks for more than the context, entries follow each other without a way through JavaScript.
+   */
+  runBatch(
+    program: BpfProg,
+    list: number,
+    count: number,
+    subjectAt: (context: number) => Subject | undefined,
+    aborted: number,
+  ): void {
+    const { statsUsers, memory } = this.#machine;
+    const code = statsUsers === 0 ? this.#compiled(program) : undefined;
+    const run = code && this.#depth < MAX_NESTING ? this.jit?.run(this.#depth) : undefined;
+    if (code !== undefined && run !== undefined) {
+      this.#depth++;
+      try {
+        this.jit?.executeBatch(run, program, code, {
+          list,
+          count,
+          subjectAt,
+          failed: (fault) => this.report(fault),
+          aborted,
+        });
+      } finally {
+        this.#depth--;
+      }
+      return;
+    }
+    for (let entry = list; entry < list + count * ENTRY_SIZE; entry += ENTRY_SIZE) {
+      const context = memory.dv.getUint32(entry, true);
+      const { value, fault } = this.runProgram(program, context, subjectAt(context));
+      memory.dv.setInt32(entry + ENTRY_VERDICT, fault === undefined ? value : aborted, true);
+    }
+  }
+
   #runOnce(program: BpfProg, context: number, subject: Subject | undefined): Verdict {
     const code = this.#compiled(program);
     return code === undefined
@@ -74,7 +112,7 @@ export class Interpreter {
 
   /** Only the interpreter counts instructions: whoever limits them gets it. */
   #compiled(program: BpfProg): CompiledCode | undefined {
-    return this.budget === DEFAULT_BUDGET ? this.#jit?.codeOf(program) : undefined;
+    return this.budget === DEFAULT_BUDGET ? this.jit?.codeOf(program) : undefined;
   }
 
   #execute(
@@ -84,11 +122,11 @@ export class Interpreter {
     subject: Subject | undefined,
     times: number,
   ): Verdict {
-    const run = this.#depth < MAX_NESTING ? this.#jit?.run(this.#depth) : undefined;
+    const run = this.#depth < MAX_NESTING ? this.jit?.run(this.#depth) : undefined;
     if (run === undefined) return this.#failed({ insn: 0, reason: noRoom(this.#depth), program: nameOf(program) });
     this.#depth++;
     try {
-      const value = this.#jit?.execute(run, program, code, context, subject, times) ?? 0;
+      const value = this.jit?.execute(run, program, code, context, subject, times) ?? 0;
       return run.fault === undefined ? { value, high: 0, fault: undefined } : this.#failed(run.fault);
     } finally {
       this.#depth--;
@@ -103,11 +141,11 @@ export class Interpreter {
   /** Runs a function of a program with these arguments, and without a context: what a timer does. */
   runCallback(program: BpfProg, func: number, args: readonly number[]): Verdict {
     const code = this.#compiled(program);
-    const run = code && this.#depth < MAX_NESTING ? this.#jit?.run(this.#depth) : undefined;
+    const run = code && this.#depth < MAX_NESTING ? this.jit?.run(this.#depth) : undefined;
     if (code !== undefined && run !== undefined) {
       this.#depth++;
       try {
-        const value = this.#jit?.callBack(run, program, code, func, args) ?? 0;
+        const value = this.jit?.callBack(run, program, code, func, args) ?? 0;
         return run.fault === undefined ? { value, high: 0, fault: undefined } : this.#failed(run.fault);
       } finally {
         this.#depth--;
@@ -145,10 +183,15 @@ export class Interpreter {
   }
 
   #failed(fault: Fault): Verdict {
+    this.report(fault);
+    return { value: 0, high: 0, fault };
+  }
+
+  /** Keeps it, and writes it to the trace log. */
+  report(fault: Fault): void {
     if (this.faults.length >= MAX_FAULTS) this.faults.shift();
     this.faults.push(fault);
     this.#machine.trace.write(formatFault(fault));
-    return { value: 0, high: 0, fault };
   }
 }
 

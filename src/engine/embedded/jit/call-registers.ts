@@ -1,7 +1,21 @@
 import type { LinearMemory } from '../memory.ts';
-import { CPU, FRAME, HIGH, MAX_ROUNDS, REGISTERS, REGISTERS_SIZE, ROUNDS, TAIL_CALLS } from './registers.ts';
+import type { CompiledRun } from './compiled-run.ts';
+import {
+  CPU,
+  ENTRY,
+  FRAME,
+  HIGH,
+  LOCK,
+  MAX_ROUNDS,
+  REGISTERS,
+  REGISTERS_SIZE,
+  ROUNDS,
+  TAIL_CALLS,
+} from './registers.ts';
 
 const COUNT = 12;
+/** Bytes that no two CPUs' registers share: what one writes, the other's cache would lose. */
+const LINE = 128;
 
 /** The words of registers.ts in the memory of a machine. The views stay good when it grows: it is shared, and does not move. */
 export class CallRegisters {
@@ -9,9 +23,11 @@ export class CallRegisters {
   readonly low: Int32Array;
   readonly high: Int32Array;
   readonly #words: Int32Array;
+  /** What runs. */
+  run: CompiledRun | undefined;
 
   constructor(memory: LinearMemory) {
-    this.address = memory.alloc(REGISTERS_SIZE);
+    this.address = Math.ceil(memory.alloc(LINE + REGISTERS_SIZE) / LINE) * LINE;
     const { buffer } = memory.memory;
     this.low = new Int32Array(buffer, this.address + REGISTERS, COUNT);
     this.high = new Int32Array(buffer, this.address + HIGH, COUNT);
@@ -36,6 +52,19 @@ export class CallRegisters {
   }
   set rounds(count: number) {
     this.#words[ROUNDS / 4] = count;
+  }
+
+  /** Address of the entry of a batch that is being run. */
+  get entry(): number {
+    return this.#words[ENTRY / 4] ?? 0;
+  }
+
+  /** Address of the bpf_spin_lock that is held, or 0, where several CPUs run. */
+  get lock(): number {
+    return this.#words[LOCK / 4] ?? 0;
+  }
+  set lock(address: number) {
+    this.#words[LOCK / 4] = address;
   }
 
   get tailCalls(): number {

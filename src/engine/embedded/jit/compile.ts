@@ -4,12 +4,14 @@ import { calledNumber, callees as kernelCallees } from '../interp/called.ts';
 import { BPF_FUNC_tail_call } from '../interp/code.ts';
 import type { BpfMap } from '../maps/map.ts';
 import { analyse, type Shape } from './analysis.ts';
+import { constantsOf } from './constants.ts';
 import type { Callees } from './emit-call.ts';
 import { emitFunction } from './emit-function.ts';
+import { frameFunctions } from './frame-functions.ts';
 import { calleeOf, Functions } from './graph.ts';
 import { mapFunctions, onlyRing } from './map-functions.ts';
-import { CALLBACK, FIND, FUNCTION, HELPER, LOOP, TARGET, VERDICT } from './signatures.ts';
-import { emitCallback, emitCallingLoop, emitVerdict } from './thunks.ts';
+import { BATCH, CALLBACK, FIND, FUNCTION, HELPER, LOOP, TARGET, VERDICT } from './signatures.ts';
+import { emitBatch, emitCallback, emitCallingLoop, emitVerdict } from './thunks.ts';
 import { type Signature, WasmModule } from './wasm-module.ts';
 
 /** A verified program, and what it runs in. */
@@ -28,6 +30,10 @@ export interface ProgramToCompile {
   readonly mapAt: (address: number) => BpfMap | undefined;
   /** Whether it has to be a target of tail calls. */
   readonly isTarget: boolean;
+  /** Nothing but a loop that it is put into: exports `loop`. Not of what makes tail calls or loads from the packet. */
+  readonly isLoop: boolean;
+  /** Whether it is for one CPU of several that run at once. */
+  readonly shared: boolean;
 }
 
 /** A program as a module of WebAssembly. */
@@ -41,6 +47,8 @@ export interface CompiledProgram {
   readonly wakes: boolean;
   /** It makes tail calls: it imports a table, and {@link RESOLVE}. */
   readonly tailCalls: boolean;
+  /** It has functions that helpers call back. */
+  readonly callsBack: boolean;
 }
 
 export const PACKET_LOAD = 'packet';
@@ -59,6 +67,7 @@ interface Survey {
   readonly callbacks: Set<number>;
   loadsPacket: boolean;
   tailCalls: boolean;
+  functionsTailCall: boolean;
 }
 
 /** Throws RangeError for a program that nests deeper than JavaScript can follow. */
@@ -82,6 +91,7 @@ export function compileProgram(program: ProgramToCompile): CompiledProgram {
   const callees: Callees = {
     registers: program.registers,
     packetLoad,
+    functionsTailCall: survey.functionsTailCall,
     resolve,
     helper(id) {
       const number = imports.get(id);
@@ -91,7 +101,10 @@ export function compileProgram(program: ProgramToCompile): CompiledProgram {
     func,
     programType: () => module.type(TARGET),
     mapAt: program.mapAt,
-    mapFunction: mapFunctions(module, program.registers, wake),
+    constantAt: constantsOf(program.maps),
+    mapFunction: mapFunctions({ module, registers: program.registers, wake, shared: program.shared }),
+    frameFunction: frameFunctions(module),
+    shared: program.shared,
     ring,
   };
   const add = (name: string, signature: Signature, body: Uint8Array): number => {
@@ -100,35 +113,27 @@ export function compileProgram(program: ProgramToCompile): CompiledProgram {
     module.export(name, number);
     return number;
   };
-  for (const start of survey.callbacks)
-    add(callbackExport(start), CALLBACK, emitCallback(program.registers, func(start)));
-  const { type } = program;
+  const { type, registers } = program;
   const analysed = (start: number, shape: Shape) => analyse(functions.graph(start), shape, type, callees);
-  const target =
-    survey.tailCalls || program.isTarget
-      ? add('target', TARGET, emitFunction(analysed(0, 'target'), 'target', type, callees))
-      : -1;
-  if (survey.tailCalls) {
-    add('run', VERDICT, emitVerdict(target));
-    add('loop', LOOP, emitCallingLoop(target, true, program.registers));
-  } else {
-    const analysis = analysed(0, 'verdict');
-    const run = add('run', VERDICT, emitFunction(analysis, 'verdict', type, callees));
-    // What a packet does not have ends the function that asks for it.
-    const loop = survey.loadsPacket
-      ? emitCallingLoop(run, false, program.registers)
-      : emitFunction(analysis, 'loop', type, callees);
-    add('loop', LOOP, loop);
+  const emit = (start: number, shape: Shape) => emitFunction(analysed(start, shape), shape, type, callees);
+  if (program.isLoop) add('loop', LOOP, emit(0, 'loop'));
+  else {
+    for (const start of survey.callbacks) add(callbackExport(start), CALLBACK, emitCallback(registers, func(start)));
+    const target = survey.tailCalls || program.isTarget ? add('target', TARGET, emit(0, 'target')) : -1;
+    const run = add('run', VERDICT, target >= 0 ? emitVerdict(target) : emit(0, 'verdict'));
+    const [called, isTarget] = survey.tailCalls ? [target, true] : [run, false];
+    add('batch', BATCH, emitBatch(called, isTarget, registers));
+    add('loop', LOOP, emitCallingLoop(called, isTarget));
   }
   // Those that were asked for, and what they ask for.
-  for (const [start, number] of funcs)
-    module.define(number, emitFunction(analysed(start, 'function'), 'function', type, callees));
+  for (const [start, number] of funcs) module.define(number, emit(start, 'function'));
   return {
     bytes: module.finish(),
     helpers: [...survey.helpers],
     loadsPacket: survey.loadsPacket,
     wakes: ring !== undefined,
     tailCalls: survey.tailCalls,
+    callsBack: survey.callbacks.size > 0,
   };
 }
 
@@ -138,6 +143,7 @@ function surveyOf(functions: Functions, exceptionCallback: number | undefined): 
     callbacks: new Set(),
     loadsPacket: false,
     tailCalls: false,
+    functionsTailCall: false,
   };
   const seen = new Set([0]);
   if (exceptionCallback !== undefined) {
@@ -150,7 +156,10 @@ function surveyOf(functions: Functions, exceptionCallback: number | undefined): 
       if (callee !== undefined) seen.add(callee);
       else if (operation.kind === 'call') {
         const number = calledNumber(insn) ?? -1;
-        if (number === BPF_FUNC_tail_call) survey.tailCalls = true;
+        if (number === BPF_FUNC_tail_call) {
+          survey.tailCalls = true;
+          if (start !== 0) survey.functionsTailCall = true;
+        }
         // What is not there no safe program comes to.
         else if (kernelCallees()[number] !== undefined) survey.helpers.add(number);
       } else if (insnSlots(insn) === 2 && insn.src === BPF_PSEUDO_FUNC) {

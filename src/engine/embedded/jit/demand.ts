@@ -1,7 +1,7 @@
 import { atomicOf } from '../../../isa/index.ts';
-import type { ArgKind } from '../helpers/helper.ts';
+import type { ArgKind, Helper } from '../helpers/helper.ts';
 import { calledBy } from '../interp/called.ts';
-import { type Flow, successorsOf } from './flow.ts';
+import type { Flow } from './flow.ts';
 import type { Block, Graph, Op } from './graph.ts';
 
 // How much of a register is read from some point on.
@@ -19,43 +19,58 @@ export interface Results {
 
 /** What is demanded where each block begins. `count`: registers. */
 export function demandsOf({ blocks }: Graph, { order, predecessors }: Flow, results: Results, count: number): Demand[] {
-  const demands = blocks.map(() => new Uint8Array(count));
-  const dirty = new Set(order);
-  const backwards = [...order].reverse();
-  while (dirty.size > 0) {
-    for (const block of backwards) {
-      if (!dirty.delete(block)) continue;
-      const before = demands[block] as Demand; // each block has one
-      const now = demandAtEnd(blocks[block] as Block, demands, results, count);
-      for (const op of [...(blocks[block] as Block).ops].reverse()) demandBefore(op, now);
-      if (now.every((value, reg) => value === before[reg])) continue;
-      demands[block] = now;
-      for (const from of predecessors[block] ?? []) dirty.add(from);
+  const demands: Demand[] = blocks.map(() => new Uint8Array(count));
+  const dirty = new Uint8Array(blocks.length).fill(1);
+  const now = new Uint8Array(count);
+  for (let changed = true; changed; ) {
+    changed = false;
+    for (let i = order.length - 1; i >= 0; i--) {
+      const number = order[i] as number; // i is below the length
+      if (dirty[number] === 0) continue;
+      dirty[number] = 0;
+      const block = blocks[number] as Block;
+      demandAtEnd(block, demands, results, now);
+      for (let n = block.ops.length - 1; n >= 0; n--) demandBefore(block.ops[n] as Op, now);
+      const before = demands[number] as Demand; // each block has one
+      let same = true;
+      for (let reg = 0; reg < count && same; reg++) same = now[reg] === before[reg];
+      if (same) continue;
+      before.set(now);
+      changed = true;
+      for (const from of predecessors[number] ?? []) dirty[from] = 1;
     }
   }
   return demands;
 }
 
-/** What is demanded behind the last instruction of a block. */
-function demandAtEnd(block: Block, demands: readonly Demand[], { r0 }: Results, count: number): Demand {
-  const now = new Uint8Array(count);
-  if (block.end.kind === 'exit') now[0] = r0;
-  for (const next of successorsOf(block)) {
-    const wanted = demands[next];
-    if (wanted === undefined) continue;
-    for (let reg = 0; reg < count; reg++) now[reg] = Math.max(now[reg] ?? 0, wanted[reg] ?? 0);
+/** Sets `now` to what is demanded behind the last instruction of a block. */
+function demandAtEnd({ end }: Block, demands: readonly Demand[], { r0 }: Results, now: Demand): void {
+  now.fill(DEAD);
+  if (end.kind === 'exit') now[0] = r0;
+  else if (end.kind === 'goto')
+    now.set(demands[end.to] as Demand); // each block has one
+  else {
+    now.set(demands[end.next] as Demand);
+    const taken = demands[end.taken] as Demand;
+    for (let reg = 0; reg < now.length; reg++) raise(now, reg, taken[reg] ?? DEAD);
+    demandOfJump(end.op, now);
   }
-  if (block.end.kind === 'branch') demandOfJump(block.end.op, now);
-  return now;
 }
 
-/** What is demanded behind each instruction of a block. */
-export function demandsBehind(block: Block, demands: readonly Demand[], results: Results, count: number): Demand[] {
-  const now = demandAtEnd(block, demands, results, count);
-  const behind: Demand[] = [];
-  for (let i = block.ops.length - 1; i >= 0; i--) {
-    behind[i] = now.slice();
-    demandBefore(block.ops[i] as Op, now); // i is below the length
+/** What is demanded of the result of each instruction of a block. */
+export function demandsBehind(
+  { ops, end }: Block,
+  demands: readonly Demand[],
+  results: Results,
+  count: number,
+): Demand {
+  const now = new Uint8Array(count);
+  demandAtEnd({ ops, end }, demands, results, now);
+  const behind = new Uint8Array(ops.length);
+  for (let i = ops.length - 1; i >= 0; i--) {
+    const op = ops[i] as Op; // i is below the length
+    behind[i] = now[op.result] ?? DEAD;
+    demandBefore(op, now);
   }
   return behind;
 }
@@ -117,7 +132,8 @@ function demandBefore(op: Op, now: Demand): void {
       return;
     case 'call': {
       now.fill(DEAD, 0, 6);
-      for (const [i, wanted] of argumentsOf(op).entries()) raise(now, i + 1, wanted);
+      const wanted = argumentsOf(op);
+      for (let i = 0; i < wanted.length; i++) raise(now, i + 1, wanted[i] ?? DEAD);
       if (op.key !== undefined) raise(now, op.key, LOW);
       return;
     }
@@ -175,8 +191,16 @@ const ADDRESSES: ReadonlySet<ArgKind> = new Set<ArgKind>([
 ]);
 
 const ALL_ARGUMENTS = [BOTH, BOTH, BOTH, BOTH, BOTH];
+const known = new WeakMap<Helper, readonly number[]>();
 
 /** What a call wants of r1 and so on. Of functions of the program it is not known how many they have: what was never written reads as 0. */
 export function argumentsOf(op: Op): readonly number[] {
-  return calledBy(op)?.args.map((kind) => (ADDRESSES.has(kind) ? LOW : BOTH)) ?? ALL_ARGUMENTS;
+  const helper = calledBy(op);
+  if (helper === undefined) return ALL_ARGUMENTS;
+  let wanted = known.get(helper);
+  if (wanted === undefined) {
+    wanted = helper.args.map((kind) => (ADDRESSES.has(kind) ? LOW : BOTH));
+    known.set(helper, wanted);
+  }
+  return wanted;
 }

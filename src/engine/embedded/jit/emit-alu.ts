@@ -17,14 +17,21 @@ const SIMPLE: Partial<Record<AluOp, string>> = {
   arsh: 'shr_s',
 };
 
+const NAMES: Readonly<Record<NumberType, Map<string, OpName>>> = { i32: new Map(), i64: new Map() };
+
+/** The operation of a type. Names are put together once. */
 export function opOf(type: NumberType, name: string): OpName {
-  return `${type}_${name}` as OpName; // the names are of the table
+  const known = NAMES[type].get(name);
+  if (known !== undefined) return known;
+  const op = `${type}_${name}` as OpName; // the names are of the table
+  NAMES[type].set(name, op);
+  return op;
 }
 
 export function emitAlu(text: FunctionText, op: Op): void {
   const { operation } = op;
   if (operation.kind !== 'alu') return;
-  const type = text.resultType(op.dst);
+  const type = text.resultType;
   if (type === undefined) return;
   if (operation.op === 'mov') emitMove(text, op, type);
   else if (operation.op === 'div' || operation.op === 'mod') emitDivision(text, op, type);
@@ -206,7 +213,7 @@ function emitSignedQuotient(text: FunctionText, type: NumberType, divisor: numbe
 
 export function emitNegation(text: FunctionText, op: Op): void {
   const { operation } = op;
-  const type = text.resultType(op.dst);
+  const type = text.resultType;
   if (type === undefined || operation.kind !== 'neg') return;
   const within: NumberType = operation.bits === 32 || type === 'i32' ? 'i32' : 'i64';
   if (within === 'i32') text.code.i32(0);
@@ -220,7 +227,7 @@ export function emitNegation(text: FunctionText, op: Op): void {
 /** Byte order: WebAssembly has no instruction for it. */
 export function emitSwap(text: FunctionText, op: Op): void {
   const { operation, imm, dst } = op;
-  const type = text.resultType(dst);
+  const type = text.resultType;
   if (type === undefined || operation.kind !== 'end') return;
   const { code } = text;
   if (operation.to === 'le') {

@@ -14,10 +14,13 @@ import { argumentsOf, LOW } from './demand.ts';
 import { emitTailCall } from './emit-tail-call.ts';
 import type { FunctionText } from './function-text.ts';
 import { calleeOf, type Op } from './graph.ts';
-import { CPU, FRAME, HIGH, REGISTERS, ROUNDS } from './registers.ts';
+import { CPU, FRAME, HIGH, LOCK, REGISTERS, ROUNDS } from './registers.ts';
 import { BPF_FUNC_map_lookup_elem } from './slots.ts';
+import type { Known } from './transfer.ts';
 
 const BPF_FUNC_get_smp_processor_id = 8;
+const BPF_FUNC_spin_lock = 93;
+const BPF_FUNC_spin_unlock = 94;
 const BPF_FUNC_loop = 181;
 const BPF_FUNC_ringbuf_reserve = 131;
 const BPF_FUNC_ringbuf_submit = 132;
@@ -45,10 +48,18 @@ export interface Callees {
   /** For tail calls: the type of (context, frame) -> r0. */
   programType(): number;
   mapAt(address: number): BpfMap | undefined;
+  /** See `Known`. */
+  readonly constantAt: Known['constantAt'];
   /** Finds bytes of the packet: (size, offset) -> address, or -1. */
   readonly packetLoad: number;
+  /** Functions of the program make tail calls, and come back. */
+  readonly functionsTailCall: boolean;
   /** The ring buffer that all records of the program are of. */
   readonly ring: RingBuffer | undefined;
+  /** Several CPUs run at once. */
+  readonly shared: boolean;
+  /** (context, argument) -> result: the function that stands for a helper which changes the frame, if there is one. */
+  frameFunction(helper: number): number | undefined;
   /** The function that does for a map what a helper does, if there is one: the same arguments but for the map. */
   mapFunction(helper: MapHelper, map: BpfMap): number | undefined;
 }
@@ -58,7 +69,14 @@ export function takesKey(map: BpfMap): boolean {
   return map.constructor === ArrayMap || map.constructor === PercpuArrayMap;
 }
 
-export function emitCall(text: FunctionText, op: Op, callees: Callees, frameParam: number): void {
+/** Parameters of the function that is written. */
+export interface Parameters {
+  readonly frame: number;
+  /** Tail calls so far; `undefined`: the registers say so. */
+  readonly count: number | undefined;
+}
+
+export function emitCall(text: FunctionText, op: Op, callees: Callees, { frame, count }: Parameters): void {
   const callee = calleeOf({ opcode: 0x85, src: op.src, imm: op.imm }, op.slot);
   if (op.src === BPF_PSEUDO_CALL && callee !== undefined) {
     emitOwnCall(text, op, callees.func(callee));
@@ -77,16 +95,55 @@ export function emitCall(text: FunctionText, op: Op, callees: Callees, framePara
   if (helper.id === BPF_FUNC_get_smp_processor_id) {
     text.code.i32(callees.registers);
     text.code.memory('i32_load', CPU, 2);
-    text.writeAs(0, 'i32', text.resultType(0));
-  } else if (helper.id === BPF_FUNC_tail_call) emitTailCall(text, callees, frameParam);
-  else if (!emitMapCall(text, op, callees)) emitHelperCall(text, op, helper, callees);
+    text.writeAs(0, 'i32', text.resultType);
+  } else if (callees.shared && (helper.id === BPF_FUNC_spin_lock || helper.id === BPF_FUNC_spin_unlock))
+    emitSpinLock(text, callees.registers, helper.id === BPF_FUNC_spin_lock);
+  else if (helper.id === BPF_FUNC_tail_call) emitTailCall(text, callees, frame, count);
+  else if (!emitMapCall(text, op, callees) && !emitFrameCall(text, op, callees))
+    emitHelperCall(text, op, helper, callees);
+}
+
+function emitFrameCall(text: FunctionText, op: Op, callees: Callees): boolean {
+  const func = text.around.type === 'xdp' ? callees.frameFunction(op.imm) : undefined;
+  if (func === undefined) return false;
+  text.read32(1);
+  text.read32(2);
+  text.code.call(func);
+  text.writeAs(0, 'i32', text.resultType, true);
+  return true;
+}
+
+/** Another CPU may hold it. */
+function emitSpinLock(text: FunctionText, registers: number, taken: boolean): void {
+  const { code } = text;
+  text.withLocal('i32', (lock) => {
+    text.read32(1);
+    code.set(lock);
+    if (taken) {
+      code.block('loop');
+      code.get(lock);
+      code.i32(0);
+      code.i32(1);
+      code.memory('i32_atomic_cmpxchg', 0, 2);
+      code.brIf(0);
+      code.end();
+    } else {
+      code.get(lock);
+      code.i32(0);
+      code.memory('i32_atomic_store', 0, 2);
+    }
+    code.i32(registers);
+    if (taken) code.get(lock);
+    else code.i32(0);
+    code.memory('i32_store', LOCK, 2);
+  });
 }
 
 function emitOwnCall(text: FunctionText, op: Op, func: number): void {
   for (let reg = 1; reg <= 5; reg++) text.read64(reg);
   text.calleeFrame(op.depth);
   text.code.call(func);
-  text.writeAs(0, 'i64', text.resultType(0));
+  text.writeAs(0, 'i64', text.resultType);
 }
 
 /** The registers go through memory: what JavaScript is given as numbers of 64 bits costs more than all else. */
@@ -108,7 +165,7 @@ function emitHelperCall(text: FunctionText, op: Op, helper: Helper, { registers,
     code.memory('i32_store', FRAME, 2);
   }
   code.call(importOf(calledNumber(op) ?? 0));
-  const type = text.resultType(0);
+  const type = text.resultType;
   if (helper.returns !== 'u64' || type === 'i32') {
     text.writeAs(0, 'i32', type, helper.returns === 'integer');
     return;
@@ -163,7 +220,7 @@ function emitCountedLoop(text: FunctionText, op: Op, callees: Callees): boolean 
       code.end();
     }),
   );
-  text.writeAs(0, 'i32', text.resultType(0), true);
+  text.writeAs(0, 'i32', text.resultType, true);
   return true;
 }
 
@@ -206,7 +263,7 @@ function emitMapCall(text: FunctionText, op: Op, callees: Callees): boolean {
     text.read32(4);
   }
   text.code.call(func);
-  text.writeAs(0, 'i32', text.resultType(0), kind !== 'lookup');
+  text.writeAs(0, 'i32', text.resultType, kind !== 'lookup');
   return true;
 }
 
@@ -220,7 +277,7 @@ function emitRingCall(text: FunctionText, op: Op, ring: RingBuffer, callees: Cal
       if (reserve === undefined || flags?.kind !== 'const' || flags.low !== 0 || flags.high !== 0) return false;
       text.read32(2);
       code.call(reserve);
-      text.writeAs(0, 'i32', text.resultType(0));
+      text.writeAs(0, 'i32', text.resultType);
       return true;
     }
     case BPF_FUNC_ringbuf_submit:
@@ -241,7 +298,7 @@ function emitRingCall(text: FunctionText, op: Op, ring: RingBuffer, callees: Cal
 /** index < max ? values + index * stride : 0 */
 function emitArrayLookup(text: FunctionText, op: Op, map: ArrayMap | PercpuArrayMap, registers: number): void {
   const { code } = text;
-  const type = text.resultType(0);
+  const type = text.resultType;
   if (type === undefined) return;
   const { maxEntries } = map.attr;
   const elementSize = map instanceof PercpuArrayMap ? map.stride * map.machine.cpus : map.stride;

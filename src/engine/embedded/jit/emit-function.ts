@@ -3,14 +3,15 @@ import { MAX_LOOPS } from '../interp/run.ts';
 import type { Analysis, Shape } from './analysis.ts';
 import { DEAD, type Demand, demandsBehind } from './demand.ts';
 import { emitAlu, emitNegation, emitSwap } from './emit-alu.ts';
-import { type Callees, emitCall } from './emit-call.ts';
+import { type Callees, emitCall, type Parameters } from './emit-call.ts';
 import { emitCondition } from './emit-jump.ts';
 import { emitAtomic, emitLoad, emitStore } from './emit-memory.ts';
 import { emitPacketLoad } from './emit-packet.ts';
 import { FunctionText, type Place, placeOf } from './function-text.ts';
 import type { Block, End, Op } from './graph.ts';
-import { rotatesOf } from './rotates.ts';
-import { refine } from './transfer.ts';
+import { TAIL_CALLS } from './registers.ts';
+import { type Rotate, rotatesOf } from './rotates.ts';
+import { refined } from './transfer.ts';
 import { CONTEXT } from './value.ts';
 
 /** Functions that nest deeper than this are written as one loop around a table of their blocks. */
@@ -24,13 +25,23 @@ export function emitFunction(analysis: Analysis, shape: Shape, type: ProgType, c
 /** A block of WebAssembly that one can go to the end of, or a loop that one can go to the start of. */
 type Label = { readonly kind: 'behind' | 'loop'; readonly block: number } | { readonly kind: 'other' };
 
+/** How many parameters there are. */
+const PARAMETERS: Record<Shape, number> = { verdict: 2, target: 3, loop: 3, function: 6 };
+/** Of a target: tail calls so far. */
+const COUNT = 2;
+const OTHER: Label = { kind: 'other' };
+const NOBODY: readonly number[] = [];
+const NOTHING: Demand = new Uint8Array(0);
+
 class FunctionEmitter {
   readonly #analysis: Analysis;
   readonly #shape: Shape;
   readonly #callees: Callees;
   readonly #text: FunctionText;
-  readonly #frame: number;
+  readonly #params: Parameters;
   readonly #labels: Label[] = [];
+  /** By block: see {@link #placesAt}. */
+  readonly #places: (readonly Place[] | undefined)[] = [];
   #mayGotos: number | undefined;
   /** Where blocks are chosen by number: the local with the number. */
   #next: number | undefined;
@@ -39,9 +50,12 @@ class FunctionEmitter {
     this.#analysis = analysis;
     this.#shape = shape;
     this.#callees = callees;
-    const params = shape === 'function' ? 6 : shape === 'loop' ? 3 : 2;
-    this.#frame = shape === 'function' ? 5 : 1;
-    this.#text = new FunctionText(params, this.#frame, analysis.graph.frames, type);
+    const params = PARAMETERS[shape];
+    const frame = shape === 'function' ? 5 : 1;
+    this.#params = { frame, count: shape === 'target' && !callees.functionsTailCall ? COUNT : undefined };
+    const { blocks, frames } = analysis.graph;
+    const insns = blocks.reduce((sum, { ops }) => sum + ops.length + 1, 0);
+    this.#text = new FunctionText(params, frame, frames, { type, constantAt: callees.constantAt }, insns);
   }
 
   emit(): Uint8Array {
@@ -53,13 +67,18 @@ class FunctionEmitter {
       this.#mayGotos = code.local('i32');
     if (this.#shape === 'loop') {
       code.block('loop');
-      this.#labels.push({ kind: 'other' });
+      this.#labels.push(OTHER);
       code.block('block', 'i32');
-      this.#labels.push({ kind: 'other' });
+      this.#labels.push(OTHER);
     }
     if (this.#mayGotos !== undefined) {
       code.i32(MAX_LOOPS);
       code.set(this.#mayGotos);
+    }
+    if (this.#shape === 'target' && this.#callees.functionsTailCall) {
+      code.i32(this.#callees.registers);
+      code.get(COUNT);
+      code.memory('i32_store', TAIL_CALLS, 2);
     }
     this.#emitEntry();
     if (flow.reducible && flow.depth <= MAX_NESTING) this.#emitTree(0);
@@ -109,32 +128,31 @@ class FunctionEmitter {
 
   #emitTree(block: number): void {
     const { flow } = this.#analysis;
-    const behind = (flow.children[block] ?? [])
-      .filter((child) => flow.merges[child])
-      .sort((a, b) => (flow.place[b] ?? 0) - (flow.place[a] ?? 0));
+    const behind = (flow.children[block] ?? NOBODY).filter((child) => flow.merges[child]);
     const { code } = this.#text;
     if (!flow.loopHeader[block]) {
-      this.#emitWithin(block, behind, 0);
+      this.#emitWithin(block, behind, behind.length);
       return;
     }
     code.block('loop');
     this.#labels.push({ kind: 'loop', block });
-    this.#emitWithin(block, behind, 0);
+    this.#emitWithin(block, behind, behind.length);
     this.#labels.pop();
     code.end();
     code.op('unreachable');
   }
 
-  #emitWithin(block: number, behind: readonly number[], from: number): void {
+  /** With the first `count` of the blocks that are behind it. */
+  #emitWithin(block: number, behind: readonly number[], count: number): void {
     const { code } = this.#text;
-    const next = behind[from];
+    const next = behind[count - 1];
     if (next === undefined) {
       this.#emitBlock(block);
       return;
     }
     code.block('block');
     this.#labels.push({ kind: 'behind', block: next });
-    this.#emitWithin(block, behind, from + 1);
+    this.#emitWithin(block, behind, count - 1);
     this.#labels.pop();
     code.end();
     this.#emitTree(next);
@@ -144,15 +162,29 @@ class FunctionEmitter {
     const { graph, known, demands, results } = this.#analysis;
     const block = graph.blocks[number] as Block; // blocks are asked for that there are
     const text = this.#text;
-    text.values = [...(known[number] ?? [])];
-    text.places = this.#placesAt(number);
+    text.values = known[number]?.slice() ?? [];
+    text.places = this.#placesAt(number).slice();
     const behind = demandsBehind(block, demands, results, graph.registers);
     const rotates = rotatesOf(block.ops);
+    if (rotates.size > 0) this.#emitWithRotates(block.ops, behind, rotates);
+    else {
+      for (let i = 0; i < block.ops.length; i++) {
+        const op = block.ops[i] as Op; // i is below the length
+        text.start(op, behind[i] ?? DEAD);
+        this.#emitOp(op);
+        text.advance(op);
+      }
+    }
+    this.#emitEnd(number, block.end);
+  }
+
+  #emitWithRotates(ops: readonly Op[], behind: Demand, rotates: ReadonlyMap<number, Rotate>): void {
+    const text = this.#text;
     /** What is turned round, by the instruction before which it is in a register. */
     const kept = new Map([...rotates.values()].map(({ at, reg }) => [at, reg]));
     const locals = new Map<number, number | undefined>();
-    for (const [i, op] of block.ops.entries()) {
-      text.start(op, behind[i] as Demand); // one for each
+    for (const [i, op] of ops.entries()) {
+      text.start(op, behind[i] ?? DEAD);
       const keep = kept.get(i);
       if (keep !== undefined) locals.set(i, text.keep(keep));
       const rotate = rotates.get(i);
@@ -160,7 +192,6 @@ class FunctionEmitter {
       if (rotate === undefined || local === undefined || !text.rotate(op, local, rotate.by)) this.#emitOp(op);
       text.advance(op);
     }
-    this.#emitEnd(number, block.end);
   }
 
   #emitOp(op: Op): void {
@@ -182,12 +213,12 @@ class FunctionEmitter {
         emitStore(text, op);
         return;
       case 'atomic':
-        emitAtomic(text, op);
+        emitAtomic(text, op, this.#callees.shared);
         return;
       case 'ld_imm64':
         return; // a constant
       case 'call':
-        emitCall(text, op, this.#callees, this.#frame);
+        emitCall(text, op, this.#callees, this.#params);
         return;
       case 'ld_abs':
       case 'ld_ind':
@@ -216,21 +247,19 @@ class FunctionEmitter {
       return;
     }
     const { op, taken, next } = end;
-    const values = text.values;
-    const way = (to: number, isTaken: boolean) => {
-      text.values = [...values];
-      refine(op, isTaken, text.values);
-      this.#go(from, to);
-    };
+    const { values, places } = text;
+    const ways = [refined(op, false, values), refined(op, true, values)] as const;
     this.#emitJump(op);
-    const places = text.places;
     code.block('if');
-    this.#labels.push({ kind: 'other' });
-    way(taken, true);
+    this.#labels.push(OTHER);
+    values[op.dst] = ways[1];
+    this.#go(from, taken);
     this.#labels.pop();
     code.end();
+    text.values = values;
     text.places = places;
-    way(next, false);
+    values[op.dst] = ways[0];
+    this.#go(from, next);
   }
 
   /** Puts on the stack whether a jump is taken. */
@@ -275,17 +304,22 @@ class FunctionEmitter {
   }
 
   /** Where registers are at the start of a block. */
-  #placesAt(block: number): Place[] {
-    const { known, demands } = this.#analysis;
+  #placesAt(block: number): readonly Place[] {
+    const known = this.#places[block];
+    if (known !== undefined) return known;
+    const { known: values, demands } = this.#analysis;
     const places: Place[] = [];
-    const wanted = demands[block] ?? new Uint8Array(0);
-    for (let reg = 0; reg < wanted.length; reg++) places[reg] = placeOf(known[block]?.[reg], wanted[reg] ?? DEAD);
+    const wanted = demands[block] ?? NOTHING;
+    for (let reg = 0; reg < wanted.length; reg++) places.push(placeOf(values[block]?.[reg], wanted[reg] ?? DEAD));
+    this.#places[block] = places;
     return places;
   }
 
   #toBlock(block: number): void {
     const text = this.#text;
-    for (const [reg, type] of this.#placesAt(block).entries()) {
+    const places = this.#placesAt(block);
+    for (let reg = 0; reg < places.length; reg++) {
+      const type = places[reg];
       if (type === undefined || text.places[reg] === type) continue;
       if (type === 'i32') text.read32(reg);
       else text.read64(reg);
@@ -304,11 +338,11 @@ class FunctionEmitter {
     code.set(this.#next);
     code.block('loop');
     this.#tableDepth = this.#labels.length;
-    this.#labels.push({ kind: 'other' });
+    this.#labels.push(OTHER);
     const { order } = flow;
     for (let i = order.length; i > 0; i--) {
       code.block('block');
-      this.#labels.push({ kind: 'other' });
+      this.#labels.push(OTHER);
     }
     code.get(this.#next);
     code.brTable(

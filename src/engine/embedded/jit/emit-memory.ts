@@ -7,7 +7,7 @@ import type { NumberType, OpName } from './wasm-op.ts';
 export function emitLoad(text: FunctionText, op: Op): void {
   const { operation } = op;
   if (operation.kind !== 'load') return;
-  const type = text.resultType(op.dst);
+  const type = text.resultType;
   if (type === undefined) return;
   if (op.probed) emitProbedLoad(text, op, type, loadOp(type, operation.size, operation.signed));
   else text.code.memory(loadOp(type, operation.size, operation.signed), text.address(op.src, op.off));
@@ -67,11 +67,15 @@ function storeOp(type: NumberType, size: MemSize): OpName {
   return opOf(type, size === 4 || size === 8 ? 'store' : `store${8 * size}`);
 }
 
-/** Nothing else runs meanwhile, so that reading and writing one after the other are as one. */
-export function emitAtomic(text: FunctionText, op: Op): void {
+/** `shared`: other CPUs run meanwhile; else reading and writing one after the other are as one. */
+export function emitAtomic(text: FunctionText, op: Op, shared: boolean): void {
   const { operation } = op;
   const atomic = atomicOf(op.imm);
   if (operation.kind !== 'atomic' || atomic === undefined) return;
+  if (shared) {
+    emitSharedAtomic(text, op, atomic, operation.size);
+    return;
+  }
   const { size } = operation;
   if (atomic.op === 'load') {
     emitLoad(text, { ...op, operation: { kind: 'load', size, signed: false } });
@@ -94,12 +98,37 @@ export function emitAtomic(text: FunctionText, op: Op): void {
       code.memory(opOf(type, 'store'), offset);
       if (!atomic.fetch) return;
       const into = atomic.op === 'cmpxchg' ? 0 : op.src;
-      const wanted = text.resultType(into);
+      const wanted = text.resultType;
       if (wanted === undefined) return;
       code.get(old);
       text.writeAs(into, type, wanted);
     }),
   );
+}
+
+/** The verifier has seen to it that the address is a multiple of the size. */
+function emitSharedAtomic(text: FunctionText, op: Op, atomic: Atomic, size: MemSize): void {
+  const { code } = text;
+  const type: NumberType = size === 8 ? 'i64' : 'i32';
+  const align = Math.log2(size);
+  const narrow = size >= 4 ? '' : `${8 * size}`;
+  const read = (reg: number) => (type === 'i64' ? text.read64(reg) : text.read32(reg));
+  if (atomic.op === 'load') {
+    const wanted = text.resultType;
+    if (wanted === undefined) return;
+    code.memory(opOf(type, `atomic_load${narrow && `${narrow}_u`}`), text.address(op.src, op.off), align);
+    text.writeAs(op.dst, type, wanted);
+    return;
+  }
+  const offset = text.address(op.dst, op.off);
+  if (atomic.op === 'cmpxchg') read(0);
+  read(op.src);
+  code.memory(opOf(type, atomic.op === 'store' ? `atomic_store${narrow}` : `atomic_${atomic.op}`), offset, align);
+  if (atomic.op === 'store') return;
+  const into = atomic.op === 'cmpxchg' ? 0 : op.src;
+  const wanted = atomic.fetch ? text.resultType : undefined;
+  if (wanted === undefined) code.op('drop');
+  else text.writeAs(into, type, wanted);
 }
 
 function emitNewValue(text: FunctionText, op: Op, atomic: Atomic, type: NumberType, old: number): void {

@@ -35,6 +35,6 @@ export function emitPacketLoad(text: FunctionText, op: Op, find: number, result:
       }
       if (i > 0) code.op('i32_or');
     }
-    text.writeAs(0, 'i32', text.resultType(0));
+    text.writeAs(0, 'i32', text.resultType);
   });
 }

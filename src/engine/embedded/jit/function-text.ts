@@ -1,14 +1,16 @@
-import type { ProgType } from '../../../uapi/bpf.ts';
 import { STACK_SIZE } from '../interp/run.ts';
-import { BOTH, DEAD, type Demand } from './demand.ts';
+import { BOTH, DEAD } from './demand.ts';
 import type { Op } from './graph.ts';
-import { transfer, type Values } from './transfer.ts';
-import { isNarrow, type Value } from './value.ts';
+import { type Known, leave, resultValue, type Values } from './transfer.ts';
+import { ANYTHING, isNarrow, type Value } from './value.ts';
 import { WasmCode } from './wasm-code.ts';
 import type { NumberType } from './wasm-op.ts';
 
 /** Where a register is: in its local of 32 bits (its high word is 0, or nobody asks for it), in that of 64 bits, or nowhere. */
 export type Place = NumberType | undefined;
+
+/** Bytes of WebAssembly that an instruction becomes, about. */
+const BYTES_FOR_ONE = 10;
 
 /** Where a register should be of whose value so much is known, and so much demanded. */
 export function placeOf(value: Value | undefined, wanted: number): Place {
@@ -22,7 +24,7 @@ export function placeOf(value: Value | undefined, wanted: number): Place {
  */
 export class FunctionText {
   readonly code: WasmCode;
-  readonly type: ProgType;
+  readonly around: Known;
   /** Bytes of its stacks. */
   readonly stackSize: number;
   values: Values = [];
@@ -31,17 +33,17 @@ export class FunctionText {
   /** Has the address of the stacks' first byte. */
   readonly #stack: number;
   readonly #frame: number;
-  /** What is known, and what is demanded, behind the instruction that is being written. */
-  #after: Values = [];
-  #wanted: Demand = new Uint8Array(0);
+  /** What the instruction that is being written leaves in its result register, and where that should be. */
+  #result: Value = ANYTHING;
+  #place: Place;
   readonly #spare: Record<NumberType, number[]> = { i32: [], i64: [] };
 
-  /** `frame`: the parameter that has the address of the end of its stack. */
-  constructor(params: number, frame: number, frames: number, type: ProgType) {
-    this.code = new WasmCode(params);
+  /** `frame`: the parameter that has the address of the end of its stack. `insns`: how many it is written from. */
+  constructor(params: number, frame: number, frames: number, around: Known, insns: number) {
+    this.code = new WasmCode(params, BYTES_FOR_ONE * insns + 64);
     this.#frame = frame;
     this.stackSize = STACK_SIZE * frames;
-    this.type = type;
+    this.around = around;
     this.#stack = this.code.local('i32');
   }
 
@@ -147,16 +149,16 @@ export class FunctionText {
     this.code.op('i32_sub');
   }
 
-  /** Before an instruction. `wanted`: what is demanded behind it. */
-  start(op: Op, wanted: Demand): void {
-    this.#wanted = wanted;
-    this.#after = [...this.values];
-    transfer(op, this.#after, this.type);
+  /** Before an instruction. `wanted`: what is demanded of its result. */
+  start(op: Op, wanted: number): void {
+    if (op.result < 0) return;
+    this.#result = resultValue(op, this.values, this.around);
+    this.#place = placeOf(this.#result, wanted);
   }
 
-  /** The type that what the instruction leaves in a register should be in; `undefined`: nobody needs it, or it is written where it is read. */
-  resultType(reg: number): Place {
-    return placeOf(this.#after[reg], this.#wanted[reg] ?? DEAD);
+  /** The type that the result of the instruction should be in; `undefined`: nobody needs it, or it is written where it is read. */
+  get resultType(): Place {
+    return this.#place;
   }
 
   /** Takes the result of `op` from the stack into a register. */
@@ -187,7 +189,7 @@ export class FunctionText {
 
   /** Writes `op` as what it amounts to: turning the number in a local to the left. False: not all of its result is wanted. */
   rotate(op: Op, local: number, by: number): boolean {
-    if (this.resultType(op.dst) !== 'i64') return false;
+    if (this.resultType !== 'i64') return false;
     this.code.get(local);
     this.code.i64(by, 0);
     this.code.op('i64_rotl');
@@ -197,11 +199,9 @@ export class FunctionText {
 
   /** After an instruction: what it made a constant is in no local. */
   advance(op: Op): void {
-    this.values = this.#after;
-    const { kind } = op.operation;
-    if (kind === 'store' || kind === 'atomic') return;
-    const reg = kind === 'call' ? 0 : op.dst;
-    const value = this.values[reg];
-    if (value?.kind === 'const' || value?.kind === 'stack') this.places[reg] = undefined;
+    if (op.result < 0) return;
+    leave(op, this.#result, this.values);
+    const { kind } = this.#result;
+    if (kind === 'const' || kind === 'stack') this.places[op.result] = undefined;
   }
 }

@@ -1,4 +1,7 @@
 import {
+  atomicOf,
+  BPF_CALL,
+  BPF_JMP,
   BPF_PSEUDO_CALL,
   BPF_PSEUDO_FUNC,
   decodeInsns,
@@ -18,6 +21,8 @@ export interface Op {
   readonly operation: Operation;
   readonly dst: number;
   readonly src: number;
+  /** The register that it writes what it is there for; -1: none. Calls and loads from the packet leave nothing in r1 to r5 besides. */
+  readonly result: number;
   readonly off: number;
   readonly imm: number;
   /** Of `ld_imm64`: the high word. */
@@ -27,9 +32,9 @@ export interface Op {
   /** How many functions it was put into. */
   readonly depth: number;
   /** Of a load that gives 0 where there is no memory: its address is a number of the kernel's that nobody has checked. */
-  readonly probed?: boolean;
+  readonly probed: boolean;
   /** Of a call that looks an element up: the register that the key is in, where it is not in memory. */
-  readonly key?: number;
+  readonly key: number | undefined;
 }
 
 /** Where control goes at the end of a block; blocks by their numbers. */
@@ -59,17 +64,26 @@ const OWN = 5;
 const FIRST_OWN = 6;
 const FRAME = 10;
 const MAX_DEPTH = 7;
+const CALL = BPF_JMP | BPF_CALL;
+const EXIT: End = { kind: 'exit' };
 /** Instructions of a function that is put into others wherever it is called. */
 const MAX_INLINED = 200;
 /** Instructions that a function may have in all; beyond, what it calls stays where it is. */
 const MAX_OPS = 8000;
 
+/** An instruction of a function as it is in the program, its two slots as one. */
+interface Place {
+  readonly at: number;
+  readonly insn: Insn;
+  readonly operation: Operation;
+}
+
 /** A program as its functions. */
 export class Functions {
   readonly #insns: readonly Insn[];
-  readonly #operations: readonly (Operation | undefined)[];
   readonly #starts: readonly number[];
   readonly probed: ReadonlySet<number> | undefined;
+  readonly #places = new Map<number, readonly Place[]>();
   readonly #inlined = new Map<number, boolean>();
 
   /** `runnable`: with the addresses of maps. `exceptionCallback`: where a function begins to which no instruction leads. */
@@ -82,13 +96,12 @@ export class Functions {
   ) {
     this.probed = probed;
     this.#insns = decodeInsns(runnable);
-    this.#operations = this.#insns.map(({ opcode }) => operationOf(opcode));
     const starts = new Set([0, exceptionCallback ?? 0]);
     for (let at = 0; at < this.#insns.length; at++) {
-      const insn = this.#insns[at];
-      const callee = insn && (calleeOf(insn, at) ?? functionOf(insn, at));
+      const insn = this.#insns[at] as Insn; // below the length
+      const callee = calleeOf(insn, at) ?? functionOf(insn, at);
       if (callee !== undefined) starts.add(callee);
-      if (insn !== undefined) at += insnSlots(insn) - 1;
+      at += insnSlots(insn) - 1;
     }
     this.#starts = [...starts].sort((a, b) => a - b);
   }
@@ -98,16 +111,21 @@ export class Functions {
     return new GraphBuilder(this).build(start);
   }
 
-  /** Each instruction of a function, its two slots as one. */
-  *insns(start: number): Generator<{ readonly at: number; readonly insn: Insn; readonly operation: Operation }> {
+  /** Each instruction of a function. */
+  insns(start: number): readonly Place[] {
+    const known = this.#places.get(start);
+    if (known !== undefined) return known;
+    const places: Place[] = [];
     const end = this.#starts.find((other) => other > start) ?? this.#insns.length;
     for (let at = start; at < end; ) {
       const insn = this.#insns[at];
-      const operation = this.#operations[at];
+      const operation = insn && operationOf(insn.opcode);
       if (insn === undefined || operation === undefined) throw new Error(`there is no instruction ${at}`);
-      yield { at, insn, operation };
+      places.push({ at, insn, operation });
       at += insnSlots(insn);
     }
+    this.#places.set(start, places);
+    return places;
   }
 
   high(at: number): number {
@@ -118,7 +136,7 @@ export class Functions {
   isInlined(start: number): boolean {
     let known = this.#inlined.get(start);
     if (known === undefined) {
-      const insns = [...this.insns(start)];
+      const insns = this.insns(start);
       known = insns.length <= MAX_INLINED && insns.every(({ insn, operation }) => canBeElsewhere(insn, operation));
       this.#inlined.set(start, known);
     }
@@ -134,7 +152,7 @@ function canBeElsewhere(insn: Insn, { kind }: Operation): boolean {
 
 /** The function that an instruction calls. */
 export function calleeOf(insn: Pick<Insn, 'opcode' | 'src' | 'imm'>, at: number): number | undefined {
-  return operationOf(insn.opcode)?.kind === 'call' && insn.src === BPF_PSEUDO_CALL ? at + 1 + insn.imm : undefined;
+  return insn.src === BPF_PSEUDO_CALL && insn.opcode === CALL ? at + 1 + insn.imm : undefined;
 }
 
 /** The function that a pointer leads to. */
@@ -156,7 +174,7 @@ class GraphBuilder {
     this.#place(start, 0, undefined);
     return {
       start,
-      blocks: this.#blocks.map(({ ops, end }) => ({ ops, end: end ?? { kind: 'exit' } })),
+      blocks: this.#blocks.map(({ ops, end }) => ({ ops, end: end ?? EXIT })),
       registers: FRAME + 1 + OWN * this.#deepest,
       frames: this.#deepest + 1,
     };
@@ -165,9 +183,8 @@ class GraphBuilder {
   /** Puts a function in; its first block. `returnTo`: the block that goes on when it is over. */
   #place(start: number, depth: number, returnTo: number | undefined): number {
     this.#deepest = Math.max(this.#deepest, depth);
-    const insns = [...this.#functions.insns(start)];
-    const blockAt = new Map<number, number>();
-    for (const at of leaders(start, insns)) blockAt.set(at, this.#newBlock());
+    const places = this.#functions.insns(start);
+    const blockAt = this.#blocksOf(start, places);
     const blockOf = (at: number): number => {
       const block = blockAt.get(at);
       if (block === undefined) throw new Error(`nothing leads to instruction ${at}`);
@@ -175,43 +192,69 @@ class GraphBuilder {
     };
     const first = blockOf(start);
     let block = first;
-    for (const { at, insn, operation } of insns) {
+    for (const { at, insn, operation } of places) {
       const here = blockAt.get(at);
       if (here !== undefined && here !== block) {
         this.#end(block, { kind: 'goto', to: here });
         block = here;
       }
-      const next = at + insnSlots(insn);
-      const op: Op = {
-        operation,
-        dst: register(insn.dst, depth),
-        src: register(insn.src, depth),
-        off: insn.off,
-        imm: insn.imm,
-        high: operation.kind === 'ld_imm64' ? this.#functions.high(at) : 0,
-        slot: at,
-        depth,
-        probed: this.#functions.probed?.has(at) ?? false,
-      };
-      const callee = calleeOf(insn, at);
-      if (operation.kind === 'exit') {
-        this.#end(block, returnTo === undefined ? { kind: 'exit' } : { kind: 'goto', to: returnTo });
-      } else if (operation.kind === 'goto') {
-        this.#end(block, { kind: 'goto', to: blockOf(jumpTarget(insn, at) ?? next) });
-      } else if (operation.kind === 'jump' || operation.kind === 'may_goto') {
-        const taken = blockOf(jumpTarget(insn, at) ?? next);
-        if (taken === blockOf(next)) this.#end(block, { kind: 'goto', to: taken });
-        else this.#end(block, { kind: 'branch', op, taken, next: blockOf(next) });
-      } else if (callee !== undefined && depth < MAX_DEPTH && this.#fits(callee)) {
-        const after = this.#newBlock();
-        this.#end(block, { kind: 'goto', to: this.#place(callee, depth + 1, after) });
-        block = after;
+      const { kind } = operation;
+      if (kind === 'exit') {
+        this.#end(block, returnTo === undefined ? EXIT : { kind: 'goto', to: returnTo });
+      } else if (kind === 'goto') {
+        this.#end(block, { kind: 'goto', to: blockOf(jumpTarget(insn, at) ?? at + 1) });
+      } else if (kind === 'jump' || kind === 'may_goto') {
+        const [taken, next] = [blockOf(jumpTarget(insn, at) ?? at + 1), blockOf(at + 1)];
+        if (taken === next) this.#end(block, { kind: 'goto', to: taken });
+        else this.#end(block, { kind: 'branch', op: this.#op(at, insn, operation, depth), taken, next });
       } else {
-        this.#blocks[block]?.ops.push(op);
-        this.#count++;
+        const callee = kind === 'call' && depth < MAX_DEPTH ? calleeOf(insn, at) : undefined;
+        if (callee !== undefined && this.#fits(callee)) {
+          const after = this.#newBlock();
+          this.#end(block, { kind: 'goto', to: this.#place(callee, depth + 1, after) });
+          block = after;
+        } else {
+          this.#blocks[block]?.ops.push(this.#op(at, insn, operation, depth));
+          this.#count++;
+        }
       }
     }
     return first;
+  }
+
+  #op(at: number, insn: Insn, operation: Operation, depth: number): Op {
+    const [dst, src] = [register(insn.dst, depth), register(insn.src, depth)];
+    return {
+      operation,
+      dst,
+      src,
+      result: resultOf(operation, dst, src, insn.imm),
+      off: insn.off,
+      imm: insn.imm,
+      high: operation.kind === 'ld_imm64' ? this.#functions.high(at) : 0,
+      slot: at,
+      depth,
+      probed: this.#functions.probed?.has(at) ?? false,
+      key: undefined,
+    };
+  }
+
+  /** A block for each instruction that control goes to. */
+  #blocksOf(start: number, places: readonly Place[]): ReadonlyMap<number, number> {
+    const leaders = new Map([[start, this.#newBlock()]]);
+    const end = places.at(-1);
+    const lead = (at: number) => {
+      if (!leaders.has(at)) leaders.set(at, this.#newBlock());
+    };
+    for (const place of places) {
+      const { kind } = place.operation;
+      if (kind !== 'jump' && kind !== 'may_goto' && kind !== 'goto' && kind !== 'exit') continue;
+      const target = jumpTarget(place.insn, place.at);
+      if (target !== undefined) lead(target);
+      // What follows the last instruction is another function.
+      if (place !== end) lead(place.at + 1);
+    }
+    return leaders;
   }
 
   #fits(callee: number): boolean {
@@ -237,21 +280,26 @@ export function frameRegister(depth: number): number {
   return register(FRAME, depth);
 }
 
-/** Where blocks begin. */
-function leaders(
-  start: number,
-  insns: readonly { readonly at: number; readonly insn: Insn; readonly operation: Operation }[],
-): Set<number> {
-  const found = new Set([start]);
-  for (const { at, insn, operation } of insns) {
-    const { kind } = operation;
-    if (kind !== 'jump' && kind !== 'may_goto' && kind !== 'goto' && kind !== 'exit') continue;
-    const target = jumpTarget(insn, at);
-    if (target !== undefined) found.add(target);
-    found.add(at + insnSlots(insn));
+/** The register that an instruction leaves its result in. */
+function resultOf(operation: Operation, dst: number, src: number, imm: number): number {
+  switch (operation.kind) {
+    case 'alu':
+    case 'neg':
+    case 'end':
+    case 'load':
+    case 'ld_imm64':
+      return dst;
+    case 'call':
+    case 'ld_abs':
+    case 'ld_ind':
+      return 0;
+    case 'atomic': {
+      const atomic = atomicOf(imm);
+      if (atomic?.op === 'load') return dst;
+      if (!atomic?.fetch) return -1;
+      return atomic.op === 'cmpxchg' ? 0 : src;
+    }
+    default:
+      return -1;
   }
-  // What follows the last instruction is another function.
-  const last = insns.at(-1);
-  if (last !== undefined) found.delete(last.at + insnSlots(last.insn));
-  return found;
 }

@@ -67,7 +67,10 @@ export function emitHashUpdate(map: HashMap, registers: number): Uint8Array {
   text.answerIf(flags, BPF_EXIST, errno.ENOENT);
   text.makeRoom();
   code.end();
-  text.newPlace();
+  text.newPlace(() => {
+    code.i32(-errno.ENOMEM);
+    code.op('return');
+  });
   code.get(text.element);
   code.get(text.keyHash);
   code.memory('i32_store', HASH, 2);
@@ -90,6 +93,7 @@ export function emitHashUpdate(map: HashMap, registers: number): Uint8Array {
   code.get(old);
   code.block('if');
   text.unlink(old);
+  text.free(old);
   code.op('else');
   text.count(1);
   code.end();
@@ -110,6 +114,7 @@ export function emitHashDelete(map: HashMap, registers: number): Uint8Array {
   code.op('return');
   code.end();
   text.unlink(text.element);
+  text.free(text.element);
   text.count(-1);
   code.i32(0);
   return code.finish();

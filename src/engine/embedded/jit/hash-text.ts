@@ -206,24 +206,30 @@ export class HashText {
     code.end();
     code.end();
     this.unlink(this.element, true);
+    this.free(this.element);
     this.count(-1);
   }
 
-  /** Takes an element out of its chain, to the free ones. `elsewhere`: its bucket is not that of the key. */
+  /** Puts the address of an element's bucket on the stack. */
+  bucketOf(element: number): void {
+    const { code } = this;
+    const { buckets, bucketCount } = this.#map;
+    code.get(element);
+    code.memory('i32_load', HASH, 2);
+    code.i32(bucketCount - 1);
+    code.op('i32_and');
+    code.i32(2);
+    code.op('i32_shl');
+    code.i32(buckets);
+    code.op('i32_add');
+  }
+
+  /** Takes an element out of its chain. `elsewhere`: its bucket is not that of the key. */
   unlink(element: number, elsewhere = false): void {
     const { code } = this;
-    const { address, buckets, bucketCount } = this.#map;
     const next = this.#word;
-    if (elsewhere) {
-      code.get(element);
-      code.memory('i32_load', HASH, 2);
-      code.i32(bucketCount - 1);
-      code.op('i32_and');
-      code.i32(2);
-      code.op('i32_shl');
-      code.i32(buckets);
-      code.op('i32_add');
-    } else code.get(this.bucket);
+    if (elsewhere) this.bucketOf(element);
+    else code.get(this.bucket);
     code.set(this.#link);
     code.block('block');
     code.block('loop');
@@ -244,17 +250,23 @@ export class HashText {
     code.get(element);
     code.memory('i32_load', NEXT, 2);
     code.memory('i32_store', 0, 2);
+  }
+
+  /** Puts a place to the free ones. */
+  free(element: number): void {
+    const { code } = this;
+    const { address } = this.#map;
     code.get(element);
     code.i32(address);
     code.memory('i32_load', FREE, 2);
-    code.memory('i32_store', NEXT, 2);
+    code.memory('i32_store', HASH, 2);
     code.i32(address);
     code.get(element);
     code.memory('i32_store', FREE, 2);
   }
 
-  /** Sets `element` to a place that is free, or returns -ENOMEM. */
-  newPlace(): void {
+  /** Sets `element` to a place that is free. `none`: what to do where there is none, which ends the function. */
+  newPlace(none: () => void): void {
     const { code, element } = this;
     const { address, layout, places } = this.#map;
     const fresh = this.#word;
@@ -264,7 +276,7 @@ export class HashText {
     code.block('if');
     code.i32(address);
     code.get(element);
-    code.memory('i32_load', NEXT, 2);
+    code.memory('i32_load', HASH, 2);
     code.memory('i32_store', FREE, 2);
     code.op('else');
     code.i32(address);
@@ -273,8 +285,7 @@ export class HashText {
     code.i32(layout.places);
     code.op('i32_ge_u');
     code.block('if');
-    code.i32(-errno.ENOMEM);
-    code.op('return');
+    none();
     code.end();
     code.i32(address);
     code.get(fresh);

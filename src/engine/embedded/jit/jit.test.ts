@@ -23,6 +23,8 @@ const compile = (text: string) =>
     maps: [],
     mapAt: () => undefined,
     isTarget: false,
+    isLoop: false,
+    shared: false,
   });
 
 describe('a compiled program', () => {

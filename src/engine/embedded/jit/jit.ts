@@ -1,34 +1,24 @@
-import type { Helper, Wide } from '../helpers/helper.ts';
-import { callees } from '../interp/called.ts';
+import type { Fault } from '../interp/fault.ts';
 import type { Verdict } from '../interp/interpreter.ts';
 import { MAX_FRAMES, MAX_TAIL_CALLS, SCRATCH_SIZE, STACK_SIZE } from '../interp/run.ts';
 import type { Machine } from '../machine.ts';
 import type { BpfProg } from '../progs/prog.ts';
 import type { Subject } from '../progs/subject.ts';
 import { PROG_TYPE_BY_NUMBER } from '../progs/table.ts';
-import type { WasmMemory } from '../wasm-memory.ts';
 import type { CallRegisters } from './call-registers.ts';
-import {
-  type CompiledProgram,
-  callbackExport,
-  compileProgram,
-  helperImport,
-  PACKET_LOAD,
-  type ProgramToCompile,
-  RESOLVE,
-  WAKE,
-} from './compile.ts';
-import { type CompiledCode, CompiledRun, RUN_ENDED } from './compiled-run.ts';
+import { type CompiledProgram, callbackExport, compileProgram, type ProgramToCompile } from './compile.ts';
+import { type CompiledCode, CompiledRun, instantiate, RUN_ENDED } from './compiled-run.ts';
+import { type Importer, importedFunctions } from './imports.ts';
 import { MAX_ROUNDS } from './registers.ts';
 import { TailCallTargets } from './tail-call-targets.ts';
-import { compileAdapter, INTERPRET } from './thunks.ts';
-import { IMPORT_MODULE, TABLE } from './wasm-module.ts';
-import { type WasmFunction, type WasmTable, wasm } from './webassembly.ts';
+import { compileAdapter, ENTRY_SIZE, INTERPRET } from './thunks.ts';
+import { IMPORT_MODULE } from './wasm-module.ts';
+import { type WasmFunction, wasm } from './webassembly.ts';
 
 /** A program in WebAssembly, or why it is not. */
 type Compiled = CompiledCode | { readonly problem: string };
 
-interface Module {
+export interface Module {
   readonly compiled: CompiledProgram;
   readonly module: object;
 }
@@ -36,8 +26,23 @@ interface Module {
 /** Bytes for stacks: what a function calls by a tail call has its stack below that of the function. */
 const STACKS_SIZE = MAX_FRAMES * STACK_SIZE * (1 + MAX_TAIL_CALLS);
 
+/** Runs at a time from which on a program gets a loop of its own: what these take is soon as much as another compilation. */
+const OWN_LOOP = 1024;
+
 /** Modules that are kept for the next program that is the same. */
 const MAX_MODULES = 64;
+
+/** Milliseconds after which V8's faster code may be entered. */
+const STRETCH = 0.5;
+
+/** Runs that follow each other; see `Interpreter.runBatch`. */
+export interface Batch {
+  readonly list: number;
+  readonly count: number;
+  readonly subjectAt: (context: number) => Subject | undefined;
+  readonly failed: (fault: Fault) => void;
+  readonly aborted: number;
+}
 
 type Interpret = (program: BpfProg, context: number, subject: Subject | undefined) => Verdict;
 
@@ -49,15 +54,14 @@ export class Jit {
   readonly #runs: CompiledRun[] = [];
   /** By what they are made of, the one that was used last behind the others. */
   readonly #modules = new Map<string, Module>();
-  #current: CompiledRun | undefined;
-  readonly #targets: TailCallTargets;
+  readonly targets: TailCallTargets;
 
   /** `interpret`: runs what could not be compiled, where a tail call leads to it. */
   constructor(machine: Machine, interpret: Interpret) {
     this.#machine = machine;
     this.#interpret = interpret;
     this.#registers = machine.callRegisters;
-    this.#targets = new TailCallTargets(machine, (program) => this.#target(program));
+    this.targets = new TailCallTargets(machine, (program) => this.#target(program));
   }
 
   /** What a program is in WebAssembly; `undefined`: it is to be interpreted. */
@@ -73,12 +77,8 @@ export class Jit {
 
   /** The run for a level of runs within runs; `undefined`: no memory is left for its stack. */
   run(level: number): CompiledRun | undefined {
-    const known = this.#runs[level];
-    if (known !== undefined) return known;
-    const stack = this.#machine.memory.alloc(STACKS_SIZE + MAX_FRAMES * SCRATCH_SIZE);
-    if (stack === 0) return undefined;
-    const run = new CompiledRun(this.#machine, this.#registers, stack + STACKS_SIZE);
-    this.#runs[level] = run;
+    const run = this.#runs[level] ?? createRun(this.#machine, this.#registers);
+    if (run !== undefined) this.#runs[level] = run;
     return run;
   }
 
@@ -91,15 +91,47 @@ export class Jit {
     subject: Subject | undefined,
     times: number,
   ): number {
-    const outer = this.#current;
+    const outer = this.#registers.run;
     const { tailCalls, rounds } = this.#registers;
     this.#begin(run, program, code, context, subject);
     try {
-      return times === 1 ? code.run(context, run.top) : code.loop(context, run.top, times);
+      return times === 1 ? code.run(context, run.top) : this.#loop(program, code, times)(context, run.top, times);
     } catch (error) {
-      return this.#ended(run, error);
+      return run.ended(error);
     } finally {
-      this.#current = outer;
+      this.#registers.run = outer;
+      this.#registers.tailCalls = tailCalls;
+      this.#registers.rounds = rounds;
+    }
+  }
+
+  /** Runs a program for each entry of a list; see `emitBatch`. */
+  executeBatch(run: CompiledRun, program: BpfProg, code: CompiledCode, batch: Batch): void {
+    const outer = this.#registers.run;
+    const { tailCalls, rounds } = this.#registers;
+    this.#begin(run, program, code, 0, undefined);
+    run.subjectAt = batch.subjectAt;
+    let at = batch.list;
+    let chunk = 64;
+    try {
+      for (let left = batch.count; left > 0; ) {
+        let done = Math.min(left, chunk);
+        const start = performance.now();
+        this.#registers.rounds = MAX_ROUNDS;
+        try {
+          code.batch(at, done, run.top);
+          if (performance.now() - start < STRETCH) chunk *= 2;
+        } catch (error) {
+          const fault = run.endEntry(error, batch.aborted);
+          if (fault !== undefined) batch.failed(fault);
+          done = (this.#registers.entry - at) / ENTRY_SIZE + 1;
+        }
+        at += done * ENTRY_SIZE;
+        left -= done;
+      }
+    } finally {
+      run.subjectAt = undefined;
+      this.#registers.run = outer;
       this.#registers.tailCalls = tailCalls;
       this.#registers.rounds = rounds;
     }
@@ -107,7 +139,7 @@ export class Jit {
 
   /** Calls a function of the program by itself. */
   callBack(run: CompiledRun, program: BpfProg, code: CompiledCode, func: number, args: readonly number[]): number {
-    const outer = this.#current;
+    const outer = this.#registers.run;
     const { tailCalls, rounds } = this.#registers;
     this.#begin(run, program, code, 0, undefined);
     const { low, high } = this.#registers;
@@ -118,72 +150,80 @@ export class Jit {
     try {
       return code.exports[callbackExport(func)]?.(run.top) ?? run.fail(`there is no function at ${func} to call back`);
     } catch (error) {
-      return this.#ended(run, error);
+      return run.ended(error);
     } finally {
-      this.#current = outer;
+      this.#registers.run = outer;
       this.#registers.tailCalls = tailCalls;
       this.#registers.rounds = rounds;
     }
   }
 
   #begin(run: CompiledRun, program: BpfProg, code: CompiledCode, context: number, subject: Subject | undefined): void {
-    this.#current = run;
+    this.#registers.run = run;
     this.#registers.begin(this.#machine.cpu);
     run.begin(context, subject, program, code);
   }
 
-  /** The result of a run that was ended in the middle. */
-  #ended(run: CompiledRun, error: unknown): number {
-    // Nobody else ends while holding a lock.
-    if (run.lock !== 0) this.#machine.memory.dv.setUint32(run.lock, 0, true);
-    if (error === RUN_ENDED && run.thrown !== undefined) return this.#catch(run, run.thrown);
-    if (this.#registers.rounds === 0) run.fail(`still going round after ${MAX_ROUNDS} rounds`);
-    else if (error instanceof wasm.RuntimeError) run.fail(`${error.message}, in compiled code`);
-    else if (error instanceof RangeError) run.fail('the stack of the host is used up');
-    else if (error !== RUN_ENDED) throw error;
-    return 0;
-  }
-
-  /** All functions were left at once: what the program that threw says is the result. */
-  #catch(run: CompiledRun, cookie: Wide): number {
-    const callback = run.program?.attr.exceptionCallback;
-    run.fault = undefined;
-    if (callback === undefined) return cookie.low;
-    const { low, high } = this.#registers;
-    low[1] = cookie.low;
-    high[1] = cookie.high;
-    return run.code?.exports[callbackExport(callback)]?.(run.top) ?? 0;
-  }
-
   #compile(program: BpfProg, isTarget = false): Compiled {
     const machine = this.#machine;
+    const made = this.moduleFor(program, this.#registers, { isTarget });
+    if ('problem' in made) return made;
+    try {
+      const { compiled, module } = made;
+      const resolve = (map: number, index: number) => this.targets.resolve(map, index);
+      const importer: Importer = { machine, registers: this.#registers, program, resolve, code: undefined };
+      const functions = importedFunctions(importer, compiled);
+      const code = instantiate(module, machine.memory.memory, functions, this.targets.table);
+      importer.code = code;
+      if (compiled.tailCalls || compiled.loadsPacket) code.ownLoop = code.loop;
+      return code;
+    } catch (error) {
+      if (error instanceof wasm.CompileError || error instanceof RangeError) return { problem: error.message };
+      throw error;
+    }
+  }
+
+  /** What runs a program so many times. */
+  #loop(program: BpfProg, code: CompiledCode, times: number): WasmFunction {
+    if (code.ownLoop === undefined && times >= OWN_LOOP) code.ownLoop = this.#compileLoop(program, code) ?? code.loop;
+    return code.ownLoop ?? code.loop;
+  }
+
+  #compileLoop(program: BpfProg, code: CompiledCode): WasmFunction | undefined {
+    const machine = this.#machine;
+    const made = this.moduleFor(program, this.#registers, { isLoop: true });
+    if ('problem' in made) return undefined;
+    const resolve = () => 0;
+    const importer: Importer = { machine, registers: this.#registers, program, resolve, code };
+    const imports = { ...importedFunctions(importer, made.compiled), memory: machine.memory.memory };
+    return new wasm.Instance(made.module, { [IMPORT_MODULE]: imports }).exports.loop;
+  }
+
+  /** The module of a program for the CPU with these registers, or why there is none. `shared`: other CPUs run beside it. */
+  moduleFor(
+    program: BpfProg,
+    registers: CallRegisters,
+    {
+      isTarget = false,
+      isLoop = false,
+      shared = false,
+    }: { readonly isTarget?: boolean; readonly isLoop?: boolean; readonly shared?: boolean },
+  ): Module | { readonly problem: string } {
     const type = PROG_TYPE_BY_NUMBER.get(program.attr.type)?.name;
     if (type === undefined) return { problem: 'its type is not known' };
     try {
-      const { compiled, module } = this.#moduleOf({
+      return this.#moduleOf({
         runnable: program.attr.runnable,
         type,
-        registers: this.#registers.address,
-        mapAt: (address) => machine.mapAt(address),
+        registers: registers.address,
+        mapAt: (address) => this.#machine.mapAt(address),
         maps: program.maps,
         exceptionCallback: program.attr.exceptionCallback,
         probed: program.attr.probed,
         isTarget,
+        isLoop,
+        shared,
       });
-      const imports: Record<string, WasmFunction | WasmMemory | WasmTable> = { memory: machine.memory.memory };
-      const link: { code: CompiledCode | undefined } = { code: undefined };
-      for (const id of compiled.helpers) imports[helperImport(id)] = this.#helper(id, program, link);
-      if (compiled.loadsPacket) imports[PACKET_LOAD] = (size, offset) => this.#findInPacket(size ?? 0, offset ?? 0);
-      if (compiled.wakes) imports[WAKE] = () => this.#wake();
-      if (compiled.tailCalls) {
-        imports[TABLE] = this.#targets.table;
-        imports[RESOLVE] = (map, index) => this.#targets.resolve(map ?? 0, index ?? 0);
-      }
-      const { exports } = new wasm.Instance(module, { [IMPORT_MODULE]: imports });
-      const { run, loop, target } = exports;
-      if (run === undefined || loop === undefined) throw new Error('a compiled program can be run');
-      link.code = { run, loop, target, exports };
-      return link.code;
     } catch (error) {
       // Functions that are too large for V8, or nest too deep for this compiler.
       if (error instanceof wasm.CompileError || error instanceof RangeError) return { problem: error.message };
@@ -194,7 +234,7 @@ export class Jit {
   /** From the last ones, if it is one of those: programs are loaded again and again, in tests, and when others take their place. */
   #moduleOf(program: ProgramToCompile): Module {
     const maps = program.maps.map(({ id }) => id).join();
-    const key = `${program.type} ${program.isTarget} ${program.exceptionCallback} ${maps} ${programText(program.runnable)}`;
+    const key = `${program.type} ${program.registers} ${program.shared} ${program.isTarget} ${program.isLoop} ${program.exceptionCallback} ${maps} ${programText(program.runnable)}`;
     let known = this.#modules.get(key);
     if (known === undefined) {
       const compiled = compileProgram(program);
@@ -217,7 +257,7 @@ export class Jit {
     if (target !== undefined) return target;
     const { high } = this.#registers;
     const interpret = (context: number | undefined): number => {
-      const run = this.#current;
+      const run = this.#registers.run;
       const verdict = this.#interpret(program, context ?? 0, run?.subject);
       if (verdict.fault !== undefined) {
         if (run !== undefined) run.fault = verdict.fault;
@@ -230,46 +270,12 @@ export class Jit {
     const imports = { memory: this.#machine.memory.memory, [INTERPRET]: interpret };
     return new wasm.Instance(module, { [IMPORT_MODULE]: imports }).exports.target as WasmFunction; // it exports that
   }
+}
 
-  #helper(id: number, program: BpfProg, link: { readonly code: CompiledCode | undefined }): WasmFunction {
-    const helper = callees()[id] as Helper; // compiled programs call helpers that there are
-    const registers = this.#registers;
-    const { low, high } = registers;
-    const enter = (): CompiledRun => {
-      const run = this.#current;
-      if (run === undefined) throw new Error('embedded kernel: compiled code runs that nobody began');
-      run.program = program;
-      run.code = link.code;
-      return run;
-    };
-    const invoke = (run: CompiledRun): number => {
-      const result = helper.invoke(run, low, high);
-      if (run.fault !== undefined) throw RUN_ENDED;
-      if (helper.returns === 'u64') high[0] = run.resultHigh;
-      return result;
-    };
-    if (!helper.args.includes('func')) return () => invoke(enter());
-    return () => {
-      const run = enter();
-      const { frame } = run;
-      run.frame = registers.frame;
-      const result = invoke(run);
-      run.frame = frame;
-      return result;
-    };
-  }
-
-  #wake(): number {
-    this.#machine.wake.all();
-    return 0;
-  }
-
-  #findInPacket(size: number, offset: number): number {
-    const run = this.#current;
-    if (run?.subject?.kind === 'skb') return run.subject.absolute(offset, size);
-    run?.fail('this program type has no packet to load from');
-    throw RUN_ENDED;
-  }
+/** For programs on the CPU with these registers; `undefined`: no memory is left for a stack. */
+export function createRun(machine: Machine, registers: CallRegisters): CompiledRun | undefined {
+  const stack = machine.memory.alloc(STACKS_SIZE + MAX_FRAMES * SCRATCH_SIZE);
+  return stack === 0 ? undefined : new CompiledRun(machine, registers, stack + STACKS_SIZE);
 }
 
 /** Bytes as a text to compare by. */

@@ -1,9 +1,11 @@
+import type { HashMap } from '../maps/hash.ts';
 import type { BpfMap } from '../maps/map.ts';
 import { RingBuffer } from '../maps/ringbuf.ts';
 import type { Callees, MapHelper } from './emit-call.ts';
 import { emitHashDelete, emitHashLookup, emitHashUpdate, isChangedCompiled, isCompiledHash } from './hash-map.ts';
+import { emitSharedDelete, emitSharedLookup, emitSharedUpdate } from './hash-shared.ts';
 import { emitTrieLookup, isCompiledTrie } from './lpm-trie.ts';
-import { emitRingCommit, emitRingReserve } from './ring-buffer.ts';
+import { emitRingCommit, emitRingReserve, emitSharedReserve } from './ring-buffer.ts';
 import type { Signature, WasmModule } from './wasm-module.ts';
 
 /** (key) -> value or result. */
@@ -11,11 +13,22 @@ const ONE_ADDRESS: Signature = { params: ['i32'], result: 'i32' };
 const UPDATE: Signature = { params: ['i32', 'i32', 'i32'], result: 'i32' };
 const COMMIT: Signature = { params: ['i32', 'i32', 'i32'] };
 
+/** What functions of maps are written for. */
+interface Around {
+  readonly module: WasmModule;
+  readonly registers: number;
+  /** The import that wakes readers. */
+  readonly wake: number;
+  /** Several CPUs may call them at once. */
+  readonly shared: boolean;
+}
+
 /** Functions of maps, each written when it is asked for. */
-export function mapFunctions(module: WasmModule, registers: number, wake: number): Callees['mapFunction'] {
+export function mapFunctions(around: Around): Callees['mapFunction'] {
+  const { module } = around;
   const known = new Map<string, number>();
   return (helper, map) => {
-    const found = mapFunction(helper, map, registers, wake);
+    const found = mapFunction(helper, map, around);
     if (found === undefined) return undefined;
     const key = `${helper} ${map.address}`;
     let func = known.get(key);
@@ -33,22 +46,57 @@ interface MapFunction {
   readonly emit: () => Uint8Array;
 }
 
-function mapFunction(helper: MapHelper, map: BpfMap, registers: number, wake: number): MapFunction | undefined {
+function mapFunction(helper: MapHelper, map: BpfMap, around: Around): MapFunction | undefined {
+  if (isCompiledHash(map)) return hashFunction(helper, map, around);
+  if (map instanceof RingBuffer) return ringFunction(helper, map, around);
+  return helper === 'lookup' && isCompiledTrie(map)
+    ? { signature: ONE_ADDRESS, emit: () => emitTrieLookup(map) }
+    : undefined;
+}
+
+function hashFunction(helper: MapHelper, map: HashMap, { registers, shared }: Around): MapFunction | undefined {
+  // Where places come and go with their elements, the kernel itself does it: none goes while several CPUs run.
+  const changed = isChangedCompiled(map);
+  if (helper !== 'lookup' && !changed) return undefined;
+  const locks = shared && changed ? map.locks : undefined;
+  if (shared && changed && locks === undefined) return undefined;
   switch (helper) {
     case 'lookup':
-      if (isCompiledHash(map)) return { signature: ONE_ADDRESS, emit: () => emitHashLookup(map, registers) };
-      if (isCompiledTrie(map)) return { signature: ONE_ADDRESS, emit: () => emitTrieLookup(map) };
-      return undefined;
+      return {
+        signature: ONE_ADDRESS,
+        emit: () => (locks === undefined ? emitHashLookup(map, registers) : emitSharedLookup(map, locks, registers)),
+      };
     case 'update':
-      return isChangedCompiled(map) ? { signature: UPDATE, emit: () => emitHashUpdate(map, registers) } : undefined;
+      return {
+        signature: UPDATE,
+        emit: () => (locks === undefined ? emitHashUpdate(map, registers) : emitSharedUpdate(map, locks, registers)),
+      };
     case 'delete':
-      return isChangedCompiled(map)
-        ? { signature: ONE_ADDRESS, emit: () => emitHashDelete(map, registers) }
-        : undefined;
+      return {
+        signature: ONE_ADDRESS,
+        emit: () => (locks === undefined ? emitHashDelete(map, registers) : emitSharedDelete(map, locks, registers)),
+      };
+    default:
+      return undefined;
+  }
+}
+
+function ringFunction(helper: MapHelper, ring: RingBuffer, { module, wake, shared }: Around): MapFunction | undefined {
+  switch (helper) {
     case 'reserve':
-      return map instanceof RingBuffer ? { signature: ONE_ADDRESS, emit: () => emitRingReserve(map) } : undefined;
+      return {
+        signature: ONE_ADDRESS,
+        emit: () => {
+          if (!shared) return emitRingReserve(ring);
+          const alone = module.function(ONE_ADDRESS);
+          module.define(alone, emitRingReserve(ring));
+          return emitSharedReserve(ring, alone);
+        },
+      };
     case 'commit':
-      return map instanceof RingBuffer ? { signature: COMMIT, emit: () => emitRingCommit(map, wake) } : undefined;
+      return { signature: COMMIT, emit: () => emitRingCommit(ring, wake) };
+    default:
+      return undefined;
   }
 }
 

@@ -9,86 +9,74 @@ export interface Rotate {
   readonly reg: number;
 }
 
+const NONE: ReadonlyMap<number, Rotate> = new Map();
+
 /** By the number of the instruction that puts the halves together. */
 export function rotatesOf(ops: readonly Op[]): ReadonlyMap<number, Rotate> {
-  const found = new Map<number, Rotate>();
+  return ops.some((op) => isShift(op, 'lsh')) && ops.some((op) => isShift(op, 'rsh')) ? new Search(ops).found : NONE;
+}
+
+class Search {
+  readonly found = new Map<number, Rotate>();
   /** By register: the instruction that wrote it last. */
-  const writers: number[] = [];
-  const values: Origin[][] = [];
-  for (const [i, op] of ops.entries()) {
-    const rotate = rotateAt(op, ops, writers, values);
-    if (rotate !== undefined) found.set(i, rotate);
-    values[i] = [...(values[i - 1] ?? [])];
-    for (const reg of written(op)) {
-      const { operation } = op;
-      const isCopy = operation.kind === 'alu' && operation.op === 'mov' && operation.source === 'reg';
-      const copied = isCopy && operation.bits === 64 && op.off === 0 ? originOf(op.src, values[i - 1]) : undefined;
-      writers[reg] = i;
-      (values[i] as Origin[])[reg] = copied ?? { reg, writer: i };
-    }
+  readonly #writers: number[] = [];
+  /** By register: whose value it has, as a number that says which instruction left it where. `undefined`: it is there since the start. */
+  readonly #origins: (number | undefined)[] = [];
+  readonly #shifts = new Map<number, Shift>();
+
+  constructor(ops: readonly Op[]) {
+    for (const [i, op] of ops.entries()) this.#follow(op, i);
   }
-  return found;
+
+  #follow(op: Op, i: number): void {
+    const { operation, dst, src, result } = op;
+    const rotate = this.#rotateAt(op);
+    if (rotate !== undefined) this.found.set(i, rotate);
+    if (isShift(op, 'lsh') || isShift(op, 'rsh'))
+      this.#shifts.set(i, { left: isShift(op, 'lsh'), by: op.imm & 63, at: i, reg: dst, origin: this.#originOf(dst) });
+    if (result < 0) return;
+    const isCopy = operation.kind === 'alu' && operation.op === 'mov' && operation.source === 'reg';
+    const copied = isCopy && operation.bits === 64 && op.off === 0 ? this.#originOf(src) : undefined;
+    if (operation.kind === 'call' || operation.kind === 'ld_abs' || operation.kind === 'ld_ind')
+      for (let reg = 1; reg <= 5; reg++) this.#wrote(reg, i);
+    this.#wrote(result, i, copied);
+  }
+
+  #wrote(reg: number, i: number, copied?: number): void {
+    this.#writers[reg] = i;
+    this.#origins[reg] = copied ?? (i + 1) * MAX_REGISTERS + reg;
+  }
+
+  #originOf(reg: number): number {
+    return this.#origins[reg] ?? reg;
+  }
+
+  #rotateAt({ operation, dst, src }: Op): Rotate | undefined {
+    if (operation.kind !== 'alu' || operation.bits !== 64 || operation.source !== 'reg' || dst === src)
+      return undefined;
+    if (operation.op !== 'or' && operation.op !== 'xor' && operation.op !== 'add') return undefined;
+    const first = this.#shifts.get(this.#writers[dst] ?? -1);
+    const second = this.#shifts.get(this.#writers[src] ?? -1);
+    if (first?.reg !== dst || second?.reg !== src || first.left === second.left) return undefined;
+    if (first.by + second.by !== 64 || first.origin !== second.origin) return undefined;
+    const earlier = first.at < second.at ? first : second;
+    return { by: first.left ? first.by : second.by, at: earlier.at, reg: earlier.reg };
+  }
 }
 
-/** Whose value it is: what an instruction left in a register, or what was there at the start of the block (-1). */
-interface Origin {
+/** More than a function has. */
+const MAX_REGISTERS = 8192;
+
+/** A shift by a constant. */
+interface Shift {
+  readonly left: boolean;
+  readonly by: number;
+  readonly at: number;
   readonly reg: number;
-  readonly writer: number;
+  /** Of what it shifts. */
+  readonly origin: number;
 }
 
-function originOf(reg: number, values: readonly Origin[] | undefined): Origin {
-  return values?.[reg] ?? { reg, writer: -1 };
-}
-
-function rotateAt(
-  { operation, dst, src }: Op,
-  ops: readonly Op[],
-  writers: readonly number[],
-  values: readonly (readonly Origin[])[],
-): Rotate | undefined {
-  if (operation.kind !== 'alu' || operation.bits !== 64 || operation.source !== 'reg' || dst === src) return undefined;
-  if (operation.op !== 'or' && operation.op !== 'xor' && operation.op !== 'add') return undefined;
-  const [first, second] = [shiftAt(dst, ops, writers), shiftAt(src, ops, writers)];
-  if (first === undefined || second === undefined) return undefined;
-  const [left, right] = first.left ? [first, second] : [second, first];
-  if (!left.left || right.left || left.by + right.by !== 64) return undefined;
-  const [a, b] = [originOf(left.reg, values[left.at - 1]), originOf(right.reg, values[right.at - 1])];
-  if (a.reg !== b.reg || a.writer !== b.writer) return undefined;
-  const earlier = left.at < right.at ? left : right;
-  return { by: left.by, at: earlier.at, reg: earlier.reg };
-}
-
-/** The shift by a constant that wrote a register last. */
-function shiftAt(
-  reg: number,
-  ops: readonly Op[],
-  writers: readonly number[],
-): { readonly at: number; readonly reg: number; readonly left: boolean; readonly by: number } | undefined {
-  const at = writers[reg];
-  const op = at === undefined ? undefined : ops[at];
-  if (at === undefined || op === undefined) return undefined;
-  const { operation } = op;
-  if (operation.kind !== 'alu' || operation.bits !== 64 || operation.source !== 'imm') return undefined;
-  if (operation.op !== 'lsh' && operation.op !== 'rsh') return undefined;
-  return { at, reg, left: operation.op === 'lsh', by: op.imm & 63 };
-}
-
-/** Registers that an instruction writes. */
-function written({ operation, dst, src }: Op): readonly number[] {
-  switch (operation.kind) {
-    case 'alu':
-    case 'neg':
-    case 'end':
-    case 'load':
-    case 'ld_imm64':
-      return [dst];
-    case 'atomic':
-      return [0, src, dst];
-    case 'call':
-    case 'ld_abs':
-    case 'ld_ind':
-      return [0, 1, 2, 3, 4, 5];
-    default:
-      return [];
-  }
+function isShift({ operation }: Op, name: 'lsh' | 'rsh'): boolean {
+  return operation.kind === 'alu' && operation.op === name && operation.bits === 64 && operation.source === 'imm';
 }

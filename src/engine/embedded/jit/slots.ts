@@ -1,13 +1,11 @@
-import type { Operation } from '../../../isa/index.ts';
-import type { ProgType } from '../../../uapi/bpf.ts';
 import { calledBy } from '../interp/called.ts';
 import type { BpfMap } from '../maps/map.ts';
 import { DEAD, type Demand, demandsBehind, type Results } from './demand.ts';
 import type { Flow } from './flow.ts';
 import type { Block, Graph, Op } from './graph.ts';
-import { at, transfer, type Values } from './transfer.ts';
+import { at, type Known, transfer, type Values } from './transfer.ts';
 import { bitsOf, isAddress, type Value } from './value.ts';
-import { outcomes } from './values.ts';
+import { eachWay } from './values.ts';
 
 /** Bytes of the stack, from the end of the function's own on: `off` is negative. */
 interface Range {
@@ -16,8 +14,7 @@ interface Range {
 }
 
 /** What a program is made of, as far as memory is concerned. */
-export interface Surroundings {
-  readonly type: ProgType;
+export interface Surroundings extends Known {
   /** The map whose header is at an address. */
   readonly mapAt: (address: number) => BpfMap | undefined;
   /** Whether looking an element up in a map is one of the instructions that are written out, so that its key need not be in memory. */
@@ -50,13 +47,15 @@ export function promoteSlots(
   for (const { off } of places.whole) registers.set(off, graph.registers + registers.size);
   if (registers.size === 0) return graph;
   const blocks = graph.blocks.map((block, i): Block => {
-    const values = [...(known[i] ?? [])];
-    const ops = block.ops.flatMap((op) => {
-      const place = placeOf(op, values, around);
-      transfer(op, values, around.type);
+    const found = places.byBlock[i];
+    if (found === undefined) return block;
+    const ops: Op[] = [];
+    for (const [n, op] of block.ops.entries()) {
+      const place = found[n];
       const register = place && registers.get(place.off);
-      return register === undefined ? [op] : inRegister(op, register);
-    });
+      if (register === undefined) ops.push(op);
+      else addInRegister(ops, op, register);
+    }
     return { ops, end: block.end };
   });
   return { ...graph, blocks, registers: graph.registers + registers.size };
@@ -65,6 +64,8 @@ export function promoteSlots(
 interface Places {
   /** Those that can be registers. */
   readonly whole: readonly Range[];
+  /** What the instructions of a block read or write as a whole; `undefined`: none does. */
+  readonly byBlock: readonly ((Range | undefined)[] | undefined)[];
 }
 
 function placesOf(
@@ -75,28 +76,34 @@ function placesOf(
   results: Results,
   around: Surroundings,
 ): Places {
-  const direct = new Map<string, Range>();
+  const direct = new Map<number, Range>();
   const touched: Range[] = [];
+  const byBlock: ((Range | undefined)[] | undefined)[] = new Array(blocks.length).fill(undefined);
   for (const i of order) {
     const block = blocks[i] as Block; // order is of blocks
     const before = known[i];
     if (before === undefined) continue;
-    const wanted = demandsBehind(block, demands, results, registers);
-    const values = [...before];
-    for (const [n, op] of block.ops.entries()) {
+    let wanted: Demand | undefined;
+    const values = before.slice();
+    for (let n = 0; n < block.ops.length; n++) {
+      const op = block.ops[n] as Op; // n is below the length
       const place = placeOf(op, values, around);
-      if (place !== undefined) direct.set(`${place.off} ${place.size}`, place);
-      else touched.push(...reachOf(op, values, around));
-      const had = isStack(values[op.dst]) || isStack(values[op.src]);
-      transfer(op, values, around.type);
+      if (place !== undefined) {
+        direct.set(16 * place.off + place.size, place);
+        byBlock[i] ??= [];
+        byBlock[i][n] = place;
+      } else addReach(touched, op, values, around);
+      const had = op.operation.kind === 'alu' && (isStack(values[op.dst]) || isStack(values[op.src]));
+      transfer(op, values, around);
       // What an operation made of an address of the stack may lead anywhere there.
-      if (had && op.operation.kind === 'alu' && !isStack(values[op.dst]) && wanted[n]?.[op.dst] !== DEAD)
-        throw new Escape();
+      if (!had || isStack(values[op.dst])) continue;
+      wanted ??= demandsBehind(block, demands, results, registers);
+      if (wanted[n] !== DEAD) throw new Escape();
     }
-    for (const { to, values: after } of outcomes(block, before, around.type)) {
-      for (const [reg, value] of after.entries())
-        if (isStack(value) && !isStack(known[to]?.[reg]) && demands[to]?.[reg] !== DEAD) throw new Escape();
-    }
+    eachWay(block, values, (to, after) => {
+      for (let reg = 0; reg < after.length; reg++)
+        if (isStack(after[reg]) && !isStack(known[to]?.[reg]) && demands[to]?.[reg] !== DEAD) throw new Escape();
+    });
   }
   const all = [...direct.values()].sort((a, b) => a.off - b.off || a.size - b.size);
   const overlaps = (a: Range, b: Range) => a.off < b.off + b.size && b.off < a.off + a.size;
@@ -106,7 +113,7 @@ function placesOf(
       // Sorted by offset, so that only neighbours can overlap, but for long ones further before: at most 8 bytes.
       !all.slice(Math.max(0, i - 8), i + 9).some((other) => other !== place && overlaps(place, other)),
   );
-  return { whole };
+  return { whole, byBlock };
 }
 
 function isStack(value: Value | undefined): boolean {
@@ -130,24 +137,24 @@ function placeOf({ operation, dst, src, off, imm }: Op, values: Values, around: 
 
 export const BPF_FUNC_map_lookup_elem = 1;
 
-/** What else of the stack an instruction may read or write. Throws where that is not known. */
-function reachOf({ operation, dst, src, off, imm }: Op, values: Values, around: Surroundings): Range[] {
+/** Adds what else of the stack an instruction may read or write. Throws where that is not known. */
+function addReach(ranges: Range[], { operation, dst, src, off, imm }: Op, values: Values, around: Surroundings): void {
   switch (operation.kind) {
     case 'store':
       if (operation.source === 'reg' && isStack(values[src])) throw new Escape();
-      return [];
+      return;
     case 'atomic': {
       const base = [at(values, dst), at(values, src)].find(isStack);
-      return base?.kind === 'stack' ? [{ off: base.off + off, size: operation.size }] : [];
+      if (base?.kind === 'stack') ranges.push({ off: base.off + off, size: operation.size });
+      return;
     }
     case 'call': {
       const helper = calledBy({ src, imm });
-      const ranges: Range[] = [];
       for (let n = 1; n <= (helper?.args.length ?? 5); n++) {
         const value = at(values, n);
         if (value.kind === 'stack') ranges.push({ off: value.off, size: sizeOf(n) });
       }
-      return ranges;
+      return;
 
       function sizeOf(n: number): number {
         const first = at(values, 1);
@@ -177,7 +184,7 @@ function reachOf({ operation, dst, src, off, imm }: Op, values: Values, around: 
       }
     }
     default:
-      return [];
+      return;
   }
 }
 
@@ -185,32 +192,51 @@ function fail(): never {
   throw new Escape();
 }
 
-/** The instructions that do in a register what one did in memory. */
-function inRegister(op: Op, register: number): Op[] {
+/** Adds the instructions that do in a register what one did in memory. */
+function addInRegister(ops: Op[], op: Op, register: number): void {
   const { operation } = op;
   switch (operation.kind) {
     case 'load': {
-      if (operation.signed) return [move(op, { dst: op.dst, src: register }, 64, 8 * operation.size)];
-      return [move(op, { dst: op.dst, src: register }, operation.size === 8 ? 64 : 32, 0)];
+      const bits = operation.signed || operation.size === 8 ? 64 : 32;
+      ops.push(alu(op, { op: 'mov', bits }, op.dst, register, operation.signed ? 8 * operation.size : 0));
+      return;
     }
     case 'store': {
       const bits = operation.size === 8 ? 64 : 32;
       const mask = 2 ** (8 * operation.size) - 1;
       if (operation.source === 'imm') {
-        const imm = operation.size < 4 ? op.imm & mask : op.imm;
-        return [{ ...op, operation: { kind: 'alu', op: 'mov', bits, source: 'imm' }, dst: register, off: 0, imm }];
+        ops.push(alu(op, { op: 'mov', bits }, register, undefined, operation.size < 4 ? op.imm & mask : op.imm));
+        return;
       }
-      const moved = move(op, { dst: register, src: op.src }, bits, 0);
-      if (operation.size >= 4) return [moved];
-      const and: Operation = { kind: 'alu', op: 'and', bits: 32, source: 'imm' };
-      return [moved, { ...op, operation: and, dst: register, off: 0, imm: mask }];
+      ops.push(alu(op, { op: 'mov', bits }, register, op.src, 0));
+      if (operation.size < 4) ops.push(alu(op, { op: 'and', bits: 32 }, register, undefined, mask));
+      return;
     }
     default:
-      return [{ ...op, key: register }];
+      ops.push({ ...op, key: register });
   }
 }
 
-/** `extend`: bits of a signed number. */
-function move(op: Op, between: { readonly dst: number; readonly src: number }, bits: 32 | 64, extend: number): Op {
-  return { ...op, ...between, operation: { kind: 'alu', op: 'mov', bits, source: 'reg' }, off: extend, imm: 0 };
+/** `src`: a register, with `more` as the bits of a signed number that it is, or `undefined` for `more` itself. */
+function alu(
+  op: Op,
+  what: { readonly op: 'mov' | 'and'; readonly bits: 32 | 64 },
+  dst: number,
+  src: number | undefined,
+  more: number,
+): Op {
+  const isImmediate = src === undefined;
+  return {
+    operation: { kind: 'alu', op: what.op, bits: what.bits, source: isImmediate ? 'imm' : 'reg' },
+    dst,
+    src: src ?? 0,
+    result: dst,
+    off: isImmediate ? 0 : more,
+    imm: isImmediate ? more : 0,
+    high: 0,
+    slot: op.slot,
+    depth: op.depth,
+    probed: false,
+    key: undefined,
+  };
 }

@@ -21,9 +21,14 @@ export class TailCallTargets {
     const map = this.#machine.mapAt(address);
     const program = map instanceof ProgArray ? map.program(index >>> 0) : undefined;
     if (!(map instanceof ProgArray) || program === undefined) return 0;
-    const place = this.#places.get(program) ?? this.#add(program);
+    const place = this.placeOf(program);
     map.setTablePlace(index >>> 0, place);
     return place + 1;
+  }
+
+  /** The place of a program, which has one from here on. */
+  placeOf(program: BpfProg): number {
+    return this.#places.get(program) ?? this.#add(program);
   }
 
   #add(program: BpfProg): number {

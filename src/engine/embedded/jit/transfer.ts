@@ -1,4 +1,4 @@
-import { atomicOf, BPF_PSEUDO_FUNC, type JumpOp } from '../../../isa/index.ts';
+import { BPF_PSEUDO_FUNC, type JumpOp } from '../../../isa/index.ts';
 import type { ProgType } from '../../../uapi/bpf.ts';
 import { calledBy } from '../interp/called.ts';
 import type { Op } from './graph.ts';
@@ -15,49 +15,52 @@ const PACKET_FIELDS: Partial<Record<ProgType, ReadonlySet<number>>> = {
   lwt_in: new Set([76, 80]), lwt_out: new Set([76, 80]), lwt_seg6local: new Set([76, 80]), flow_dissector: new Set([76, 80]),
 };
 
+/** What decides besides registers what an instruction leaves. */
+export interface Known {
+  readonly type: ProgType;
+  /** The number at an address that never changes; `undefined`: it may, or nothing is known of it. `size`: bytes. */
+  readonly constantAt: (address: number, size: number) => { readonly low: number; readonly high: number } | undefined;
+}
+
 /** Changes `values` as an instruction does. */
-export function transfer(op: Op, values: Values, type: ProgType): void {
+export function transfer(op: Op, values: Values, around: Known): void {
+  if (op.result < 0) return;
+  const result = resultValue(op, values, around);
+  leave(op, result, values);
+}
+
+/** What is known behind an instruction that left `result`. */
+export function leave({ operation, result: reg }: Op, result: Value, values: Values): void {
+  const { kind } = operation;
+  if (kind === 'call' || kind === 'ld_abs' || kind === 'ld_ind') values.fill(ANYTHING, 1, 6);
+  values[reg] = result;
+}
+
+/** What an instruction leaves in its result register. */
+export function resultValue(op: Op, values: Values, around: Known): Value {
   const { operation } = op;
   switch (operation.kind) {
     case 'alu': {
       const right = operation.source === 'imm' ? constant(op.imm, op.imm >> 31) : at(values, op.src);
-      values[op.dst] = aluResult(op, at(values, op.dst), right);
-      return;
+      return aluResult(op, at(values, op.dst), right);
     }
     case 'neg':
-      values[op.dst] = number(operation.bits);
-      return;
+      return number(operation.bits);
     case 'end':
-      values[op.dst] = endResult(op, at(values, op.dst));
-      return;
+      return endResult(op, at(values, op.dst));
     case 'load':
-      values[op.dst] = loadResult(op, at(values, op.src), type);
-      return;
+      return loadResult(op, at(values, op.src), around);
     case 'ld_imm64':
       // The address of a function is its number.
-      values[op.dst] = op.src === BPF_PSEUDO_FUNC ? constant(op.slot + 1 + op.imm, 0) : constant(op.imm, op.high);
-      return;
+      return op.src === BPF_PSEUDO_FUNC ? constant(op.slot + 1 + op.imm, 0) : constant(op.imm, op.high);
     case 'ld_abs':
     case 'ld_ind':
-      for (let reg = 1; reg <= 5; reg++) values[reg] = ANYTHING;
-      values[0] = number(8 * operation.size);
-      return;
+    case 'atomic':
+      return number(8 * operation.size);
     case 'call':
-      for (let reg = 1; reg <= 5; reg++) values[reg] = ANYTHING;
-      values[0] = callResult(op);
-      return;
-    case 'atomic': {
-      const atomic = atomicOf(op.imm);
-      if (atomic?.op === 'load') values[op.dst] = number(8 * operation.size);
-      else if (atomic?.fetch) values[atomic.op === 'cmpxchg' ? 0 : op.src] = number(8 * operation.size);
-      return;
-    }
-    case 'store':
-    case 'jump':
-    case 'goto':
-    case 'may_goto':
-    case 'exit':
-      return;
+      return callResult(op);
+    default:
+      return ANYTHING;
   }
 }
 
@@ -65,8 +68,12 @@ export function at(values: Values, reg: number): Value {
   return values[reg] ?? ANYTHING;
 }
 
-function loadResult({ operation, off }: Op, base: Value, type: ProgType): Value {
+function loadResult({ operation, off, probed }: Op, base: Value, { type, constantAt }: Known): Value {
   if (operation.kind !== 'load' || operation.signed) return ANYTHING;
+  if (base.kind === 'const' && base.high === 0 && !probed) {
+    const found = constantAt((base.low + off) >>> 0, operation.size);
+    if (found !== undefined) return constant(found.low, found.high);
+  }
   if (base.kind === 'context' && operation.size === 4 && PACKET_FIELDS[type]?.has(off)) return POINTER;
   return number(8 * operation.size);
 }
@@ -174,21 +181,19 @@ function fold(
   }
 }
 
-/** What is known more of the left register where a jump was taken, or was not. */
-export function refine(op: Op, taken: boolean, values: Values): void {
+/** What is known of the left register where a jump was taken, or was not. */
+export function refined(op: Op, taken: boolean, values: Values): Value | undefined {
   const { operation } = op;
-  if (operation.kind !== 'jump' || operation.source !== 'imm') return;
-  const left = at(values, op.dst);
-  if (operation.bits === 32 && bitsOf(left) > 32) return;
+  const known = values[op.dst];
+  if (operation.kind !== 'jump' || operation.source !== 'imm') return known;
+  const left = known ?? ANYTHING;
+  if (operation.bits === 32 && bitsOf(left) > 32) return known;
   const equal = operation.op === (taken ? 'jeq' : 'jne');
-  if (equal && left.kind !== 'stack') {
-    values[op.dst] = constant(op.imm, operation.bits === 64 ? op.imm >> 31 : 0);
-    return;
-  }
+  if (equal && left.kind !== 'stack') return constant(op.imm, operation.bits === 64 ? op.imm >> 31 : 0);
   const most = upperBound(operation.op, taken, operation.bits === 64 || op.imm >= 0 ? op.imm : op.imm >>> 0);
-  if (most === undefined || most < 0 || left.kind !== 'number') return;
+  if (most === undefined || most < 0 || left.kind !== 'number') return known;
   const bits = most > 0xffff_ffff ? 64 : 32 - Math.clz32(most);
-  if (bits < left.bits) values[op.dst] = number(bits);
+  return bits < left.bits ? number(bits) : known;
 }
 
 /** The largest number for which an unsigned comparison goes this way. A negative `imm` of 64 bits bounds nothing. */

@@ -1,8 +1,7 @@
-import type { ProgType } from '../../../uapi/bpf.ts';
 import { STACK_SIZE } from '../interp/run.ts';
-import { type Flow, successorsOf } from './flow.ts';
+import type { Flow } from './flow.ts';
 import { type Block, frameRegister, type Graph } from './graph.ts';
-import { refine, transfer, type Values } from './transfer.ts';
+import { type Known, refined, transfer, type Values } from './transfer.ts';
 import { joinValues, number, sameValue, type Value } from './value.ts';
 
 /** How often what comes to a block may become less known by a bit, before it is taken to be a whole word. */
@@ -13,60 +12,59 @@ export function valuesOf(
   { blocks, frames }: Graph,
   { order, place }: Flow,
   entry: Values,
-  type: ProgType,
+  around: Known,
 ): (Values | undefined)[] {
-  const first = [...entry];
+  const first: Values = [...entry];
   for (let depth = 0; depth < frames; depth++)
     first[frameRegister(depth)] = { kind: 'stack', off: -STACK_SIZE * depth };
-  const known: (Values | undefined)[] = blocks.map(() => undefined);
-  const changes: number[] = blocks.map(() => 0);
+  const known: (Values | undefined)[] = new Array(blocks.length).fill(undefined);
+  const changes = new Uint8Array(blocks.length);
   known[0] = first;
-  const dirty = order.map((_, i) => i === 0);
+  const dirty = new Uint8Array(order.length);
+  dirty[0] = 1;
   // Always the first in order that changed.
   for (let i = 0; i < order.length; ) {
-    if (!dirty[i]) {
+    if (dirty[i] === 0) {
       i++;
       continue;
     }
-    dirty[i] = false;
+    dirty[i] = 0;
     const block = order[i] as number; // i is below the length
     let next = i + 1;
-    for (const { to, values } of outcomes(blocks[block] as Block, known[block] ?? [], type)) {
+    eachOutcome(blocks[block] as Block, known[block] ?? [], around, (to, values) => {
       const before = known[to];
-      const after = before === undefined ? values : join(before, values, (changes[to] ?? 0) > PATIENCE);
-      if (after === before) continue;
-      changes[to] = (changes[to] ?? 0) + 1;
+      const after = before === undefined ? values.slice() : join(before, values, (changes[to] ?? 0) > PATIENCE);
+      if (after === before) return;
+      changes[to] = Math.min((changes[to] ?? 0) + 1, PATIENCE + 1);
       known[to] = after;
       const at = place[to] ?? 0;
-      dirty[at] = true;
+      dirty[at] = 1;
       next = Math.min(next, at);
-    }
+    });
     i = next;
   }
   return known;
 }
 
-/** What is known at the start of each block that a block leads to. */
-export function* outcomes(
-  block: Block,
-  before: Values,
-  type: ProgType,
-): Generator<{ readonly to: number; readonly values: Values }> {
-  const values = [...before];
-  for (const op of block.ops) transfer(op, values, type);
-  const { end } = block;
-  if (end.kind !== 'branch') {
-    for (const to of successorsOf(block)) yield { to, values };
-    return;
-  }
-  for (const [to, taken] of [
-    [end.next, false],
-    [end.taken, true],
-  ] as const) {
-    const refined = [...values];
-    refine(end.op, taken, refined);
-    yield { to, values: refined };
-  }
+/** Tells what is known at the start of each block that a block leads to; it is known only meanwhile. */
+function eachOutcome(block: Block, before: Values, around: Known, tell: (to: number, values: Values) => void): void {
+  const values = before.slice();
+  for (const op of block.ops) transfer(op, values, around);
+  eachWay(block, values, tell);
+}
+
+/** Likewise, given what is known at its end. */
+export function eachWay({ end }: Block, values: Values, tell: (to: number, values: Values) => void): void {
+  if (end.kind === 'goto') tell(end.to, values);
+  if (end.kind !== 'branch') return;
+  const { op, next, taken } = end;
+  const left = values[op.dst];
+  values[op.dst] = refined(op, false, values);
+  tell(next, values);
+  values[op.dst] = left;
+  values[op.dst] = refined(op, true, values);
+  tell(taken, values);
+  values[op.dst] = left;
 }
 
 /** `before` itself if nothing changes. */
@@ -78,7 +76,7 @@ function join(before: Values, more: Values, hurry: boolean): Values {
     const b = more[reg];
     const joined = b === undefined ? undefined : hurried(a, joinValues(a, b), hurry);
     if (joined !== undefined && sameValue(a, joined)) continue;
-    if (result === before) result = [...before];
+    if (result === before) result = before.slice();
     result[reg] = joined;
   }
   return result;

@@ -1,7 +1,12 @@
 /** Bytes of a WebAssembly module that are being written. Numbers are LEB128 there: seven bits a byte, the lowest first, the top bit says that more follow. */
 export class WasmBytes {
-  #bytes = new Uint8Array(256);
+  #bytes: Uint8Array<ArrayBuffer>;
   #length = 0;
+
+  /** `room`: bytes that there will be about. */
+  constructor(room = 64) {
+    this.#bytes = new Uint8Array(room);
+  }
 
   get length(): number {
     return this.#length;
@@ -23,6 +28,10 @@ export class WasmBytes {
 
   signed32(value: number): void {
     let left = value | 0;
+    if (left >= -64 && left < 64) {
+      this.byte(left & 0x7f);
+      return;
+    }
     for (;;) {
       const byte = left & 0x7f;
       left >>= 7;

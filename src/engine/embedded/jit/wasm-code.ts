@@ -3,12 +3,14 @@ import { type NumberType, OP, type OpName, TYPE } from './wasm-op.ts';
 
 /** The body of one function that is being written. Parameters are the first locals. */
 export class WasmCode {
-  readonly #text = new WasmBytes();
+  readonly #text: WasmBytes;
   readonly #params: number;
   readonly #locals: NumberType[] = [];
 
-  constructor(params: number) {
+  /** `room`: bytes that there will be about. */
+  constructor(params: number, room = 256) {
     this.#params = params;
+    this.#text = new WasmBytes(room);
   }
 
   /** Bytes so far. */
@@ -26,23 +28,23 @@ export class WasmCode {
     this.#text.byte(code & 0xff);
   }
   get(local: number): void {
-    this.op('local_get');
+    this.#text.byte(OP.local_get);
     this.#text.unsigned(local);
   }
   set(local: number): void {
-    this.op('local_set');
+    this.#text.byte(OP.local_set);
     this.#text.unsigned(local);
   }
   tee(local: number): void {
-    this.op('local_tee');
+    this.#text.byte(OP.local_tee);
     this.#text.unsigned(local);
   }
   i32(value: number): void {
-    this.op('i32_const');
+    this.#text.byte(OP.i32_const);
     this.#text.signed32(value);
   }
   i64(low: number, high: number): void {
-    this.op('i64_const');
+    this.#text.byte(OP.i64_const);
     this.#text.signed64(low, high);
   }
   /** A load, store or plain atomic; `align`: its exponent, which is a hint but for atomics. `offset` is not negative. */
@@ -53,7 +55,7 @@ export class WasmCode {
   }
   /** Pages of the memory. */
   size(): void {
-    this.op('memory_size');
+    this.#text.byte(OP.memory_size);
     this.#text.byte(0);
   }
   copy(): void {
@@ -66,29 +68,29 @@ export class WasmCode {
     this.#text.byte(0);
   }
   block(kind: 'block' | 'loop' | 'if', result?: NumberType): void {
-    this.op(kind);
+    this.#text.byte(OP[kind]);
     this.#text.byte(result === undefined ? TYPE.empty : TYPE[result]);
   }
   end(): void {
-    this.op('end');
+    this.#text.byte(OP.end);
   }
   /** To the end of a block, or the start of a loop, `depth` blocks further out than the innermost. */
   br(depth: number): void {
-    this.op('br');
+    this.#text.byte(OP.br);
     this.#text.unsigned(depth);
   }
   brIf(depth: number): void {
-    this.op('br_if');
+    this.#text.byte(OP.br_if);
     this.#text.unsigned(depth);
   }
   brTable(depths: readonly number[], otherwise: number): void {
-    this.op('br_table');
+    this.#text.byte(OP.br_table);
     this.#text.unsigned(depths.length);
     for (const depth of depths) this.#text.unsigned(depth);
     this.#text.unsigned(otherwise);
   }
   call(func: number): void {
-    this.op('call');
+    this.#text.byte(OP.call);
     this.#text.unsigned(func);
   }
   callIndirect(name: 'call_indirect' | 'return_call_indirect', type: number): void {
@@ -99,7 +101,7 @@ export class WasmCode {
 
   /** The function as the module has it: its locals by runs of one type, then the text, then its end. */
   finish(): Uint8Array {
-    const out = new WasmBytes();
+    const out = new WasmBytes(this.length + 64);
     const runs: [count: number, type: NumberType][] = [];
     for (const type of this.#locals) {
       const last = runs.at(-1);

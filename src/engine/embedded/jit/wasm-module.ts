@@ -55,7 +55,7 @@ export class WasmModule {
   }
 
   finish(): Uint8Array {
-    const out = new WasmBytes();
+    const out = new WasmBytes(1024);
     for (const byte of MAGIC) out.byte(byte);
     section(out, TYPES, this.#types, writeType);
     const imports = [
@@ -90,7 +90,7 @@ export class WasmModule {
 
 function section<T>(out: WasmBytes, id: number, items: readonly T[], write: (bytes: WasmBytes, item: T) => void): void {
   if (items.length === 0) return;
-  const bytes = new WasmBytes();
+  const bytes = new WasmBytes(256);
   bytes.unsigned(items.length);
   for (const item of items) write(bytes, item);
   out.byte(id);

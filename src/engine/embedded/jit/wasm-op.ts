@@ -17,7 +17,8 @@ export const OP = {
   i32_wrap_i64: 0xa7, i64_extend_i32_s: 0xac, i64_extend_i32_u: 0xad,
   i32_extend8_s: 0xc0, i32_extend16_s: 0xc1, i64_extend8_s: 0xc2, i64_extend16_s: 0xc3, i64_extend32_s: 0xc4,
   memory_size: 0x3f, memory_copy: 0xfc0a, memory_fill: 0xfc0b,
-  i32_atomic_load: 0xfe10, i64_atomic_load: 0xfe11, i32_atomic_store: 0xfe17, i64_atomic_store: 0xfe18,
+  i32_atomic_load: 0xfe10, i64_atomic_load: 0xfe11, i32_atomic_load8_u: 0xfe12, i32_atomic_load16_u: 0xfe13,
+  i32_atomic_store: 0xfe17, i64_atomic_store: 0xfe18, i32_atomic_store8: 0xfe19, i32_atomic_store16: 0xfe1a,
   i32_atomic_add: 0xfe1e, i64_atomic_add: 0xfe1f, i32_atomic_and: 0xfe2c, i64_atomic_and: 0xfe2d, i32_atomic_or: 0xfe33, i64_atomic_or: 0xfe34,
   i32_atomic_xor: 0xfe3a, i64_atomic_xor: 0xfe3b, i32_atomic_xchg: 0xfe41, i64_atomic_xchg: 0xfe42, i32_atomic_cmpxchg: 0xfe48, i64_atomic_cmpxchg: 0xfe49,
 } as const;

@@ -18,7 +18,7 @@ interface WebAssemblyApi {
   ) => { readonly exports: Readonly<Record<string, WasmFunction>> };
   readonly Table: new (descriptor: { element: 'anyfunc'; initial: number }) => WasmTable;
   readonly CompileError: new () => Error;
-  readonly RuntimeError: new () => Error;
+  readonly RuntimeError: new (message?: string) => Error;
 }
 
 /** Every engine has it. */

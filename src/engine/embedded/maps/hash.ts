@@ -4,6 +4,7 @@ import { errno } from '../../../uapi/errno.ts';
 import type { Machine } from '../machine.ts';
 import { ACCESS_FLAGS, checkFlags, checkPercpuValue, isLocked, NUMA_FLAG, withoutLock } from './check.ts';
 import { COUNT, checkHashSizes, FREE, FRESH, HASH, hashMemory, KEY, type Layout, layOut, NEXT } from './hash-layout.ts';
+import { HashLocks } from './hash-locks.ts';
 import { hashKey, keyFactors, sameKey } from './key.ts';
 import { BpfMap, type Descriptors, MAP_HEADER_SIZE, type MapAttr, type MapType } from './map.ts';
 
@@ -58,7 +59,7 @@ export function createHash(
  *     │ first element, 0 if none │   │ next, or 0  │ hash   │ key, padded    │ value, padded to 8    │
  *     └──────────────────────────┘   └─────────────┴────────┴────────────────┴───────────────────────┘
  *
- * Free places are a list through their `next`. Compiled programs look up, put in and take out by themselves.
+ * Free places are a list through their `hash`: whoever comes along a chain on another CPU and stands on one finds on. Compiled programs look up, put in and take out by themselves.
  *
  * Per-CPU maps have a value for each CPU, one after the other. Else a new value comes in a new element at the front of the chain: as on Linux, a
  * pointer to the old value stays what it was until the place is used again.
@@ -76,6 +77,7 @@ export class HashMap extends BpfMap {
   readonly factors: Int32Array;
   /** BPF_F_NO_PREALLOC: the blocks of the elements. */
   readonly #blocks: Set<number> | undefined;
+  #locks: HashLocks | undefined;
 
   constructor(machine: Machine, attr: MapAttr, address: number, layout: Layout) {
     super(machine, attr, address);
@@ -96,6 +98,25 @@ export class HashMap extends BpfMap {
   }
   set #count(count: number) {
     this.machine.memory.dv.setUint32(this.address + COUNT, count, true);
+  }
+
+  /** For CPUs that change the map at once; `undefined` if no memory is left for that. */
+  get locks(): HashLocks | undefined {
+    this.#locks ??= HashLocks.create(this.machine.memory, this.machine.cpus);
+    return this.#locks;
+  }
+
+  /** With all places where the methods of this class look for them. */
+  override exclusively<T>(use: () => T): T {
+    if (this.#locks === undefined) return use();
+    return this.#locks.exclusively(() => {
+      this.settle();
+      return use();
+    });
+  }
+
+  override settle(): void {
+    for (const place of this.#locks?.takeSpares() ?? []) if (this.#isElement(place)) this.#free(place);
   }
 
   lookup(key: number): number {
@@ -269,6 +290,7 @@ export class HashMap extends BpfMap {
   }
 
   protected override freeMemory(): void {
+    this.machine.memory.free(this.#locks?.address ?? 0);
     for (let place = 0; place < this.layout.places; place++)
       this.#dropFields(this.places + place * this.layout.element);
     for (const block of this.#blocks ?? []) this.#dropFields(block);
@@ -329,9 +351,13 @@ export class HashMap extends BpfMap {
       memory.free(element);
       return;
     }
-    const { dv } = memory;
-    dv.setInt32(element + NEXT, dv.getInt32(this.address + FREE, true), true);
-    dv.setInt32(this.address + FREE, element, true);
+    this.#free(element);
+  }
+
+  #free(place: number): void {
+    const { dv } = this.machine.memory;
+    dv.setInt32(place + HASH, dv.getInt32(this.address + FREE, true), true);
+    dv.setInt32(this.address + FREE, place, true);
   }
 
   #newPlace(): number {
@@ -344,7 +370,7 @@ export class HashMap extends BpfMap {
     const { dv } = memory;
     const place = this.#follow(this.address + FREE);
     if (place !== 0) {
-      dv.setInt32(this.address + FREE, this.#follow(place + NEXT), true);
+      dv.setInt32(this.address + FREE, this.#follow(place + HASH), true);
       return place;
     }
     const fresh = dv.getUint32(this.address + FRESH, true);

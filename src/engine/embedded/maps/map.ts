@@ -119,6 +119,13 @@ export abstract class BpfMap extends RefCounted implements Mappable {
   /** `key` 0 means "the first". Writes the next key to `next`. */
   abstract nextKey(key: number, next: number): number;
 
+  /** Calls while no other CPU changes the map by itself. */
+  exclusively<T>(use: () => T): T {
+    return use();
+  }
+  /** After several CPUs have worked on it: what they have kept for themselves is the map's again. */
+  settle(): void {}
+
   /** Bytes that the system call exchanges for one value: for per-CPU maps `cpus * roundUp(valueSize, 8)`. */
   get userValueSize(): number {
     return this.attr.valueSize;

@@ -21,6 +21,8 @@ export const MAX_RECORD = 0x3fffffff;
 export const DATA = 2 * HOST_PAGE;
 /** Offset in the header of what {@link RingBuffer} looks at first when it needs room. */
 export const PENDING = 40;
+/** Of what is 1 while a CPU makes room, where several do. */
+export const RESERVING = 48;
 const POSITION_MASK = (1n << 64n) - 1n;
 
 /** What programs may say about waking the other side. */
@@ -162,6 +164,17 @@ export class RingBuffer extends PagedRing {
   }
   set #pending(position: bigint) {
     this.machine.memory.dv.setBigUint64(this.address + PENDING, position, true);
+  }
+
+  override exclusively<T>(use: () => T): T {
+    const words = this.machine.memory.i32;
+    const lock = (this.address + RESERVING) / 4;
+    while (Atomics.compareExchange(words, lock, 0, 1) !== 0);
+    try {
+      return use();
+    } finally {
+      Atomics.store(words, lock, 0);
+    }
   }
 
   /** Address of a new record's bytes, 0 if it is too large, or there is no room. It is the reader's once submitted. */

@@ -9,6 +9,8 @@ export interface ProgAttr {
   /** BPF_PROG_TYPE_*. */
   readonly type: number;
   readonly expectedAttachType: number;
+  /** What it returns has a meaning only there. */
+  readonly enforceAttachType: boolean;
   /** The function of the kernel's BTF that it is made for; 0 where there is none. */
   readonly attachBtfId: number;
   readonly flags: number;

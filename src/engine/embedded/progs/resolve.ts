@@ -27,8 +27,8 @@ const BPF_MAX_VAR_OFF = 1 << 29;
 
 /** A program whose map references are resolved. */
 export interface Resolved {
-  /** With the maps' ids: {@link ProgAttr.xlated}. */
-  readonly xlated: Uint8Array;
+  /** With the maps' ids. */
+  readonly xlated: readonly Insn[];
   /** With the maps' addresses, and what the interpreter knows functions of the kernel by: {@link ProgAttr.runnable}. */
   readonly runnable: Uint8Array;
   /** In the order of first use, then those of `bound`. No references taken. */
@@ -89,7 +89,7 @@ export function resolveMaps(
     runnable[i - 1] = { ...insn, src: 0, imm: address };
     runnable[i] = { ...second, imm: 0 };
   }
-  return { xlated: encodeInsns(xlated), runnable: encodeInsns(runnable), maps: [...maps], uses };
+  return { xlated, runnable: encodeInsns(runnable), maps: [...maps], uses };
 }
 
 /** Its place in the table of those that there are; -1: it is none, or one of a module. */

@@ -310,7 +310,8 @@ export function isVlan(protocol: number): boolean {
   return protocol === ETH_P_8021Q || protocol === ETH_P_8021AD;
 }
 
-function hashFlow(frame: Uint8Array, network: number): number {
+/** The hash of a frame whose network header is at `network`: of addresses and ports (IP) or else of the link header. */
+export function hashFlow(frame: Uint8Array, network: number): number {
   const version = (frame[network] ?? 0) >> 4;
   const [from, to] = version === 4 ? [12, 24] : version === 6 ? [8, 44] : [-network, 0];
   let hash = 0x811c9dc5; // FNV-1a

@@ -9,7 +9,7 @@ import type { BpfMap, MapAttr } from '../maps/map.ts';
 import { withTypes } from '../verifier/fields.ts';
 import { KFUNCS } from '../verifier/kfunc-table.ts';
 import type { FuncInfo, LineInfo, MapToVerify, MapUse, ProgramToVerify } from '../verifier/program.ts';
-import { FUNC_INFO_SIZE, LINE_INFO_SIZE, type Records } from './info-records.ts';
+import { RECORDS, type Records } from './info-records.ts';
 import type { ProgType } from './prog-type.ts';
 import type { Resolved } from './resolve.ts';
 
@@ -59,7 +59,7 @@ export function programToVerify(
     usedMaps: resolved.maps.map(view),
     btf: btf?.btf,
     funcInfo: funcInfo && functions(funcInfo),
-    lineInfo: btf && lineInfo && lines(lineInfo, btf.btf),
+    lineInfo: lineInfo && lines(lineInfo),
     kernelBtf,
     target: attachBtfId === 0 ? undefined : { btf: kernelBtf, typeId: attachBtfId },
     lacks: (helper) => !HELPER_BY_NAME.has(helper),
@@ -103,25 +103,23 @@ function layoutOf(
   };
 }
 
-export function functions({ bytes, count }: Records): FuncInfo[] {
-  const view = new DataView(bytes.buffer, bytes.byteOffset);
-  return Array.from({ length: count }, (_, i) => ({
-    insnOff: view.getUint32(FUNC_INFO_SIZE * i, true),
-    typeId: view.getUint32(FUNC_INFO_SIZE * i + 4, true),
-  }));
+export function functions(records: Records): FuncInfo[] {
+  return words(records, RECORDS.func_info.size).map(([insnOff = 0, typeId = 0]) => ({ insnOff, typeId }));
 }
 
 /** Columns are 10 bits, lines the 22 above. */
-function lines({ bytes, count }: Records, btf: Btf): LineInfo[] {
+function lines(records: Records): LineInfo[] {
+  return words(records, RECORDS.line_info.size).map(([insnOff = 0, fileName = 0, line = 0, position = 0]) => ({
+    insnOff,
+    fileName,
+    line,
+    lineNumber: position >>> 10,
+  }));
+}
+
+function words({ bytes, count }: Records, size: number): number[][] {
   const view = new DataView(bytes.buffer, bytes.byteOffset);
-  return Array.from({ length: count }, (_, i) => {
-    const at = LINE_INFO_SIZE * i;
-    const file = btf.string(view.getUint32(at + 4, true));
-    return {
-      insnOff: view.getUint32(at, true),
-      file: file.slice(file.lastIndexOf('/') + 1),
-      line: btf.string(view.getUint32(at + 8, true)),
-      lineNumber: view.getUint32(at + 12, true) >>> 10,
-    };
-  });
+  return Array.from({ length: count }, (_, i) =>
+    Array.from({ length: size / 4 }, (_, word) => view.getUint32(size * i + 4 * word, true)),
+  );
 }

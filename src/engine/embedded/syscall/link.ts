@@ -1,4 +1,4 @@
-import { ATTACH_TYPES, attachTypeNumber, progTypeNumber } from '../../../uapi/bpf.ts';
+import { type AttachType, attachTypeNumber, progTypeNumber } from '../../../uapi/bpf.ts';
 import { errno } from '../../../uapi/errno.ts';
 import { BPF_F_REPLACE } from '../../../uapi/link.ts';
 import { CGROUP_ATTACH_TYPES } from '../cgroups/attach-types.ts';
@@ -38,13 +38,32 @@ const CREATE: ReadonlyMap<number, Create> = new Map<number, Create>([
   ...[...CGROUP_ATTACH_TYPES].map((type) => [type, createCgroupLink] as const),
 ]);
 
+/** Where only Linux makes links. */
+const ONLY_LINUX: readonly AttachType[] = [
+  'lsm_cgroup',
+  'netfilter',
+  'netkit_primary',
+  'netkit_peer',
+  'struct_ops',
+  'trace_kprobe_multi',
+  'trace_kprobe_session',
+  'trace_uprobe_multi',
+  'trace_uprobe_session',
+];
+
+/** Whether the kernel makes links there. */
+export function isLinkPlace(attachType: number): boolean {
+  return CREATE.has(attachType);
+}
+
 /** BPF_LINK_CREATE: the new fd or -errno. */
 export function linkCreate(process: Process, attr: CheckedAttr<'BPF_LINK_CREATE'>): number {
   const create = CREATE.get(attr.attach_type);
   if (create !== undefined) return create(process, attr);
-  // What only Linux has is said before anything is looked at; of what nobody has, the program is.
-  const prog = ATTACH_TYPES[attr.attach_type] === undefined ? process.prog(attr.prog_fd) : undefined;
-  return typeof prog === 'number' ? prog : cannotAttach(process, attr.attach_type);
+  // What only Linux has is said before anything is looked at; else the program is.
+  const answer = cannotAttach(process, attr.attach_type, ONLY_LINUX);
+  const prog = process.prog(attr.prog_fd);
+  return answer === -errno.EINVAL && typeof prog === 'number' ? prog : answer;
 }
 
 function createXdp(process: Process, attr: CheckedAttr<'BPF_LINK_CREATE'>): number {

@@ -1,4 +1,4 @@
-import { ATTACH_TYPES, attachTypeNumber } from '../../../uapi/bpf.ts';
+import { ATTACH_TYPES, type AttachType, attachTypeNumber } from '../../../uapi/bpf.ts';
 import { errno } from '../../../uapi/errno.ts';
 import { CGROUP_ATTACH_TYPES } from '../cgroups/attach-types.ts';
 import type { Process } from '../process.ts';
@@ -20,8 +20,8 @@ const tcx: Target = { attach: attachToTcx, detach: detachFromTcx, query: queryTc
 const cgroup: Target = { attach: attachToCgroup, detach: detachFromCgroup, query: queryCgroup };
 /** Of security hooks there are none: a cgroup has no programs there. */
 const lsmCgroup: Target = {
-  attach: (process, attr) => cannotAttach(process, attr.attach_type),
-  detach: (process, attr) => cannotAttach(process, attr.attach_type),
+  attach: (process, attr) => cannotAttach(process, attr.attach_type, ONLY_LINUX),
+  detach: (process, attr) => cannotAttach(process, attr.attach_type, ONLY_LINUX),
   query: queryCgroup,
 };
 /** Netfilter has links alone. */
@@ -41,19 +41,27 @@ const TARGETS: ReadonlyMap<number, Target> = new Map([
   ...[...CGROUP_ATTACH_TYPES].map((type) => [type, cgroup] as const),
 ]);
 
-export function progAttach(process: Process, attr: CheckedAttr<'BPF_PROG_ATTACH'>): number {
-  return TARGETS.get(attr.attach_type)?.attach(process, attr) ?? cannotAttach(process, attr.attach_type);
-}
-export function progDetach(process: Process, attr: CheckedAttr<'BPF_PROG_DETACH'>): number {
-  return TARGETS.get(attr.attach_type)?.detach(process, attr) ?? cannotAttach(process, attr.attach_type);
-}
-export function progQuery(process: Process, attr: CheckedAttr<'BPF_PROG_QUERY'>): number {
-  return TARGETS.get(attr.attach_type)?.query(process, attr) ?? cannotAttach(process, attr.attach_type);
+/** Whether the kernel has anything to do with programs that are attached there without a link. */
+export function isAttachPlace(attachType: number): boolean {
+  return TARGETS.has(attachType);
 }
 
-/** ENOTSUPP, with its name, for an attach type that only Linux has; EINVAL for one that nobody has. */
-export function cannotAttach(process: Process, attachType: number): number {
+export function progAttach(process: Process, attr: CheckedAttr<'BPF_PROG_ATTACH'>): number {
+  return TARGETS.get(attr.attach_type)?.attach(process, attr) ?? cannotAttach(process, attr.attach_type, ONLY_LINUX);
+}
+export function progDetach(process: Process, attr: CheckedAttr<'BPF_PROG_DETACH'>): number {
+  return TARGETS.get(attr.attach_type)?.detach(process, attr) ?? cannotAttach(process, attr.attach_type, ONLY_LINUX);
+}
+export function progQuery(process: Process, attr: CheckedAttr<'BPF_PROG_QUERY'>): number {
+  return TARGETS.get(attr.attach_type)?.query(process, attr) ?? cannotAttach(process, attr.attach_type, ONLY_LINUX);
+}
+
+/** Where only Linux attaches programs, without a link. */
+const ONLY_LINUX: readonly AttachType[] = ['lirc_mode2', 'lsm_cgroup', 'netkit_primary', 'netkit_peer'];
+
+/** ENOTSUPP, with its name, for an attach type of `onlyLinux`; EINVAL for those where nobody attaches. */
+export function cannotAttach(process: Process, attachType: number, onlyLinux: readonly AttachType[]): number {
   const name = ATTACH_TYPES[attachType];
-  if (name === undefined) return -errno.EINVAL;
+  if (name === undefined || !onlyLinux.includes(name)) return -errno.EINVAL;
   return process.fail(errno.ENOTSUPP, `the embedded kernel cannot attach to ${name} yet; use the linux kernel for it`);
 }

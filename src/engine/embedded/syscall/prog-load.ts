@@ -1,4 +1,4 @@
-import { decodeInsns, INSN_SIZE, type Insn, programProblem, programTag } from '../../../isa/index.ts';
+import { decodeInsns, encodeInsns, INSN_SIZE, type Insn, programProblem, programTag } from '../../../isa/index.ts';
 import type { BpfAttr } from '../../../uapi/attr.ts';
 import {
   attachTypeNumber,
@@ -19,18 +19,20 @@ import { cgroupStorages } from '../maps/cgroup-storage.ts';
 import { ProgArray } from '../maps/prog-array.ts';
 import type { Process } from '../process.ts';
 import { checkTarget } from '../progs/attach-target.ts';
+import { applyCoreRelocations } from '../progs/core-relocations.ts';
 import { type Records, readRecords } from '../progs/info-records.ts';
 import { isGplCompatible } from '../progs/license.ts';
 import { checkLogRequest, type LogRequest, writeLog } from '../progs/load-log.ts';
-import { BpfProg, type ProgAttr } from '../progs/prog.ts';
+import { BpfProg } from '../progs/prog.ts';
 import type { ProgType } from '../progs/prog-type.ts';
 import { type Rejection, reject } from '../progs/rejection.ts';
 import { type Resolved, resolveMaps } from '../progs/resolve.ts';
 import { PROG_TYPE_BY_NUMBER } from '../progs/table.ts';
 import { functions, type ProgUser, programToVerify } from '../progs/to-verify.ts';
+import { type Translated, translate } from '../progs/translate.ts';
 import { exceptionCallback } from '../verifier/exception-callback.ts';
 import { BPF_COMPLEXITY_LIMIT_INSNS, figuresText } from '../verifier/figures.ts';
-import { verify } from '../verifier/verify.ts';
+import { type Verdict, verify } from '../verifier/verify.ts';
 
 type Attr = BpfAttr<'BPF_PROG_LOAD'>;
 
@@ -73,36 +75,43 @@ export function progLoad(process: Process, attr: Attr): number {
   const given = insns.slice(0, count * INSN_SIZE);
   const license = attr.license.slice(0, MAX_LICENSE);
   const user = { type, attachType: expectedAttachType, gpl: isGplCompatible(license), flags };
-  const checked = check(process, attr, user, decodeInsns(given), log);
+  const checked = check(process, attr, user, given, log);
   const trueSize = writeLog(log, checked.log, checked.logSize);
   if (trueSize > 0) attr.log_true_size = trueSize;
   if (log.buffer !== undefined && trueSize > log.size) return -errno.ENOSPC;
   if (checked.accepted === undefined) return -checked.errno;
 
-  const { resolved, btf, funcInfo, lineInfo, probed, bufferReach } = checked.accepted;
+  const { resolved, btf, funcInfo, verdict } = checked.accepted;
+  const { insns: xlated, ...info } = xlatedOf(checked.accepted);
   const owner = { type: attr.prog_type ?? 0, expectedAttachType, maps: resolved.maps };
   if (!resolved.maps.every((map) => !(map instanceof ProgArray) || map.admits(owner))) return -errno.EINVAL;
   for (const map of resolved.maps) map.get();
   const prog = new BpfProg(process.machine, {
     ...owner,
+    enforceAttachType: verdict?.enforceAttachType ?? false,
     attachBtfId: attr.attach_btf_id ?? 0,
     flags,
     name,
     license,
     tag: programTag(given),
-    xlated: resolved.xlated,
+    xlated: encodeInsns(xlated),
     runnable: resolved.runnable,
-    probed,
-    bufferReach,
+    probed: verdict?.probed,
+    bufferReach: verdict?.bufferReach,
     exceptionCallback: exceptionStart(btf, funcInfo),
     btf: btf?.get(),
-    funcInfo,
-    lineInfo,
+    ...info,
     loadTime: process.machine.clock.now(),
     verifiedInsns: checked.verifiedInsns,
   });
   // The fd has the program's first reference.
   return process.install(prog);
+}
+
+/** The program as users see it: what no path comes to is not there any more. */
+function xlatedOf({ resolved, funcInfo, lineInfo, verdict }: Accepted): Translated {
+  const insns = resolved.xlated;
+  return verdict === undefined ? { insns, funcInfo, lineInfo } : translate(insns, verdict, funcInfo, lineInfo);
 }
 
 function exceptionStart(btf: BtfObject | undefined, funcInfo: Records | undefined): number | undefined {
@@ -145,8 +154,8 @@ interface Accepted {
   readonly btf: BtfObject | undefined;
   readonly funcInfo: Records | undefined;
   readonly lineInfo: Records | undefined;
-  readonly probed?: ReadonlySet<number>;
-  readonly bufferReach?: ProgAttr['bufferReach'];
+  /** `undefined`: nothing was followed. */
+  readonly verdict?: Verdict;
 }
 
 interface Checked {
@@ -159,21 +168,25 @@ interface Checked {
   readonly accepted: Accepted | undefined;
 }
 
-/** The program is one, what it refers to is there, and it is safe. */
-function check(process: Process, attr: Attr, user: ProgUser, insns: readonly Insn[], log: LogRequest): Checked {
-  const problem = programProblem(insns, { followed: true });
-  const wrong = checkSleep(user.type, attr.prog_flags ?? 0) ?? (problem && reject(problem.problem));
+/** The program is one, what it refers to is there, and it is safe. `bytes`: its instructions, in which what the kernel has to fill in is filled in. */
+function check(process: Process, attr: Attr, user: ProgUser, bytes: Uint8Array, log: LogRequest): Checked {
+  const wrong = checkSleep(user.type, attr.prog_flags ?? 0);
   if (wrong !== undefined) return refused(wrong);
-  const parts = checkTarget(process.machine, user, attr.attach_btf_id ?? 0) ?? readParts(process, attr, insns);
-  if ('errno' in parts) return refused(parts);
+  const types = readTypes(process, attr, bytes);
+  if ('errno' in types) return refused(types);
+  const insns = decodeInsns(bytes);
+  const problem = programProblem(insns, { followed: true });
+  if (problem !== undefined) return refused(reject(problem.problem));
+  const resolved = checkTarget(process.machine, user, attr.attach_btf_id ?? 0) ?? readMaps(process, attr, insns);
+  if ('errno' in resolved) return refused(resolved);
+  const parts = { ...types, resolved };
   if (!process.machine.verifies) return { errno: 0, log: `${NOT_FOLLOWED}\n`, verifiedInsns: 0, accepted: parts };
   const verdict = verify(
     programToVerify(process.machine, user, insns, { ...parts, attachBtfId: attr.attach_btf_id ?? 0 }),
     log.level,
     log.size,
   );
-  const { probed, bufferReach } = verdict;
-  const accepted = verdict.errno === 0 ? { ...parts, probed, bufferReach } : undefined;
+  const accepted = verdict.errno === 0 ? { ...parts, verdict } : undefined;
   return {
     errno: verdict.errno,
     log: verdict.log,
@@ -185,40 +198,52 @@ function check(process: Process, attr: Attr, user: ProgUser, insns: readonly Ins
 
 /** Refused before any instruction was followed. */
 function refused({ errno: number, message }: Rejection): Checked {
-  return { errno: number, log: `${message}\n${NOT_FOLLOWED}\n`, verifiedInsns: 0, accepted: undefined };
+  const words = message === '' ? '' : `${message}\n`;
+  return { errno: number, log: `${words}${NOT_FOLLOWED}\n`, verifiedInsns: 0, accepted: undefined };
 }
 
 const NOT_FOLLOWED = figuresText({ insnsProcessed: 0, maxStatesPerInsn: 0, totalStates: 0, peakStates: 0 });
 
-function readParts(process: Process, attr: Attr, insns: readonly Insn[]): Accepted | Rejection {
-  const btf = progBtf(process, attr);
-  if (btf !== undefined && 'errno' in btf) return btf;
-  const funcInfo = readRecords(
-    'func',
-    { recordSize: attr.func_info_rec_size ?? 0, count: attr.func_info_cnt ?? 0, bytes: attr.func_info },
-    insns.length,
-  );
+interface Types {
+  readonly btf: BtfObject | undefined;
+  readonly funcInfo: Records | undefined;
+  readonly lineInfo: Records | undefined;
+}
+
+/** The program's types, and what refers to them; relocations are applied to `insns`. Without records of functions or lines, nothing of it counts. */
+function readTypes(process: Process, attr: Attr, insns: Uint8Array): Types | Rejection {
+  if (!attr.func_info_cnt && !attr.line_info_cnt) return { btf: undefined, funcInfo: undefined, lineInfo: undefined };
+  const btf = process.btf(attr.prog_btf_fd ?? 0);
+  if (typeof btf === 'number') return { errno: -btf, message: '' };
+  if (btf.name !== '') return reject('', 'EACCES');
+  const funcInfo = readRecords('func_info', {
+    recordSize: attr.func_info_rec_size ?? 0,
+    count: attr.func_info_cnt ?? 0,
+    bytes: attr.func_info,
+  });
   if (funcInfo !== undefined && 'errno' in funcInfo) return funcInfo;
-  const lineInfo = readRecords(
-    'line',
-    { recordSize: attr.line_info_rec_size ?? 0, count: attr.line_info_cnt ?? 0, bytes: attr.line_info },
-    insns.length,
-  );
+  const lineInfo = readRecords('line_info', {
+    recordSize: attr.line_info_rec_size ?? 0,
+    count: attr.line_info_cnt ?? 0,
+    bytes: attr.line_info,
+  });
   if (lineInfo !== undefined && 'errno' in lineInfo) return lineInfo;
+  const relocations = readRecords('core_relos', {
+    recordSize: attr.core_relo_rec_size ?? 0,
+    count: attr.core_relo_cnt ?? 0,
+    bytes: attr.core_relos,
+  });
+  if (relocations !== undefined && 'errno' in relocations) return relocations;
+  const wrong = relocations && applyCoreRelocations(insns, relocations, btf.btf, process.machine.vmlinux.btf);
+  return wrong ?? { btf, funcInfo, lineInfo };
+}
+
+function readMaps(process: Process, attr: Attr, insns: readonly Insn[]): Resolved | Rejection {
   const boundCount = Math.min(attr.fd_array_cnt ?? 0, attr.fd_array?.length ?? 0);
   const resolved = resolveMaps(insns, process, attr.fd_array, attr.fd_array?.slice(0, boundCount) ?? []);
   if ('errno' in resolved) return resolved;
   const storages = cgroupStorages(resolved.maps).map(({ attr: { type } }) => type);
   if (new Set(storages).size < storages.length)
     return reject('only one cgroup storage of each type is allowed', 'EBUSY');
-  return { resolved, btf, funcInfo, lineInfo };
-}
-
-/** The BTF of prog_btf_fd, which counts only if there are records that refer to it. */
-function progBtf(process: Process, attr: Attr): BtfObject | Rejection | undefined {
-  if (!attr.func_info_cnt && !attr.line_info_cnt) return undefined;
-  const btf = process.btf(attr.prog_btf_fd ?? 0);
-  if (typeof btf === 'number')
-    return { errno: -btf, message: `fd ${attr.prog_btf_fd ?? 0} is not pointing to valid BTF` };
-  return btf.name === '' ? btf : reject("a program has types of its own, not the kernel's", 'EACCES');
+  return resolved;
 }

@@ -40,6 +40,8 @@ export class InsnFacts {
   scc = 0;
   /** Saves or restores a register around a call that clobbers nothing. */
   fastcall = false;
+  /** Of a call that is inlined: how many registers are saved before it and restored after it for nothing. */
+  needlessSpills = 0;
   /** Made once it is asked for. */
   immediate: Reg | undefined;
 }

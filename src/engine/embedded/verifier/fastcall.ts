@@ -1,4 +1,5 @@
 import { BPF_DW, BPF_LDX, BPF_MEM, BPF_REG_10, BPF_STX } from '../../../isa/index.ts';
+import type { ProgType } from '../../../uapi/bpf.ts';
 import type { Env } from './env.ts';
 import { isHelperCall, isKfuncCall } from './flow.ts';
 import { helperName } from './helper-facts.ts';
@@ -66,15 +67,34 @@ function markAround(env: Env, call: number, saved: number, lowest: number): void
   if (pairs === 0) return;
   const subprog = env.subprog(env.subprogOf(call));
   subprog.fastcallStack = Math.min(subprog.fastcallStack, lowest);
-  if (!isInlined(env, call)) subprog.keepFastcallStack = true;
+  if (isInlined(env, call)) env.factsAt(call).needlessSpills = pairs;
+  else subprog.keepFastcallStack = true;
 }
+
+/** Types for which bpf_get_smp_processor_id is the helper that is inlined; others have one of the same name that is not. */
+const INLINES_CPU: ReadonlySet<ProgType> = new Set([
+  'kprobe',
+  'lsm',
+  'lwt_in',
+  'lwt_out',
+  'lwt_seg6local',
+  'lwt_xmit',
+  'perf_event',
+  'raw_tracepoint',
+  'raw_tracepoint_writable',
+  'sched_act',
+  'sched_cls',
+  'syscall',
+  'tracepoint',
+  'tracing',
+  'xdp',
+]);
 
 /** Calls that the JIT of x86-64 puts into the program itself. */
 function isInlined(env: Env, call: number): boolean {
   const insn = env.insnAt(call);
   if (isHelperCall(insn)) {
-    const name = helperName(insn.imm);
-    return name === 'get_smp_processor_id' || name === 'get_current_task' || name === 'get_current_task_btf';
+    return helperName(insn.imm) === 'get_smp_processor_id' && INLINES_CPU.has(env.program.type);
   }
   const name = env.kfuncs.get(call)?.name;
   return name === 'bpf_cast_to_kern_ctx' || name === 'bpf_rdonly_cast';

@@ -1,6 +1,7 @@
 import { formatInsn } from '../../../isa/index.ts';
 import type { Env } from './env.ts';
 import { printFrame } from './print-state.ts';
+import type { LineInfo } from './program.ts';
 
 /** The column of what an instruction changed. */
 const COLUMN = 40;
@@ -33,7 +34,7 @@ export class InsnPrinter {
     const source = env.lineAt(index);
     if (source !== undefined && source !== this.#line) {
       this.#line = source;
-      log.line(`; ${source.line.trimStart()} @ ${source.file}:${source.lineNumber}`);
+      log.line(sourceText(env, source));
     }
     const begin = log.length;
     log.line(`${index}: ${insnText(env, index)}`);
@@ -51,6 +52,12 @@ export class InsnPrinter {
     } else log.write(`${env.insn}:`);
     log.line(printFrame(env.state, env.frame, log.takeTouched()));
   }
+}
+
+/** The line of the source, and where it is: the last part of the file's name. */
+function sourceText({ program: { btf } }: Env, { line, fileName, lineNumber }: LineInfo): string {
+  const path = btf?.string(fileName) ?? '';
+  return `; ${btf?.string(line).trimStart()} @ ${path.slice(path.lastIndexOf('/') + 1)}:${lineNumber}`;
 }
 
 function columnOf(width: number): number {

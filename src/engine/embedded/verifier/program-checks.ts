@@ -68,20 +68,6 @@ function checkMap(env: Env, map: MapToVerify): void {
     env.fail('EINVAL', 'Sleepable programs can only use array, hash, ringbuf and local storage maps');
 }
 
-/** Each function has its record, and starts where that says. */
-export function checkFuncInfo(env: Env): void {
-  const { funcInfo, btf } = env.program;
-  if (funcInfo === undefined) return;
-  if (funcInfo.length !== env.subprogs.length)
-    env.fail('EINVAL', "number of funcs in func_info doesn't match number of subprogs");
-  for (const [i, { insnOff, typeId }] of funcInfo.entries()) {
-    if (insnOff !== env.subprog(i).start)
-      env.fail('EINVAL', "func_info BTF section doesn't match subprog layout in BPF program");
-    const type = typeId > 0 && btf !== undefined && typeId < btf.typeCount ? btf.type(typeId) : undefined;
-    if (type?.kind !== 'func') env.fail('EINVAL', `invalid type id ${typeId} in func info`);
-  }
-}
-
 /** Functions that read the packet, or call tail calls, return a number: the program may end in them. */
 export function checkAbnormalReturns(env: Env): void {
   const { btf, funcInfo } = env.program;

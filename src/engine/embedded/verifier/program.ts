@@ -39,10 +39,11 @@ export interface FuncInfo {
   readonly typeId: number;
 }
 
+/** `line`, `fileName`: offsets of the strings of the program's BTF. */
 export interface LineInfo {
   readonly insnOff: number;
-  readonly line: string;
-  readonly file: string;
+  readonly line: number;
+  readonly fileName: number;
   readonly lineNumber: number;
 }
 

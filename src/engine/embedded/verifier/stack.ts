@@ -324,5 +324,9 @@ export function checkFastcall(env: Env, frame: Frame, insn: number, offset: numb
   const subprog = env.subprog(frame.subprogno);
   if (subprog.fastcallStack <= offset || env.factsAt(insn).fastcall) return;
   subprog.fastcallStack = -0x8000;
-  for (let i = subprog.start; i < subprog.end; i++) env.factsAt(i).fastcall = false;
+  for (let i = subprog.start; i < subprog.end; i++) {
+    const facts = env.factsAt(i);
+    facts.fastcall = false;
+    facts.needlessSpills = 0;
+  }
 }

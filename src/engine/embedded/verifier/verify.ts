@@ -20,7 +20,8 @@ import { checkMemoryAccess, isProbed, notePointer } from './memory.ts';
 import { forceAllPrecise, propagatePrecision } from './precision.ts';
 import { printLiveRegs, printSubprogs } from './print-insn.ts';
 import type { ProgramToVerify } from './program.ts';
-import { checkAbnormalReturns, checkFuncInfo, checkProgram } from './program-checks.ts';
+import { checkAbnormalReturns, checkProgram } from './program-checks.ts';
+import { checkFuncInfo, checkFuncRecords, checkLineInfo } from './records.ts';
 import { checkResources } from './references.ts';
 import { Refusal } from './refusal.ts';
 import { Reg, UNKNOWN } from './reg.ts';
@@ -52,6 +53,10 @@ export interface Verdict {
   readonly peakStates: number;
   /** Instructions that some path comes to. */
   readonly live: readonly boolean[];
+  /** Instructions that save or restore a register around a call that is inlined, and for nothing. */
+  readonly spills: ReadonlySet<number>;
+  /** Where functions start, ascending. */
+  readonly starts: readonly number[];
   /** Instructions that load zero where their pointer leads nowhere. */
   readonly probed: ReadonlySet<number>;
   readonly bufferReach: { readonly rdonly: number; readonly rdwr: number };
@@ -90,6 +95,8 @@ export function verify(program: ProgramToVerify, logLevel = 0, logRoom = MAX_LOG
     totalStates,
     peakStates,
     live: env.facts.map(({ seen }) => seen),
+    spills: spillsOf(env),
+    starts: env.subprogs.map(({ start }) => start),
     probed: new Set(
       env.facts.flatMap(({ pointer }, i) => (pointer && isProbed(pointer.kind, pointer.flags) ? [i] : [])),
     ),
@@ -98,7 +105,15 @@ export function verify(program: ProgramToVerify, logLevel = 0, logRoom = MAX_LOG
   };
 }
 
+function spillsOf(env: Env): ReadonlySet<number> {
+  const spills = new Set<number>();
+  for (const [call, { needlessSpills }] of env.facts.entries())
+    for (let i = 1; i <= needlessSpills; i++) spills.add(call - i).add(call + i);
+  return spills;
+}
+
 function prepare(env: Env): void {
+  checkFuncRecords(env);
   checkProgram(env);
   findSubprogs(env, env.exceptionStart);
   printSubprogs(env);
@@ -111,6 +126,7 @@ function prepare(env: Env): void {
   resolveKfuncs(env);
   checkSubprogs(env);
   checkFuncInfo(env);
+  checkLineInfo(env);
   env.nameSubprogs();
   checkAbnormalReturns(env);
   checkFlow(env);

@@ -1,0 +1,161 @@
+import { afterAll, describe, expect, it } from 'vitest';
+import { objectBytes } from '../../../../test/support/objects.ts';
+import { load, openObject, openRingBuffer } from '../../../index.ts';
+import { XDP_PASS } from '../../../uapi/xdp.ts';
+import { createEmbeddedKernel, type EmbeddedKernel } from '../embedded.ts';
+import type { XdpBatchResult } from '../progs/xdp-batch.ts';
+
+const object = openObject(objectBytes('test/objects/cpus.o'), { file: 'cpus.o' });
+const FRAMES = 96;
+/** So many that they are at it at the same time: milliseconds. */
+const REPEAT = 20_000;
+const RUNS = FRAMES * REPEAT;
+
+/** Of a flow each, with a number in bytes 14 and 15. */
+const frames = Array.from({ length: FRAMES }, (_, i) => {
+  const frame = new Uint8Array(60);
+  frame.set([i, 0x5a, i >> 3], 0);
+  frame.set([i, 0], 14);
+  return frame;
+});
+
+describe('programs on several CPUs', () => {
+  const opened: EmbeddedKernel[] = [];
+  afterAll(() => {
+    for (const embedded of opened) embedded[Symbol.dispose]();
+  });
+  const open = (cpus = 2, jit: 'on' | 'off' = 'on') => {
+    const embedded = createEmbeddedKernel({ cpus, jit });
+    opened.push(embedded);
+    const loaded = load(embedded.kernel, object);
+    const run = (name: string, repeat = REPEAT, on = cpus): XdpBatchResult & { frame: Uint8Array } => {
+      using batch = embedded.lab.xdpBatch(embedded.kernel, loaded.program(name).fd, frames, { cpus: on });
+      const result = batch.run(repeat);
+      return { ...result, frame: batch.frame(5) };
+    };
+    return { ...embedded, loaded, run };
+  };
+  const numbers = frames.map((_, i) => i);
+
+  it('add to one number, and nothing is lost', () => {
+    const { run, loaded } = open();
+    const { verdicts } = run('ticket', 1);
+    expect([...verdicts].sort((a, b) => a - b)).toEqual(numbers);
+    run('ticket');
+    expect(loaded.map('total').get(0)).toBe(BigInt(FRAMES + RUNS));
+  });
+
+  it('wait for a lock', () => {
+    const { run, loaded } = open();
+    expect(new Set(run('under_lock').verdicts)).toEqual(new Set([XDP_PASS]));
+    expect(loaded.map('pair').get(0)).toMatchObject({ ones: RUNS, twos: BigInt(2 * RUNS) });
+  });
+
+  it('count each on their own', () => {
+    const { run, loaded } = open(4);
+    const cpus = new Set(run('on_own').verdicts);
+    expect(cpus).toEqual(new Set([0, 1, 2, 3]));
+    const counts = loaded.map('own').get(0) as readonly bigint[]; // one for each CPU
+    expect(counts.every((count) => count > 0n)).toBe(true);
+    expect(counts.reduce((sum, count) => sum + count)).toBe(BigInt(RUNS));
+  });
+
+  it('have what the kernel does for them done', () => {
+    const { run } = open();
+    const { verdicts, frame } = run('longer', 3);
+    expect(new Set(verdicts)).toEqual(new Set([XDP_PASS]));
+    expect(frame.length).toBe(60 + 3 * 4);
+  });
+
+  it('write into one ring', () => {
+    const { run, loaded } = open();
+    const seen = Array.from(frames, () => 0);
+    using ring = openRingBuffer(loaded.map('events'));
+    run('event', 600);
+    ring.consume(([low = 0]) => {
+      seen[low] = (seen[low] ?? 0) + 1;
+    });
+    expect(seen).toEqual(numbers.map(() => 600));
+  });
+
+  it.each([
+    ['come_and_go', 5000],
+    // The kernel's own thread does this one.
+    ['grow', 50],
+  ])('put into one hash map, and take out: %s', (name, repeat) => {
+    const { run, loaded } = open();
+    expect(new Set(run(name, repeat).verdicts)).toEqual(new Set([XDP_PASS]));
+    const map = loaded.map(name === 'grow' ? 'grown' : 'flows');
+    expect([...map]).toEqual([]);
+    // All places are there again.
+    for (let i = 0; i < 64; i++) map.set(i, 0n);
+    expect(() => map.set(64, 0n)).toThrow(expect.objectContaining({ code: 'E2BIG' }));
+  });
+
+  it('forget what was not used for long', () => {
+    const { run, loaded } = open();
+    expect(new Set(run('remember', 5000).verdicts)).toEqual(new Set([XDP_PASS]));
+    const entries = [...loaded.map('recent')];
+    expect(entries.length).toBe(16);
+    for (const [key, value] of entries) expect(value).toBe(3n * BigInt(key as number));
+  });
+
+  it('are called back', () => {
+    const { run, loaded } = open();
+    loaded.map('total').set(0, 7n);
+    expect([...run('walk', 2).verdicts]).toEqual(numbers.map((n) => n + 7));
+  });
+
+  it('jump to other programs', () => {
+    const { run, loaded } = open();
+    loaded.map('jumps').set(1, loaded.program('landed').fd);
+    expect([...run('jump', 100).verdicts]).toEqual(numbers.map((n) => (n % 2 === 1 ? 100 + n : n)));
+  });
+
+  it('throw', () => {
+    const { run, lab } = open();
+    expect([...run('throwing', 2).verdicts]).toEqual(numbers.map((n) => (n % 2 === 1 ? 1000 + n : n)));
+    expect(lab.faults).toEqual([]);
+  });
+
+  it('give the verdicts that one CPU does', () => {
+    const { run } = open();
+    for (const name of ['walk', 'jump', 'throwing', 'longer', 'come_and_go', 'grow'])
+      expect([name, ...run(name, 2).verdicts]).toEqual([name, ...run(name, 2, 1).verdicts]);
+    const interpreted = open(2, 'off');
+    for (const name of ['walk', 'jump', 'throwing', 'longer', 'come_and_go', 'grow'])
+      expect([name, ...interpreted.run(name, 2, 1).verdicts]).toEqual([name, ...run(name, 2, 1).verdicts]);
+  });
+
+  it('are refused where they cannot be', () => {
+    const { kernel, lab, loaded, run } = open();
+    const refused = (options: { cpus?: number; frame?: number; repeat?: number; program?: string }) => () => {
+      const { cpus = 2, frame = 60, repeat = 1, program = 'ticket' } = options;
+      using batch = lab.xdpBatch(kernel, loaded.program(program).fd, [new Uint8Array(frame)], { cpus });
+      batch.run(repeat);
+    };
+    for (const options of [
+      { cpus: 3 },
+      { cpus: 0 },
+      { cpus: 1.5 },
+      { frame: 13 },
+      { frame: 4000 },
+      { repeat: 0 },
+      { repeat: 0.5 },
+    ])
+      expect(refused(options)).toThrow(expect.objectContaining({ code: 'EINVAL' }));
+    expect(refused({ program: 'both' })).toThrow('both locks and functions that helpers call back');
+    expect(() => open(2, 'off').run('ticket')).toThrow('only compiled programs run there');
+    const batch = lab.xdpBatch(kernel, loaded.program('ticket').fd, frames);
+    batch[Symbol.dispose]();
+    batch[Symbol.dispose]();
+    expect(() => batch.run()).toThrow(expect.objectContaining({ code: 'EBADF' }));
+    expect(run('ticket', 1).verdicts.length).toBe(FRAMES);
+  });
+
+  it('have nothing to do without frames', () => {
+    const { kernel, lab, loaded } = open();
+    using batch = lab.xdpBatch(kernel, loaded.program('ticket').fd, [], { cpus: 2 });
+    expect(batch.run().verdicts).toEqual(new Uint32Array());
+  });
+});

@@ -1,0 +1,72 @@
+import type { Helper } from '../helpers/helper.ts';
+import { callees } from '../interp/called.ts';
+import type { Machine } from '../machine.ts';
+import type { BpfProg } from '../progs/prog.ts';
+import type { CallRegisters } from './call-registers.ts';
+import { type CompiledProgram, helperImport, PACKET_LOAD, RESOLVE, WAKE } from './compile.ts';
+import { type CompiledCode, type CompiledRun, RUN_ENDED } from './compiled-run.ts';
+import type { WasmFunction } from './webassembly.ts';
+
+/** Whose imports they are. */
+export interface Importer {
+  readonly machine: Machine;
+  /** Of the CPU that it runs on. */
+  readonly registers: CallRegisters;
+  readonly program: BpfProg;
+  /** Once it is there. */
+  code: CompiledCode | undefined;
+  /** See {@link RESOLVE}. */
+  readonly resolve: (map: number, index: number) => number;
+}
+
+/** The functions that a compiled program imports. Each throws {@link RUN_ENDED} where the run is over. */
+export function importedFunctions(importer: Importer, compiled: CompiledProgram): Record<string, WasmFunction> {
+  const functions: Record<string, WasmFunction> = {};
+  for (const id of compiled.helpers) functions[helperImport(id)] = helperFunction(importer, id);
+  if (compiled.loadsPacket)
+    functions[PACKET_LOAD] = (size, offset) => findInPacket(importer.registers, size ?? 0, offset ?? 0);
+  if (compiled.wakes) {
+    functions[WAKE] = () => {
+      importer.machine.wake.all();
+      return 0;
+    };
+  }
+  if (compiled.tailCalls) functions[RESOLVE] = (map, index) => importer.resolve(map ?? 0, index ?? 0);
+  return functions;
+}
+
+function helperFunction(importer: Importer, id: number): WasmFunction {
+  const helper = callees()[id] as Helper; // compiled programs call helpers that there are
+  const { registers, program } = importer;
+  const { low, high } = registers;
+  const enter = (): CompiledRun => {
+    const { run } = registers;
+    if (run === undefined) throw new Error('embedded kernel: compiled code runs that nobody began');
+    if (run.subjectAt !== undefined) run.follow();
+    run.program = program;
+    run.code = importer.code;
+    return run;
+  };
+  const invoke = (run: CompiledRun): number => {
+    const result = helper.invoke(run, low, high);
+    if (run.fault !== undefined) throw RUN_ENDED;
+    if (helper.returns === 'u64') high[0] = run.resultHigh;
+    return result;
+  };
+  if (!helper.args.includes('func')) return () => invoke(enter());
+  return () => {
+    const run = enter();
+    const { frame } = run;
+    run.frame = registers.frame;
+    const result = invoke(run);
+    run.frame = frame;
+    return result;
+  };
+}
+
+function findInPacket({ run }: CallRegisters, size: number, offset: number): number {
+  if (run?.subjectAt !== undefined) run.follow();
+  if (run?.subject?.kind === 'skb') return run.subject.absolute(offset, size);
+  run?.fail('this program type has no packet to load from');
+  throw RUN_ENDED;
+}

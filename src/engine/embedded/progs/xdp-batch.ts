@@ -1,0 +1,155 @@
+import { SysError } from '../../../errors.ts';
+import { errno } from '../../../uapi/errno.ts';
+import { XDP_ABORTED } from '../../../uapi/xdp.ts';
+import type { Share } from '../cpus/cpus.ts';
+import { interpreterOf } from '../interp/interpreter.ts';
+import { ENTRY_SIZE, ENTRY_VERDICT } from '../jit/thunks.ts';
+import type { Machine } from '../machine.ts';
+import { MIX } from '../maps/key.ts';
+import { ETH_HLEN } from './frame.ts';
+import type { BpfProg } from './prog.ts';
+import { hashFlow } from './skb.ts';
+import { XDP_MAX_FRAME, XdpBuff } from './xdp-buff.ts';
+
+export interface XdpBatchOptions {
+  /**
+   * CPUs that run the program at the same time, each a thread, at most the kernel's (`createEmbeddedKernel({ cpus })`). 1, or not said: the calling thread runs all frames, one after the other.
+   */
+  readonly cpus?: number | undefined;
+}
+
+export interface XdpBatchResult {
+  /** What the program returned for each frame, the last time; XDP_ABORTED if it did not end as it should (`lab.faults`). */
+  readonly verdicts: Uint32Array;
+  /** From the first frame until the last CPU was done, by the clock of the host. Nanoseconds. */
+  readonly durationNs: number;
+}
+
+/**
+ * Many frames in the kernel's memory, on which an XDP program is run as a network card would have it: by several CPUs, each with the flows that are its own, and in the order in
+ * which the frames were given. What a frame would come to on a device (redirects, what is sent back) does not happen.
+ */
+export interface XdpBatch extends Disposable {
+  readonly length: number;
+  /**
+   * Runs the program on all frames as they were given, `repeat` times (1 if not said) on what the last time left. Throws SysError: EBADF after disposal, EINVAL, ENOMEM; with several CPUs NotSupportedError where there
+   * are no threads, and for a program that cannot be compiled.
+   */
+  run(repeat?: number): XdpBatchResult;
+  /** A frame as the program left it: a copy. Throws SysError EINVAL where there is none. */
+  frame(index: number): Uint8Array;
+}
+
+/** Frames are not on the same places of their pages, since those would share few lines of the caches. */
+const LINE = 64;
+const MAX_FRAMES = 1 << 20;
+
+/** Takes a reference to the program, which disposal gives back. `frames`: 14 to 3520 bytes each. Throws SysError: EINVAL, ENOMEM. */
+export function createXdpBatch(prog: BpfProg, frames: readonly Uint8Array[], { cpus = 1 }: XdpBatchOptions): XdpBatch {
+  const { machine } = prog;
+  const refuse = (detail: string) => new SysError(errno.EINVAL, 'xdp', { detail });
+  if (!(Number.isInteger(cpus) && cpus >= 1 && cpus <= machine.cpus))
+    throw refuse(`this kernel has 1 to ${machine.cpus} CPUs: createEmbeddedKernel({ cpus }) says how many`);
+  if (frames.length > MAX_FRAMES) throw refuse(`at most ${MAX_FRAMES} frames at once`);
+  const wrong = frames.findIndex(({ length }) => length < ETH_HLEN || length > XDP_MAX_FRAME);
+  if (wrong >= 0)
+    throw refuse(`a frame has ${ETH_HLEN} to ${XDP_MAX_FRAME} bytes, not ${frames[wrong]?.length}, as frame ${wrong}`);
+  const stride = Math.ceil(XdpBuff.size(XDP_MAX_FRAME) / LINE) * LINE;
+  const block = machine.memory.alloc(frames.length * (stride + ENTRY_SIZE));
+  if (block === 0) throw new SysError(errno.ENOMEM, 'xdp', { detail: `no memory is left for ${frames.length} frames` });
+  return new Batch(prog.get(), frames, block, stride, cpus);
+}
+
+class Batch implements XdpBatch {
+  readonly length: number;
+  readonly #prog: BpfProg;
+  readonly #machine: Machine;
+  readonly #block: number;
+  readonly #stride: number;
+  readonly #frames: readonly Uint8Array[];
+  readonly #buffs: readonly XdpBuff[];
+  readonly #shares: readonly Share[];
+  #open = true;
+
+  constructor(prog: BpfProg, frames: readonly Uint8Array[], block: number, stride: number, cpus: number) {
+    const { machine } = prog;
+    this.#prog = prog;
+    this.#machine = machine;
+    this.#block = block;
+    this.#stride = stride;
+    this.length = frames.length;
+    this.#frames = frames.map((frame) => frame.slice());
+    this.#buffs = this.#frames.map((frame, i) => {
+      const buff = XdpBuff.at(machine.memory, machine.netns, block + i * stride, frame);
+      buff.ifindex = 1;
+      return buff;
+    });
+    this.#shares = this.#share(cpus);
+  }
+
+  /** Writes the entries, those of each CPU one after the other. */
+  #share(cpus: number): Share[] {
+    const { dv } = this.#machine.memory;
+    // The low bit of the hash is that of the sum of all bytes, which many flows share.
+    const cpuOf = this.#frames.map((frame) => (Math.imul(hashFlow(frame, ETH_HLEN), MIX[0]) >>> 16) % cpus);
+    let at = this.#block + this.length * this.#stride;
+    return Array.from({ length: cpus }, (_, cpu) => {
+      const list = at;
+      for (const [i, { context }] of this.#buffs.entries()) {
+        if (cpuOf[i] !== cpu) continue;
+        dv.setUint32(at, context, true);
+        at += ENTRY_SIZE;
+      }
+      return { list, count: (at - list) / ENTRY_SIZE };
+    });
+  }
+
+  run(repeat = 1): XdpBatchResult {
+    if (!this.#open) throw new SysError(errno.EBADF, 'xdp');
+    if (!(Number.isInteger(repeat) && repeat >= 1 && repeat < 2 ** 31))
+      throw new SysError(errno.EINVAL, 'xdp', { detail: `repeat is 1 to 2147483647, not ${repeat}` });
+    for (const [i, buff] of this.#buffs.entries()) buff.reset(this.#frames[i] ?? new Uint8Array());
+    const shares = this.#shares.filter(({ count }) => count > 0);
+    const subjectAt = (context: number) => this.#buffs[Math.floor((context - this.#block) / this.#stride)];
+    const durationNs =
+      this.#shares.length > 1
+        ? this.#machine.cpuThreads.run(this.#prog, shares, { repeat, subjectAt, aborted: XDP_ABORTED })
+        : this.#runHere(repeat, subjectAt);
+    return { verdicts: this.#verdicts(), durationNs };
+  }
+
+  #runHere(repeat: number, subjectAt: (context: number) => XdpBuff | undefined): number {
+    const interpreter = interpreterOf(this.#machine);
+    const start = performance.now();
+    for (let left = repeat; left > 0; left--) {
+      for (const { list, count } of this.#shares) interpreter.runBatch(this.#prog, list, count, subjectAt, XDP_ABORTED);
+    }
+    return Math.round((performance.now() - start) * 1e6);
+  }
+
+  #verdicts(): Uint32Array {
+    const { dv } = this.#machine.memory;
+    const verdicts = new Uint32Array(this.length);
+    const list = this.#block + this.length * this.#stride;
+    for (let i = 0; i < this.length; i++) {
+      const entry = list + i * ENTRY_SIZE;
+      verdicts[(dv.getUint32(entry, true) - this.#block) / this.#stride] = dv.getUint32(entry + ENTRY_VERDICT, true);
+    }
+    return verdicts;
+  }
+
+  frame(index: number): Uint8Array {
+    const buff = this.#buffs[index];
+    if (buff === undefined || !this.#open)
+      throw new SysError(errno.EINVAL, 'xdp', { detail: `there is no frame ${index}` });
+    return this.#machine.memory.u8.slice(buff.data, buff.end);
+  }
+
+  [Symbol.dispose](): void {
+    if (!this.#open) return;
+    this.#open = false;
+    for (const buff of this.#buffs) buff.hide();
+    this.#machine.memory.free(this.#block);
+    this.#prog.put();
+  }
+}
