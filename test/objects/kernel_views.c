@@ -37,6 +37,9 @@ struct task_struct {
 	int pid, tgid;
 	struct css_set *cgroups;
 } __attribute__((preserve_access_index));
+struct bpf_iter_task {
+	__u64 opaque[3];
+};
 struct bpf_res_spin_lock {
 	__u32 val;
 };
@@ -53,6 +56,10 @@ extern struct cgroup *bpf_cgroup_ancestor(struct cgroup *cgrp, int level) __ksym
 extern void bpf_cgroup_release(struct cgroup *cgrp) __ksym;
 extern long bpf_task_under_cgroup(struct task_struct *task, struct cgroup *ancestor) __ksym;
 extern struct cgroup *bpf_task_get_cgroup1(struct task_struct *task, int hierarchy_id) __ksym;
+extern int bpf_iter_task_new(struct bpf_iter_task *it, struct task_struct *task, unsigned int flags) __ksym;
+extern struct task_struct *bpf_iter_task_next(struct bpf_iter_task *it) __ksym;
+extern void bpf_iter_task_destroy(struct bpf_iter_task *it) __ksym;
+extern int bpf_copy_from_user_str(void *to, __u32 size, const void *from, __u64 flags) __ksym;
 extern void bpf_rcu_read_lock(void) __ksym;
 extern void bpf_rcu_read_unlock(void) __ksym;
 extern int bpf_res_spin_lock(struct bpf_res_spin_lock *lock) __ksym;
@@ -285,6 +292,47 @@ int cgroups(struct __sk_buff *ctx)
 	note(!!cgroup);
 	if (cgroup)
 		bpf_cgroup_release(cgroup);
+	return 0;
+}
+
+static void walk(struct task_struct *task, unsigned int flags, int pid)
+{
+	struct bpf_iter_task it;
+	struct task_struct *p;
+	int found = 0, none = 1;
+
+	note(bpf_iter_task_new(&it, task, flags));
+	while ((p = bpf_iter_task_next(&it))) {
+		none = 0;
+		if (p->pid == pid)
+			found++;
+	}
+	bpf_iter_task_destroy(&it);
+	note(none);
+	note(found);
+}
+
+SEC("syscall")
+int walks(void *ctx)
+{
+	struct task_struct *current = bpf_get_current_task_btf();
+	int tgid = bpf_get_current_pid_tgid() >> 32;
+	__u64 value = 0x4141414141;
+
+	bpf_rcu_read_lock();
+	walk(0, 0, tgid);
+	walk(0, 1, current->pid);
+	walk(current, 2, current->pid);
+	walk(0, 2, tgid);
+	walk(0, 3, tgid);
+	bpf_rcu_read_unlock();
+	note(bpf_copy_from_user_str(&value, 8, 0, 2));
+	note(value);
+	note(bpf_copy_from_user_str(&value, 4, 0, 0));
+	note(value);
+	note(bpf_copy_from_user_str(&value, 4, 0, 1));
+	note(value);
+	note(bpf_copy_from_user_str(&value, 0, 0, 1));
 	return 0;
 }
 

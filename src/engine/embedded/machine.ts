@@ -193,6 +193,13 @@ export class Machine {
     return process;
   }
 
+  /** The one with the smallest id above `pid`. */
+  processAfter(pid: number): Process | undefined {
+    // They are kept in the order of their ids.
+    for (const [id, process] of this.#processes) if (id > pid) return process;
+    return undefined;
+  }
+
   process(pid: number): Process | undefined {
     return this.#processes.get(pid);
   }

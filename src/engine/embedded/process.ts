@@ -169,7 +169,7 @@ export class Process implements Kernel, Descriptors {
     for (const end of [...this.#onEnd]) end();
     this.files.closeAll();
     endStorages(this);
-    this.machine.objects.put(this.#task, 'task');
+    this.machine.objects.end(this.#task);
     this.network.put();
   }
 

@@ -28,5 +28,5 @@ export function showCgroup(machine: Machine, cgroup: Cgroup, above: number): Sho
     if (struct.has('self')) state.write(memory, address, { cgroup: address, parent: above });
     node.write(memory, address + nodeAt, { id: cgroup.id, name: address + nameAt });
   }
-  return { address, end: () => objects.put(address, 'cgroup') };
+  return { address, end: () => objects.end(address) };
 }

@@ -35,6 +35,7 @@ export interface HookedPacket {
 /** The netfilter programs of a network namespace. */
 export class Netfilter {
   readonly #network: Network;
+  #count = 0;
   /** By family and hook; each in the order in which they run. */
   readonly #links = new Map<string, NetfilterLink[]>();
 
@@ -49,17 +50,21 @@ export class Netfilter {
     if (links.some(({ priority }) => priority === link.priority)) return -errno.EBUSY;
     const after = links.findIndex(({ priority }) => priority > link.priority);
     links.splice(after < 0 ? links.length : after, 0, link);
+    this.#count++;
     return 0;
   }
 
   remove(link: NetfilterLink): void {
     const links = this.#at(link.pf, link.hook);
     const at = links.indexOf(link);
-    if (at >= 0) links.splice(at, 1);
+    if (at < 0) return;
+    links.splice(at, 1);
+    this.#count--;
   }
 
   /** Whether a packet goes on: the first program that drops it is the last that sees it. */
   accepts(hook: Exclude<keyof typeof NF_INET, 'hooks'>, packet: HookedPacket): boolean {
+    if (this.#count === 0) return true;
     const pf = packet.family === AF_INET ? NFPROTO_IPV4 : NFPROTO_IPV6;
     const links = this.#at(pf, NF_INET[hook]);
     if (links.length === 0) return true;

@@ -4,6 +4,8 @@ import type { HelperEnv, Wide } from '../helpers/helper.ts';
 import { type Failure, isMemory, noKernelMemory, noUserMemory } from '../helpers/probe-read.ts';
 import { type Kfunc, kfunc } from './kfunc.ts';
 
+const BPF_F_PAD_ZEROS = 1;
+
 /** `NAME(dptr, off, size, from)`: copies any memory to where a dynptr leads, which has to have room for all of it. 0 or -errno. `zeroes`: that is what is there after a failure. */
 function reading(name: string, failure: Failure, zeroes = false): Kfunc {
   return kfunc(`int ${name}(struct bpf_dynptr *dptr, u64 off, u64 size, const void *unsafe_ptr__ign)`, {
@@ -57,6 +59,22 @@ export const bpf_probe_read_user_dynptr = reading('bpf_probe_read_user_dynptr', 
 export const bpf_probe_read_kernel_dynptr = reading('bpf_probe_read_kernel_dynptr', noKernelMemory);
 export const bpf_probe_read_user_str_dynptr = readingText('bpf_probe_read_user_str_dynptr', noUserMemory);
 export const bpf_probe_read_kernel_str_dynptr = readingText('bpf_probe_read_kernel_str_dynptr', noKernelMemory);
+/** A text as far as it fits, always with a NUL, which the result counts; zeros behind it with BPF_F_PAD_ZEROS, also after a failure. */
+export const bpf_copy_from_user_str = kfunc(
+  'int bpf_copy_from_user_str(void *dst, u32 dst__sz, const void *unsafe_ptr__ign, u64 flags)',
+  {
+    args: ['mem', 'mem_size', 'wide', 'u64'],
+    returns: 'integer',
+    call(env, to, size, from, flags) {
+      if (flags > BPF_F_PAD_ZEROS) return -errno.EINVAL;
+      if (size === 0) return 0;
+      const copied = copyText(env, to, size, from, noUserMemory);
+      if (flags === BPF_F_PAD_ZEROS) env.memory.u8.fill(0, to + Math.max(copied, 0), to + size);
+      return copied;
+    },
+  },
+);
+
 /** For programs that may sleep. */
 export const bpf_copy_from_user_dynptr = reading('bpf_copy_from_user_dynptr', noUserMemory, true);
 export const bpf_copy_from_user_str_dynptr = readingText('bpf_copy_from_user_str_dynptr', noUserMemory);

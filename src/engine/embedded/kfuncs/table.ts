@@ -11,6 +11,7 @@ import * as probeRead from './probe-read.ts';
 import * as rbtree from './rbtree.ts';
 import * as regions from './regions.ts';
 import * as string from './string.ts';
+import * as taskIterator from './task-iterator.ts';
 import * as tasks from './tasks.ts';
 import * as workqueue from './workqueue.ts';
 
@@ -27,6 +28,7 @@ export const KFUNC_TABLE: readonly Kfunc[] = [
   cpumask,
   casts,
   tasks,
+  taskIterator,
   cgroups,
   locks,
   probeRead,

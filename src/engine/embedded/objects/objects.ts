@@ -24,6 +24,8 @@ interface KernelObject {
   /** What the kernel keeps in it. */
   readonly fields: readonly ValueField[];
   readonly owner: unknown;
+  /** The owner has a reference, which programs cannot give back. */
+  owned: boolean;
   refs: number;
 }
 
@@ -56,6 +58,14 @@ export class KernelObjects {
     return this.alloc(kind, size, [], owner);
   }
 
+  /** What it shows is gone. */
+  end(address: number): void {
+    const object = this.#objects.get(address);
+    if (object === undefined) return;
+    object.owned = false;
+    this.#put(object);
+  }
+
   /** What the object of this kind at an address shows, if there is one. */
   owner<K extends keyof Owners>(address: number, kind: K): Owners[K] | undefined {
     const object = this.#objects.get(address);
@@ -73,7 +83,7 @@ export class KernelObjects {
       this.#machine.uncharge(overhead);
       return 0;
     }
-    const object: KernelObject = { kind, address, size, fields, owner, refs: 1 };
+    const object: KernelObject = { kind, address, size, fields, owner, owned: owner !== undefined, refs: 1 };
     this.#objects.set(address, object);
     for (const field of fields) {
       const at = address + field.offset;
@@ -131,6 +141,8 @@ export class KernelObjects {
   }
 
   #put(object: KernelObject): void {
+    // A program that no verifier has seen gives back what it was not given.
+    if (object.owned && object.refs === 1) return;
     if (--object.refs > 0 || this.#objects.get(object.address) !== object) return;
     this.#objects.delete(object.address);
     this.#dying.push(object);

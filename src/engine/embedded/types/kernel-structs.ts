@@ -144,6 +144,7 @@ export const STRUCTS: Readonly<Record<string, string>> = {
   bpf_dynptr: '__u64 __opaque[2]',
   bpf_iter_num: '__u64 __opaque[1]',
   bpf_iter_bits: '__u64 __opaque[2]',
+  bpf_iter_task: '__u64 __opaque[3]',
   bpf_wq: '__u64 __opaque[2]',
   bpf_res_spin_lock: 'u32 val',
   bpf_list_head: '__u64 __opaque[2]',
