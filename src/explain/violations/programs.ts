@@ -266,14 +266,18 @@ int enter(struct __sk_buff *skb)
       before: `SEC("tc")
 int none(struct __sk_buff *skb)
 {
-	asm volatile(".quad 0xff");
-	return 0;
+	void *data = skb;
+
+	asm volatile("%[data] = addr_space_cast(%[data], 0x2, 0x3)" : [data] "+r"(data));
+	return data != 0;
 }`,
       after: `SEC("tc")
 int none(struct __sk_buff *skb)
 {
-	asm volatile("goto +0");
-	return 0;
+	void *data = skb;
+
+	asm volatile("" : [data] "+r"(data));
+	return data != 0;
 }`,
     },
   },

@@ -1,5 +1,6 @@
 import type { LinearMemory } from '../memory.ts';
 import type { Network } from '../net/network.ts';
+import type { Showing } from '../types/shown.ts';
 import { ETH_HLEN, type XdpHop } from './frame.ts';
 
 /** `struct xdp_md`: offset of each field. `data`, `data_end` and `data_meta` are addresses. */
@@ -14,8 +15,10 @@ export const XDP_LIMIT = 28;
 export const XDP_PACKET_HEADROOM = 256;
 /** Bytes at the very start of the headroom that the kernel keeps for itself. */
 export const XDP_FRAME_SIZE = 40;
-/** Bytes that a frame can grow to: a page without its headroom and the 320 bytes that the kernel keeps behind it. */
-export const XDP_MAX_FRAME = 4096 - XDP_PACKET_HEADROOM - 320;
+/** Bytes that the kernel keeps at the end of the page. */
+const XDP_TAILROOM = 320;
+/** Bytes that a frame can grow to: a page without its headroom and what the kernel keeps behind it. */
+export const XDP_MAX_FRAME = 4096 - XDP_PACKET_HEADROOM - XDP_TAILROOM;
 
 const NO_HOPS: readonly XdpHop[] = [];
 
@@ -46,6 +49,10 @@ export class XdpBuff {
   egressIfindex = 0;
   /** Where it goes if the program returns XDP_REDIRECT: several ways for a broadcast. */
   hops: readonly XdpHop[] = NO_HOPS;
+  /** Address of the struct xdp_buff that a program is shown of it; 0 if none has asked. */
+  xdpBuff = 0;
+  /** Holds it, and what it leads to. */
+  shown: Showing | undefined;
 
   private constructor(memory: LinearMemory, netns: Network, context: number, frame: Uint8Array, metaLength: number) {
     this.memory = memory;
@@ -75,7 +82,7 @@ export class XdpBuff {
   }
   /** Bytes that a frame takes with its context, and the room to grow into. */
   static size(length: number): number {
-    return 32 + XDP_PACKET_HEADROOM + Math.max(length, XDP_MAX_FRAME);
+    return XDP_HEAD + XDP_PACKET_HEADROOM + Math.max(length, XDP_MAX_FRAME);
   }
 
   /** Another frame in its place, without metadata: at most XDP_MAX_FRAME bytes. */
@@ -88,9 +95,19 @@ export class XdpBuff {
   }
 
   free(): void {
+    this.hide();
     this.memory.free(this.context);
   }
+  /** Gives back what programs were shown. */
+  hide(): void {
+    this.shown?.[Symbol.dispose]();
+    this.shown = undefined;
+  }
 
+  /** Bytes from the start of the headroom to the end of the page. */
+  get frameSize(): number {
+    return XDP_PACKET_HEADROOM + XDP_MAX_FRAME + XDP_TAILROOM;
+  }
   /** Addresses; `meta` equals `data` where there is no metadata. */
   get meta(): number {
     return Math.min(Math.max(this.#address(XDP_MD.data_meta), this.#head), this.data);
