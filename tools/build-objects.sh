@@ -77,6 +77,7 @@ build test/objects/typed_lab.c test/objects/typed_lab.o
 build test/objects/kfuncs.c test/objects/kfuncs.o
 build test/objects/kobjects.c test/objects/kobjects.o
 build test/objects/netfilter.c test/objects/netfilter.o
+build test/objects/kernel_views.c test/objects/kernel_views.o
 build test/objects/arena.c test/objects/arena.o -mcpu=v4
 build test/objects/arena.c test/objects/arena_at.o -mcpu=v4 -DAT=0x100000000000ull
 build test/objects/usdt.c test/objects/usdt.o -D__TARGET_ARCH_x86

@@ -222,8 +222,26 @@ export const tailCalls: readonly Scenario[] = [
       exit`,
   },
   {
+    name: 'tail calls of a function, counted with those of where they lead to',
+    targets: [`${COUNT}\n${tailCall(0)}\nr0 = 0x77\nexit`],
+    text: `
+      r1 = r6
+      call jump
+      ${result(1)} = r0
+      r1 = r6
+      call jump
+      ${result(2)} = r0
+      r0 = 3
+      exit
+    jump:
+      r2 = map[name:progs]
+      r3 = 0
+      call bpf_tail_call
+      r0 = 0x55
+      exit`,
+  },
+  {
     name: 'tail calls of a function to the program that calls it',
-    notInterpreted: 'it has eight frames, of which each of these takes another',
     text: `
       ${COUNT}
       r1 = r6

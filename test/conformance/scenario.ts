@@ -20,8 +20,6 @@ export interface Scenario {
   /** Programs of `progs`, from 0 on; the program itself is at 7. */
   readonly targets?: readonly string[];
   readonly runs?: readonly (readonly bigint[])[];
-  /** Why the interpreter does something else than Linux. */
-  readonly notInterpreted?: string;
 }
 
 /** Where a word of the results is. */

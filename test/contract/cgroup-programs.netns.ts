@@ -11,6 +11,7 @@ import { CgroupBench, cgroupProgramRows, expectRow } from './cgroup-programs.ts'
 import { cgroupStorageRows, expectStorageRow } from './cgroup-storage.ts';
 import { setUp } from './inet-packets.ts';
 import { expectHelperRow, socketHelperRows } from './socket-helpers.ts';
+import { expectOptionRow, socketOptionRows } from './socket-options.ts';
 
 /** A SysError for what node says that the kernel refused. */
 function call<T>(syscall: string, work: () => T): T {
@@ -66,5 +67,6 @@ describe('programs of cgroups on linux', () => {
   });
   describe('what programs ask of sockets', () => {
     it.for(socketHelperRows)('%s', (row) => expectHelperRow(bench, row));
+    it.for(socketOptionRows)('option %s', (row) => expectOptionRow(bench, row));
   });
 });

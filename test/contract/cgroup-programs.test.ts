@@ -3,6 +3,7 @@ import { createEmbeddedNetBench } from '../support/embedded-net-bench.ts';
 import { CgroupBench, cgroupProgramRows, expectRow } from './cgroup-programs.ts';
 import { cgroupStorageRows, expectStorageRow } from './cgroup-storage.ts';
 import { expectHelperRow, socketHelperRows } from './socket-helpers.ts';
+import { expectOptionRow, socketOptionRows } from './socket-options.ts';
 
 describe('programs of cgroups on embedded', () => {
   const net = createEmbeddedNetBench();
@@ -28,5 +29,6 @@ describe('programs of cgroups on embedded', () => {
   });
   describe('what programs ask of sockets', () => {
     it.for(socketHelperRows)('%s', (row) => expectHelperRow(bench, row));
+    it.for(socketOptionRows)('option %s', (row) => expectOptionRow(bench, row));
   });
 });

@@ -62,7 +62,7 @@ const CHANGES: readonly Change[] = [
   [/^netfilter: /,                                           '6.18', 'answers as they are since then'],
   [/^elements of maps: /,                                    '6.12', 'answers as they are since then'],
   [/^programs on functions: /,                               '6.12', 'the functions that test runs call'],
-  [/^(functions of the kernel|objects of programs): /,       '6.18', 'the functions'],
+  [/^(functions of the kernel|structs of the kernel|objects of programs): /,       '6.18', 'the functions'],
   [/^fields that the kernel keeps: a list of nothing$/,      '6.2',  'lists'],
   [/^fields that the kernel keeps: a tree of nothing$/,      '6.3',  'trees'],
   [/^fields that the kernel keeps: a refcount$/,             '6.4',  'refcounts'],
@@ -128,7 +128,7 @@ const LOCKLESS: readonly Change[] = [
 
 const CPUS = '/proc/cpuinfo';
 /** Where /proc does not say what the processor has, it is taken to have it. */
-const hasCmpxchg16b = !existsSync(CPUS) || !/^flags\s*:(?!.*\bcx16\b)/m.test(readFileSync(CPUS, 'utf8'));
+export const hasCmpxchg16b = !existsSync(CPUS) || !/^flags\s*:(?!.*\bcx16\b)/m.test(readFileSync(CPUS, 'utf8'));
 
 /** Why the running kernel, or one of this version, is not asked; `undefined` if it is. */
 export function notAsked(name: string, version: Version = running): string | undefined {

@@ -24,7 +24,7 @@ const TYPES: Readonly<Partial<Record<AttachType, ProgType>>> = {
 const local = (port: number, address = '127.0.0.1') => ({ address, port });
 
 /** A process in a cgroup, one program there, and eight numbers that it leaves. */
-class Stage implements Disposable {
+export class Stage implements Disposable {
   readonly #bench: CgroupBench;
   readonly #home: string;
   readonly #s: Session;
@@ -74,7 +74,7 @@ class Stage implements Disposable {
 }
 
 /** Sets an option of what r6 is to a number of `size` bytes and reads it back: three numbers from `at` on. */
-const option = (level: number, name: number, value: number, size = 4, at = 0): Insns => [
+export const option = (level: number, name: number, value: number, size = 4, at = 0): Insns => [
   I.storeImm(8, 10, -8, value),
   I.movReg(1, 6),
   I.mov(2, level),
@@ -96,7 +96,7 @@ const option = (level: number, name: number, value: number, size = 4, at = 0): I
   I.load(4, 1, 10, -8),
   I.store(8, 7, 8 * at + 16, 1),
 ];
-const pass: Insns = [I.mov(0, 1), I.exit];
+export const pass: Insns = [I.mov(0, 1), I.exit];
 /** The address that a socket is bound to before it connects, as a struct sockaddr_in. */
 const bind = (family: number, address: number, port: number, size = 16): Insns => [
   I.storeImm(8, 10, -16, 0),
@@ -130,6 +130,23 @@ const connected = (stage: Stage): void => {
 };
 /** For sock_ops: goes on only when a connection of its own stands. */
 const established: Insns = [I.load(4, 1, 6, 0), I.jeq(1, 4, 2), I.mov(0, 1), I.exit];
+/** What happens at the end of a connection that has this port, or the other one: op by op, four bits each; and whether it was a whole socket, a bit each. */
+const recorded = (port: number, own = false): Insns => [
+  I.load(4, 1, 6, 68),
+  ...(own ? [I.jeq(1, port, 2)] : [{ opcode: 0x55, dst: 1, imm: port, off: 2 }]),
+  I.mov(0, 1),
+  I.exit,
+  I.load(8, 1, 7, 0),
+  { opcode: 0x67, dst: 1, imm: 4 },
+  I.load(4, 2, 6, 0),
+  { opcode: 0x0f, dst: 1, src: 2 },
+  I.store(8, 7, 0, 1),
+  I.load(8, 1, 7, 8),
+  { opcode: 0x67, dst: 1, imm: 1 },
+  I.load(4, 2, 6, 72),
+  { opcode: 0x0f, dst: 1, src: 2 },
+  I.store(8, 7, 8, 1),
+];
 const LOOPBACK = 0x0100007f;
 
 type Row = readonly [name: string, run: (stage: Stage) => unknown, want: unknown];
@@ -144,11 +161,17 @@ export const socketHelperRows: readonly Row[] = [
   ['setsockopt: of no kernel',        (t) => t.run('cgroup_inet4_connect', [...option(SOL_SOCKET, 1000, 1), ...pass], 3, connecting), [0, -22, -22, 0]],
   ['setsockopt: of another level',    (t) => t.run('cgroup_inet4_connect', [...option(77, 1, 1), ...pass], 3, connecting), [0, -22, -22, 0]],
   ['setsockopt: IP',                  (t) => t.run('cgroup_inet4_connect', [...option(IPPROTO_IP, 2, 1), ...pass], 3, connecting), [0, -22, -22, 0]],
+  ['setsockopt: a type of service',   (t) => t.run('cgroup_inet4_connect', [...option(IPPROTO_IP, 1, 16), ...pass], 3, connecting), [6, 0, 0, 16]],
+  ['setsockopt: of no congestion control', (t) => t.run('cgroup_inet4_connect', [...option(6, 13, 0x6c6c6568), ...pass], 2, (stage) => stage.socket('tcp').connect(local(9))), ['ECONNREFUSED', -2, 0]],
   ['setsockopt: of TCP, of UDP',      (t) => t.run('cgroup_inet4_connect', [...option(6, 1, 1), ...pass], 3, connecting), [0, -22, -22, 0]],
   ['setsockopt: refused afterwards',  (t) => t.run('cgroup_inet4_connect', [...option(SOL_SOCKET, SO_PRIORITY, 5), I.mov(0, 0), I.exit], 3, connecting), ['EPERM', 0, 0, 5]],
   ['setsockopt: sock_ops',            (t) => t.run('cgroup_sock_ops', [...established, ...option(SOL_SOCKET, SO_PRIORITY, 4), ...pass], 3, connected), ['ok', 0, 0, 4]],
   ['setsockopt: in a getsockopt',     (t) => t.run('cgroup_getsockopt', [I.load(8, 6, 6, 0), ...option(SOL_SOCKET, SO_PRIORITY, 4), ...pass], 3, connecting), 'EINVAL'],
   ['setsockopt: in a setsockopt',     (t) => t.run('cgroup_setsockopt', [I.load(8, 6, 6, 0), ...option(SOL_SOCKET, SO_MARK, 4), ...pass], 3, (stage) => stage.socket('udp').setsockopt(SOL_SOCKET, SO_PRIORITY, Uint8Array.of(1, 0, 0, 0))), ['ok', 0, 0, 4]],
+  ['sock_ops: of a client',           (t) => t.run('cgroup_sock_ops', [...recorded(4071), ...pass], 2, connected), ['ok', 0x32164, 0b11111]],
+  ['sock_ops: of a server',           (t) => t.run('cgroup_sock_ops', [...recorded(4071, true), ...pass], 2, connected), ['ok', 0xb2165, 0b10001]],
+  ['sock_ops: with a reply of 20',    (t) => t.run('cgroup_sock_ops', [...recorded(4071), I.storeImm(4, 6, 4, 20), ...pass], 2, connected), ['ok', 0x32164, 0b11111]],
+  ['sock_ops: with a reply of 20, of a server', (t) => t.run('cgroup_sock_ops', [...recorded(4071, true), I.storeImm(4, 6, 4, 20), ...pass], 2, connected), ['ok', 0xb2165, 0b10001]],
   ['bind: an address and a port',     (t) => t.run('cgroup_inet4_connect', [...bind(AF_INET, LOOPBACK, 4072), ...pass], 1, named), ['127.0.0.1 4072', 0]],
   ['bind: an address alone',          (t) => t.run('cgroup_inet4_connect', [...bind(AF_INET, LOOPBACK + 0x1000000, 0), ...pass], 1, named), ['127.0.0.2 any', 0]],
   ['bind: what is not here',          (t) => t.run('cgroup_inet4_connect', [...bind(AF_INET, 0x01010101, 0), ...pass], 1, named), ['127.0.0.1 any', -99]],

@@ -46,7 +46,7 @@ const WHY: readonly (readonly [RegExp, string])[] = [
     'it has no code to trace but what the lab names',
   ],
   [
-    /^(skc_to_|btf_find|snprintf_btf|d_path|sock_from_file|task_|(inode|cgrp)_storage_(get|delete))/,
+    /^(skc_to_|btf_find|snprintf_btf|d_path|sock_from_file|task_|inode_storage_(get|delete))/,
     'its own types have not what it is for',
   ],
   [/^ima_|^bprm_/, 'nothing is measured or started here'],

@@ -1,4 +1,5 @@
 import type { Btf } from '../../btf/index.ts';
+import { roundUp } from '../../bytes/round.ts';
 import { SysError } from '../../errors.ts';
 import type { FdMessage, Kernel, Mapping, MappingAccess, Stat, WaitOptions } from '../../sys/kernel.ts';
 import { BPF_COMMANDS, type BpfAttr, type BpfCmd, type BpfResult } from '../../uapi/attr.ts';
@@ -31,7 +32,6 @@ import type { BpfProg } from './progs/prog.ts';
 import type { Socket } from './sockets/socket.ts';
 import { callBpf } from './syscall/bpf.ts';
 import { openProbeEvent } from './trace/probe-event.ts';
-import { KernelStruct } from './types/kernel-object.ts';
 import { waitForFds } from './wait.ts';
 
 const ON_OUTPUT = 'no program runs on the output of programs in the embedded kernel';
@@ -169,25 +169,36 @@ export class Process implements Kernel, Descriptors {
     for (const end of [...this.#onEnd]) end();
     this.files.closeAll();
     endStorages(this);
-    if (this.#task !== 0) this.machine.memory.free(this.#task);
+    this.machine.objects.put(this.#task, 'task');
     this.network.put();
   }
 
   /** Address of the process as a struct task_struct of the kernel's types; 0 if there is no memory for it. */
   get task(): number {
     if (this.#task !== 0) return this.#task;
-    const { memory, vmlinux, clock } = this.machine;
-    const struct = new KernelStruct(vmlinux.btf, 'task_struct');
-    const task = memory.alloc(Math.max(struct.size, 8));
+    const { memory, clock, objects } = this.machine;
+    const struct = this.machine.kernelStruct('task_struct');
+    const cgroups = this.machine.kernelStruct('css_set');
+    // What says in which cgroup it is lies behind it.
+    const behind = roundUp(Math.max(struct.size, 8), 8);
+    const task = objects.show('task', behind + cgroups.size, this);
     const { pid } = this;
     const start = clock.now();
     if (task !== 0)
       struct.write(memory, task, {
         ...{ pid, tgid: pid, start_time: start, start_boottime: start },
-        ...{ real_parent: task, parent: task, group_leader: task },
+        ...{ real_parent: task, parent: task, group_leader: task, cgroups: cgroups.size === 0 ? 0 : task + behind },
       });
     this.#task = task;
+    this.#showCgroup();
     return task;
+  }
+
+  #showCgroup(): void {
+    const { machine } = this;
+    const cgroups = machine.kernelStruct('css_set');
+    const at = this.#task + roundUp(Math.max(machine.kernelStruct('task_struct').size, 8), 8);
+    if (this.#task !== 0) cgroups.write(machine.memory, at, { dfl_cgrp: this.#cgroup.show(machine) });
   }
 
   get cgroup(): Cgroup {
@@ -199,6 +210,7 @@ export class Process implements Kernel, Descriptors {
     this.#cgroup.processes.delete(this);
     cgroup.processes.add(this);
     this.#cgroup = cgroup;
+    this.#showCgroup();
     return 0;
   }
 

@@ -1,10 +1,12 @@
 import { errno } from '../../../uapi/errno.ts';
 import { BPF_F_ALLOW_OVERRIDE } from '../../../uapi/link.ts';
 import type { MprogEntry, Relative } from '../hooks/mprog.ts';
+import type { Machine } from '../machine.ts';
 import { endStorages } from '../maps/owners.ts';
 import type { Process } from '../process.ts';
 import type { BpfProg } from '../progs/prog.ts';
 import { type CgroupEntry, CgroupHook } from './cgroup-hook.ts';
+import { type ShownCgroup, showCgroup } from './show-cgroup.ts';
 
 /** A group of processes, within another, with programs that run for what those processes do. */
 export class Cgroup {
@@ -18,6 +20,7 @@ export class Cgroup {
   /** By BPF_* of enum bpf_attach_type. */
   readonly #hooks = new Map<number, CgroupHook>();
   #gone = false;
+  #shown: ShownCgroup | undefined;
 
   constructor(parent: Cgroup | undefined, name: string, id: number) {
     this.parent = parent;
@@ -29,6 +32,15 @@ export class Cgroup {
   get gone(): boolean {
     return this.#gone;
   }
+  /** Address of a struct cgroup that shows it, as long as it is there, and for whoever has a reference longer; 0 if it is gone, or there is no memory. */
+  show(machine: Machine): number {
+    if (this.#shown === undefined && !this.#gone) {
+      const above = this.parent?.show(machine) ?? 0;
+      this.#shown = showCgroup(machine, this, above);
+    }
+    return this.#shown?.address ?? 0;
+  }
+
   /** 0 for the first. */
   get level(): number {
     return this.parent === undefined ? 0 : this.parent.level + 1;
@@ -98,6 +110,8 @@ export class Cgroup {
     for (const hook of this.#hooks.values()) hook.clear();
     this.#hooks.clear();
     endStorages(this);
+    this.#shown?.end();
+    this.#shown = undefined;
     return 0;
   }
 

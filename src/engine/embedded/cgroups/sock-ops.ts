@@ -14,8 +14,8 @@ const ASKED_FOR: ReadonlyMap<number, number> = new Map([
 ]);
 export const SOCK_OPS_ALL_CB_FLAGS = 0x7f;
 
-/** Tells the programs what happens to a connection: their reply, -1 without one. */
-export function runSockOps(socket: Socket, op: number, ...args: readonly number[]): number {
+/** Tells the programs what happens to a connection: their reply, -1 without one. `whole`: there is a socket that they may have to do with. */
+export function runSockOps(socket: Socket, op: number, args: readonly number[], whole = true): number {
   const { machine } = socket.network;
   const attachType = attachTypeNumber.cgroup_sock_ops;
   if (socket.cgroup.effective(attachType).length === 0) return -1;
@@ -32,9 +32,9 @@ export function runSockOps(socket: Socket, op: number, ...args: readonly number[
     // In network byte order as a word of four bytes, the other in host order.
     remote_port: swap16(remote.port) * 0x1_0000,
     local_port: local.port,
-    is_fullsock: 1,
-    bpf_sock_ops_cb_flags: socket.sockOpsFlags,
-    sk: BigInt(context + bpfSockOps.size),
+    is_fullsock: Number(whole),
+    bpf_sock_ops_cb_flags: whole ? socket.sockOpsFlags : 0,
+    sk: whole ? BigInt(context + bpfSockOps.size) : 0n,
   });
   const { fields } = bpfSockOps;
   const v4 = family === AF_INET;

@@ -83,6 +83,16 @@ export class CgroupDirectory extends Directory {
     return [...this.#files.keys(), ...this.#directories.keys()];
   }
 
+  /** The cgroup with an id, here or below. */
+  find(id: number): Cgroup | undefined {
+    const below: CgroupDirectory[] = [this];
+    for (let at = below.pop(); at !== undefined; at = below.pop()) {
+      if (at.cgroup.id === id) return at.cgroup;
+      below.push(...at.#directories.values());
+    }
+    return undefined;
+  }
+
   override mkdir(name: string, _mode: number): number {
     if (this.cgroup.gone) return -errno.ENOENT;
     if (name.includes('\n')) return -errno.EINVAL;

@@ -93,10 +93,10 @@ class MemoryDirectory extends Directory {
     return [...this.#children.keys()];
   }
 
-  /** Names with a dot, which nobody else can make, nor take away. */
+  /** Names with a dot, which nobody else can make, nor take away. They do not count. */
   preload(files: Preloaded): void {
     for (const [name, read] of Object.entries(files))
-      this.#add(name, { kind: 'text', fs: this.fs, ino: this.fs.newIno(), mode: S_IFREG | 0o400, read });
+      this.#children.set(name, { kind: 'text', fs: this.fs, ino: this.fs.newIno(), mode: S_IFREG | 0o400, read });
   }
 
   override mkdir(name: string, mode: number, user: User): number {

@@ -1,9 +1,11 @@
+import type { Cgroup } from '../cgroups/cgroup.ts';
 import type { SeqFile } from '../iter/seq-file.ts';
 import type { Machine } from '../machine.ts';
 import type { BpfMap } from '../maps/map.ts';
 import type { LinearMemory } from '../memory.ts';
 import type { Network } from '../net/network.ts';
 import type { GraphNode, List, Tree } from '../objects/graphs.ts';
+import type { Process } from '../process.ts';
 import type { BpfProg } from '../progs/prog.ts';
 import type { Skb } from '../progs/skb.ts';
 import type { Subject } from '../progs/subject.ts';
@@ -58,8 +60,14 @@ export interface ArgKinds {
   callback_ctx: Wide;
   /** Address of a struct bpf_dynptr. */
   dynptr: number;
+  /** A process, by the address of its struct task_struct. */
+  task: Process;
+  task_or_null: Process | undefined;
+  cgroup: Cgroup;
+  cgroup_or_null: Cgroup | undefined;
   /** Address of such a field in a value of a map. */
   spin_lock: number;
+  res_spin_lock: number;
   timer: number;
   kptr: number;
   wq: number;

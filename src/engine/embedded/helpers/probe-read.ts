@@ -5,8 +5,8 @@ import { type Helper, type HelperEnv, helper, type Wide } from './helper.ts';
  * Reading any address. There is one memory here, for what on Linux is the kernel's and what is a process's: what the lab hands to a program is read by all of these.
  */
 
-type Failure = (from: Wide) => number;
-const noUserMemory: Failure = () => -errno.EFAULT;
+export type Failure = (from: Wide) => number;
+export const noUserMemory: Failure = () => -errno.EFAULT;
 /** The high word of the lowest address of Linux's kernel on x86-64. Here addresses are others, which only shows where there is no memory. */
 const KERNEL_HIGH = 0xffff_8000;
 export const noKernelMemory: Failure = ({ high }) => (high >>> 0 >= KERNEL_HIGH ? -errno.EFAULT : -errno.ERANGE);
@@ -66,6 +66,6 @@ export const probe_read_str = readingText(45, 'probe_read_str', noUserMemory);
 /** For programs that may sleep. */
 export const copy_from_user = reading(148, 'copy_from_user', noUserMemory, false);
 
-function isMemory({ memory }: HelperEnv, { low, high }: Wide, size: number): boolean {
+export function isMemory({ memory }: HelperEnv, { low, high }: Wide, size: number): boolean {
   return high === 0 && memory.check(low >>> 0, size);
 }

@@ -1,4 +1,5 @@
 import type { FieldKind } from '../maps/value-fields.ts';
+import type { Owners } from '../objects/objects.ts';
 import type { Skb } from '../progs/skb.ts';
 import type { Socket } from '../sockets/socket.ts';
 import type { ArgKind, ArgKinds, HelperEnv, Wide } from './helper.ts';
@@ -44,7 +45,12 @@ export const READERS: { readonly [K in ArgKind]: Reader<ArgKinds[K]> } = {
   wide,
   callback_ctx: wide,
   dynptr: (env, n, low, high) => memory(env, n, low, high, DYNPTR_SIZE),
+  task: (env, n, low, high) => owner(env, n, low, high, 'task') ?? env.fail(`R${n} of the call is no task`),
+  task_or_null: (env, n, low, high) => owner(env, n, low, high, 'task'),
+  cgroup: (env, n, low, high) => owner(env, n, low, high, 'cgroup') ?? env.fail(`R${n} of the call is no cgroup`),
+  cgroup_or_null: (env, n, low, high) => owner(env, n, low, high, 'cgroup'),
   spin_lock: fieldReader('spin_lock', 'bpf_spin_lock'),
+  res_spin_lock: fieldReader('res_spin_lock', 'bpf_res_spin_lock'),
   timer: fieldReader('timer', 'bpf_timer'),
   wq: fieldReader('wq', 'bpf_wq'),
   kptr: fieldReader('kptr', 'kptr'),
@@ -78,6 +84,17 @@ export const READERS: { readonly [K in ArgKind]: Reader<ArgKinds[K]> } = {
       : env.fail(`R${n} of the call is not the context of an XDP program`),
 };
 
+/** What the kernel's struct at an address shows. */
+function owner<K extends keyof Owners>(
+  { machine }: HelperEnv,
+  n: number,
+  low: Int32Array,
+  high: Int32Array,
+  kind: K,
+): Owners[K] | undefined {
+  return high[n] === 0 ? machine.objects.owner(low[n] ?? 0, kind) : undefined;
+}
+
 function isNull(n: number, low: Int32Array, high: Int32Array): boolean {
   return low[n] === 0 && high[n] === 0;
 }
@@ -87,7 +104,7 @@ function isContext(env: HelperEnv, n: number, low: Int32Array, high: Int32Array)
 }
 
 function isPacket(env: HelperEnv, n: number, low: Int32Array, high: Int32Array, { skBuff }: Skb): boolean {
-  return skBuff === 0 ? isContext(env, n, low, high) : high[n] === 0 && low[n] === skBuff;
+  return isContext(env, n, low, high) || (skBuff !== 0 && high[n] === 0 && low[n] === skBuff);
 }
 
 function context(env: HelperEnv, n: number, low: Int32Array, high: Int32Array): number {

@@ -1,14 +1,20 @@
 import { errno } from '../../../uapi/errno.ts';
 import { AF_INET, AF_INET6, addressSize } from '../inet/address.ts';
+import {
+  CONGESTION_CONTROLS,
+  IPPROTO_TCP,
+  programOption,
+  setProgramOption,
+  TCP_CONGESTION,
+} from '../sockets/program-options.ts';
 import type { Socket } from '../sockets/socket.ts';
-import { numberOption, storeNumberOption } from '../sockets/socket-option.ts';
 import { type HelperEnv, helper, type Wide } from './helper.ts';
 import { socketAt } from './read-argument.ts';
 
-const SOL_SOCKET = 1;
 const INT = 4;
-/** SO_REUSEADDR, SO_PRIORITY, SO_REUSEPORT, SO_MARK: of those that Linux lets programs set, what sockets here have. */
-const FOR_PROGRAMS: ReadonlySet<number> = new Set([2, 12, 15, 36]);
+const SOCK_STREAM = 1;
+/** Bytes of the name of a congestion control with its NUL. */
+const TCP_CA_NAME_MAX = 16;
 /** Offset of the address in a struct sockaddr_in and sockaddr_in6, and bytes of one at least. */
 const SOCKADDR = { [AF_INET]: [4, 16], [AF_INET6]: [8, 24] } as const;
 
@@ -19,9 +25,10 @@ export const setsockopt = helper({
   returns: 'integer',
   call(env, owner, level, name, value, size) {
     const socket = socketOf(env, owner);
-    if (socket === undefined || !isKnown(level, name, size)) return -errno.EINVAL;
-    storeNumberOption(socket, name, env.memory.dv.getInt32(value, true));
-    return 0;
+    if (socket === undefined) return -errno.EINVAL;
+    if (isCongestion(socket, level, name)) return setCongestion(socket, env.memory.u8.subarray(value, value + size));
+    const done = size === INT && setProgramOption(socket, level, name, env.memory.dv.getInt32(value, true));
+    return done ? 0 : -errno.EINVAL;
   },
 });
 
@@ -34,8 +41,11 @@ export const getsockopt = helper({
   call(env, owner, level, name, value, size) {
     const socket = socketOf(env, owner);
     env.memory.u8.fill(0, value, value + size);
-    if (socket === undefined || !isKnown(level, name, size)) return -errno.EINVAL;
-    env.memory.dv.setInt32(value, numberOption(socket, name) ?? 0, true);
+    if (socket === undefined) return -errno.EINVAL;
+    if (isCongestion(socket, level, name)) return copyName(env, socket.congestion, value, size);
+    const number = size === INT ? programOption(socket, level, name) : undefined;
+    if (number === undefined) return -errno.EINVAL;
+    env.memory.dv.setInt32(value, number, true);
     return 0;
   },
 });
@@ -59,8 +69,23 @@ export const bind = helper({
   },
 });
 
-function isKnown(level: number, name: number, size: number): boolean {
-  return level === SOL_SOCKET && FOR_PROGRAMS.has(name) && size === INT;
+function isCongestion({ type }: Socket, level: number, name: number): boolean {
+  return type === SOCK_STREAM && level === IPPROTO_TCP && name === TCP_CONGESTION;
+}
+
+function setCongestion(socket: Socket, bytes: Uint8Array): number {
+  if (bytes.length < 2) return -errno.EINVAL;
+  const [name = ''] = String.fromCharCode(...bytes.subarray(0, TCP_CA_NAME_MAX - 1)).split('\0');
+  if (!CONGESTION_CONTROLS.includes(name)) return -errno.ENOENT;
+  socket.congestion = name;
+  return 0;
+}
+
+/** As much as fits, with a NUL. */
+function copyName({ memory }: HelperEnv, name: string, to: number, size: number): number {
+  if (size < 2) return -errno.EINVAL;
+  memory.u8.set(new TextEncoder().encode(name).subarray(0, size - 1), to);
+  return 0;
 }
 
 /** By the context of a call on a socket, or by a struct bpf_sock. */

@@ -3,8 +3,7 @@ import { errno } from '../../../uapi/errno.ts';
 import { CgroupStorageMap } from '../maps/cgroup-storage.ts';
 import { LocalStorageMap } from '../maps/local-storage.ts';
 import type { BpfMap } from '../maps/map.ts';
-import type { Process } from '../process.ts';
-import { answer64, type HelperEnv, helper, type Wide } from './helper.ts';
+import { answer64, type HelperEnv, helper } from './helper.ts';
 
 /** BPF_SK_STORAGE_GET_F_CREATE, BPF_LOCAL_STORAGE_GET_F_CREATE. */
 const CREATE = 1;
@@ -50,35 +49,35 @@ export const get_current_task = helper({
 export const task_storage_get = helper({
   id: 156,
   name: 'task_storage_get',
-  args: ['const_map_ptr', 'wide', 'map_value_or_null', 'u64'],
+  args: ['const_map_ptr', 'task_or_null', 'map_value_or_null', 'u64'],
   returns: 'map_value_or_null',
-  call: (env, map, task, initial, flags) =>
-    obtain(storageMap(env, map, 'task_storage'), taskAt(env, task), initial, flags),
+  call: (env, map, task, initial, flags) => obtain(storageMap(env, map, 'task_storage'), task, initial, flags),
 });
 
 export const task_storage_delete = helper({
   id: 157,
   name: 'task_storage_delete',
-  args: ['const_map_ptr', 'wide'],
+  args: ['const_map_ptr', 'task_or_null'],
   returns: 'integer',
-  call: (env, map, task) => remove(storageMap(env, map, 'task_storage'), taskAt(env, task)),
+  call: (env, map, task) => remove(storageMap(env, map, 'task_storage'), task),
 });
 
-/** Programs here get no pointer to a cgroup, and without one there is no value. */
+/** Of a cgroup that was removed there is no new value. */
 export const cgrp_storage_get = helper({
   id: 210,
   name: 'cgrp_storage_get',
-  args: ['const_map_ptr', 'wide', 'map_value_or_null', 'u64'],
+  args: ['const_map_ptr', 'cgroup_or_null', 'map_value_or_null', 'u64'],
   returns: 'map_value_or_null',
-  call: (env, map, _cgroup, initial, flags) => obtain(storageMap(env, map, 'cgrp_storage'), undefined, initial, flags),
+  call: (env, map, cgroup, initial, flags) =>
+    obtain(storageMap(env, map, 'cgrp_storage'), cgroup?.gone ? undefined : cgroup, initial, flags),
 });
 
 export const cgrp_storage_delete = helper({
   id: 211,
   name: 'cgrp_storage_delete',
-  args: ['const_map_ptr', 'wide'],
+  args: ['const_map_ptr', 'cgroup_or_null'],
   returns: 'integer',
-  call: (env, map) => remove(storageMap(env, map, 'cgrp_storage'), undefined),
+  call: (env, map, cgroup) => remove(storageMap(env, map, 'cgrp_storage'), cgroup),
 });
 
 /** The value of the place in a cgroup where the program is attached. */
@@ -108,12 +107,6 @@ function obtain(
 
 function remove(storage: LocalStorageMap | undefined, owner: object | undefined): number {
   return storage === undefined || owner === undefined ? -errno.EINVAL : storage.remove(owner);
-}
-
-/** Programs know no other task than the running one. */
-function taskAt({ machine }: HelperEnv, { low, high }: Wide): Process | undefined {
-  const { task } = machine;
-  return task !== undefined && high === 0 && low !== 0 && low === task.task ? task : undefined;
 }
 
 function storageMap(

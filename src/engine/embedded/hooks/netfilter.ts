@@ -7,8 +7,9 @@ import type { NetfilterLink } from '../links/netfilter-link.ts';
 import type { Device } from '../net/device.ts';
 import type { Network } from '../net/network.ts';
 import { ETH_HLEN, PACKET_HOST } from '../progs/frame.ts';
+import { deviceOf, showSkBuff } from '../progs/show-packet.ts';
 import { Skb } from '../progs/skb.ts';
-import { Showing, type Shown } from '../types/shown.ts';
+import { Showing } from '../types/shown.ts';
 
 /** Where packets can be judged, by their numbers (NF_INET_*). */
 export const NF_INET = { prerouting: 0, input: 1, forward: 2, output: 3, postrouting: 4, hooks: 5 } as const;
@@ -93,31 +94,14 @@ export function showNetfilter(
   { hook, pf, from, to }: { hook: number; pf: number; from?: Device | undefined; to?: Device | undefined },
   skb: Skb,
 ): number {
-  const device = to ?? from;
-  skb.skBuff = showing.put({
-    struct: 'sk_buff',
-    values: {
-      len: skb.length,
-      mark: skb.get('mark'),
-      priority: skb.get('priority'),
-      pkt_type: skb.pktType,
-      skb_iif: skb.ingressIfindex,
-      protocol: ((skb.protocol & 0xff) << 8) | (skb.protocol >> 8),
-      truesize: skb.length,
-    },
-    to: device === undefined ? {} : { dev: showDevice(device) },
-  });
-  if (skb.skBuff === 0) return 0;
-  const state: Shown = {
+  const packet = showSkBuff(skb);
+  if (packet === 0) return 0;
+  const state = {
     struct: 'nf_hook_state',
     values: { hook, pf },
-    to: { ...(from && { in: showDevice(from) }), ...(to && { out: showDevice(to) }) },
+    to: { ...deviceOf('in', from), ...deviceOf('out', to) },
   };
-  return showing.put({ struct: 'bpf_nf_ctx', values: { skb: skb.skBuff }, to: { state } });
-}
-
-function showDevice({ name, ifindex, mtu, up }: Device): Shown {
-  return { struct: 'net_device', values: { name, ifindex, mtu, flags: up ? 1 : 0 } };
+  return showing.put({ struct: 'bpf_nf_ctx', values: { skb: packet }, to: { state } });
 }
 
 function skbOf(netns: Network, packet: HookedPacket): Skb | undefined {

@@ -1,7 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { bytecode, I } from '../../../../test/support/bytecode.ts';
 import { SysError } from '../../../errors.ts';
 import { encodeAddress, encodeLink, encodeMessage, encodeNeighbour, encodeRoute } from '../../../net/index.ts';
+import { attachTypeNumber, progTypeNumber } from '../../../uapi/bpf.ts';
 import * as N from '../../../uapi/netlink.ts';
 import { createEmbeddedKernel } from '../embedded.ts';
 import { parseAddress } from './address.ts';
@@ -183,5 +185,38 @@ describe('the IP stack', () => {
     expect(started).toThrow(expect.objectContaining({ code: 'EINPROGRESS' }));
     lab.clock.advance(200_000_000_000n);
     expect(() => socket.receive()).toThrow(expect.objectContaining({ code: 'ETIMEDOUT' }));
+  });
+
+  it('programs say how a connection begins', () => {
+    const { lab, kernel, other } = setup();
+    const insns = bytecode(
+      I.movReg(6, 1),
+      I.storeImm(8, 10, -8, 0x10),
+      I.mov(2, 0), // IPPROTO_IP
+      I.mov(3, 1), // IP_TOS
+      I.movReg(4, 10),
+      I.add(4, -8),
+      I.mov(5, 4),
+      I.call(49), // bpf_setsockopt
+      I.storeImm(4, 6, 4, 20),
+      I.mov(0, 1),
+      I.exit,
+    );
+    const attr = { prog_type: progTypeNumber.sock_ops, insns, insn_cnt: insns.length / 8, license: 'GPL' };
+    const attach_bpf_fd = kernel.bpf('BPF_PROG_LOAD', attr);
+    const target_fd = kernel.open('/sys/fs/cgroup', 0);
+    kernel.bpf('BPF_PROG_ATTACH', { target_fd, attach_bpf_fd, attach_type: attachTypeNumber.cgroup_sock_ops });
+    lab.addNeighbour('v0', '10.0.0.9', Uint8Array.of(2, 0, 0, 0, 0, 9));
+    using capture = other.capture('v1');
+    const socket = lab.socket(kernel, { type: 'tcp' });
+    const connect = () => socket.connect({ address: '10.0.0.9', port: 80 }, { nonBlocking: true });
+    expect(connect).toThrow(expect.objectContaining({ code: 'EINPROGRESS' }));
+    lab.clock.advance(79_000_000n);
+    expect(capture.frames.length).toBe(1);
+    // Twenty ticks of 4 ms.
+    lab.clock.advance(1_000_000n);
+    expect(capture.frames.length).toBe(2);
+    const [syn] = capture.frames.map(({ bytes }) => new DataView(bytes.buffer, bytes.byteOffset));
+    expect([syn?.getUint8(15), syn?.getUint16(48)]).toEqual([0x10, 20 * 1460]);
   });
 });

@@ -23,6 +23,8 @@ export const MAX_TAIL_CALLS = 33;
 /** Times that a `may_goto` lets a function go on. */
 export const MAX_LOOPS = 8 * 1024 * 1024;
 
+/** Frames of programs that tail calls of functions led to. */
+const DEEP_FRAMES = MAX_FRAMES * MAX_TAIL_CALLS;
 const TOO_DEEP = `more than ${MAX_FRAMES} functions are active`;
 
 /** What one run works on. */
@@ -64,6 +66,8 @@ export class Run implements HelperEnv {
   readonly #divider = new Divider();
   /** Address of MAX_FRAMES stacks; the first function's is the highest. */
   readonly #stack: number;
+  /** Likewise of DEEP_FRAMES stacks, the first function's the lowest, and what a frame has besides; 0 until so many are needed. */
+  #deep = 0;
   #program: BpfProg | undefined;
   #pc = 0;
   // Where a callback that a helper makes goes on from.
@@ -74,9 +78,9 @@ export class Run implements HelperEnv {
   #tailCalls = 0;
 
   // What a call within the program saves: r6 to r9 as eight words, where to go on, in which program, and what is left of its may_goto.
-  readonly #saved = new Int32Array(8 * MAX_FRAMES);
-  readonly #returns = new Int32Array(MAX_FRAMES);
-  readonly #loops = new Int32Array(MAX_FRAMES);
+  readonly #saved = new Int32Array(8 * (MAX_FRAMES + DEEP_FRAMES));
+  readonly #returns = new Int32Array(MAX_FRAMES + DEEP_FRAMES);
+  readonly #loops = new Int32Array(MAX_FRAMES + DEEP_FRAMES);
   readonly #callers: ({ readonly code: Code; readonly program: BpfProg | undefined } | undefined)[] = [];
 
   /** `stack`: address of MAX_FRAMES * (STACK_SIZE + SCRATCH_SIZE) bytes. */
@@ -92,7 +96,9 @@ export class Run implements HelperEnv {
   }
 
   get scratch(): number {
-    return this.#stack + STACK_SIZE * MAX_FRAMES + SCRATCH_SIZE * this.#frame;
+    const frame = this.#frame;
+    if (frame < MAX_FRAMES) return this.#stack + STACK_SIZE * MAX_FRAMES + SCRATCH_SIZE * frame;
+    return this.#deep + STACK_SIZE * DEEP_FRAMES + SCRATCH_SIZE * (frame - MAX_FRAMES);
   }
 
   fail(reason: string): 0 {
@@ -146,7 +152,7 @@ export class Run implements HelperEnv {
   callback(func: number, context: Wide, ...args: readonly number[]): number {
     const [frame, code, pc] = [this.#frame, this.#code, this.#pc];
     if (code === undefined || this.fault !== undefined) return 0;
-    if (frame + 1 >= MAX_FRAMES) return this.fail(TOO_DEEP);
+    if (!this.#mayEnter(frame + 1)) return this.fail(TOO_DEEP);
     this.#save(frame, pc, code);
     args.forEach((value, i) => {
       this.low[i + 1] = value;
@@ -596,7 +602,7 @@ export class Run implements HelperEnv {
         }
         case 0x130: {
           // call of a function of this program
-          if (frame + 1 >= MAX_FRAMES) return this.fail(TOO_DEEP);
+          if (!this.#mayEnter(frame + 1)) return this.fail(TOO_DEEP);
           this.#save(frame, pc, program);
           frame++;
           low[10] = this.#enter(frame);
@@ -650,8 +656,22 @@ export class Run implements HelperEnv {
   }
 
   /** Address of the stack's end for function number `frame`, zeroed: r10. */
+  /** Each program that a tail call led to may have as many functions active as the first. */
+  #mayEnter(frame: number): boolean {
+    if (frame < MAX_FRAMES) return true;
+    if (frame >= MAX_FRAMES * (1 + this.#tailCalls)) return false;
+    if (this.#deep === 0) this.#deep = this.memory.alloc(DEEP_FRAMES * (STACK_SIZE + SCRATCH_SIZE));
+    return this.#deep !== 0;
+  }
+
+  #stackEnd(frame: number): number {
+    return frame < MAX_FRAMES
+      ? this.#stack + STACK_SIZE * (MAX_FRAMES - frame)
+      : this.#deep + STACK_SIZE * (frame - MAX_FRAMES + 1);
+  }
+
   #enter(frame: number): number {
-    const end = this.#stack + STACK_SIZE * (MAX_FRAMES - frame);
+    const end = this.#stackEnd(frame);
     this.memory.u8.fill(0, end - STACK_SIZE, end);
     this.#loops[frame] = MAX_LOOPS;
     return end;
@@ -671,7 +691,7 @@ export class Run implements HelperEnv {
       this.low[6 + i] = this.#saved[8 * frame + i] ?? 0;
       this.high[6 + i] = this.#saved[8 * frame + 4 + i] ?? 0;
     }
-    this.low[10] = this.#stack + STACK_SIZE * (MAX_FRAMES - frame);
+    this.low[10] = this.#stackEnd(frame);
     const caller = this.#callers[frame];
     if (caller === undefined) throw new Error('embedded kernel: a function returns that nobody called');
     this.#program = caller.program;

@@ -12,7 +12,7 @@ import { valuesOf } from './values.ts';
 export type Shape =
   /** (context, frame) -> the low word of r0. */
   | 'verdict'
-  /** (context, frame) -> r0: what a tail call leads to. */
+  /** (context, frame, tail calls so far) -> r0: what a tail call leads to. */
   | 'target'
   /** (context, frame, times) -> the low word of the last r0: runs again and again. */
   | 'loop'
@@ -33,15 +33,16 @@ export function analyse(graph: Graph, shape: Shape, type: ProgType, callees: Cal
   const results: Results = { r0: shape === 'verdict' || shape === 'loop' ? LOW : BOTH };
   const entry: Values = [];
   if (shape !== 'function') entry[1] = CONTEXT;
-  const around = { type, mapAt: (address: number) => callees.mapAt(address), takesKey };
-  const known = valuesOf(graph, flow, entry, type);
+  const { constantAt } = callees;
+  const around = { type, constantAt, mapAt: (address: number) => callees.mapAt(address), takesKey };
+  const known = valuesOf(graph, flow, entry, around);
   const demands = demandsOf(graph, flow, results, graph.registers);
   const promoted = promoteSlots(graph, flow, known, demands, results, around);
   if (promoted === graph) return { graph, flow, known, demands, results };
   return {
     graph: promoted,
     flow,
-    known: valuesOf(promoted, flow, entry, type),
+    known: valuesOf(promoted, flow, entry, around),
     demands: demandsOf(promoted, flow, results, promoted.registers),
     results,
   };

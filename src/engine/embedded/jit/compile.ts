@@ -4,8 +4,10 @@ import { calledNumber, callees as kernelCallees } from '../interp/called.ts';
 import { BPF_FUNC_tail_call } from '../interp/code.ts';
 import type { BpfMap } from '../maps/map.ts';
 import { analyse, type Shape } from './analysis.ts';
+import { constantsOf } from './constants.ts';
 import type { Callees } from './emit-call.ts';
 import { emitFunction } from './emit-function.ts';
+import { frameFunctions } from './frame-functions.ts';
 import { calleeOf, Functions } from './graph.ts';
 import { mapFunctions, onlyRing } from './map-functions.ts';
 import { BATCH, CALLBACK, FIND, FUNCTION, HELPER, LOOP, TARGET, VERDICT } from './signatures.ts';
@@ -65,6 +67,7 @@ interface Survey {
   readonly callbacks: Set<number>;
   loadsPacket: boolean;
   tailCalls: boolean;
+  functionsTailCall: boolean;
 }
 
 /** Throws RangeError for a program that nests deeper than JavaScript can follow. */
@@ -88,6 +91,7 @@ export function compileProgram(program: ProgramToCompile): CompiledProgram {
   const callees: Callees = {
     registers: program.registers,
     packetLoad,
+    functionsTailCall: survey.functionsTailCall,
     resolve,
     helper(id) {
       const number = imports.get(id);
@@ -97,7 +101,9 @@ export function compileProgram(program: ProgramToCompile): CompiledProgram {
     func,
     programType: () => module.type(TARGET),
     mapAt: program.mapAt,
+    constantAt: constantsOf(program.maps),
     mapFunction: mapFunctions({ module, registers: program.registers, wake, shared: program.shared }),
+    frameFunction: frameFunctions(module),
     shared: program.shared,
     ring,
   };
@@ -117,7 +123,7 @@ export function compileProgram(program: ProgramToCompile): CompiledProgram {
     const run = add('run', VERDICT, target >= 0 ? emitVerdict(target) : emit(0, 'verdict'));
     const [called, isTarget] = survey.tailCalls ? [target, true] : [run, false];
     add('batch', BATCH, emitBatch(called, isTarget, registers));
-    add('loop', LOOP, emitCallingLoop(called, isTarget, registers));
+    add('loop', LOOP, emitCallingLoop(called, isTarget));
   }
   // Those that were asked for, and what they ask for.
   for (const [start, number] of funcs) module.define(number, emit(start, 'function'));
@@ -137,6 +143,7 @@ function surveyOf(functions: Functions, exceptionCallback: number | undefined): 
     callbacks: new Set(),
     loadsPacket: false,
     tailCalls: false,
+    functionsTailCall: false,
   };
   const seen = new Set([0]);
   if (exceptionCallback !== undefined) {
@@ -149,7 +156,10 @@ function surveyOf(functions: Functions, exceptionCallback: number | undefined): 
       if (callee !== undefined) seen.add(callee);
       else if (operation.kind === 'call') {
         const number = calledNumber(insn) ?? -1;
-        if (number === BPF_FUNC_tail_call) survey.tailCalls = true;
+        if (number === BPF_FUNC_tail_call) {
+          survey.tailCalls = true;
+          if (start !== 0) survey.functionsTailCall = true;
+        }
         // What is not there no safe program comes to.
         else if (kernelCallees()[number] !== undefined) survey.helpers.add(number);
       } else if (insnSlots(insn) === 2 && insn.src === BPF_PSEUDO_FUNC) {

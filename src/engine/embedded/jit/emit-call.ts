@@ -16,6 +16,7 @@ import type { FunctionText } from './function-text.ts';
 import { calleeOf, type Op } from './graph.ts';
 import { CPU, FRAME, HIGH, LOCK, REGISTERS, ROUNDS } from './registers.ts';
 import { BPF_FUNC_map_lookup_elem } from './slots.ts';
+import type { Known } from './transfer.ts';
 
 const BPF_FUNC_get_smp_processor_id = 8;
 const BPF_FUNC_spin_lock = 93;
@@ -47,12 +48,18 @@ export interface Callees {
   /** For tail calls: the type of (context, frame) -> r0. */
   programType(): number;
   mapAt(address: number): BpfMap | undefined;
+  /** See `Known`. */
+  readonly constantAt: Known['constantAt'];
   /** Finds bytes of the packet: (size, offset) -> address, or -1. */
   readonly packetLoad: number;
+  /** Functions of the program make tail calls, and come back. */
+  readonly functionsTailCall: boolean;
   /** The ring buffer that all records of the program are of. */
   readonly ring: RingBuffer | undefined;
   /** Several CPUs run at once. */
   readonly shared: boolean;
+  /** (context, argument) -> result: the function that stands for a helper which changes the frame, if there is one. */
+  frameFunction(helper: number): number | undefined;
   /** The function that does for a map what a helper does, if there is one: the same arguments but for the map. */
   mapFunction(helper: MapHelper, map: BpfMap): number | undefined;
 }
@@ -62,7 +69,14 @@ export function takesKey(map: BpfMap): boolean {
   return map.constructor === ArrayMap || map.constructor === PercpuArrayMap;
 }
 
-export function emitCall(text: FunctionText, op: Op, callees: Callees, frameParam: number): void {
+/** Parameters of the function that is written. */
+export interface Parameters {
+  readonly frame: number;
+  /** Tail calls so far; `undefined`: the registers say so. */
+  readonly count: number | undefined;
+}
+
+export function emitCall(text: FunctionText, op: Op, callees: Callees, { frame, count }: Parameters): void {
   const callee = calleeOf({ opcode: 0x85, src: op.src, imm: op.imm }, op.slot);
   if (op.src === BPF_PSEUDO_CALL && callee !== undefined) {
     emitOwnCall(text, op, callees.func(callee));
@@ -84,8 +98,19 @@ export function emitCall(text: FunctionText, op: Op, callees: Callees, framePara
     text.writeAs(0, 'i32', text.resultType);
   } else if (callees.shared && (helper.id === BPF_FUNC_spin_lock || helper.id === BPF_FUNC_spin_unlock))
     emitSpinLock(text, callees.registers, helper.id === BPF_FUNC_spin_lock);
-  else if (helper.id === BPF_FUNC_tail_call) emitTailCall(text, callees, frameParam);
-  else if (!emitMapCall(text, op, callees)) emitHelperCall(text, op, helper, callees);
+  else if (helper.id === BPF_FUNC_tail_call) emitTailCall(text, callees, frame, count);
+  else if (!emitMapCall(text, op, callees) && !emitFrameCall(text, op, callees))
+    emitHelperCall(text, op, helper, callees);
+}
+
+function emitFrameCall(text: FunctionText, op: Op, callees: Callees): boolean {
+  const func = text.around.type === 'xdp' ? callees.frameFunction(op.imm) : undefined;
+  if (func === undefined) return false;
+  text.read32(1);
+  text.read32(2);
+  text.code.call(func);
+  text.writeAs(0, 'i32', text.resultType, true);
+  return true;
 }
 
 /** Another CPU may hold it. */

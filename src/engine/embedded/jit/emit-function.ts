@@ -3,12 +3,13 @@ import { MAX_LOOPS } from '../interp/run.ts';
 import type { Analysis, Shape } from './analysis.ts';
 import { DEAD, type Demand, demandsBehind } from './demand.ts';
 import { emitAlu, emitNegation, emitSwap } from './emit-alu.ts';
-import { type Callees, emitCall } from './emit-call.ts';
+import { type Callees, emitCall, type Parameters } from './emit-call.ts';
 import { emitCondition } from './emit-jump.ts';
 import { emitAtomic, emitLoad, emitStore } from './emit-memory.ts';
 import { emitPacketLoad } from './emit-packet.ts';
 import { FunctionText, type Place, placeOf } from './function-text.ts';
 import type { Block, End, Op } from './graph.ts';
+import { TAIL_CALLS } from './registers.ts';
 import { type Rotate, rotatesOf } from './rotates.ts';
 import { refined } from './transfer.ts';
 import { CONTEXT } from './value.ts';
@@ -24,7 +25,12 @@ export function emitFunction(analysis: Analysis, shape: Shape, type: ProgType, c
 /** A block of WebAssembly that one can go to the end of, or a loop that one can go to the start of. */
 type Label = { readonly kind: 'behind' | 'loop'; readonly block: number } | { readonly kind: 'other' };
 
+/** How many parameters there are. */
+const PARAMETERS: Record<Shape, number> = { verdict: 2, target: 3, loop: 3, function: 6 };
+/** Of a target: tail calls so far. */
+const COUNT = 2;
 const OTHER: Label = { kind: 'other' };
+const NOBODY: readonly number[] = [];
 const NOTHING: Demand = new Uint8Array(0);
 
 class FunctionEmitter {
@@ -32,7 +38,7 @@ class FunctionEmitter {
   readonly #shape: Shape;
   readonly #callees: Callees;
   readonly #text: FunctionText;
-  readonly #frame: number;
+  readonly #params: Parameters;
   readonly #labels: Label[] = [];
   /** By block: see {@link #placesAt}. */
   readonly #places: (readonly Place[] | undefined)[] = [];
@@ -44,11 +50,12 @@ class FunctionEmitter {
     this.#analysis = analysis;
     this.#shape = shape;
     this.#callees = callees;
-    const params = shape === 'function' ? 6 : shape === 'loop' ? 3 : 2;
-    this.#frame = shape === 'function' ? 5 : 1;
+    const params = PARAMETERS[shape];
+    const frame = shape === 'function' ? 5 : 1;
+    this.#params = { frame, count: shape === 'target' && !callees.functionsTailCall ? COUNT : undefined };
     const { blocks, frames } = analysis.graph;
     const insns = blocks.reduce((sum, { ops }) => sum + ops.length + 1, 0);
-    this.#text = new FunctionText(params, this.#frame, frames, type, insns);
+    this.#text = new FunctionText(params, frame, frames, { type, constantAt: callees.constantAt }, insns);
   }
 
   emit(): Uint8Array {
@@ -67,6 +74,11 @@ class FunctionEmitter {
     if (this.#mayGotos !== undefined) {
       code.i32(MAX_LOOPS);
       code.set(this.#mayGotos);
+    }
+    if (this.#shape === 'target' && this.#callees.functionsTailCall) {
+      code.i32(this.#callees.registers);
+      code.get(COUNT);
+      code.memory('i32_store', TAIL_CALLS, 2);
     }
     this.#emitEntry();
     if (flow.reducible && flow.depth <= MAX_NESTING) this.#emitTree(0);
@@ -116,32 +128,31 @@ class FunctionEmitter {
 
   #emitTree(block: number): void {
     const { flow } = this.#analysis;
-    const behind = (flow.children[block] ?? [])
-      .filter((child) => flow.merges[child])
-      .sort((a, b) => (flow.place[b] ?? 0) - (flow.place[a] ?? 0));
+    const behind = (flow.children[block] ?? NOBODY).filter((child) => flow.merges[child]);
     const { code } = this.#text;
     if (!flow.loopHeader[block]) {
-      this.#emitWithin(block, behind, 0);
+      this.#emitWithin(block, behind, behind.length);
       return;
     }
     code.block('loop');
     this.#labels.push({ kind: 'loop', block });
-    this.#emitWithin(block, behind, 0);
+    this.#emitWithin(block, behind, behind.length);
     this.#labels.pop();
     code.end();
     code.op('unreachable');
   }
 
-  #emitWithin(block: number, behind: readonly number[], from: number): void {
+  /** With the first `count` of the blocks that are behind it. */
+  #emitWithin(block: number, behind: readonly number[], count: number): void {
     const { code } = this.#text;
-    const next = behind[from];
+    const next = behind[count - 1];
     if (next === undefined) {
       this.#emitBlock(block);
       return;
     }
     code.block('block');
     this.#labels.push({ kind: 'behind', block: next });
-    this.#emitWithin(block, behind, from + 1);
+    this.#emitWithin(block, behind, count - 1);
     this.#labels.pop();
     code.end();
     this.#emitTree(next);
@@ -207,7 +218,7 @@ class FunctionEmitter {
       case 'ld_imm64':
         return; // a constant
       case 'call':
-        emitCall(text, op, this.#callees, this.#frame);
+        emitCall(text, op, this.#callees, this.#params);
         return;
       case 'ld_abs':
       case 'ld_ind':

@@ -10,22 +10,34 @@ const MAX_ENTRIES = 12;
 const SLOTS = 32;
 const SLOT_SHIFT = 3;
 
-/** Goes on behind it where there is no program, or too many were called. */
-export function emitTailCall(text: FunctionText, callees: Callees, frameParam: number): void {
+/**
+ * Goes on behind it where there is no program, or too many were called. How many there were is in the registers and, for the next program, in a parameter: waiting for
+ * memory that was just written takes longer than all else. `countParam`: the parameter, in functions in which it says so.
+ */
+export function emitTailCall(
+  text: FunctionText,
+  callees: Callees,
+  frameParam: number,
+  countParam: number | undefined,
+): void {
   const { code } = text;
   const { registers } = callees;
   const second = text.value(2);
   const map = second?.kind === 'const' ? callees.mapAt(second.low) : undefined;
   code.block('block');
-  const [index, slot, place] = [code.local('i32'), code.local('i32'), code.local('i32')];
+  const [index, slot, place, count] = [code.local('i32'), code.local('i32'), code.local('i32'), code.local('i32')];
   text.read32(3);
   code.tee(index);
   if (map !== undefined) code.i32(map.attr.maxEntries);
   else code.memory('i32_load', text.address(2, MAX_ENTRIES), 2);
   code.op('i32_ge_u');
   code.brIf(0);
-  code.i32(registers);
-  code.memory('i32_load', TAIL_CALLS, 2);
+  if (countParam !== undefined) code.get(countParam);
+  else {
+    code.i32(registers);
+    code.memory('i32_load', TAIL_CALLS, 2);
+  }
+  code.tee(count);
   code.i32(MAX_TAIL_CALLS);
   code.op('i32_ge_u');
   code.brIf(0);
@@ -52,13 +64,14 @@ export function emitTailCall(text: FunctionText, callees: Callees, frameParam: n
   code.brIf(1);
   code.end();
   code.i32(registers);
-  code.i32(registers);
-  code.memory('i32_load', TAIL_CALLS, 2);
+  code.get(count);
   code.i32(1);
   code.op('i32_add');
+  code.tee(count);
   code.memory('i32_store', TAIL_CALLS, 2);
   text.read32(1);
   code.get(frameParam);
+  code.get(count);
   code.get(place);
   code.i32(1);
   code.op('i32_sub');

@@ -1,3 +1,4 @@
+import { dominatorsOf, type Search } from './dominators.ts';
 import type { Block } from './graph.ts';
 
 /** How control flows through a function, as far as it is reached at all. */
@@ -5,8 +6,8 @@ export interface Flow {
   /** Blocks in reverse postorder: each before those that it leads to, but for ways back. */
   readonly order: readonly number[];
   /** The place of a block in `order`; -1: nothing leads there. */
-  readonly place: readonly number[];
-  /** The blocks that each is the immediate dominator of. */
+  readonly place: Int32Array;
+  /** The blocks that each is the immediate dominator of, in that order. */
   readonly children: readonly (readonly number[])[];
   readonly loopHeader: readonly boolean[];
   /** Several ways forward lead there. */
@@ -18,26 +19,24 @@ export interface Flow {
   readonly depth: number;
 }
 
-export function successorsOf({ end }: Block): readonly number[] {
-  switch (end.kind) {
-    case 'goto':
-      return [end.to];
-    case 'branch':
-      return [end.next, end.taken];
-    case 'exit':
-      return [];
+/** The two that a branch leads to are another two. */
+function eachSuccessor({ end }: Block, tell: (to: number) => void): void {
+  if (end.kind === 'goto') tell(end.to);
+  else if (end.kind === 'branch') {
+    tell(end.next);
+    tell(end.taken);
   }
 }
 
 export function flowOf(blocks: readonly Block[]): Flow {
-  const order = reversePostorder(blocks);
-  const place: number[] = new Array(blocks.length).fill(-1);
-  for (const [i, block] of order.entries()) place[block] = i;
+  const { search, order } = searchOf(blocks);
+  const place = new Int32Array(blocks.length).fill(-1);
+  for (let i = 0; i < order.length; i++) place[order[i] ?? 0] = i;
   const predecessors: number[][] = blocks.map(() => []);
-  for (const block of order) for (const next of successorsOf(blocks[block] as Block)) predecessors[next]?.push(block);
-  const dominators = dominatorsOf(order, place, predecessors);
+  for (const block of order) eachSuccessor(blocks[block] as Block, (to) => predecessors[to]?.push(block)); // order is of blocks
+  const dominators = dominatorsOf(search, predecessors);
   const children: number[][] = blocks.map(() => []);
-  const depths: number[] = new Array(blocks.length).fill(0);
+  const depths = new Int32Array(blocks.length);
   let depth = 0;
   for (const block of order.slice(1)) {
     const parent = dominators[block] ?? 0;
@@ -45,15 +44,16 @@ export function flowOf(blocks: readonly Block[]): Flow {
     depths[block] = (depths[parent] ?? 0) + 1;
     depth = Math.max(depth, depths[block] ?? 0);
   }
+  const dominates = dominance(order, dominators);
   const loopHeader = blocks.map(() => false);
   let reducible = true;
-  const merges = blocks.map((_, block) => {
+  const merges = predecessors.map((from, block) => {
     let forward = 0;
-    for (const from of predecessors[block] ?? []) {
-      if ((place[from] ?? 0) < (place[block] ?? 0)) forward++;
+    for (const other of from) {
+      if ((place[other] ?? 0) < (place[block] ?? 0)) forward++;
       else {
         loopHeader[block] = true;
-        if (!dominates(block, from, dominators)) reducible = false;
+        if (!dominates(block, other)) reducible = false;
       }
     }
     return forward > 1;
@@ -61,63 +61,49 @@ export function flowOf(blocks: readonly Block[]): Flow {
   return { order, place, children, loopHeader, merges, predecessors, reducible, depth };
 }
 
-function reversePostorder(blocks: readonly Block[]): number[] {
+/** Blocks that are reached, and the same in reverse postorder. */
+function searchOf(blocks: readonly Block[]): { readonly search: Search; readonly order: number[] } {
+  const number = new Int32Array(blocks.length).fill(-1);
+  const parent = new Int32Array(blocks.length).fill(-1);
+  const found: number[] = [];
   const done: number[] = [];
-  const seen = new Set([0]);
-  const path: { readonly block: number; readonly left: number[] }[] = [
-    { block: 0, left: [...successorsOf(blocks[0] as Block)] },
-  ];
-  for (;;) {
-    const top = path.at(-1);
-    if (top === undefined) return done.reverse();
-    const next = top.left.pop();
-    if (next === undefined) {
-      done.push(top.block);
-      path.pop();
-    } else if (!seen.has(next)) {
-      seen.add(next);
-      path.push({ block: next, left: [...successorsOf(blocks[next] as Block)] });
+  /** Ways that were not gone yet, and blocks to leave. */
+  const left: [from: number, to: number][] = [[-1, 0]];
+  for (let step = left.pop(); step !== undefined; step = left.pop()) {
+    const [from, to] = step;
+    if (to < 0) done.push(from);
+    else if ((number[to] ?? 0) < 0) {
+      number[to] = found.push(to) - 1;
+      parent[to] = from;
+      left.push([to, LEAVE]);
+      eachSuccessor(blocks[to] as Block, (next) => left.push([to, next])); // to is of a block
     }
   }
+  return { search: { found, number, parent }, order: done.reverse() };
 }
 
-/** The immediate dominator of each block, found by going through all until nothing changes (Cooper, Harvey and Kennedy 2001). */
-function dominatorsOf(
-  order: readonly number[],
-  place: readonly number[],
-  predecessors: readonly (readonly number[])[],
-): (number | undefined)[] {
-  const dominators: (number | undefined)[] = [];
-  dominators[0] = 0;
-  for (let changed = true; changed; ) {
-    changed = false;
-    for (const block of order) {
-      if (block === 0) continue;
-      let common: number | undefined;
-      for (const from of predecessors[block] ?? []) {
-        if (dominators[from] === undefined) continue;
-        common = common === undefined ? from : meet(common, from, dominators, place);
-      }
-      if (dominators[block] !== common) {
-        dominators[block] = common;
-        changed = true;
-      }
-    }
+const LEAVE = -1;
+
+/** Whether one block dominates another. In the tree of dominators, what is below a block has places next to each other. */
+function dominance(order: readonly number[], dominators: Int32Array): (block: number, other: number) => boolean {
+  const size = new Int32Array(dominators.length).fill(1);
+  for (let i = order.length - 1; i > 0; i--) {
+    const block = order[i] as number; // i is below the length
+    const parent = dominators[block] ?? 0;
+    size[parent] = (size[parent] ?? 0) + (size[block] ?? 0);
   }
-  return dominators;
-}
-
-function meet(a: number, b: number, dominators: readonly (number | undefined)[], place: readonly number[]): number {
-  let [x, y] = [a, b];
-  while (x !== y) {
-    if ((place[x] ?? 0) > (place[y] ?? 0)) x = dominators[x] ?? 0;
-    else y = dominators[y] ?? 0;
+  const position = new Int32Array(dominators.length);
+  /** The next one that is free below a block. */
+  const free = new Int32Array(dominators.length).fill(1);
+  for (const block of order.slice(1)) {
+    const parent = dominators[block] ?? 0;
+    const at = free[parent] ?? 0;
+    position[block] = at;
+    free[parent] = at + (size[block] ?? 0);
+    free[block] = at + 1;
   }
-  return x;
-}
-
-function dominates(block: number, other: number, dominators: readonly (number | undefined)[]): boolean {
-  let at = other;
-  while (at !== block && at !== 0) at = dominators[at] ?? 0;
-  return at === block;
+  return (block, other) => {
+    const distance = (position[other] ?? 0) - (position[block] ?? 0);
+    return distance >= 0 && distance < (size[block] ?? 0);
+  };
 }

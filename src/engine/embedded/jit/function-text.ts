@@ -1,8 +1,7 @@
-import type { ProgType } from '../../../uapi/bpf.ts';
 import { STACK_SIZE } from '../interp/run.ts';
 import { BOTH, DEAD } from './demand.ts';
 import type { Op } from './graph.ts';
-import { leave, resultValue, type Values } from './transfer.ts';
+import { type Known, leave, resultValue, type Values } from './transfer.ts';
 import { ANYTHING, isNarrow, type Value } from './value.ts';
 import { WasmCode } from './wasm-code.ts';
 import type { NumberType } from './wasm-op.ts';
@@ -25,7 +24,7 @@ export function placeOf(value: Value | undefined, wanted: number): Place {
  */
 export class FunctionText {
   readonly code: WasmCode;
-  readonly type: ProgType;
+  readonly around: Known;
   /** Bytes of its stacks. */
   readonly stackSize: number;
   values: Values = [];
@@ -40,11 +39,11 @@ export class FunctionText {
   readonly #spare: Record<NumberType, number[]> = { i32: [], i64: [] };
 
   /** `frame`: the parameter that has the address of the end of its stack. `insns`: how many it is written from. */
-  constructor(params: number, frame: number, frames: number, type: ProgType, insns: number) {
+  constructor(params: number, frame: number, frames: number, around: Known, insns: number) {
     this.code = new WasmCode(params, BYTES_FOR_ONE * insns + 64);
     this.#frame = frame;
     this.stackSize = STACK_SIZE * frames;
-    this.type = type;
+    this.around = around;
     this.#stack = this.code.local('i32');
   }
 
@@ -153,7 +152,7 @@ export class FunctionText {
   /** Before an instruction. `wanted`: what is demanded of its result. */
   start(op: Op, wanted: number): void {
     if (op.result < 0) return;
-    this.#result = resultValue(op, this.values, this.type);
+    this.#result = resultValue(op, this.values, this.around);
     this.#place = placeOf(this.#result, wanted);
   }
 

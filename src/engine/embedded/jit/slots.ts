@@ -1,10 +1,9 @@
-import type { ProgType } from '../../../uapi/bpf.ts';
 import { calledBy } from '../interp/called.ts';
 import type { BpfMap } from '../maps/map.ts';
 import { DEAD, type Demand, demandsBehind, type Results } from './demand.ts';
 import type { Flow } from './flow.ts';
 import type { Block, Graph, Op } from './graph.ts';
-import { at, transfer, type Values } from './transfer.ts';
+import { at, type Known, transfer, type Values } from './transfer.ts';
 import { bitsOf, isAddress, type Value } from './value.ts';
 import { eachWay } from './values.ts';
 
@@ -15,8 +14,7 @@ interface Range {
 }
 
 /** What a program is made of, as far as memory is concerned. */
-export interface Surroundings {
-  readonly type: ProgType;
+export interface Surroundings extends Known {
   /** The map whose header is at an address. */
   readonly mapAt: (address: number) => BpfMap | undefined;
   /** Whether looking an element up in a map is one of the instructions that are written out, so that its key need not be in memory. */
@@ -96,7 +94,7 @@ function placesOf(
         byBlock[i][n] = place;
       } else addReach(touched, op, values, around);
       const had = op.operation.kind === 'alu' && (isStack(values[op.dst]) || isStack(values[op.src]));
-      transfer(op, values, around.type);
+      transfer(op, values, around);
       // What an operation made of an address of the stack may lead anywhere there.
       if (!had || isStack(values[op.dst])) continue;
       wanted ??= demandsBehind(block, demands, results, registers);

@@ -1,4 +1,4 @@
-import { ENTRY, HIGH, REGISTERS, TAIL_CALLS } from './registers.ts';
+import { ENTRY, HIGH, REGISTERS } from './registers.ts';
 import { TARGET, VERDICT } from './signatures.ts';
 import { WasmCode } from './wasm-code.ts';
 import { WasmModule } from './wasm-module.ts';
@@ -38,17 +38,13 @@ export function emitCallback(registers: number, func: number): Uint8Array {
 }
 
 /** (context, frame, times): calls a function so many times. */
-export function emitCallingLoop(func: number, isTarget: boolean, registers: number): Uint8Array {
+export function emitCallingLoop(func: number, isTarget: boolean): Uint8Array {
   const code = new WasmCode(3);
   const [context, frame, times, verdict] = [0, 1, 2, code.local('i32')];
   code.block('loop');
-  if (isTarget) {
-    code.i32(registers);
-    code.i32(0);
-    code.memory('i32_store', TAIL_CALLS, 2);
-  }
   code.get(context);
   code.get(frame);
+  if (isTarget) code.i32(0);
   code.call(func);
   if (isTarget) code.op('i32_wrap_i64');
   code.set(verdict);
@@ -77,15 +73,11 @@ export function emitBatch(func: number, isTarget: boolean, registers: number): U
   code.i32(registers);
   code.get(entry);
   code.memory('i32_store', ENTRY, 2);
-  if (isTarget) {
-    code.i32(registers);
-    code.i32(0);
-    code.memory('i32_store', TAIL_CALLS, 2);
-  }
   code.get(entry);
   code.get(entry);
   code.memory('i32_load', ENTRY_CONTEXT, 2);
   code.get(frame);
+  if (isTarget) code.i32(0);
   code.call(func);
   if (isTarget) code.op('i32_wrap_i64');
   code.memory('i32_store', ENTRY_VERDICT, 2);
@@ -107,6 +99,7 @@ export function emitVerdict(target: number): Uint8Array {
   const code = new WasmCode(2);
   code.get(0);
   code.get(1);
+  code.i32(0);
   code.call(target);
   code.op('i32_wrap_i64');
   return code.finish();
@@ -116,7 +109,7 @@ export function emitVerdict(target: number): Uint8Array {
 export function compileAdapter(registers: number): Uint8Array {
   const module = new WasmModule();
   const interpret = module.import(INTERPRET, VERDICT);
-  const code = new WasmCode(2);
+  const code = new WasmCode(3);
   code.get(0);
   code.get(1);
   code.call(interpret);

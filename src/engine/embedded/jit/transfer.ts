@@ -15,10 +15,17 @@ const PACKET_FIELDS: Partial<Record<ProgType, ReadonlySet<number>>> = {
   lwt_in: new Set([76, 80]), lwt_out: new Set([76, 80]), lwt_seg6local: new Set([76, 80]), flow_dissector: new Set([76, 80]),
 };
 
+/** What decides besides registers what an instruction leaves. */
+export interface Known {
+  readonly type: ProgType;
+  /** The number at an address that never changes; `undefined`: it may, or nothing is known of it. `size`: bytes. */
+  readonly constantAt: (address: number, size: number) => { readonly low: number; readonly high: number } | undefined;
+}
+
 /** Changes `values` as an instruction does. */
-export function transfer(op: Op, values: Values, type: ProgType): void {
+export function transfer(op: Op, values: Values, around: Known): void {
   if (op.result < 0) return;
-  const result = resultValue(op, values, type);
+  const result = resultValue(op, values, around);
   leave(op, result, values);
 }
 
@@ -30,7 +37,7 @@ export function leave({ operation, result: reg }: Op, result: Value, values: Val
 }
 
 /** What an instruction leaves in its result register. */
-export function resultValue(op: Op, values: Values, type: ProgType): Value {
+export function resultValue(op: Op, values: Values, around: Known): Value {
   const { operation } = op;
   switch (operation.kind) {
     case 'alu': {
@@ -42,7 +49,7 @@ export function resultValue(op: Op, values: Values, type: ProgType): Value {
     case 'end':
       return endResult(op, at(values, op.dst));
     case 'load':
-      return loadResult(op, at(values, op.src), type);
+      return loadResult(op, at(values, op.src), around);
     case 'ld_imm64':
       // The address of a function is its number.
       return op.src === BPF_PSEUDO_FUNC ? constant(op.slot + 1 + op.imm, 0) : constant(op.imm, op.high);
@@ -61,8 +68,12 @@ export function at(values: Values, reg: number): Value {
   return values[reg] ?? ANYTHING;
 }
 
-function loadResult({ operation, off }: Op, base: Value, type: ProgType): Value {
+function loadResult({ operation, off, probed }: Op, base: Value, { type, constantAt }: Known): Value {
   if (operation.kind !== 'load' || operation.signed) return ANYTHING;
+  if (base.kind === 'const' && base.high === 0 && !probed) {
+    const found = constantAt((base.low + off) >>> 0, operation.size);
+    if (found !== undefined) return constant(found.low, found.high);
+  }
   if (base.kind === 'context' && operation.size === 4 && PACKET_FIELDS[type]?.has(off)) return POINTER;
   return number(8 * operation.size);
 }

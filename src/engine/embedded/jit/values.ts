@@ -1,8 +1,7 @@
-import type { ProgType } from '../../../uapi/bpf.ts';
 import { STACK_SIZE } from '../interp/run.ts';
 import type { Flow } from './flow.ts';
 import { type Block, frameRegister, type Graph } from './graph.ts';
-import { refined, transfer, type Values } from './transfer.ts';
+import { type Known, refined, transfer, type Values } from './transfer.ts';
 import { joinValues, number, sameValue, type Value } from './value.ts';
 
 /** How often what comes to a block may become less known by a bit, before it is taken to be a whole word. */
@@ -13,7 +12,7 @@ export function valuesOf(
   { blocks, frames }: Graph,
   { order, place }: Flow,
   entry: Values,
-  type: ProgType,
+  around: Known,
 ): (Values | undefined)[] {
   const first: Values = [...entry];
   for (let depth = 0; depth < frames; depth++)
@@ -32,7 +31,7 @@ export function valuesOf(
     dirty[i] = 0;
     const block = order[i] as number; // i is below the length
     let next = i + 1;
-    eachOutcome(blocks[block] as Block, known[block] ?? [], type, (to, values) => {
+    eachOutcome(blocks[block] as Block, known[block] ?? [], around, (to, values) => {
       const before = known[to];
       const after = before === undefined ? values.slice() : join(before, values, (changes[to] ?? 0) > PATIENCE);
       if (after === before) return;
@@ -48,9 +47,9 @@ export function valuesOf(
 }
 
 /** Tells what is known at the start of each block that a block leads to; it is known only meanwhile. */
-function eachOutcome(block: Block, before: Values, type: ProgType, tell: (to: number, values: Values) => void): void {
+function eachOutcome(block: Block, before: Values, around: Known, tell: (to: number, values: Values) => void): void {
   const values = before.slice();
-  for (const op of block.ops) transfer(op, values, type);
+  for (const op of block.ops) transfer(op, values, around);
   eachWay(block, values, tell);
 }
 

@@ -1,12 +1,17 @@
+import * as casts from './casts.ts';
+import * as cgroups from './cgroups.ts';
 import * as cpumask from './cpumask.ts';
 import * as dynptr from './dynptr.ts';
 import * as iterators from './iterators.ts';
 import type { Kfunc } from './kfunc.ts';
 import * as list from './list.ts';
+import * as locks from './locks.ts';
 import * as objects from './objects.ts';
+import * as probeRead from './probe-read.ts';
 import * as rbtree from './rbtree.ts';
 import * as regions from './regions.ts';
 import * as string from './string.ts';
+import * as tasks from './tasks.ts';
 import * as workqueue from './workqueue.ts';
 
 /** Every function of the embedded kernel that programs may call. To add one is to add its row to a family's file. */
@@ -20,6 +25,11 @@ export const KFUNC_TABLE: readonly Kfunc[] = [
   rbtree,
   workqueue,
   cpumask,
+  casts,
+  tasks,
+  cgroups,
+  locks,
+  probeRead,
 ].flatMap((family) => Object.values(family).filter((value): value is Kfunc => typeof value === 'object'));
 
 /** Their places in the table. */

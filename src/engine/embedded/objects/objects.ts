@@ -1,12 +1,20 @@
+import type { Cgroup } from '../cgroups/cgroup.ts';
 import type { Machine } from '../machine.ts';
 import type { ValueField } from '../maps/value-fields.ts';
+import type { Process } from '../process.ts';
 import { Graphs } from './graphs.ts';
 
 /**
  * What a program was given of the kernel's memory, until it gives it back. `bits`: the copy that an iterator goes through; `struct`: of a type of the program's,
- * with `percpu` one for each CPU; `cpumask`.
+ * with `percpu` one for each CPU; `cpumask`; `task` and `cgroup`: what programs are shown of those.
  */
-export type ObjectKind = 'bits' | 'struct' | 'percpu' | 'cpumask';
+export type ObjectKind = 'bits' | 'struct' | 'percpu' | 'cpumask' | keyof Owners;
+
+/** What some objects show. */
+export interface Owners {
+  readonly task: Process;
+  readonly cgroup: Cgroup;
+}
 
 interface KernelObject {
   readonly kind: ObjectKind;
@@ -15,6 +23,7 @@ interface KernelObject {
   readonly size: number;
   /** What the kernel keeps in it. */
   readonly fields: readonly ValueField[];
+  readonly owner: unknown;
   refs: number;
 }
 
@@ -42,8 +51,20 @@ export class KernelObjects {
     this.graphs = new Graphs(machine, this);
   }
 
+  /** Address of `size` zeroed bytes that show something, with the one reference of what they show; 0 if there is no memory. */
+  show<K extends keyof Owners>(kind: K, size: number, owner: Owners[K]): number {
+    return this.alloc(kind, size, [], owner);
+  }
+
+  /** What the object of this kind at an address shows, if there is one. */
+  owner<K extends keyof Owners>(address: number, kind: K): Owners[K] | undefined {
+    const object = this.#objects.get(address);
+    // Objects of a kind are made with owners of that kind.
+    return object?.kind === kind ? (object.owner as Owners[K]) : undefined;
+  }
+
   /** Address of `size` zeroed bytes (`percpu`: for each CPU), with one reference; 0 if there is no memory. */
-  alloc(kind: ObjectKind, size: number, fields: readonly ValueField[] = []): number {
+  alloc(kind: ObjectKind, size: number, fields: readonly ValueField[] = [], owner?: unknown): number {
     const { memory, cpus } = this.#machine;
     const overhead = OVERHEAD * (1 + fields.length);
     if (!this.#machine.charge(overhead)) return 0;
@@ -52,7 +73,7 @@ export class KernelObjects {
       this.#machine.uncharge(overhead);
       return 0;
     }
-    const object: KernelObject = { kind, address, size, fields, refs: 1 };
+    const object: KernelObject = { kind, address, size, fields, owner, refs: 1 };
     this.#objects.set(address, object);
     for (const field of fields) {
       const at = address + field.offset;

@@ -3,6 +3,7 @@ import { swap16 } from '../interp/arith.ts';
 import type { LinearMemory } from '../memory.ts';
 import type { Network } from '../net/network.ts';
 import type { Socket } from '../sockets/socket.ts';
+import type { Showing } from '../types/shown.ts';
 import { ETH_HLEN, frameProtocol, type Redirect, type TunnelInfo } from './frame.ts';
 import type { SocketRedirect } from './sk-msg.ts';
 
@@ -118,6 +119,8 @@ export class Skb {
   socketCookie = 0;
   /** Address of the struct sk_buff that a program is shown of it; 0 where it is its context. */
   skBuff = 0;
+  /** Holds it, and what it leads to. */
+  shown: Showing | undefined;
 
   private constructor(memory: LinearMemory, context: number, input: SkbInput) {
     this.memory = memory;
@@ -144,6 +147,7 @@ export class Skb {
   }
 
   free(): void {
+    this.shown?.[Symbol.dispose]();
     this.memory.free(this.context);
     if (this.#buffer !== 0) this.memory.free(this.#buffer);
   }

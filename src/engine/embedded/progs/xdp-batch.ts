@@ -148,6 +148,7 @@ class Batch implements XdpBatch {
   [Symbol.dispose](): void {
     if (!this.#open) return;
     this.#open = false;
+    for (const buff of this.#buffs) buff.hide();
     this.#machine.memory.free(this.#block);
     this.#prog.put();
   }

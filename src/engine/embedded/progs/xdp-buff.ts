@@ -1,5 +1,6 @@
 import type { LinearMemory } from '../memory.ts';
 import type { Network } from '../net/network.ts';
+import type { Showing } from '../types/shown.ts';
 import { ETH_HLEN, type XdpHop } from './frame.ts';
 
 /** `struct xdp_md`: offset of each field. `data`, `data_end` and `data_meta` are addresses. */
@@ -8,15 +9,29 @@ export const XDP_MD = {
   data: 0, data_end: 4, data_meta: 8, ingress_ifindex: 12, rx_queue_index: 16, egress_ifindex: 20,
 } as const;
 export const XDP_MD_SIZE = 24;
+/** Where the headroom begins, from the context on, and where the address is that the frame's end can move to: compiled code moves both itself. */
+export const XDP_HEAD = 32;
+export const XDP_LIMIT = 28;
 export const XDP_PACKET_HEADROOM = 256;
 /** Bytes at the very start of the headroom that the kernel keeps for itself. */
 export const XDP_FRAME_SIZE = 40;
-/** Bytes that a frame can grow to: a page without its headroom and the 320 bytes that the kernel keeps behind it. */
-export const XDP_MAX_FRAME = 4096 - XDP_PACKET_HEADROOM - 320;
+/** Bytes that the kernel keeps at the end of the page. */
+const XDP_TAILROOM = 320;
+/** Bytes that a frame can grow to: a page without its headroom and what the kernel keeps behind it. */
+export const XDP_MAX_FRAME = 4096 - XDP_PACKET_HEADROOM - XDP_TAILROOM;
 
 const NO_HOPS: readonly XdpHop[] = [];
 
-/** A frame in linear memory as an XDP program sees it, with its `struct xdp_md` (rounded up to 32 bytes) before it. */
+/**
+ * A frame in linear memory as an XDP program sees it, with its `struct xdp_md` before it. Where it begins and ends is there alone: a program that no verifier has seen may
+ * write anything to it, so that it is believed within the memory that the frame has.
+ *
+ *     0               24     28      32            72         288
+ *     ┌──────────────┬──────┬───────┬─────────────┬──────────┬──────┬──────┐
+ *     │ struct       │      │ limit │ the         │ headroom │ data │ room │
+ *     │ xdp_md       │      │       │ kernel's    │          │      │      │
+ *     └──────────────┴──────┴───────┴─────────────┴──────────┴──────┴──────┘
+ */
 export class XdpBuff {
   readonly kind = 'xdp';
   readonly memory: LinearMemory;
@@ -26,10 +41,6 @@ export class XdpBuff {
   readonly context: number;
   readonly #head: number;
   readonly #limit: number;
-  /** Addresses; `meta` equals `data` where there is no metadata. */
-  meta: number;
-  data: number;
-  end: number;
   ifindex = 0;
   rxQueue = 0;
   /** Bytes of the frame beyond `end`, which programs cannot reach. */
@@ -38,17 +49,22 @@ export class XdpBuff {
   egressIfindex = 0;
   /** Where it goes if the program returns XDP_REDIRECT: several ways for a broadcast. */
   hops: readonly XdpHop[] = NO_HOPS;
+  /** Address of the struct xdp_buff that a program is shown of it; 0 if none has asked. */
+  xdpBuff = 0;
+  /** Holds it, and what it leads to. */
+  shown: Showing | undefined;
 
   private constructor(memory: LinearMemory, netns: Network, context: number, frame: Uint8Array, metaLength: number) {
     this.memory = memory;
     this.netns = netns;
     this.context = context;
-    this.#head = context + 32;
-    this.meta = this.#head + XDP_PACKET_HEADROOM - metaLength;
-    this.data = this.meta + metaLength;
-    this.end = this.meta + frame.length;
-    this.#limit = Math.max(this.end, this.#head + XDP_PACKET_HEADROOM + XDP_MAX_FRAME);
-    memory.u8.set(frame, this.meta);
+    this.#head = context + XDP_HEAD;
+    const data = this.#head + XDP_PACKET_HEADROOM;
+    const meta = data - metaLength;
+    const end = meta + frame.length;
+    this.#limit = Math.max(end, data + XDP_MAX_FRAME);
+    memory.u8.set(frame, meta);
+    this.#move(meta, data, end);
   }
 
   /**
@@ -66,21 +82,56 @@ export class XdpBuff {
   }
   /** Bytes that a frame takes with its context, and the room to grow into. */
   static size(length: number): number {
-    return 32 + XDP_PACKET_HEADROOM + Math.max(length, XDP_MAX_FRAME);
+    return XDP_HEAD + XDP_PACKET_HEADROOM + Math.max(length, XDP_MAX_FRAME);
   }
 
   /** Another frame in its place, without metadata: at most XDP_MAX_FRAME bytes. */
   reset(frame: Uint8Array): void {
-    this.data = this.#head + XDP_PACKET_HEADROOM;
-    this.meta = this.data;
-    this.end = this.data + frame.length;
+    const data = this.#head + XDP_PACKET_HEADROOM;
     this.hops = NO_HOPS;
-    this.memory.u8.set(frame, this.data);
+    this.memory.u8.set(frame, data);
+    this.#move(data, data, data + frame.length);
     this.publish();
   }
 
   free(): void {
+    this.hide();
     this.memory.free(this.context);
+  }
+  /** Gives back what programs were shown. */
+  hide(): void {
+    this.shown?.[Symbol.dispose]();
+    this.shown = undefined;
+  }
+
+  /** Bytes from the start of the headroom to the end of the page. */
+  get frameSize(): number {
+    return XDP_PACKET_HEADROOM + XDP_MAX_FRAME + XDP_TAILROOM;
+  }
+  /** Addresses; `meta` equals `data` where there is no metadata. */
+  get meta(): number {
+    return Math.min(Math.max(this.#address(XDP_MD.data_meta), this.#head), this.data);
+  }
+
+  get data(): number {
+    return Math.min(Math.max(this.#address(XDP_MD.data), this.#head), this.#limit);
+  }
+
+  get end(): number {
+    return Math.min(Math.max(this.#address(XDP_MD.data_end), this.data), this.#limit);
+  }
+
+  #address(field: number): number {
+    return (this.memory.i32[(this.context + field) / 4] ?? 0) >>> 0;
+  }
+
+  #move(meta: number, data: number, end: number): void {
+    const { i32 } = this.memory;
+    const at = this.context / 4;
+    i32[at + XDP_MD.data / 4] = data;
+    i32[at + XDP_MD.data_end / 4] = end;
+    i32[at + XDP_MD.data_meta / 4] = meta;
+    i32[at + XDP_LIMIT / 4] = this.#limit;
   }
 
   get length(): number {
@@ -92,12 +143,10 @@ export class XdpBuff {
     return offset >= 0 && size >= 0 && offset + size <= this.length ? this.data + offset : -1;
   }
 
+  /** Writes down what the context says of devices. */
   publish(): void {
     const { i32 } = this.memory;
     const at = this.context / 4;
-    i32[at + XDP_MD.data / 4] = this.data;
-    i32[at + XDP_MD.data_end / 4] = this.end;
-    i32[at + XDP_MD.data_meta / 4] = this.meta;
     i32[at + XDP_MD.ingress_ifindex / 4] = this.ifindex;
     i32[at + XDP_MD.rx_queue_index / 4] = this.rxQueue;
     i32[at + XDP_MD.egress_ifindex / 4] = this.egressIfindex;
@@ -105,33 +154,29 @@ export class XdpBuff {
 
   /** Moves the start of the data by `delta` bytes, metadata with it. False where there is no room, or no packet would be left. */
   adjustHead(delta: number): boolean {
-    const data = this.data + delta;
-    const meta = this.meta + delta;
-    if (meta < this.#head + XDP_FRAME_SIZE || data > this.end - ETH_HLEN) return false;
-    this.memory.copy(meta, this.meta, this.data - this.meta);
-    this.data = data;
-    this.meta = meta;
-    this.publish();
+    const { data, meta, end } = this;
+    if (meta + delta < this.#head + XDP_FRAME_SIZE || data + delta > end - ETH_HLEN) return false;
+    this.memory.copy(meta + delta, meta, data - meta);
+    this.#move(meta + delta, data + delta, end);
     return true;
   }
 
   /** Moves the end by `delta` bytes; new bytes are zero. */
   adjustTail(delta: number): boolean {
-    const end = this.end + delta;
-    if (end > this.#limit || end < this.data + ETH_HLEN) return false;
-    if (delta > 0) this.memory.u8.fill(0, this.end, end);
-    this.end = end;
-    this.publish();
+    const { data, meta, end } = this;
+    if (end + delta > this.#limit || end + delta < data + ETH_HLEN) return false;
+    if (delta > 0) this.memory.u8.fill(0, end, end + delta);
+    this.#move(meta, data, end + delta);
     return true;
   }
 
   /** Moves the start of the metadata by `delta` bytes: a multiple of 4, 255 bytes at most. */
   adjustMeta(delta: number): boolean {
+    const { data, end } = this;
     const meta = this.meta + delta;
-    const length = this.data - meta;
+    const length = data - meta;
     if (meta < this.#head + XDP_FRAME_SIZE || length < 0 || length > 255 || length % 4 !== 0) return false;
-    this.meta = meta;
-    this.publish();
+    this.#move(meta, data, end);
     return true;
   }
 }

@@ -41,4 +41,6 @@ export interface SocketHooks {
   ingress(socket: Socket, device: Device, packet: Uint8Array): boolean;
   /** BPF_CGROUP_SOCK_OPS: the program's reply, -1 without one. */
   sockOps(socket: Socket, op: number, ...args: readonly number[]): number;
+  /** Likewise of a connection that is being asked for: there is no whole socket yet. */
+  requestOps(socket: Socket, op: number): number;
 }

@@ -18,6 +18,7 @@ import type { Device } from '../net/device.ts';
 import type { Network } from '../net/network.ts';
 import type { Process } from '../process.ts';
 import type { Endpoint, Flow } from './endpoint.ts';
+import { serviceOf } from './program-options.ts';
 import type { Psock } from './psock.ts';
 import type { SocketHooks } from './socket-hooks.ts';
 
@@ -61,6 +62,10 @@ export abstract class Socket {
     reusePort: false,
     broadcast: false,
   };
+  /** Other options that programs have set, see program-options.ts. */
+  readonly numbers = new Map<number, number>();
+  /** TCP_CONGESTION. */
+  congestion = 'cubic';
   local: Endpoint;
   remote: Endpoint;
   /** Has a port of its own, which others cannot bind to. */
@@ -90,6 +95,15 @@ export abstract class Socket {
     this.local = this.remote = this.nowhere;
   }
 
+  /** Has from a listener what programs have set of that. */
+  inherit({ numbers, congestion }: Socket): void {
+    for (const [name, value] of numbers) this.numbers.set(name, value);
+    this.congestion = congestion;
+  }
+  /** Bytes of one segment, where there are any. */
+  get segmentSize(): number {
+    return 536;
+  }
   /** A packet that was found to be for this socket. */
   abstract receive(packet: IpPacket, device: Device, frame: Incoming): void;
   /** Programs may send the data of others here. */
@@ -197,6 +211,7 @@ export abstract class Socket {
       protocol: this.protocol,
       payload,
       dontFragment: true,
+      tos: serviceOf(this),
     };
     return this.network.inet.send(header, { device: this.device, mark, priority, sender: this });
   }

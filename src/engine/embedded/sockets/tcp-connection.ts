@@ -1,6 +1,7 @@
 import { errno } from '../../../uapi/errno.ts';
 import { AF_INET } from '../inet/address.ts';
 import { IPPROTO_TCP, IPV4_HEADER, IPV6_HEADER, type IpPacket } from '../inet/packet.ts';
+import { allowedSegment } from './program-options.ts';
 import type { Psock } from './psock.ts';
 import { ReceiveQueue } from './receive-queue.ts';
 import { Socket } from './socket.ts';
@@ -41,6 +42,9 @@ export abstract class TcpConnection extends Socket {
   override get stateNumber(): number {
     return TCP_STATES[this.state];
   }
+  override get segmentSize(): number {
+    return this.output.mss;
+  }
   get room(): number {
     if (this.psock?.blocked) return 0;
     return Math.max(0, RECEIVE_BUFFER - this.queue.size - (this.psock?.held ?? 0));
@@ -49,7 +53,11 @@ export abstract class TcpConnection extends Socket {
   get ownMss(): number {
     const way = this.network.inet.wayTo(this.remote.address, this.device);
     const device = typeof way === 'number' || way.route.type === 'local' ? this.network.loopback : way.route.device;
-    return Math.min(65495, (device?.mtu ?? 1500) - TCP_HEADER - (this.family === AF_INET ? IPV4_HEADER : IPV6_HEADER));
+    return Math.min(
+      65495,
+      allowedSegment(this),
+      (device?.mtu ?? 1500) - TCP_HEADER - (this.family === AF_INET ? IPV4_HEADER : IPV6_HEADER),
+    );
   }
 
   override get redirectable(): boolean {

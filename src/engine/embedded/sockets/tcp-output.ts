@@ -17,6 +17,8 @@ const EMPTY = new Uint8Array(0);
 /** Bytes that wait to be sent or acknowledged. */
 export const SEND_BUFFER = 256 * 1024;
 const SECOND = 1_000_000_000n;
+/** Of Linux's clock, with CONFIG_HZ=250. */
+const TICK = 4_000_000n;
 /** tcp_syn_retries and tcp_syn_linear_timeouts, tcp_synack_retries, tcp_retries2 of Linux. */
 const SYN_RETRIES = 10;
 const SYN_LINEAR = 4;
@@ -44,6 +46,9 @@ export class TcpOutput {
   /** The number behind our FIN, once it was sent. */
   #finSeq: number | undefined;
   #retries = 0;
+  /** What programs have said of how it begins: bytes that it takes, and how long an answer may take. */
+  #firstWindow = Number.POSITIVE_INFINITY;
+  #firstTimeout = SECOND;
   #timer: Timer | undefined;
   /** Of the other end: bytes that it takes, and of one segment. */
   window = 0;
@@ -72,13 +77,23 @@ export class TcpOutput {
     this.#queue = queue;
   }
 
+  /** Asks the programs how a connection begins. */
+  begin(ask: (op: number) => number): void {
+    const segments = ask(SOCK_OPS.rwndInit);
+    if (segments > 0) this.#firstWindow = segments * this.#socket.ownMss;
+    const ticks = ask(SOCK_OPS.timeoutInit);
+    if (ticks > 0) this.#firstTimeout = BigInt(ticks) * TICK;
+    // Nobody marks packets here, whatever they answer.
+    ask(SOCK_OPS.needsEcn);
+  }
+
   /** SYN, or with `ack` the answer to one. */
   syn(ack: boolean): number {
     this.next = (this.#first + 1) >>> 0;
     this.max = this.next;
     this.#arm();
     const { ownMss } = this.#socket;
-    const window = ack ? ANSWER_WINDOW : FIRST_WINDOW;
+    const window = Math.min(ack ? ANSWER_WINDOW : FIRST_WINDOW, this.#firstWindow);
     return this.send(ack ? SYN | ACK : SYN, this.#first, EMPTY, { mss: ownMss, scale: WINDOW_SCALE, window });
   }
 
@@ -160,8 +175,11 @@ export class TcpOutput {
 
   #timeout(): bigint {
     const { state } = this.#socket;
-    if (state === 'syn_sent') return SECOND << BigInt(Math.max(0, this.#retries - SYN_LINEAR));
-    const rto = (state === 'syn_recv' ? SECOND : MIN_RTO) << BigInt(this.#retries);
+    const first = this.#firstTimeout;
+    const rto =
+      state === 'syn_sent'
+        ? first << BigInt(Math.max(0, this.#retries - SYN_LINEAR))
+        : (state === 'syn_recv' ? first : MIN_RTO) << BigInt(this.#retries);
     return rto < MAX_RTO ? rto : MAX_RTO;
   }
 

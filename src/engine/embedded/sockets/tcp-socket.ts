@@ -65,6 +65,7 @@ export class TcpSocket extends TcpConnection {
     this.output = new TcpOutput(this, this.network.machine.random());
     this.become('syn_sent');
     this.hooks.sockOps(this, SOCK_OPS.tcpConnect);
+    this.output.begin((op) => this.hooks.sockOps(this, op));
     const sent = this.output.syn(false);
     this.network.machine.traffic.drain();
     if (sent === 0) return this.takeError();
@@ -137,6 +138,7 @@ export class TcpSocket extends TcpConnection {
     if ((segment.flags & SYN) === 0 || this.#backlog.full || sockets.full) return;
     const child = new TcpSocket(this.network, this.process, this.family);
     Object.assign(child.options, this.options);
+    child.inherit(this);
     child.local = { address: packet.destination.slice(), port: segment.destinationPort };
     child.remote = { address: packet.source.slice(), port: segment.sourcePort };
     child.#listener = this;
@@ -145,6 +147,7 @@ export class TcpSocket extends TcpConnection {
     this.#backlog.open(child);
     child.output = new TcpOutput(child, this.network.machine.random());
     child.synchronize(segment);
+    child.output.begin((op) => child.hooks.requestOps(child, op));
     child.become('syn_recv');
     child.output.syn(true);
   }

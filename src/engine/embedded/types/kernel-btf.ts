@@ -48,7 +48,7 @@ class KernelTypesBuilder {
       this.#name(`enum ${name}`, { size: 4, align: 4 }, { kind: 'enum', name, size: 4, signed: false, values });
     }
     // The ids of structs are known before they are added.
-    const layouts = [...Object.entries(STRUCTS), ...declared.structs];
+    const layouts = Object.entries({ ...STRUCTS, ...Object.fromEntries(declared.structs) });
     const structs = [...Object.keys(CONTEXT_STRUCTS), ...layouts.map(([name]) => name)];
     const first = this.#btf.typeCount;
     for (const [i, name] of structs.entries()) this.#ids.set(`struct ${name}`, first + i);

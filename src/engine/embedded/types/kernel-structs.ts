@@ -114,11 +114,15 @@ export const STRUCTS: Readonly<Record<string, string>> = {
   task_struct:
     'unsigned int __state; refcount_t usage; unsigned int flags; int on_cpu; int prio; struct mm_struct *mm; int exit_code; int exit_signal; pid_t pid; pid_t tgid; ' +
     'struct task_struct *real_parent; struct task_struct *parent; struct task_struct *group_leader; u64 start_time; u64 start_boottime; const struct cred *cred; char comm[16]; ' +
-    'struct files_struct *files; struct nsproxy *nsproxy',
+    'struct files_struct *files; struct nsproxy *nsproxy; struct css_set *cgroups',
   mm_struct: 'unsigned long start_code; unsigned long end_code; unsigned long start_stack; unsigned long arg_start; unsigned long arg_end; struct file *exe_file',
   cred: 'uid_t uid; gid_t gid; uid_t suid; gid_t sgid; uid_t euid; gid_t egid',
   files_struct: 'int next_fd',
   nsproxy: 'int count',
+  css_set: 'struct cgroup *dfl_cgrp',
+  cgroup_subsys_state: 'struct cgroup *cgroup; struct cgroup_subsys_state *parent',
+  cgroup: 'struct cgroup_subsys_state self; unsigned long flags; int level; struct kernfs_node *kn',
+  kernfs_node: 'const char *name; u64 id',
   inode: 'umode_t i_mode; uid_t i_uid; gid_t i_gid; unsigned long i_ino; dev_t i_rdev; loff_t i_size',
   dentry: 'struct dentry *d_parent; struct inode *d_inode; unsigned char d_shortname[40]',
   file: 'unsigned int f_mode; unsigned int f_flags; struct inode *f_inode; loff_t f_pos; struct dentry *f_dentry; const struct cred *f_cred',
@@ -130,6 +134,8 @@ export const STRUCTS: Readonly<Record<string, string>> = {
     'struct sk_buff *next; struct sk_buff *prev; struct net_device *dev; char cb[48]; unsigned int len; unsigned int data_len; __u16 mac_len; __u16 hdr_len; ' +
     '__u16 queue_mapping; __u8 pkt_type; __u16 tc_index; __u32 priority; int skb_iif; __u32 hash; __be16 vlan_proto; __u16 vlan_tci; __u32 mark; __be16 protocol; ' +
     '__u16 transport_header; __u16 network_header; __u16 mac_header; unsigned int tail; unsigned int end; unsigned char *head; unsigned char *data; unsigned int truesize',
+  xdp_buff: 'void *data; void *data_end; void *data_meta; void *data_hard_start; struct xdp_rxq_info *rxq; u32 frame_sz; u32 flags',
+  xdp_rxq_info: 'struct net_device *dev; u32 queue_index',
   nf_hook_state: 'u8 hook; u8 pf; struct net_device *in; struct net_device *out',
   bpf_nf_ctx: 'const struct nf_hook_state *state; struct sk_buff *skb',
   bpf_fentry_test_t: 'struct bpf_fentry_test_t *a',
@@ -139,6 +145,7 @@ export const STRUCTS: Readonly<Record<string, string>> = {
   bpf_iter_num: '__u64 __opaque[1]',
   bpf_iter_bits: '__u64 __opaque[2]',
   bpf_wq: '__u64 __opaque[2]',
+  bpf_res_spin_lock: 'u32 val',
   bpf_list_head: '__u64 __opaque[2]',
   bpf_list_node: '__u64 __opaque[3]',
   bpf_rb_root: '__u64 __opaque[2]',
