@@ -100,18 +100,23 @@ export function cpuThread(onTask: (run: (task: ThreadTask) => void) => void): vo
       return ns | 0;
     };
 
+    let chunk = 64;
+    let grows = true;
     /** All entries once. */
     const pass = (batch: WasmFunction): void => {
+      const all = mail[W.count] ?? 0;
       let at = mail[W.list] ?? 0;
-      let chunk = 64;
-      for (let left = mail[W.count] ?? 0; left > 0; ) {
+      for (let left = all; left > 0; ) {
         const count = Math.min(left, chunk);
         let done = count;
         rounds[0] = task.maxRounds;
-        const start = performance.now();
+        const start = grows ? performance.now() : 0;
         try {
           batch(at, count, task.top);
-          if (performance.now() - start < STRETCH) chunk = Math.min(2 * chunk, 65536);
+          if (grows) {
+            grows = chunk < all && performance.now() - start < STRETCH;
+            if (grows) chunk *= 2;
+          }
         } catch (error) {
           done = ((entry[0] ?? 0) - at) / ENTRY_SIZE + 1;
           if (error !== over) write(error instanceof Error ? error.message : String(error));

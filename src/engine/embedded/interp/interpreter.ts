@@ -68,16 +68,18 @@ export class Interpreter {
   }
 
   /**
-   * Runs it for each entry of a list; see `emitBatch`. `subjectAt`: what a context describes. `aborted`: the verdict of a run that did not end as it should. Where it is compiled, and calls
+   * Runs it for each entry of a list, `repeat` times; see `emitBatch`. `subjectAt`: what a context describes. `aborted`: the verdict of a run that did not end as it should. Where it is compiled, and calls
    * nothing that asks for more than the context, entries follow each other without a way through JavaScript.
    */
   runBatch(
     program: BpfProg,
     list: number,
     count: number,
+    repeat: number,
     subjectAt: (context: number) => Subject | undefined,
     aborted: number,
   ): void {
+    if (count === 0) return;
     const { statsUsers, memory } = this.#machine;
     const code = statsUsers === 0 ? this.#compiled(program) : undefined;
     const run = code && this.#depth < MAX_NESTING ? this.jit?.run(this.#depth) : undefined;
@@ -87,6 +89,7 @@ export class Interpreter {
         this.jit?.executeBatch(run, program, code, {
           list,
           count,
+          repeat,
           subjectAt,
           failed: (fault) => this.report(fault),
           aborted,
@@ -96,7 +99,8 @@ export class Interpreter {
       }
       return;
     }
-    for (let entry = list; entry < list + count * ENTRY_SIZE; entry += ENTRY_SIZE) {
+    for (let run = 0; run < repeat * count; run++) {
+      const entry = list + (run % count) * ENTRY_SIZE;
       const context = memory.dv.getUint32(entry, true);
       const { value, fault } = this.runProgram(program, context, subjectAt(context));
       memory.dv.setInt32(entry + ENTRY_VERDICT, fault === undefined ? value : aborted, true);

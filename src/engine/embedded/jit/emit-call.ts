@@ -301,19 +301,18 @@ function emitArrayLookup(text: FunctionText, op: Op, map: ArrayMap | PercpuArray
   const type = text.resultType;
   if (type === undefined) return;
   const { maxEntries } = map.attr;
-  const elementSize = map instanceof PercpuArrayMap ? map.stride * map.machine.cpus : map.stride;
   text.withLocal('i32', (index) => {
     if (op.key !== undefined) text.read32(op.key);
     else code.memory('i32_load', text.address(2, 0));
     code.set(index);
     code.get(index);
-    emitScaled(text, elementSize);
+    emitScaled(text, map.stride);
     code.i32(map.values);
     code.op('i32_add');
     if (map instanceof PercpuArrayMap) {
       code.i32(registers);
       code.memory('i32_load', CPU, 2);
-      emitScaled(text, map.stride);
+      emitScaled(text, map.cpuStride);
       code.op('i32_add');
     }
     code.i32(0);

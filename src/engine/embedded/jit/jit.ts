@@ -38,7 +38,10 @@ const STRETCH = 0.5;
 /** Runs that follow each other; see `Interpreter.runBatch`. */
 export interface Batch {
   readonly list: number;
+  /** At least 1. */
   readonly count: number;
+  /** How often all of it is run. */
+  readonly repeat: number;
   readonly subjectAt: (context: number) => Subject | undefined;
   readonly failed: (fault: Fault) => void;
   readonly aborted: number;
@@ -111,16 +114,19 @@ export class Jit {
     const { tailCalls, rounds } = this.#registers;
     this.#begin(run, program, code, 0, undefined);
     run.subjectAt = batch.subjectAt;
-    let at = batch.list;
     let chunk = 64;
+    let grows = true;
     try {
-      for (let left = batch.count; left > 0; ) {
+      for (let [at, left, passes] = [batch.list, batch.count, batch.repeat]; passes > 0; ) {
         let done = Math.min(left, chunk);
-        const start = performance.now();
+        const start: number = grows ? performance.now() : 0;
         this.#registers.rounds = MAX_ROUNDS;
         try {
           code.batch(at, done, run.top);
-          if (performance.now() - start < STRETCH) chunk *= 2;
+          if (grows) {
+            grows = chunk < batch.count && performance.now() - start < STRETCH;
+            if (grows) chunk *= 2;
+          }
         } catch (error) {
           const fault = run.endEntry(error, batch.aborted);
           if (fault !== undefined) batch.failed(fault);
@@ -128,6 +134,9 @@ export class Jit {
         }
         at += done * ENTRY_SIZE;
         left -= done;
+        if (left > 0) continue;
+        [at, left] = [batch.list, batch.count];
+        passes--;
       }
     } finally {
       run.subjectAt = undefined;

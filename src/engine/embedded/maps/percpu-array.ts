@@ -12,25 +12,35 @@ export const percpuArray: MapType = {
   checkBtf: integerKey,
   check: (attr) => checkFlags(attr.flags, ACCESS_FLAGS) || checkArraySizes(attr) || checkPercpuValue(attr),
   create(machine, attr) {
-    const stride = roundUp(attr.valueSize, 8);
-    const address = machine.memory.alloc(MAP_HEADER_SIZE + stride * machine.cpus * attr.maxEntries);
+    const address = machine.memory.alloc(MAP_HEADER_SIZE + cpuStrideOf(attr) * machine.cpus);
     return address === 0 ? -errno.ENOMEM : new PercpuArrayMap(machine, attr, address);
   },
 };
 
+/** Bytes of a line of a processor's cache. */
+const LINE = 64;
+
+/** Bytes from the values of one CPU to those of the next: they share no line, or what one writes the other would have to fetch again. */
+function cpuStrideOf({ valueSize, maxEntries }: MapAttr): number {
+  return roundUp(roundUp(valueSize, 8) * maxEntries, LINE) + LINE;
+}
+
 /**
- * In linear memory the values follow the header: for each index one value of `roundUp(valueSize, 8)` bytes for each CPU, which is also how
- * user space sees an element. The type's own fields of the header:
+ * In linear memory the values follow the header: all those of the first CPU, each `roundUp(valueSize, 8)` bytes, then those of the next. The type's own fields of the header:
  *
- *      32          36                 40
- *     ┌───────────┬──────────────────┬────────┐
- *     │ values    │ bytes per value  │ cpus   │
- *     └───────────┴──────────────────┴────────┘
+ *      32          36                 40       44
+ *     ┌───────────┬──────────────────┬────────┬──────────────────────────┐
+ *     │ values    │ bytes per value  │ cpus   │ bytes to the next CPU's  │
+ *     └───────────┴──────────────────┴────────┴──────────────────────────┘
  */
 export class PercpuArrayMap extends ValueArray {
+  readonly cpuStride: number;
+
   constructor(machine: ValueArray['machine'], attr: MapAttr, address: number) {
     super(machine, attr, address);
+    this.cpuStride = cpuStrideOf(attr);
     machine.memory.dv.setUint32(address + 40, machine.cpus, true);
+    machine.memory.dv.setUint32(address + 44, this.cpuStride, true);
   }
 
   override get userValueSize(): number {
@@ -39,7 +49,7 @@ export class PercpuArrayMap extends ValueArray {
 
   lookup(key: number): number {
     const element = this.#element(key);
-    return element === 0 ? 0 : element + this.machine.cpu * this.stride;
+    return element === 0 ? 0 : element + this.machine.cpu * this.cpuStride;
   }
 
   update(key: number, value: number, flags: number): number {
@@ -54,7 +64,8 @@ export class PercpuArrayMap extends ValueArray {
   copyOut(key: number, out: number): number {
     const element = this.#element(key);
     if (element === 0) return -errno.ENOENT;
-    for (let at = 0; at < this.userValueSize; at += this.stride) this.copier.show(out + at, element + at, this.stride);
+    for (let cpu = 0; cpu < this.machine.cpus; cpu++)
+      this.copier.show(out + cpu * this.stride, element + cpu * this.cpuStride, this.stride);
     return 0;
   }
 
@@ -62,9 +73,10 @@ export class PercpuArrayMap extends ValueArray {
     const refused = this.#checkUpdate(key, flags);
     if (refused !== 0) return refused;
     const element = this.#element(key);
-    for (let at = 0; at < this.userValueSize; at += this.stride) {
-      this.copier.write(element + at, value + at, this.stride);
-      this.copier.drop(element + at);
+    for (let cpu = 0; cpu < this.machine.cpus; cpu++) {
+      const at = element + cpu * this.cpuStride;
+      this.copier.write(at, value + cpu * this.stride, this.stride);
+      this.copier.drop(at);
     }
     return 0;
   }
@@ -74,10 +86,24 @@ export class PercpuArrayMap extends ValueArray {
     return ARRAY_OVERHEAD + 8 * maxEntries + this.userValueSize * maxEntries;
   }
 
-  /** Address of all CPUs' values, or 0. */
+  override valueAround(address: number): number {
+    const into = address - this.values;
+    const cpu = Math.floor(into / this.cpuStride);
+    const index = Math.floor((into - cpu * this.cpuStride) / this.stride);
+    const isValue = cpu >= 0 && cpu < this.machine.cpus && index < this.attr.maxEntries;
+    return isValue ? this.values + cpu * this.cpuStride + index * this.stride : 0;
+  }
+
+  override keyOf(value: number, room: number): number {
+    const index = Math.floor(((value - this.values) % this.cpuStride) / this.stride);
+    this.machine.memory.dv.setUint32(room, index, true);
+    return room;
+  }
+
+  /** Address of the first CPU's value, or 0. */
   #element(key: number): number {
     const index = this.machine.memory.dv.getUint32(key, true);
-    return index < this.attr.maxEntries ? this.values + index * this.userValueSize : 0;
+    return index < this.attr.maxEntries ? this.values + index * this.stride : 0;
   }
 
   #checkUpdate(key: number, flags: number): number {

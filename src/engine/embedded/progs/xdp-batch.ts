@@ -67,6 +67,9 @@ class Batch implements XdpBatch {
   readonly #block: number;
   readonly #stride: number;
   readonly #frames: readonly Uint8Array[];
+  /** Which frame is in a place: those of a CPU are together, since processors fetch in advance what is near, also from each other. */
+  readonly #order: readonly number[];
+  /** By place. */
   readonly #buffs: readonly XdpBuff[];
   readonly #shares: readonly Share[];
   #open = true;
@@ -79,36 +82,42 @@ class Batch implements XdpBatch {
     this.#stride = stride;
     this.length = frames.length;
     this.#frames = frames.map((frame) => frame.slice());
-    this.#buffs = this.#frames.map((frame, i) => {
-      const buff = XdpBuff.at(machine.memory, machine.netns, block + i * stride, frame);
+    // The low bit of the hash is that of the sum of all bytes, which many flows share.
+    const cpuOf = this.#frames.map((frame) => (Math.imul(hashFlow(frame, ETH_HLEN), MIX[0]) >>> 16) % cpus);
+    this.#order = cpuOf.map((_, i) => i).sort((a, b) => (cpuOf[a] ?? 0) - (cpuOf[b] ?? 0));
+    this.#buffs = this.#order.map((i, place) => {
+      const buff = XdpBuff.at(
+        machine.memory,
+        machine.netns,
+        block + place * stride,
+        this.#frames[i] ?? new Uint8Array(),
+      );
       buff.ifindex = 1;
       return buff;
     });
-    this.#shares = this.#share(cpus);
+    const list = this.#list;
+    for (const [place, { context }] of this.#buffs.entries())
+      machine.memory.dv.setUint32(list + place * ENTRY_SIZE, context, true);
+    let first = 0;
+    this.#shares = Array.from({ length: cpus }, (_, cpu) => {
+      const count = cpuOf.filter((of) => of === cpu).length;
+      const share = { list: list + first * ENTRY_SIZE, count };
+      first += count;
+      return share;
+    });
   }
 
-  /** Writes the entries, those of each CPU one after the other. */
-  #share(cpus: number): Share[] {
-    const { dv } = this.#machine.memory;
-    // The low bit of the hash is that of the sum of all bytes, which many flows share.
-    const cpuOf = this.#frames.map((frame) => (Math.imul(hashFlow(frame, ETH_HLEN), MIX[0]) >>> 16) % cpus);
-    let at = this.#block + this.length * this.#stride;
-    return Array.from({ length: cpus }, (_, cpu) => {
-      const list = at;
-      for (const [i, { context }] of this.#buffs.entries()) {
-        if (cpuOf[i] !== cpu) continue;
-        dv.setUint32(at, context, true);
-        at += ENTRY_SIZE;
-      }
-      return { list, count: (at - list) / ENTRY_SIZE };
-    });
+  /** Address of the entries, of which each frame has one, in the order of the places. */
+  get #list(): number {
+    return this.#block + this.length * this.#stride;
   }
 
   run(repeat = 1): XdpBatchResult {
     if (!this.#open) throw new SysError(errno.EBADF, 'xdp');
     if (!(Number.isInteger(repeat) && repeat >= 1 && repeat < 2 ** 31))
       throw new SysError(errno.EINVAL, 'xdp', { detail: `repeat is 1 to 2147483647, not ${repeat}` });
-    for (const [i, buff] of this.#buffs.entries()) buff.reset(this.#frames[i] ?? new Uint8Array());
+    for (const [place, buff] of this.#buffs.entries())
+      buff.reset(this.#frames[this.#order[place] ?? 0] ?? new Uint8Array());
     const shares = this.#shares.filter(({ count }) => count > 0);
     const subjectAt = (context: number) => this.#buffs[Math.floor((context - this.#block) / this.#stride)];
     const durationNs =
@@ -121,25 +130,21 @@ class Batch implements XdpBatch {
   #runHere(repeat: number, subjectAt: (context: number) => XdpBuff | undefined): number {
     const interpreter = interpreterOf(this.#machine);
     const start = performance.now();
-    for (let left = repeat; left > 0; left--) {
-      for (const { list, count } of this.#shares) interpreter.runBatch(this.#prog, list, count, subjectAt, XDP_ABORTED);
-    }
+    for (const { list, count } of this.#shares)
+      interpreter.runBatch(this.#prog, list, count, repeat, subjectAt, XDP_ABORTED);
     return Math.round((performance.now() - start) * 1e6);
   }
 
   #verdicts(): Uint32Array {
     const { dv } = this.#machine.memory;
     const verdicts = new Uint32Array(this.length);
-    const list = this.#block + this.length * this.#stride;
-    for (let i = 0; i < this.length; i++) {
-      const entry = list + i * ENTRY_SIZE;
-      verdicts[(dv.getUint32(entry, true) - this.#block) / this.#stride] = dv.getUint32(entry + ENTRY_VERDICT, true);
-    }
+    for (const [place, i] of this.#order.entries())
+      verdicts[i] = dv.getUint32(this.#list + place * ENTRY_SIZE + ENTRY_VERDICT, true);
     return verdicts;
   }
 
   frame(index: number): Uint8Array {
-    const buff = this.#buffs[index];
+    const buff = this.#buffs[this.#order.indexOf(index)];
     if (buff === undefined || !this.#open)
       throw new SysError(errno.EINVAL, 'xdp', { detail: `there is no frame ${index}` });
     return this.#machine.memory.u8.slice(buff.data, buff.end);
