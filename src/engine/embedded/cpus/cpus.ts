@@ -20,7 +20,7 @@ const BPF_FUNC_spin_lock = 93;
 const BPF_FUNC_loop = 181;
 /** ktime_get_ns, and the others that say the same: what a thread knows by itself. */
 const CLOCKS = new Set([5, 125, 160, 208]);
-/** Milliseconds without a sign of any CPU, after which they are given up: no program takes so long. */
+/** Milliseconds in which no CPU asks for anything, nor is done with its share once, after which they are given up: no program takes so long. */
 const PATIENCE = 120_000;
 
 /** What a CPU is to run on: entries of a batch, see `emitBatch`. */
@@ -80,9 +80,11 @@ export class Cpus {
       throw new NotSupportedError('interpreting on several CPUs', { instead: 'only compiled programs run there' });
     const { programs, targets } = programsFrom(program, jit);
     const maps = new Set(programs.flatMap((each) => each.maps));
-    const loaded = shares.map((share, i) => this.#load(jit, programs, targets, this.#cpu(i), share, work));
+    const loaded: Loaded[] = [];
     memory.holdFrees();
     try {
+      for (const [i, share] of shares.entries())
+        loaded.push(this.#load(jit, programs, targets, this.#cpu(i), share, work));
       this.#serve(loaded, STATE.ready, work.aborted);
       const start = performance.now();
       for (const { cpu } of loaded) cpu.tell('running');
@@ -166,7 +168,8 @@ export class Cpus {
   /** Does what the CPUs ask for until all are in a state. */
   #serve(loaded: readonly Loaded[], until: number, aborted: number): void {
     const waiting = new Set(loaded);
-    let heard = performance.now();
+    const passes = () => loaded.reduce((sum, { cpu }) => sum + cpu.get('passes'), 0);
+    let [heard, done] = [performance.now(), passes()];
     while (waiting.size > 0) {
       const rung = Atomics.load(this.#bell, 0);
       let served = false;
@@ -185,9 +188,9 @@ export class Cpus {
             throw new Error(`embedded kernel: CPU ${cpu.number} does not run: ${cpu.text}`);
         }
       }
-      if (served) heard = performance.now();
+      if (served || passes() !== done) [heard, done] = [performance.now(), passes()];
       else if (performance.now() - heard > PATIENCE) throw new Error('embedded kernel: the CPUs are silent');
-      else Atomics.wait(this.#bell, 0, rung, PATIENCE / 10);
+      if (!served) Atomics.wait(this.#bell, 0, rung, PATIENCE / 10);
     }
   }
 
