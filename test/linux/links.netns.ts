@@ -146,12 +146,13 @@ describe('devices', () => {
     expect(link.info).toMatchObject({ type: 'netkit', ifindex, attachType: 'netkit_primary' });
     expect(other.info).toMatchObject({ type: 'netkit', attachType: 'netkit_peer' });
     const { revision } = at('netkit_primary');
-    attachProgramToDevice(a, 'primary', 'netkit_primary', { replace: a, expectedRevision: revision });
+    using c = load('sched_cls', returning(-1), { expected_attach_type: attachTypeNumber.netkit_primary });
+    attachProgramToDevice(c, 'primary', 'netkit_primary', { replace: a, expectedRevision: revision });
     const past = { before: 'all', expectedRevision: revision } as const;
     using late = load('sched_cls', returning(-1), { expected_attach_type: attachTypeNumber.netkit_primary });
     expect(() => attachToDevice(late, 'primary', 'netkit_primary', past)).toThrow(code('ESTALE'));
     link.detach();
-    detachProgramFromDevice(kernel, 'primary', 'netkit_primary', a);
+    detachProgramFromDevice(kernel, 'primary', 'netkit_primary', c);
     expect(at('netkit_primary').programs).toEqual([]);
     deleteDevice(kernel, 'primary');
     // The device has taken the last one along.
