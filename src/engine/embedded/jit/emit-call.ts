@@ -11,6 +11,7 @@ import type { BpfMap } from '../maps/map.ts';
 import { PercpuArrayMap } from '../maps/percpu-array.ts';
 import type { RingBuffer } from '../maps/ringbuf.ts';
 import { argumentsOf, LOW } from './demand.ts';
+import { emitLock, emitUnlock } from './emit-lock.ts';
 import { emitTailCall } from './emit-tail-call.ts';
 import type { FunctionText } from './function-text.ts';
 import { calleeOf, type Op } from './graph.ts';
@@ -119,19 +120,7 @@ function emitSpinLock(text: FunctionText, registers: number, taken: boolean): vo
   text.withLocal('i32', (lock) => {
     text.read32(1);
     code.set(lock);
-    if (taken) {
-      code.block('loop');
-      code.get(lock);
-      code.i32(0);
-      code.i32(1);
-      code.memory('i32_atomic_cmpxchg', 0, 2);
-      code.brIf(0);
-      code.end();
-    } else {
-      code.get(lock);
-      code.i32(0);
-      code.memory('i32_atomic_store', 0, 2);
-    }
+    (taken ? emitLock : emitUnlock)(code, () => code.get(lock));
     code.i32(registers);
     if (taken) code.get(lock);
     else code.i32(0);

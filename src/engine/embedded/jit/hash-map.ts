@@ -1,10 +1,8 @@
 import { BPF_EXIST, BPF_NOEXIST } from '../../../uapi/bpf.ts';
 import { errno } from '../../../uapi/errno.ts';
 import { HashMap } from '../maps/hash.ts';
-import { HASH, KEY, NEXT } from '../maps/hash-layout.ts';
-import { LruHashMap, USED } from '../maps/lru-hash.ts';
+import { LruHashMap } from '../maps/lru-hash.ts';
 import type { BpfMap } from '../maps/map.ts';
-import { emitCopy, emitZeros } from './emit-bytes.ts';
 import { HashText } from './hash-text.ts';
 import { WasmCode } from './wasm-code.ts';
 
@@ -34,11 +32,7 @@ export function emitHashLookup(map: HashMap, registers: number): Uint8Array {
   code.i32(0);
   code.op('return');
   code.end();
-  if (map instanceof LruHashMap) {
-    code.get(text.element);
-    code.i32(USED);
-    code.memory('i32_store', map.layout.state, 2);
-  }
+  text.markUsed();
   text.value();
   return code.finish();
 }
@@ -46,7 +40,6 @@ export function emitHashLookup(map: HashMap, registers: number): Uint8Array {
 /** (key, value, flags) -> 0 or -errno. As `HashMap.update`, with flags below 3. */
 export function emitHashUpdate(map: HashMap, registers: number): Uint8Array {
   const [key, value, flags] = [0, 1, 2];
-  const { layout } = map;
   const code = new WasmCode(3);
   const text = new HashText(map, code, registers);
   const old = code.local('i32');
@@ -56,10 +49,8 @@ export function emitHashUpdate(map: HashMap, registers: number): Uint8Array {
   code.tee(old);
   code.block('if');
   text.answerIf(flags, BPF_NOEXIST, errno.EEXIST);
-  if (!layout.replaces) {
-    text.value();
-    code.set(text.element);
-    emitCopy(code, text.element, value, 0, 0, map.attr.valueSize);
+  if (!map.layout.replaces) {
+    text.writeValue(value);
     code.i32(0);
     code.op('return');
   }
@@ -71,25 +62,7 @@ export function emitHashUpdate(map: HashMap, registers: number): Uint8Array {
     code.i32(-errno.ENOMEM);
     code.op('return');
   });
-  code.get(text.element);
-  code.get(text.keyHash);
-  code.memory('i32_store', HASH, 2);
-  emitCopy(code, text.element, key, KEY, 0, map.attr.keySize);
-  if (layout.values > 1) emitZeros(code, text.element, layout.valueOffset, layout.stride * layout.values);
-  if (layout.values > 1) {
-    const here = code.local('i32');
-    text.value();
-    code.set(here);
-    emitCopy(code, here, value, 0, 0, map.attr.valueSize);
-  } else emitCopy(code, text.element, value, layout.valueOffset, 0, map.attr.valueSize);
-  // At the front of its chain.
-  code.get(text.element);
-  code.get(text.bucket);
-  code.memory('i32_load', 0, 2);
-  code.memory('i32_store', NEXT, 2);
-  code.get(text.bucket);
-  code.get(text.element);
-  code.memory('i32_store', 0, 2);
+  text.putNew(key, value, 'i32_store');
   code.get(old);
   code.block('if');
   text.unlink(old);

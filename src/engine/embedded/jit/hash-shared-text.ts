@@ -1,8 +1,9 @@
 import { errno } from '../../../uapi/errno.ts';
 import type { HashMap } from '../maps/hash.ts';
-import { COUNT, HAND, NEXT } from '../maps/hash-layout.ts';
+import { NEXT } from '../maps/hash-layout.ts';
 import { type HashLocks, STRIPE, STRIPES } from '../maps/hash-locks.ts';
-import { LruHashMap, NOT_USED } from '../maps/lru-hash.ts';
+import { LruHashMap } from '../maps/lru-hash.ts';
+import { emitLock, emitUnlock } from './emit-lock.ts';
 import { HashText } from './hash-text.ts';
 import { CPU } from './registers.ts';
 import type { WasmCode } from './wasm-code.ts';
@@ -67,20 +68,10 @@ export class SharedText {
   }
 
   lockPlaces(): void {
-    const { code } = this;
-    code.block('loop');
-    code.i32(this.#locks.address);
-    code.i32(0);
-    code.i32(1);
-    code.memory('i32_atomic_cmpxchg', 0, 2);
-    code.brIf(0);
-    code.end();
+    emitLock(this.code, () => this.code.i32(this.#locks.address));
   }
   unlockPlaces(): void {
-    const { code } = this;
-    code.i32(this.#locks.address);
-    code.i32(0);
-    code.memory('i32_atomic_store', 0, 2);
+    emitUnlock(this.code, () => this.code.i32(this.#locks.address));
   }
 
   /** Returns `result` with the lock of the places open again. */
@@ -104,10 +95,7 @@ export class SharedText {
   /** Sets `element` to a place that counts as taken, or returns -errno. With the lock of the places. */
   reserve(): void {
     const { code } = this;
-    code.i32(this.#map.address);
-    code.memory('i32_load', COUNT, 2);
-    code.i32(this.#map.attr.maxEntries);
-    code.op('i32_ge_u');
+    this.hash.isFull();
     code.block('if');
     if (this.#map instanceof LruHashMap) this.#throwOut();
     else this.giveUp(-errno.E2BIG);
@@ -123,7 +111,6 @@ export class SharedText {
    */
   #throwOut(): void {
     const { code, element } = this;
-    const { address, layout, places } = this.#map;
     const [place, left, stripe, seen, at] = Array.from({ length: 5 }, () => code.local('i32')) as [
       number,
       number,
@@ -131,7 +118,7 @@ export class SharedText {
       number,
       number,
     ];
-    code.i32(Math.min(4 * layout.places, 2 ** 31 - 1));
+    code.i32(Math.min(4 * this.#map.layout.places, 2 ** 31 - 1));
     code.set(left);
     code.block('block');
     code.block('loop');
@@ -144,33 +131,7 @@ export class SharedText {
     code.i32(1);
     code.op('i32_sub');
     code.set(left);
-    code.i32(address);
-    code.memory('i32_load', HAND, 2);
-    code.tee(place);
-    code.i32(layout.element);
-    code.op('i32_mul');
-    code.i32(places);
-    code.op('i32_add');
-    code.set(element);
-    code.i32(address);
-    code.i32(0);
-    code.get(place);
-    code.i32(1);
-    code.op('i32_add');
-    code.tee(place);
-    code.get(place);
-    code.i32(layout.places);
-    code.op('i32_eq');
-    code.op('select');
-    code.memory('i32_store', HAND, 2);
-    code.get(element);
-    code.memory('i32_load', layout.state, 2);
-    code.block('if');
-    code.get(element);
-    code.i32(NOT_USED);
-    code.memory('i32_store', layout.state, 2);
-    code.br(1);
-    code.end();
+    this.hash.passHand(place);
     this.hash.bucketOf(element);
     code.tee(at);
     this.#stripeOf();

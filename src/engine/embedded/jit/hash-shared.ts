@@ -1,10 +1,7 @@
 import { BPF_EXIST, BPF_NOEXIST } from '../../../uapi/bpf.ts';
 import { errno } from '../../../uapi/errno.ts';
 import type { HashMap } from '../maps/hash.ts';
-import { HASH, KEY, NEXT } from '../maps/hash-layout.ts';
 import type { HashLocks } from '../maps/hash-locks.ts';
-import { LruHashMap, USED } from '../maps/lru-hash.ts';
-import { emitCopy, emitZeros } from './emit-bytes.ts';
 import { SharedText } from './hash-shared-text.ts';
 import { WasmCode } from './wasm-code.ts';
 
@@ -20,11 +17,7 @@ export function emitSharedLookup(map: HashMap, locks: HashLocks, registers: numb
   text.hash.find(0);
   code.get(text.element);
   code.block('if');
-  if (map instanceof LruHashMap) {
-    code.get(text.element);
-    code.i32(USED);
-    code.memory('i32_store', map.layout.state, 2);
-  }
+  text.hash.markUsed();
   text.hash.value();
   code.op('return');
   code.end();
@@ -38,45 +31,14 @@ export function emitSharedLookup(map: HashMap, locks: HashLocks, registers: numb
 /** (key, value, flags) -> 0 or -errno. */
 export function emitSharedUpdate(map: HashMap, locks: HashLocks, registers: number): Uint8Array {
   const [key, value, flags] = [0, 1, 2];
-  const { layout, attr } = map;
   const code = new WasmCode(3);
   const text = new SharedText(map, locks, code, registers);
   const { hash, element } = text;
   const [old, fresh] = [code.local('i32'), code.local('i32')];
-  const answer = (result: number) => {
+  const done = () => {
     text.unlock();
-    code.i32(result);
+    code.i32(0);
     code.op('return');
-  };
-  const answerIf = (what: number, result: number) => {
-    code.get(flags);
-    code.i32(what);
-    code.op('i32_eq');
-    code.block('if');
-    answer(result);
-    code.end();
-  };
-  /** Puts what is in `element` together, and to the front of its chain. */
-  const fillAndLink = () => {
-    code.get(element);
-    code.get(hash.keyHash);
-    code.memory('i32_store', HASH, 2);
-    emitCopy(code, element, key, KEY, 0, attr.keySize);
-    if (layout.values > 1) emitZeros(code, element, layout.valueOffset, layout.stride * layout.values);
-    writeValue();
-    code.get(element);
-    code.get(hash.bucket);
-    code.memory('i32_load', 0, 2);
-    code.memory('i32_store', NEXT, 2);
-    code.get(hash.bucket);
-    code.get(element);
-    code.memory('i32_atomic_store', 0, 2);
-  };
-  const writeValue = () => {
-    const here = code.local('i32');
-    hash.value();
-    code.set(here);
-    emitCopy(code, here, value, 0, 0, attr.valueSize);
   };
   hash.hash(key);
   code.block('loop');
@@ -84,8 +46,8 @@ export function emitSharedUpdate(map: HashMap, locks: HashLocks, registers: numb
   hash.find(key);
   code.get(element);
   code.block('if');
-  answerIf(BPF_NOEXIST, -errno.EEXIST);
-  if (layout.replaces) {
+  hash.answerIf(flags, BPF_NOEXIST, errno.EEXIST, () => text.unlock());
+  if (map.layout.replaces) {
     code.get(element);
     code.set(old);
     text.spareAddress();
@@ -102,15 +64,15 @@ export function emitSharedUpdate(map: HashMap, locks: HashLocks, registers: numb
     code.memory('i32_store', 0, 2);
     code.br(2);
     code.end();
-    fillAndLink();
+    hash.putNew(key, value, 'i32_atomic_store');
     hash.unlink(old);
     text.spareAddress();
     code.get(old);
     code.memory('i32_store', 0, 2);
-  } else writeValue();
-  answer(0);
+  } else hash.writeValue(value);
+  done();
   code.end();
-  answerIf(BPF_EXIST, -errno.ENOENT);
+  hash.answerIf(flags, BPF_EXIST, errno.ENOENT, () => text.unlock());
   text.unlock();
   text.lockPlaces();
   text.reserve();
@@ -131,8 +93,8 @@ export function emitSharedUpdate(map: HashMap, locks: HashLocks, registers: numb
   code.end();
   code.get(fresh);
   code.set(element);
-  fillAndLink();
-  answer(0);
+  hash.putNew(key, value, 'i32_atomic_store');
+  done();
   code.end();
   code.op('unreachable');
   return code.finish();

@@ -2,8 +2,8 @@ import { errno } from '../../../uapi/errno.ts';
 import type { HashMap } from '../maps/hash.ts';
 import { COUNT, FREE, FRESH, HAND, HASH, KEY, NEXT } from '../maps/hash-layout.ts';
 import { MIX } from '../maps/key.ts';
-import { LruHashMap, NOT_USED } from '../maps/lru-hash.ts';
-import { emitSame } from './emit-bytes.ts';
+import { LruHashMap, NOT_USED, USED } from '../maps/lru-hash.ts';
+import { emitCopy, emitSame, emitZeros } from './emit-bytes.ts';
 import { CPU } from './registers.ts';
 import type { WasmCode } from './wasm-code.ts';
 
@@ -32,7 +32,7 @@ export class HashText {
   hash(key: number): void {
     const { code } = this;
     const { keySize } = this.#map.attr;
-    const { factors, buckets, bucketCount } = this.#map;
+    const { factors } = this.#map;
     code.i32(keySize);
     for (let offset = 0, i = 0; offset < keySize; offset += 4, i++) {
       this.#keyWord(key, offset, Math.min(4, keySize - offset));
@@ -63,12 +63,7 @@ export class HashText {
       code.set(this.keyHash);
     }
     code.get(this.keyHash);
-    code.i32(bucketCount - 1);
-    code.op('i32_and');
-    code.i32(2);
-    code.op('i32_shl');
-    code.i32(buckets);
-    code.op('i32_add');
+    this.#bucketOfHash();
     code.set(this.bucket);
   }
 
@@ -131,16 +126,58 @@ export class HashText {
     code.op('i32_add');
   }
 
-  /** Returns -errno if the flags are these. */
-  answerIf(flags: number, what: number, number: number): void {
+  /** Returns -errno if the flags are these. `before`: what is to be done then. */
+  answerIf(flags: number, what: number, number: number, before = () => {}): void {
     const { code } = this;
     code.get(flags);
     code.i32(what);
     code.op('i32_eq');
     code.block('if');
+    before();
     code.i32(-number);
     code.op('return');
     code.end();
+  }
+
+  /** Says that the element was looked for. */
+  markUsed(): void {
+    if (!(this.#map instanceof LruHashMap)) return;
+    this.code.get(this.element);
+    this.code.i32(USED);
+    this.code.memory('i32_store', this.#map.layout.state, 2);
+  }
+
+  /** Copies the value at `from` to that of the element, for the running CPU. */
+  writeValue(from: number): void {
+    const { code } = this;
+    const { layout, attr } = this.#map;
+    if (layout.values === 1) {
+      emitCopy(code, this.element, from, layout.valueOffset, 0, attr.valueSize);
+      return;
+    }
+    const here = code.local('i32');
+    this.value();
+    code.set(here);
+    emitCopy(code, here, from, 0, 0, attr.valueSize);
+  }
+
+  /** Makes an element of the place in `element`, and puts it at the front of its chain. `store`: how others get to see it. */
+  putNew(key: number, value: number, store: 'i32_store' | 'i32_atomic_store'): void {
+    const { code, element } = this;
+    const { layout, attr } = this.#map;
+    code.get(element);
+    code.get(this.keyHash);
+    code.memory('i32_store', HASH, 2);
+    emitCopy(code, element, key, KEY, 0, attr.keySize);
+    if (layout.values > 1) emitZeros(code, element, layout.valueOffset, layout.stride * layout.values);
+    this.writeValue(value);
+    code.get(element);
+    code.get(this.bucket);
+    code.memory('i32_load', 0, 2);
+    code.memory('i32_store', NEXT, 2);
+    code.get(this.bucket);
+    code.get(element);
+    code.memory(store, 0, 2);
   }
 
   /** Adds to how many elements there are. */
@@ -155,13 +192,19 @@ export class HashText {
     code.memory('i32_store', COUNT, 2);
   }
 
-  /** Makes room for a new element, or returns -E2BIG. */
-  makeRoom(): void {
+  /** Puts on the stack whether there are as many elements as there can be. */
+  isFull(): void {
     const { code } = this;
     code.i32(this.#map.address);
     code.memory('i32_load', COUNT, 2);
     code.i32(this.#map.attr.maxEntries);
     code.op('i32_ge_u');
+  }
+
+  /** Makes room for a new element, or returns -E2BIG. */
+  makeRoom(): void {
+    const { code } = this;
+    this.isFull();
     code.block('if');
     if (this.#map instanceof LruHashMap) this.#throwOut();
     else {
@@ -174,17 +217,24 @@ export class HashText {
   /** As `LruHashMap.makeRoom`: all places are taken. */
   #throwOut(): void {
     const { code } = this;
-    const { address, layout, places } = this.#map;
     const place = code.local('i32');
     code.block('loop');
+    this.passHand(place);
+    code.end();
+    this.unlink(this.element, true);
+    this.free(this.element);
+    this.count(-1);
+  }
+
+  /** Sets `element` to the place at the hand, which moves on; within a loop, which begins anew if that was used, as it then no longer is. `place`: a local to work with. */
+  passHand(place: number): void {
+    const { code, element } = this;
+    const { address, layout } = this.#map;
     code.i32(address);
     code.memory('i32_load', HAND, 2);
     code.tee(place);
-    code.i32(layout.element);
-    code.op('i32_mul');
-    code.i32(places);
-    code.op('i32_add');
-    code.set(this.element);
+    this.#placeAddress();
+    code.set(element);
     code.i32(address);
     code.i32(0);
     code.get(place);
@@ -196,26 +246,36 @@ export class HashText {
     code.op('i32_eq');
     code.op('select');
     code.memory('i32_store', HAND, 2);
-    code.get(this.element);
+    code.get(element);
     code.memory('i32_load', layout.state, 2);
     code.block('if');
-    code.get(this.element);
+    code.get(element);
     code.i32(NOT_USED);
     code.memory('i32_store', layout.state, 2);
     code.br(1);
     code.end();
-    code.end();
-    this.unlink(this.element, true);
-    this.free(this.element);
-    this.count(-1);
+  }
+
+  /** The number of a place on the stack becomes its address. */
+  #placeAddress(): void {
+    const { code } = this;
+    code.i32(this.#map.layout.element);
+    code.op('i32_mul');
+    code.i32(this.#map.places);
+    code.op('i32_add');
   }
 
   /** Puts the address of an element's bucket on the stack. */
   bucketOf(element: number): void {
+    this.code.get(element);
+    this.code.memory('i32_load', HASH, 2);
+    this.#bucketOfHash();
+  }
+
+  /** A hash on the stack becomes the address of its bucket. */
+  #bucketOfHash(): void {
     const { code } = this;
     const { buckets, bucketCount } = this.#map;
-    code.get(element);
-    code.memory('i32_load', HASH, 2);
     code.i32(bucketCount - 1);
     code.op('i32_and');
     code.i32(2);
@@ -268,7 +328,7 @@ export class HashText {
   /** Sets `element` to a place that is free. `none`: what to do where there is none, which ends the function. */
   newPlace(none: () => void): void {
     const { code, element } = this;
-    const { address, layout, places } = this.#map;
+    const { address, layout } = this.#map;
     const fresh = this.#word;
     code.i32(address);
     code.memory('i32_load', FREE, 2);
@@ -293,10 +353,7 @@ export class HashText {
     code.op('i32_add');
     code.memory('i32_store', FRESH, 2);
     code.get(fresh);
-    code.i32(layout.element);
-    code.op('i32_mul');
-    code.i32(places);
-    code.op('i32_add');
+    this.#placeAddress();
     code.set(element);
     code.end();
   }

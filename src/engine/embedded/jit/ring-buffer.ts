@@ -7,6 +7,7 @@ import {
 } from '../../../uapi/ringbuf.ts';
 import { HOST_PAGE } from '../maps/array.ts';
 import { DATA, MAX_RECORD, PENDING, RESERVING, type RingBuffer } from '../maps/ringbuf.ts';
+import { emitLock, emitUnlock } from './emit-lock.ts';
 import { WasmCode } from './wasm-code.ts';
 
 const CONSUMED = 0;
@@ -115,19 +116,11 @@ export function emitRingReserve(ring: RingBuffer): Uint8Array {
 /** As `reserve`, a function that {@link emitRingReserve} wrote, where several CPUs may call it at once. */
 export function emitSharedReserve(ring: RingBuffer, reserve: number): Uint8Array {
   const code = new WasmCode(1);
-  const lock = ring.address + RESERVING;
-  code.block('loop');
-  code.i32(lock);
-  code.i32(0);
-  code.i32(1);
-  code.memory('i32_atomic_cmpxchg', 0, 2);
-  code.brIf(0);
-  code.end();
+  const lock = () => code.i32(ring.address + RESERVING);
+  emitLock(code, lock);
   code.get(0);
   code.call(reserve);
-  code.i32(lock);
-  code.i32(0);
-  code.memory('i32_atomic_store', 0, 2);
+  emitUnlock(code, lock);
   return code.finish();
 }
 
