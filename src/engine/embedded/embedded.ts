@@ -1,4 +1,5 @@
 import type { Kernel } from '../../sys/kernel.ts';
+import { stopCpus } from './cpus/cpus.ts';
 import { createLab, type EmbeddedLab } from './lab.ts';
 import { Machine, type MachineOptions } from './machine.ts';
 import type { Network } from './net/network.ts';
@@ -42,7 +43,8 @@ export function createEmbeddedKernel(options: MachineOptions = {}): EmbeddedKern
     },
     [Symbol.dispose]() {
       for (const process of [...processes]) process[Symbol.dispose]();
-      machine.stop();
+      machine.mapTimers.stop();
+      stopCpus(machine);
     },
   };
 }

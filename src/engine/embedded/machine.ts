@@ -4,7 +4,6 @@ import { BtfObject } from './btf-object.ts';
 import type { Cgroup } from './cgroups/cgroup.ts';
 import { CGROUP_SOCKET_HOOKS } from './cgroups/socket-programs.ts';
 import { Clock } from './clock.ts';
-import { Cpus } from './cpus/cpus.ts';
 import { CgroupFileSystem } from './fs/cgroup-fs.ts';
 import { createTmpfs } from './fs/memory-fs.ts';
 import { type FileSystemTypes, fileSystemTypes, mountStandard } from './fs/mount.ts';
@@ -124,7 +123,6 @@ export class Machine {
   #charged = 0;
   /** The timers in the values of maps. */
   readonly mapTimers = new MapTimers(this);
-  #cpuThreads: Cpus | undefined;
   /** What programs hold of the kernel's. */
   readonly objects = new KernelObjects(this);
   readonly #mapsByAddress = new Map<number, BpfMap>();
@@ -157,18 +155,6 @@ export class Machine {
     this.namespaces = new Namespaces(this);
     using init = this.openProcess();
     mountStandard(init);
-  }
-
-  /** The CPUs as threads. Throws SysError ENOMEM. */
-  get cpuThreads(): Cpus {
-    this.#cpuThreads ??= new Cpus(this);
-    return this.#cpuThreads;
-  }
-
-  /** Ends what would go on by itself. */
-  stop(): void {
-    this.mapTimers.stop();
-    this.#cpuThreads?.stop();
   }
 
   /** Of {@link Machine.task}; 0 where no process is running. */

@@ -1,3 +1,4 @@
+import type { inStretches } from '../jit/batch.ts';
 import type { WasmFunction } from '../jit/webassembly.ts';
 import type { WasmMemory } from '../wasm-memory.ts';
 import type { ENDED, MAIL, STATE } from './mailbox.ts';
@@ -23,6 +24,11 @@ export interface ThreadTask {
   /** End of its stack. */
   readonly top: number;
   readonly maxRounds: number;
+  /** See `Stretches`. */
+  readonly entrySize: number;
+  readonly stretch: number;
+  /** Code units that a text in the mailbox has at most. */
+  readonly maxText: number;
   readonly programs: readonly ThreadProgram[];
   /** How many places the table of targets has. */
   readonly places: number;
@@ -43,20 +49,17 @@ export interface ThreadClock {
 }
 
 /**
- * The thread of a CPU. Its text is what the thread is started with, so it uses nothing that stands outside of it. `onTask`: says who is given tasks.
+ * The thread of a CPU. Its text is what the thread is started with, so it uses nothing that stands outside of it. `onTask`: says who is given tasks. `stretches`: the function of that text.
  *
  * What the programs import is done by the kernel's own thread, which is asked through the mailbox, while this one sleeps; but for the time.
  */
-export function cpuThread(onTask: (run: (task: ThreadTask) => void) => void): void {
+export function cpuThread(onTask: (run: (task: ThreadTask) => void) => void, stretches: typeof inStretches): void {
   interface Wasm {
     readonly Table: new (d: object) => { set(at: number, value: unknown): void };
     readonly Instance: new (module: object, imports: object) => { readonly exports: Record<string, WasmFunction> };
     readonly RuntimeError: new () => Error;
   }
   const { WebAssembly } = globalThis as unknown as { WebAssembly: Wasm }; // Node's types do not declare it
-  /** Milliseconds after which the machine code of a loop may be replaced by a faster one. */
-  const STRETCH = 0.5;
-  const ENTRY_SIZE = 8;
 
   onTask((task) => {
     const { words: W, states: S, memory } = task;
@@ -87,7 +90,7 @@ export function cpuThread(onTask: (run: (task: ThreadTask) => void) => void): vo
       return mail[W.reply] ?? 0;
     };
     const write = (text: string): void => {
-      const length = Math.min(text.length, 200);
+      const length = Math.min(text.length, task.maxText);
       mail[W.textLength] = length;
       for (let i = 0; i < length; i++) mail[W.text + i] = text.charCodeAt(i);
     };
@@ -98,35 +101,6 @@ export function cpuThread(onTask: (run: (task: ThreadTask) => void) => void): vo
       const ns = Math.round(passed * 1000) * 1000 + ahead;
       high[0] = Math.floor(ns / 2 ** 32);
       return ns | 0;
-    };
-
-    let chunk = 64;
-    let grows = true;
-    /** All entries once. */
-    const pass = (batch: WasmFunction): void => {
-      const all = mail[W.count] ?? 0;
-      let at = mail[W.list] ?? 0;
-      for (let left = all; left > 0; ) {
-        const count = Math.min(left, chunk);
-        let done = count;
-        rounds[0] = task.maxRounds;
-        const start = grows ? performance.now() : 0;
-        try {
-          batch(at, count, task.top);
-          if (grows) {
-            grows = chunk < all && performance.now() - start < STRETCH;
-            if (grows) chunk *= 2;
-          }
-        } catch (error) {
-          done = ((entry[0] ?? 0) - at) / ENTRY_SIZE + 1;
-          if (error !== over) write(error instanceof Error ? error.message : String(error));
-          try {
-            ask(0, task.ended, error === over ? 0 : 1, 0);
-          } catch {} // the kernel says that it is over, as it knows
-        }
-        at += ENTRY_SIZE * done;
-        left -= done;
-      }
     };
 
     try {
@@ -153,10 +127,25 @@ export function cpuThread(onTask: (run: (task: ThreadTask) => void) => void): vo
       if (batch === undefined) throw new Error('there is no program');
       say(S.ready);
       sleepWhile(S.ready);
-      for (let left = mail[W.repeat] ?? 0; left > 0; left--) {
-        pass(batch);
-        Atomics.add(mail, W.passes, 1);
-      }
+      stretches({
+        list: mail[W.list] ?? 0,
+        count: mail[W.count] ?? 0,
+        repeat: mail[W.repeat] ?? 0,
+        entrySize: task.entrySize,
+        stretch: task.stretch,
+        run(list, count) {
+          rounds[0] = task.maxRounds;
+          batch(list, count, task.top);
+        },
+        ended(error) {
+          if (error !== over) write(error instanceof Error ? error.message : String(error));
+          try {
+            ask(0, task.ended, error === over ? 0 : 1, 0);
+          } catch {} // the kernel says that it is over, as it knows
+          return entry[0] ?? 0;
+        },
+        passed: () => Atomics.add(mail, W.passes, 1),
+      });
       say(S.done);
     } catch (error) {
       write(error instanceof Error ? error.message : String(error));

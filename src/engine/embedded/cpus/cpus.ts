@@ -1,7 +1,11 @@
 import { NotSupportedError, SysError } from '../../../errors.ts';
 import { errno } from '../../../uapi/errno.ts';
+import { loop } from '../helpers/loop.ts';
+import { spin_lock } from '../helpers/spin-lock.ts';
+import { ktime_get_boot_ns, ktime_get_coarse_ns, ktime_get_ns, ktime_get_tai_ns } from '../helpers/time.ts';
 import { callees } from '../interp/called.ts';
 import { interpreterOf } from '../interp/interpreter.ts';
+import { ENTRY_SIZE, type Share, STRETCH, type Work } from '../jit/batch.ts';
 import { helperImport, WAKE } from '../jit/compile.ts';
 import { instantiate, RUN_ENDED } from '../jit/compiled-run.ts';
 import { type Importer, importedFunctions } from '../jit/imports.ts';
@@ -11,32 +15,14 @@ import { type WasmFunction, wasm } from '../jit/webassembly.ts';
 import type { Machine } from '../machine.ts';
 import { ProgArray } from '../maps/prog-array.ts';
 import type { BpfProg } from '../progs/prog.ts';
-import type { Subject } from '../progs/subject.ts';
 import { Cpu } from './cpu.ts';
 import type { ThreadClock, ThreadProgram } from './cpu-thread.ts';
-import { ENDED, MAIL, STATE } from './mailbox.ts';
+import { ENDED, MAIL, MAX_TEXT, STATE } from './mailbox.ts';
 
-const BPF_FUNC_spin_lock = 93;
-const BPF_FUNC_loop = 181;
-/** ktime_get_ns, and the others that say the same: what a thread knows by itself. */
-const CLOCKS = new Set([5, 125, 160, 208]);
+/** What a thread knows by itself. */
+const CLOCKS = [ktime_get_ns, ktime_get_boot_ns, ktime_get_coarse_ns, ktime_get_tai_ns];
 /** Milliseconds in which no CPU asks for anything, nor is done with its share once, after which they are given up: no program takes so long. */
 const PATIENCE = 120_000;
-
-/** What a CPU is to run on: entries of a batch, see `emitBatch`. */
-export interface Share {
-  readonly list: number;
-  readonly count: number;
-}
-
-export interface Work {
-  /** How often each CPU runs all of its share. */
-  readonly repeat: number;
-  /** What a context describes. */
-  readonly subjectAt: (context: number) => Subject | undefined;
-  /** The verdict of a run that did not end as it should. */
-  readonly aborted: number;
-}
 
 /** What programs import on one CPU, by the program's number and the import's. */
 interface Loaded {
@@ -51,7 +37,7 @@ interface Call {
 }
 
 /** The virtual CPUs of a machine: threads that run programs on its memory at the same time, while the machine's own does what they ask of the kernel. */
-export class Cpus {
+class Cpus {
   readonly #machine: Machine;
   readonly #cpus: Cpu[] = [];
   readonly #bell: Int32Array;
@@ -154,6 +140,9 @@ export class Cpus {
       high: registers.address + HIGH,
       top: cpu.run.top,
       maxRounds: MAX_ROUNDS,
+      entrySize: ENTRY_SIZE,
+      stretch: STRETCH,
+      maxText: MAX_TEXT,
       programs: threadPrograms,
       places: jit.targets.table.length,
       clock: clockOf(machine),
@@ -223,6 +212,23 @@ export class Cpus {
   }
 }
 
+const threads = new WeakMap<Machine, Cpus>();
+
+/** The CPUs of a machine. Throws SysError ENOMEM. */
+export function cpusOf(machine: Machine): Cpus {
+  let cpus = threads.get(machine);
+  if (cpus === undefined) {
+    cpus = new Cpus(machine);
+    threads.set(machine, cpus);
+  }
+  return cpus;
+}
+
+/** Ends their threads, if there are any. */
+export function stopCpus(machine: Machine): void {
+  threads.get(machine)?.stop();
+}
+
 /** A program, and those that its tail calls may lead to, in whose slots their places then are. */
 function programsFrom(program: BpfProg, jit: Jit): { programs: readonly BpfProg[]; targets: ReadonlySet<BpfProg> } {
   const programs = new Set([program]);
@@ -247,8 +253,8 @@ function checked(program: BpfProg, made: ReturnType<Jit['moduleFor']>): Module {
   if ('problem' in made) throw new NotSupportedError(what, { instead: `it is not compiled: ${made.problem}` });
   const { helpers } = made.compiled;
   // What is called back would wait for a lock in the place of whoever could open it.
-  const callsBack = helpers.some((id) => id !== BPF_FUNC_loop && callees()[id]?.args.includes('func'));
-  if (helpers.includes(BPF_FUNC_spin_lock) && callsBack)
+  const callsBack = helpers.some((id) => id !== loop.id && callees()[id]?.args.includes('func'));
+  if (helpers.includes(spin_lock.id) && callsBack)
     throw new NotSupportedError(what, { instead: 'it has both locks and functions that helpers call back' });
   return made;
 }
@@ -261,7 +267,7 @@ function takesMap(id: number): boolean {
 function clockOf({ clock }: Machine): ThreadClock | undefined {
   const { origin, ahead } = clock.base;
   if (Math.abs(ahead) > 2 ** 52) return undefined;
-  return { names: [...CLOCKS].map(helperImport), origin, ahead };
+  return { names: CLOCKS.map(({ id }) => helperImport(id)), origin, ahead };
 }
 
 /** A tail call by a prog array that is in a map, whose programs the CPU has not. */

@@ -1,4 +1,5 @@
 import { NotSupportedError } from '../../../errors.ts';
+import { inStretches } from '../jit/batch.ts';
 import { cpuThread, type ThreadTask } from './cpu-thread.ts';
 
 /** A thread that is given tasks. It keeps no process alive. */
@@ -26,7 +27,7 @@ export function startThread(): Thread {
   const host = globalThis as unknown as Host; // what of these there is, is looked at
   const worker = host.process?.getBuiltinModule?.('node:worker_threads').Worker;
   if (worker !== undefined) {
-    const text = `(${cpuThread})((run) => require('node:worker_threads').parentPort.on('message', run))`;
+    const text = threadText("(run) => require('node:worker_threads').parentPort.on('message', run)");
     // Not the options of the process: `-e SCRIPT` or `--inspect` are none for this thread.
     const started = new worker(text, { eval: true, execArgv: [] });
     started.unref();
@@ -34,9 +35,14 @@ export function startThread(): Thread {
   }
   if (host.Worker === undefined)
     throw new NotSupportedError('several virtual CPUs', { instead: 'this JavaScript engine has no threads' });
-  const text = `(${cpuThread})((run) => { onmessage = (event) => run(event.data) })`;
+  const text = threadText('(run) => { onmessage = (event) => run(event.data) }');
   const url = URL.createObjectURL(new Blob([text], { type: 'text/javascript' }));
   const started = new host.Worker(url);
   URL.revokeObjectURL(url);
   return { post: (task) => started.postMessage(task), terminate: () => void started.terminate() };
+}
+
+/** `onTask`: as text, what says who is given tasks. */
+function threadText(onTask: string): string {
+  return `(${cpuThread})(${onTask}, ${inStretches})`;
 }

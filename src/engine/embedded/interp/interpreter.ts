@@ -1,7 +1,7 @@
 import type { Helper } from '../helpers/helper.ts';
+import { ENTRY_CONTEXT, ENTRY_SIZE, ENTRY_VERDICT, type Share, type Work } from '../jit/batch.ts';
 import type { CompiledCode } from '../jit/compiled-run.ts';
 import { Jit } from '../jit/jit.ts';
-import { ENTRY_SIZE, ENTRY_VERDICT } from '../jit/thunks.ts';
 import type { Machine } from '../machine.ts';
 import type { BpfProg } from '../progs/prog.ts';
 import type { Subject } from '../progs/subject.ts';
@@ -68,42 +68,27 @@ export class Interpreter {
   }
 
   /**
-   * Runs it for each entry of a list, `repeat` times; see `emitBatch`. `subjectAt`: what a context describes. `aborted`: the verdict of a run that did not end as it should. Where it is compiled, and calls
-   * nothing that asks for more than the context, entries follow each other without a way through JavaScript.
+   * Runs it for each entry of a share, of which there is one at least. Where it is compiled, and calls nothing that asks for more than the context, entries follow each other without a way through JavaScript.
    */
-  runBatch(
-    program: BpfProg,
-    list: number,
-    count: number,
-    repeat: number,
-    subjectAt: (context: number) => Subject | undefined,
-    aborted: number,
-  ): void {
-    if (count === 0) return;
+  runBatch(program: BpfProg, share: Share, work: Work): void {
+    const { list, count } = share;
     const { statsUsers, memory } = this.#machine;
     const code = statsUsers === 0 ? this.#compiled(program) : undefined;
     const run = code && this.#depth < MAX_NESTING ? this.jit?.run(this.#depth) : undefined;
     if (code !== undefined && run !== undefined) {
       this.#depth++;
       try {
-        this.jit?.executeBatch(run, program, code, {
-          list,
-          count,
-          repeat,
-          subjectAt,
-          failed: (fault) => this.report(fault),
-          aborted,
-        });
+        this.jit?.executeBatch(run, program, code, share, work, (fault) => this.report(fault));
       } finally {
         this.#depth--;
       }
       return;
     }
-    for (let run = 0; run < repeat * count; run++) {
-      const entry = list + (run % count) * ENTRY_SIZE;
-      const context = memory.dv.getUint32(entry, true);
-      const { value, fault } = this.runProgram(program, context, subjectAt(context));
-      memory.dv.setInt32(entry + ENTRY_VERDICT, fault === undefined ? value : aborted, true);
+    for (let done = 0; done < work.repeat * count; done++) {
+      const entry = list + (done % count) * ENTRY_SIZE;
+      const context = memory.dv.getUint32(entry + ENTRY_CONTEXT, true);
+      const { value, fault } = this.runProgram(program, context, work.subjectAt(context));
+      memory.dv.setInt32(entry + ENTRY_VERDICT, fault === undefined ? value : work.aborted, true);
     }
   }
 

@@ -17,6 +17,13 @@ const COUNT = 12;
 /** Bytes that no two CPUs' registers share: what one writes, the other's cache would lose. */
 const LINE = 128;
 
+/** What a run leaves to that around it. */
+interface Saved {
+  readonly run: CompiledRun | undefined;
+  readonly tailCalls: number;
+  readonly rounds: number;
+}
+
 /** The words of registers.ts in the memory of a machine. The views stay good when it grows: it is shared, and does not move. */
 export class CallRegisters {
   readonly address: number;
@@ -39,6 +46,16 @@ export class CallRegisters {
     this.#words[TAIL_CALLS / 4] = 0;
     this.#words[CPU / 4] = cpu;
     this.#words[ROUNDS / 4] = MAX_ROUNDS;
+  }
+
+  /** For {@link CallRegisters.restore}, when a run within a run is over. */
+  save(): Saved {
+    return { run: this.run, tailCalls: this.#words[TAIL_CALLS / 4] ?? 0, rounds: this.rounds };
+  }
+  restore({ run, tailCalls, rounds }: Saved): void {
+    this.run = run;
+    this.#words[TAIL_CALLS / 4] = tailCalls;
+    this.rounds = rounds;
   }
 
   /** Where the stack ends of a function that may be called back now. */
@@ -65,12 +82,5 @@ export class CallRegisters {
   }
   set lock(address: number) {
     this.#words[LOCK / 4] = address;
-  }
-
-  get tailCalls(): number {
-    return this.#words[TAIL_CALLS / 4] ?? 0;
-  }
-  set tailCalls(count: number) {
-    this.#words[TAIL_CALLS / 4] = count;
   }
 }

@@ -7,10 +7,10 @@ import type { LinearMemory } from '../memory.ts';
 import type { BpfProg } from '../progs/prog.ts';
 import type { Subject } from '../progs/subject.ts';
 import type { WasmMemory } from '../wasm-memory.ts';
+import { ENTRY_CONTEXT, ENTRY_VERDICT } from './batch.ts';
 import type { CallRegisters } from './call-registers.ts';
 import { callbackExport } from './compile.ts';
 import { MAX_ROUNDS } from './registers.ts';
-import { ENTRY_CONTEXT, ENTRY_VERDICT } from './thunks.ts';
 import { IMPORT_MODULE, TABLE } from './wasm-module.ts';
 import { type WasmFunction, type WasmTable, wasm } from './webassembly.ts';
 

@@ -5,13 +5,14 @@ import type { Machine } from '../machine.ts';
 import type { BpfProg } from '../progs/prog.ts';
 import type { Subject } from '../progs/subject.ts';
 import { PROG_TYPE_BY_NUMBER } from '../progs/table.ts';
+import { ENTRY_SIZE, inStretches, type Share, STRETCH, type Work } from './batch.ts';
 import type { CallRegisters } from './call-registers.ts';
 import { type CompiledProgram, callbackExport, compileProgram, type ProgramToCompile } from './compile.ts';
 import { type CompiledCode, CompiledRun, instantiate, RUN_ENDED } from './compiled-run.ts';
 import { type Importer, importedFunctions } from './imports.ts';
 import { MAX_ROUNDS } from './registers.ts';
 import { TailCallTargets } from './tail-call-targets.ts';
-import { compileAdapter, ENTRY_SIZE, INTERPRET } from './thunks.ts';
+import { compileAdapter, INTERPRET } from './thunks.ts';
 import { IMPORT_MODULE } from './wasm-module.ts';
 import { type WasmFunction, wasm } from './webassembly.ts';
 
@@ -31,21 +32,6 @@ const OWN_LOOP = 1024;
 
 /** Modules that are kept for the next program that is the same. */
 const MAX_MODULES = 64;
-
-/** Milliseconds after which V8's faster code may be entered. */
-const STRETCH = 0.5;
-
-/** Runs that follow each other; see `Interpreter.runBatch`. */
-export interface Batch {
-  readonly list: number;
-  /** At least 1. */
-  readonly count: number;
-  /** How often all of it is run. */
-  readonly repeat: number;
-  readonly subjectAt: (context: number) => Subject | undefined;
-  readonly failed: (fault: Fault) => void;
-  readonly aborted: number;
-}
 
 type Interpret = (program: BpfProg, context: number, subject: Subject | undefined) => Verdict;
 
@@ -94,62 +80,55 @@ export class Jit {
     subject: Subject | undefined,
     times: number,
   ): number {
-    const outer = this.#registers.run;
-    const { tailCalls, rounds } = this.#registers;
+    const outer = this.#registers.save();
     this.#begin(run, program, code, context, subject);
     try {
       return times === 1 ? code.run(context, run.top) : this.#loop(program, code, times)(context, run.top, times);
     } catch (error) {
       return run.ended(error);
     } finally {
-      this.#registers.run = outer;
-      this.#registers.tailCalls = tailCalls;
-      this.#registers.rounds = rounds;
+      this.#registers.restore(outer);
     }
   }
 
-  /** Runs a program for each entry of a list; see `emitBatch`. */
-  executeBatch(run: CompiledRun, program: BpfProg, code: CompiledCode, batch: Batch): void {
-    const outer = this.#registers.run;
-    const { tailCalls, rounds } = this.#registers;
+  /** Runs a program for each entry of a share, of which there is one at least. `failed`: is told of each run that did not end as it should. */
+  executeBatch(
+    run: CompiledRun,
+    program: BpfProg,
+    code: CompiledCode,
+    share: Share,
+    { repeat, subjectAt, aborted }: Work,
+    failed: (fault: Fault) => void,
+  ): void {
+    const registers = this.#registers;
+    const outer = registers.save();
     this.#begin(run, program, code, 0, undefined);
-    run.subjectAt = batch.subjectAt;
-    let chunk = 64;
-    let grows = true;
+    run.subjectAt = subjectAt;
     try {
-      for (let [at, left, passes] = [batch.list, batch.count, batch.repeat]; passes > 0; ) {
-        let done = Math.min(left, chunk);
-        const start: number = grows ? performance.now() : 0;
-        this.#registers.rounds = MAX_ROUNDS;
-        try {
-          code.batch(at, done, run.top);
-          if (grows) {
-            grows = chunk < batch.count && performance.now() - start < STRETCH;
-            if (grows) chunk *= 2;
-          }
-        } catch (error) {
-          const fault = run.endEntry(error, batch.aborted);
-          if (fault !== undefined) batch.failed(fault);
-          done = (this.#registers.entry - at) / ENTRY_SIZE + 1;
-        }
-        at += done * ENTRY_SIZE;
-        left -= done;
-        if (left > 0) continue;
-        [at, left] = [batch.list, batch.count];
-        passes--;
-      }
+      inStretches({
+        ...share,
+        repeat,
+        entrySize: ENTRY_SIZE,
+        stretch: STRETCH,
+        run(list, count) {
+          registers.rounds = MAX_ROUNDS;
+          code.batch(list, count, run.top);
+        },
+        ended(error) {
+          const fault = run.endEntry(error, aborted);
+          if (fault !== undefined) failed(fault);
+          return registers.entry;
+        },
+      });
     } finally {
       run.subjectAt = undefined;
-      this.#registers.run = outer;
-      this.#registers.tailCalls = tailCalls;
-      this.#registers.rounds = rounds;
+      registers.restore(outer);
     }
   }
 
   /** Calls a function of the program by itself. */
   callBack(run: CompiledRun, program: BpfProg, code: CompiledCode, func: number, args: readonly number[]): number {
-    const outer = this.#registers.run;
-    const { tailCalls, rounds } = this.#registers;
+    const outer = this.#registers.save();
     this.#begin(run, program, code, 0, undefined);
     const { low, high } = this.#registers;
     for (let i = 0; i < args.length; i++) {
@@ -161,9 +140,7 @@ export class Jit {
     } catch (error) {
       return run.ended(error);
     } finally {
-      this.#registers.run = outer;
-      this.#registers.tailCalls = tailCalls;
-      this.#registers.rounds = rounds;
+      this.#registers.restore(outer);
     }
   }
 

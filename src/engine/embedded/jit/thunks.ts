@@ -1,12 +1,8 @@
+import { ENTRY_CONTEXT, ENTRY_SIZE, ENTRY_VERDICT } from './batch.ts';
 import { ENTRY, HIGH, REGISTERS } from './registers.ts';
 import { TARGET, VERDICT } from './signatures.ts';
 import { WasmCode } from './wasm-code.ts';
 import { WasmModule } from './wasm-module.ts';
-
-// Of an entry of a batch.
-export const ENTRY_CONTEXT = 0;
-export const ENTRY_VERDICT = 4;
-export const ENTRY_SIZE = 8;
 
 /** Runs what is not compiled: (context, frame) -> the low word of r0; the high one is in the registers. */
 export const INTERPRET = 'interpret';

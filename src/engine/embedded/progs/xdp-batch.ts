@@ -1,9 +1,9 @@
 import { SysError } from '../../../errors.ts';
 import { errno } from '../../../uapi/errno.ts';
 import { XDP_ABORTED } from '../../../uapi/xdp.ts';
-import type { Share } from '../cpus/cpus.ts';
+import { cpusOf } from '../cpus/cpus.ts';
 import { interpreterOf } from '../interp/interpreter.ts';
-import { ENTRY_SIZE, ENTRY_VERDICT } from '../jit/thunks.ts';
+import { ENTRY_CONTEXT, ENTRY_SIZE, ENTRY_VERDICT, type Share, type Work } from '../jit/batch.ts';
 import type { Machine } from '../machine.ts';
 import { MIX } from '../maps/key.ts';
 import { ETH_HLEN } from './frame.ts';
@@ -69,7 +69,6 @@ class Batch implements XdpBatch {
   readonly #frames: readonly Uint8Array[];
   /** Which frame is in a place: those of a CPU are together, since processors fetch in advance what is near, also from each other. */
   readonly #order: readonly number[];
-  /** By place. */
   readonly #buffs: readonly XdpBuff[];
   readonly #shares: readonly Share[];
   #open = true;
@@ -85,7 +84,9 @@ class Batch implements XdpBatch {
     // The low bit of the hash is that of the sum of all bytes, which many flows share.
     const cpuOf = this.#frames.map((frame) => (Math.imul(hashFlow(frame, ETH_HLEN), MIX[0]) >>> 16) % cpus);
     this.#order = cpuOf.map((_, i) => i).sort((a, b) => (cpuOf[a] ?? 0) - (cpuOf[b] ?? 0));
-    this.#buffs = this.#order.map((i, place) => {
+    const buffs: XdpBuff[] = [];
+    const list = this.#list;
+    for (const [place, i] of this.#order.entries()) {
       const buff = XdpBuff.at(
         machine.memory,
         machine.netns,
@@ -93,11 +94,10 @@ class Batch implements XdpBatch {
         this.#frames[i] ?? new Uint8Array(),
       );
       buff.ifindex = 1;
-      return buff;
-    });
-    const list = this.#list;
-    for (const [place, { context }] of this.#buffs.entries())
-      machine.memory.dv.setUint32(list + place * ENTRY_SIZE, context, true);
+      buffs[i] = buff;
+      machine.memory.dv.setUint32(list + place * ENTRY_SIZE + ENTRY_CONTEXT, buff.context, true);
+    }
+    this.#buffs = buffs;
     let first = 0;
     this.#shares = Array.from({ length: cpus }, (_, cpu) => {
       const count = cpuOf.filter((of) => of === cpu).length;
@@ -116,22 +116,22 @@ class Batch implements XdpBatch {
     if (!this.#open) throw new SysError(errno.EBADF, 'xdp');
     if (!(Number.isInteger(repeat) && repeat >= 1 && repeat < 2 ** 31))
       throw new SysError(errno.EINVAL, 'xdp', { detail: `repeat is 1 to 2147483647, not ${repeat}` });
-    for (const [place, buff] of this.#buffs.entries())
-      buff.reset(this.#frames[this.#order[place] ?? 0] ?? new Uint8Array());
+    for (const [i, buff] of this.#buffs.entries()) buff.reset(this.#frames[i] ?? new Uint8Array());
     const shares = this.#shares.filter(({ count }) => count > 0);
-    const subjectAt = (context: number) => this.#buffs[Math.floor((context - this.#block) / this.#stride)];
+    const work: Work = {
+      repeat,
+      subjectAt: (context) => this.#buffs[this.#order[Math.floor((context - this.#block) / this.#stride)] ?? -1],
+      aborted: XDP_ABORTED,
+    };
     const durationNs =
-      this.#shares.length > 1
-        ? this.#machine.cpuThreads.run(this.#prog, shares, { repeat, subjectAt, aborted: XDP_ABORTED })
-        : this.#runHere(repeat, subjectAt);
+      this.#shares.length > 1 ? cpusOf(this.#machine).run(this.#prog, shares, work) : this.#runHere(shares, work);
     return { verdicts: this.#verdicts(), durationNs };
   }
 
-  #runHere(repeat: number, subjectAt: (context: number) => XdpBuff | undefined): number {
+  #runHere(shares: readonly Share[], work: Work): number {
     const interpreter = interpreterOf(this.#machine);
     const start = performance.now();
-    for (const { list, count } of this.#shares)
-      interpreter.runBatch(this.#prog, list, count, repeat, subjectAt, XDP_ABORTED);
+    for (const share of shares) interpreter.runBatch(this.#prog, share, work);
     return Math.round((performance.now() - start) * 1e6);
   }
 
@@ -144,7 +144,7 @@ class Batch implements XdpBatch {
   }
 
   frame(index: number): Uint8Array {
-    const buff = this.#buffs[this.#order.indexOf(index)];
+    const buff = this.#buffs[index];
     if (buff === undefined || !this.#open)
       throw new SysError(errno.EINVAL, 'xdp', { detail: `there is no frame ${index}` });
     return this.#machine.memory.u8.slice(buff.data, buff.end);
