@@ -8,6 +8,8 @@ import { reserveMemory, type WasmMemory } from './wasm-memory.ts';
 const WASM_PAGE = 65536;
 /** Below this address nothing is ever allocated, so that a null pointer plus an offset is found out. */
 export const NULL_PAGE = 65536;
+/** Bytes of a line of a processor's cache: what one CPU writes there, another has to fetch again. */
+export const CACHE_LINE = 64;
 /** 2 GiB: every address is a positive 32-bit integer. Where so much address space cannot be reserved, less is tried. */
 const MAXIMA = [32768, 16384, 8192, 4096, 2048, 1024];
 const INITIAL = 2;
@@ -62,6 +64,17 @@ export class LinearMemory {
     this.u8.fill(0, address, Math.min(end, this.#touched));
     this.#touched = Math.max(this.#touched, end);
     return address;
+  }
+
+  /** Calls while the word at an address is 1: other threads wait for that. It is 0 again afterwards. */
+  locked<T>(address: number, use: () => T): T {
+    const words = this.i32;
+    while (Atomics.compareExchange(words, address / 4, 0, 1) !== 0);
+    try {
+      return use();
+    } finally {
+      Atomics.store(words, address / 4, 0);
+    }
   }
 
   /** What is given back is not handed out again until {@link LinearMemory.releaseFrees}: others may still be reading it. */

@@ -1,4 +1,5 @@
-import type { LinearMemory } from '../memory.ts';
+import { roundUp } from '../../../bytes/round.ts';
+import { CACHE_LINE, type LinearMemory } from '../memory.ts';
 import type { CompiledRun } from './compiled-run.ts';
 import {
   CPU,
@@ -14,8 +15,8 @@ import {
 } from './registers.ts';
 
 const COUNT = 12;
-/** Bytes that no two CPUs' registers share: what one writes, the other's cache would lose. */
-const LINE = 128;
+/** Bytes that no two CPUs' registers share: processors fetch lines of their caches by pairs. */
+const APART = 2 * CACHE_LINE;
 
 /** What a run leaves to that around it. */
 interface Saved {
@@ -34,7 +35,7 @@ export class CallRegisters {
   run: CompiledRun | undefined;
 
   constructor(memory: LinearMemory) {
-    this.address = Math.ceil(memory.alloc(LINE + REGISTERS_SIZE) / LINE) * LINE;
+    this.address = roundUp(memory.alloc(APART + REGISTERS_SIZE), APART);
     const { buffer } = memory.memory;
     this.low = new Int32Array(buffer, this.address + REGISTERS, COUNT);
     this.high = new Int32Array(buffer, this.address + HIGH, COUNT);

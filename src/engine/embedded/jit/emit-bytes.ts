@@ -1,3 +1,4 @@
+import { HIGH } from './registers.ts';
 import type { WasmCode } from './wasm-code.ts';
 import type { OpName } from './wasm-op.ts';
 
@@ -77,4 +78,13 @@ export function emitSame(code: WasmCode, a: number, b: number, offset: number, s
     code.op(piece.equal);
     if (pieces++ > 0) code.op('i32_and');
   }
+}
+
+/** Puts the high word of a register, which lies in the registers for calls, to the low one on the stack. */
+export function orHighWord(code: WasmCode, registers: number, reg: number): void {
+  code.i32(registers);
+  code.memory('i64_load32_u', HIGH + 4 * reg, 2);
+  code.i64(32, 0);
+  code.op('i64_shl');
+  code.op('i64_or');
 }

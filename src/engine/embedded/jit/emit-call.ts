@@ -11,6 +11,7 @@ import type { BpfMap } from '../maps/map.ts';
 import { PercpuArrayMap } from '../maps/percpu-array.ts';
 import type { RingBuffer } from '../maps/ringbuf.ts';
 import { argumentsOf, LOW } from './demand.ts';
+import { orHighWord } from './emit-bytes.ts';
 import { emitLock, emitUnlock } from './emit-lock.ts';
 import { emitTailCall } from './emit-tail-call.ts';
 import type { FunctionText } from './function-text.ts';
@@ -160,11 +161,7 @@ function emitHelperCall(text: FunctionText, op: Op, helper: Helper, { registers,
     return;
   }
   code.op('i64_extend_i32_u');
-  code.i32(registers);
-  code.memory('i64_load32_u', HIGH, 2);
-  code.i64(32, 0);
-  code.op('i64_shl');
-  code.op('i64_or');
+  orHighWord(code, registers, 0);
   text.writeAs(0, 'i64', type);
 }
 

@@ -1,4 +1,5 @@
 import { ENTRY_CONTEXT, ENTRY_SIZE, ENTRY_VERDICT } from './batch.ts';
+import { orHighWord } from './emit-bytes.ts';
 import { ENTRY, HIGH, REGISTERS } from './registers.ts';
 import { TARGET, VERDICT } from './signatures.ts';
 import { WasmCode } from './wasm-code.ts';
@@ -14,11 +15,7 @@ export function emitCallback(registers: number, func: number): Uint8Array {
   for (let reg = 1; reg <= 5; reg++) {
     code.i32(registers);
     code.memory('i64_load32_u', REGISTERS + 4 * reg, 2);
-    code.i32(registers);
-    code.memory('i64_load32_u', HIGH + 4 * reg, 2);
-    code.i64(32, 0);
-    code.op('i64_shl');
-    code.op('i64_or');
+    orHighWord(code, registers, reg);
   }
   code.get(0);
   code.call(func);
@@ -110,11 +107,7 @@ export function compileAdapter(registers: number): Uint8Array {
   code.get(1);
   code.call(interpret);
   code.op('i64_extend_i32_u');
-  code.i32(registers);
-  code.memory('i64_load32_u', HIGH, 2);
-  code.i64(32, 0);
-  code.op('i64_shl');
-  code.op('i64_or');
+  orHighWord(code, registers, 0);
   const target = module.function(TARGET);
   module.define(target, code.finish());
   module.export('target', target);

@@ -1,11 +1,9 @@
-import type { LinearMemory } from '../memory.ts';
+import { CACHE_LINE, type LinearMemory } from '../memory.ts';
 
 /** Locks for the buckets: bucket n has number n modulo this. */
 export const STRIPES = 256;
 /** Bytes from one lock to the next. */
 export const STRIPE = 16;
-/** CPUs do not share a cache line for what is their own. */
-const LINE = 64;
 
 /**
  * What CPUs need that change a hash map at the same time, in a block of its own:
@@ -32,27 +30,30 @@ export class HashLocks {
 
   /** `undefined`: no memory is left. */
   static create(memory: LinearMemory, cpus: number): HashLocks | undefined {
-    const address = memory.alloc(LINE * (1 + cpus) + STRIPE * STRIPES);
+    const address = memory.alloc(CACHE_LINE * (1 + cpus) + STRIPE * STRIPES);
     return address === 0 ? undefined : new HashLocks(memory, cpus, address);
   }
 
   /** Address of the first CPU's spare place; that of the next is {@link HashLocks.spareStride} bytes on. */
   get spares(): number {
-    return this.address + LINE;
+    return this.address + CACHE_LINE;
   }
   get spareStride(): number {
-    return LINE;
+    return CACHE_LINE;
   }
   /** Address of the first bucket's lock. */
   get stripes(): number {
-    return this.address + LINE * (1 + this.#cpus);
+    return this.address + CACHE_LINE * (1 + this.#cpus);
   }
 
   /** Calls while no other CPU changes the map. */
   exclusively<T>(use: () => T): T {
+    return this.#memory.locked(this.address, () => this.#withBuckets(use));
+  }
+
+  #withBuckets<T>(use: () => T): T {
     const words = this.#memory.i32;
-    const { address, stripes } = this;
-    while (Atomics.compareExchange(words, address / 4, 0, 1) !== 0);
+    const { stripes } = this;
     for (let i = 0; i < STRIPES; i++) {
       const at = (stripes + STRIPE * i) / 4;
       for (;;) {
@@ -64,7 +65,6 @@ export class HashLocks {
       return use();
     } finally {
       for (let i = 0; i < STRIPES; i++) Atomics.add(words, (stripes + STRIPE * i) / 4, 1);
-      Atomics.store(words, address / 4, 0);
     }
   }
 
@@ -73,7 +73,7 @@ export class HashLocks {
     const { i32 } = this.#memory;
     const taken: number[] = [];
     for (let cpu = 0; cpu < this.#cpus; cpu++) {
-      const at = (this.spares + LINE * cpu) / 4;
+      const at = (this.spares + CACHE_LINE * cpu) / 4;
       const place = i32[at] ?? 0;
       if (place !== 0) taken.push(place);
       i32[at] = 0;

@@ -167,14 +167,7 @@ export class RingBuffer extends PagedRing {
   }
 
   override exclusively<T>(use: () => T): T {
-    const words = this.machine.memory.i32;
-    const lock = (this.address + RESERVING) / 4;
-    while (Atomics.compareExchange(words, lock, 0, 1) !== 0);
-    try {
-      return use();
-    } finally {
-      Atomics.store(words, lock, 0);
-    }
+    return this.machine.memory.locked(this.address + RESERVING, use);
   }
 
   /** Address of a new record's bytes, 0 if it is too large, or there is no room. It is the reader's once submitted. */

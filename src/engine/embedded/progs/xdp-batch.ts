@@ -1,3 +1,4 @@
+import { roundUp } from '../../../bytes/round.ts';
 import { SysError } from '../../../errors.ts';
 import { errno } from '../../../uapi/errno.ts';
 import { XDP_ABORTED } from '../../../uapi/xdp.ts';
@@ -6,6 +7,7 @@ import { interpreterOf } from '../interp/interpreter.ts';
 import { ENTRY_CONTEXT, ENTRY_SIZE, ENTRY_VERDICT, type Share, type Work } from '../jit/batch.ts';
 import type { Machine } from '../machine.ts';
 import { MIX } from '../maps/key.ts';
+import { CACHE_LINE } from '../memory.ts';
 import { ETH_HLEN } from './frame.ts';
 import type { BpfProg } from './prog.ts';
 import { hashFlow } from './skb.ts';
@@ -40,8 +42,6 @@ export interface XdpBatch extends Disposable {
   frame(index: number): Uint8Array;
 }
 
-/** Frames are not on the same places of their pages, since those would share few lines of the caches. */
-const LINE = 64;
 const MAX_FRAMES = 1 << 20;
 
 /** Takes a reference to the program, which disposal gives back. `frames`: 14 to 3520 bytes each. Throws SysError: EINVAL, ENOMEM. */
@@ -54,7 +54,8 @@ export function createXdpBatch(prog: BpfProg, frames: readonly Uint8Array[], { c
   const wrong = frames.findIndex(({ length }) => length < ETH_HLEN || length > XDP_MAX_FRAME);
   if (wrong >= 0)
     throw refuse(`a frame has ${ETH_HLEN} to ${XDP_MAX_FRAME} bytes, not ${frames[wrong]?.length}, as frame ${wrong}`);
-  const stride = Math.ceil(XdpBuff.size(XDP_MAX_FRAME) / LINE) * LINE;
+  // Frames are not on the same places of their pages, since those would share few lines of the caches.
+  const stride = roundUp(XdpBuff.size(XDP_MAX_FRAME), CACHE_LINE);
   const block = machine.memory.alloc(frames.length * (stride + ENTRY_SIZE));
   if (block === 0) throw new SysError(errno.ENOMEM, 'xdp', { detail: `no memory is left for ${frames.length} frames` });
   return new Batch(prog.get(), frames, block, stride, cpus);
