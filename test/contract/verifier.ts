@@ -232,6 +232,35 @@ l:
     answer: 'EACCES R1 32-bit pointer arithmetic prohibited',
   },
   {
+    name: 'a 32-bit sum says nothing of a number that is longer',
+    text: `
+  call bpf_get_prandom_u32
+  r0 <<= 32
+  r0 s>>= 32
+  r5 = r0
+  w5 += 255
+  if r5 < 255 goto +4
+  if r5 > 262 goto +3
+  r7 = r10
+  r7 += r0
+  *(u8 *)(r7 - 8) = 1${RETURN}`,
+    answer: 'EINVAL value -2147483648 makes fp pointer be out of bounds',
+  },
+  {
+    name: 'a 32-bit sum says what a short number is',
+    text: `
+  call bpf_get_prandom_u32
+  w0 = w0
+  r5 = r0
+  w5 += 255
+  if r5 < 255 goto +4
+  if r5 > 262 goto +3
+  r7 = r10
+  r7 += r0
+  *(u8 *)(r7 - 8) = 1${RETURN}`,
+    answer: 'ok',
+  },
+  {
     name: 'a pointer, masked',
     text: `
   r1 &= 7${RETURN}`,

@@ -163,7 +163,9 @@ function combineScalars(env: Env, insn: Insn, { op, bits, source }: Alu, src: Sc
     return;
   }
   const delta = source === 'reg' && insn.src === insn.dst ? undefined : deltaOf(op, src, bits);
-  const linked = dst.id !== 0 && dst.added === 0 && delta !== undefined;
+  // A 32-bit sum says nothing of an upper half that it cuts off.
+  const isWhole = bits === 64 || dst.num.umax.high === 0;
+  const linked = dst.id !== 0 && dst.added === 0 && isWhole && delta !== undefined;
   env.setReg(insn.dst, linked ? dst.with({ num, added: bits, off: delta }) : dst.withResult(num));
 }
 
