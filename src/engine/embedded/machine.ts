@@ -80,6 +80,8 @@ export class Machine {
   readonly compiles: boolean;
   /** The CPU that programs run on. */
   cpu = 0;
+  /** Whether other CPUs run programs meanwhile: threads that change maps by themselves. */
+  sharing = false;
   /** The process whose system call is running. */
   task: Process | undefined;
   readonly clock: Clock;

@@ -10,6 +10,8 @@ const WASM_PAGE = 65536;
 export const NULL_PAGE = 65536;
 /** Bytes of a line of a processor's cache: what one CPU writes there, another has to fetch again. */
 export const CACHE_LINE = 64;
+/** Bytes that no two CPUs share which write there: processors fetch lines of their caches by pairs. */
+export const APART = 2 * CACHE_LINE;
 /** 2 GiB: every address is a positive 32-bit integer. Where so much address space cannot be reserved, less is tried. */
 const MAXIMA = [32768, 16384, 8192, 4096, 2048, 1024];
 const INITIAL = 2;

@@ -65,9 +65,9 @@ class Cpus {
     if (jit === undefined)
       throw new NotSupportedError('interpreting on several CPUs', { instead: 'only compiled programs run there' });
     const { programs, targets } = programsFrom(program, jit);
-    const maps = new Set(programs.flatMap((each) => each.maps));
     const loaded: Loaded[] = [];
     memory.holdFrees();
+    this.#machine.sharing = true;
     try {
       for (const [i, share] of shares.entries())
         loaded.push(this.#load(jit, programs, targets, this.#cpu(i), share, work));
@@ -81,8 +81,8 @@ class Cpus {
       this.stop();
       throw error;
     } finally {
+      this.#machine.sharing = false;
       memory.releaseFrees();
-      for (const map of maps) map.settle();
       if (loaded.some(({ cpu }) => cpu.get('wakes') !== 0)) this.#machine.wake.all();
     }
   }

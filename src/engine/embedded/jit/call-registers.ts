@@ -1,5 +1,5 @@
 import { roundUp } from '../../../bytes/round.ts';
-import { CACHE_LINE, type LinearMemory } from '../memory.ts';
+import { APART, type LinearMemory } from '../memory.ts';
 import type { CompiledRun } from './compiled-run.ts';
 import {
   CPU,
@@ -15,8 +15,6 @@ import {
 } from './registers.ts';
 
 const COUNT = 12;
-/** Bytes that no two CPUs' registers share: processors fetch lines of their caches by pairs. */
-const APART = 2 * CACHE_LINE;
 
 /** What a run leaves to that around it. */
 interface Saved {

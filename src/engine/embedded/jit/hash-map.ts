@@ -4,6 +4,7 @@ import { HashMap } from '../maps/hash.ts';
 import { LruHashMap } from '../maps/lru-hash.ts';
 import type { BpfMap } from '../maps/map.ts';
 import { HashText } from './hash-text.ts';
+import { PlacesText } from './places-text.ts';
 import { WasmCode } from './wasm-code.ts';
 
 /** Bytes of a key up to which its words are written out one by one. */
@@ -42,42 +43,66 @@ export function emitHashUpdate(map: HashMap, registers: number): Uint8Array {
   const [key, value, flags] = [0, 1, 2];
   const code = new WasmCode(3);
   const text = new HashText(map, code, registers);
-  const old = code.local('i32');
+  const places = new PlacesText(map, code, false);
+  const { element } = text;
   text.hash(key);
+  places.begin(registers);
   text.find(key);
-  code.get(text.element);
-  code.tee(old);
+  code.get(element);
   code.block('if');
   text.answerIf(flags, BPF_NOEXIST, errno.EEXIST);
-  if (!map.layout.replaces) {
-    text.writeValue(value);
-    code.i32(0);
-    code.op('return');
-  }
-  code.op('else');
-  text.answerIf(flags, BPF_EXIST, errno.ENOENT);
-  text.makeRoom();
+  if (map.layout.replaces) emitRenewal(text, places, key, value, 'i32_store');
+  else text.writeValue(value);
+  code.i32(0);
+  code.op('return');
   code.end();
-  text.newPlace(() => {
-    code.i32(-errno.ENOMEM);
-    code.op('return');
+  text.answerIf(flags, BPF_EXIST, errno.ENOENT);
+  places.take(element, () => {
+    if (map instanceof LruHashMap) emitThrowOut(text, places);
+    else {
+      code.i32(-errno.E2BIG);
+      code.op('return');
+    }
   });
   text.putNew(key, value, 'i32_store');
-  code.get(old);
-  code.block('if');
-  text.unlink(old);
-  text.free(old);
-  code.op('else');
-  text.count(1);
-  code.end();
+  places.count(1);
   code.i32(0);
   return code.finish();
+}
+
+/** Puts a new element in the place of the one in `element`. `store`: how others get to see it. */
+export function emitRenewal(
+  text: HashText,
+  places: PlacesText,
+  key: number,
+  value: number,
+  store: 'i32_store' | 'i32_atomic_store',
+): void {
+  const { code, element } = text;
+  const old = code.local('i32');
+  code.get(element);
+  code.set(old);
+  places.spare(element);
+  text.putNew(key, value, store);
+  text.unlink(old);
+  places.setSpare(old);
+}
+
+/** As `LruHashMap.makeRoom`: all places are taken. */
+function emitThrowOut(text: HashText, places: PlacesText): void {
+  const { code, element } = text;
+  code.block('loop');
+  places.passHand(element);
+  code.end();
+  text.unlink(element, true);
+  places.count(-1);
 }
 
 /** (key) -> 0 or -errno. As `HashMap.delete`. */
 export function emitHashDelete(map: HashMap, registers: number): Uint8Array {
   const code = new WasmCode(1);
   const text = new HashText(map, code, registers);
+  const places = new PlacesText(map, code, false);
   text.hash(0);
   text.find(0);
   code.get(text.element);
@@ -87,8 +112,9 @@ export function emitHashDelete(map: HashMap, registers: number): Uint8Array {
   code.op('return');
   code.end();
   text.unlink(text.element);
-  text.free(text.element);
-  text.count(-1);
+  places.begin(registers);
+  places.give(text.element);
+  places.count(-1);
   code.i32(0);
   return code.finish();
 }

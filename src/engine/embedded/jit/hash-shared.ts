@@ -1,16 +1,17 @@
 import { BPF_EXIST, BPF_NOEXIST } from '../../../uapi/bpf.ts';
 import { errno } from '../../../uapi/errno.ts';
 import type { HashMap } from '../maps/hash.ts';
-import type { HashLocks } from '../maps/hash-locks.ts';
+import { LruHashMap } from '../maps/lru-hash.ts';
+import { emitRenewal } from './hash-map.ts';
 import { SharedText } from './hash-shared-text.ts';
 import { WasmCode } from './wasm-code.ts';
 
-// The functions of hash-map.ts for several CPUs that work on one map at once; see HashLocks.
+// The functions of hash-map.ts for several CPUs that work on one map at once; see HashMap.
 
 /** (key) -> address of the value, or 0. */
-export function emitSharedLookup(map: HashMap, locks: HashLocks, registers: number): Uint8Array {
+export function emitSharedLookup(map: HashMap, registers: number): Uint8Array {
   const code = new WasmCode(1);
-  const text = new SharedText(map, locks, code, registers);
+  const text = new SharedText(map, code, registers);
   text.hash.hash(0);
   code.block('loop');
   text.look();
@@ -29,54 +30,35 @@ export function emitSharedLookup(map: HashMap, locks: HashLocks, registers: numb
 }
 
 /** (key, value, flags) -> 0 or -errno. */
-export function emitSharedUpdate(map: HashMap, locks: HashLocks, registers: number): Uint8Array {
+export function emitSharedUpdate(map: HashMap, registers: number): Uint8Array {
   const [key, value, flags] = [0, 1, 2];
   const code = new WasmCode(3);
-  const text = new SharedText(map, locks, code, registers);
-  const { hash, element } = text;
-  const [old, fresh] = [code.local('i32'), code.local('i32')];
-  const done = () => {
-    text.unlock();
-    code.i32(0);
-    code.op('return');
-  };
+  const text = new SharedText(map, code, registers);
+  const { hash, places, element } = text;
+  const fresh = code.local('i32');
   hash.hash(key);
+  places.begin(registers);
   code.block('loop');
   text.lock();
   hash.find(key);
   code.get(element);
   code.block('if');
   hash.answerIf(flags, BPF_NOEXIST, errno.EEXIST, () => text.unlock());
-  if (map.layout.replaces) {
-    code.get(element);
-    code.set(old);
-    text.spareAddress();
-    code.memory('i32_load', 0, 2);
-    code.tee(element);
-    code.op('i32_eqz');
-    code.block('if');
-    text.unlock();
-    text.lockPlaces();
-    hash.newPlace(() => text.giveUp(-errno.ENOMEM));
-    text.unlockPlaces();
-    text.spareAddress();
-    code.get(element);
-    code.memory('i32_store', 0, 2);
-    code.br(2);
-    code.end();
-    hash.putNew(key, value, 'i32_atomic_store');
-    hash.unlink(old);
-    text.spareAddress();
-    code.get(old);
-    code.memory('i32_store', 0, 2);
-  } else hash.writeValue(value);
-  done();
+  if (map.layout.replaces) emitRenewal(hash, places, key, value, 'i32_atomic_store');
+  else hash.writeValue(value);
+  text.unlock();
+  code.i32(0);
+  code.op('return');
   code.end();
   hash.answerIf(flags, BPF_EXIST, errno.ENOENT, () => text.unlock());
   text.unlock();
-  text.lockPlaces();
-  text.reserve();
-  text.unlockPlaces();
+  places.take(element, () => {
+    if (map instanceof LruHashMap) text.throwOut();
+    else {
+      code.i32(-errno.E2BIG);
+      code.op('return');
+    }
+  });
   code.get(element);
   code.set(fresh);
   text.lock();
@@ -85,26 +67,26 @@ export function emitSharedUpdate(map: HashMap, locks: HashLocks, registers: numb
   code.block('if');
   // Another CPU was faster.
   text.unlock();
-  text.lockPlaces();
-  hash.free(fresh);
-  hash.count(-1);
-  text.unlockPlaces();
+  places.give(fresh);
   code.br(1);
   code.end();
   code.get(fresh);
   code.set(element);
   hash.putNew(key, value, 'i32_atomic_store');
-  done();
+  text.unlock();
+  places.count(1);
+  code.i32(0);
+  code.op('return');
   code.end();
   code.op('unreachable');
   return code.finish();
 }
 
 /** (key) -> 0 or -errno. */
-export function emitSharedDelete(map: HashMap, locks: HashLocks, registers: number): Uint8Array {
+export function emitSharedDelete(map: HashMap, registers: number): Uint8Array {
   const code = new WasmCode(1);
-  const text = new SharedText(map, locks, code, registers);
-  const { hash, element } = text;
+  const text = new SharedText(map, code, registers);
+  const { hash, places, element } = text;
   hash.hash(0);
   text.lock();
   hash.find(0);
@@ -117,10 +99,9 @@ export function emitSharedDelete(map: HashMap, locks: HashLocks, registers: numb
   code.end();
   hash.unlink(element);
   text.unlock();
-  text.lockPlaces();
-  hash.free(element);
-  hash.count(-1);
-  text.unlockPlaces();
+  places.begin(registers);
+  places.give(element);
+  places.count(-1);
   code.i32(0);
   return code.finish();
 }

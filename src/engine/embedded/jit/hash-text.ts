@@ -1,8 +1,7 @@
-import { errno } from '../../../uapi/errno.ts';
 import type { HashMap } from '../maps/hash.ts';
-import { COUNT, FREE, FRESH, HAND, HASH, KEY, NEXT } from '../maps/hash-layout.ts';
+import { BUCKET, FIRST, HASH, KEY, NEXT } from '../maps/hash-layout.ts';
 import { MIX } from '../maps/key.ts';
-import { LruHashMap, NOT_USED, USED } from '../maps/lru-hash.ts';
+import { LruHashMap, USED } from '../maps/lru-hash.ts';
 import { emitCopy, emitSame, emitZeros } from './emit-bytes.ts';
 import { CPU } from './registers.ts';
 import type { WasmCode } from './wasm-code.ts';
@@ -88,7 +87,7 @@ export class HashText {
   find(key: number): void {
     const { code, element } = this;
     code.get(this.bucket);
-    code.memory('i32_load', 0, 2);
+    code.memory('i32_load', FIRST, 2);
     code.set(element);
     code.block('block');
     code.block('loop');
@@ -173,96 +172,11 @@ export class HashText {
     this.writeValue(value);
     code.get(element);
     code.get(this.bucket);
-    code.memory('i32_load', 0, 2);
+    code.memory('i32_load', FIRST, 2);
     code.memory('i32_store', NEXT, 2);
     code.get(this.bucket);
     code.get(element);
-    code.memory(store, 0, 2);
-  }
-
-  /** Adds to how many elements there are. */
-  count(by: number): void {
-    const { code } = this;
-    const { address } = this.#map;
-    code.i32(address);
-    code.i32(address);
-    code.memory('i32_load', COUNT, 2);
-    code.i32(by);
-    code.op('i32_add');
-    code.memory('i32_store', COUNT, 2);
-  }
-
-  /** Puts on the stack whether there are as many elements as there can be. */
-  isFull(): void {
-    const { code } = this;
-    code.i32(this.#map.address);
-    code.memory('i32_load', COUNT, 2);
-    code.i32(this.#map.attr.maxEntries);
-    code.op('i32_ge_u');
-  }
-
-  /** Makes room for a new element, or returns -E2BIG. */
-  makeRoom(): void {
-    const { code } = this;
-    this.isFull();
-    code.block('if');
-    if (this.#map instanceof LruHashMap) this.#throwOut();
-    else {
-      code.i32(-errno.E2BIG);
-      code.op('return');
-    }
-    code.end();
-  }
-
-  /** As `LruHashMap.makeRoom`: all places are taken. */
-  #throwOut(): void {
-    const { code } = this;
-    const place = code.local('i32');
-    code.block('loop');
-    this.passHand(place);
-    code.end();
-    this.unlink(this.element, true);
-    this.free(this.element);
-    this.count(-1);
-  }
-
-  /** Sets `element` to the place at the hand, which moves on; within a loop, which begins anew if that was used, as it then no longer is. `place`: a local to work with. */
-  passHand(place: number): void {
-    const { code, element } = this;
-    const { address, layout } = this.#map;
-    code.i32(address);
-    code.memory('i32_load', HAND, 2);
-    code.tee(place);
-    this.#placeAddress();
-    code.set(element);
-    code.i32(address);
-    code.i32(0);
-    code.get(place);
-    code.i32(1);
-    code.op('i32_add');
-    code.tee(place);
-    code.get(place);
-    code.i32(layout.places);
-    code.op('i32_eq');
-    code.op('select');
-    code.memory('i32_store', HAND, 2);
-    code.get(element);
-    code.memory('i32_load', layout.state, 2);
-    code.block('if');
-    code.get(element);
-    code.i32(NOT_USED);
-    code.memory('i32_store', layout.state, 2);
-    code.br(1);
-    code.end();
-  }
-
-  /** The number of a place on the stack becomes its address. */
-  #placeAddress(): void {
-    const { code } = this;
-    code.i32(this.#map.layout.element);
-    code.op('i32_mul');
-    code.i32(this.#map.places);
-    code.op('i32_add');
+    code.memory(store, FIRST, 2);
   }
 
   /** Puts the address of an element's bucket on the stack. */
@@ -278,8 +192,8 @@ export class HashText {
     const { buckets, bucketCount } = this.#map;
     code.i32(bucketCount - 1);
     code.op('i32_and');
-    code.i32(2);
-    code.op('i32_shl');
+    code.i32(BUCKET);
+    code.op('i32_mul');
     code.i32(buckets);
     code.op('i32_add');
   }
@@ -289,7 +203,7 @@ export class HashText {
     const { code } = this;
     const next = this.#word;
     if (elsewhere) this.bucketOf(element);
-    else code.get(this.bucket);
+    else code.get(this.bucket); // its first word is a link, as that of an element
     code.set(this.#link);
     code.block('block');
     code.block('loop');
@@ -310,51 +224,5 @@ export class HashText {
     code.get(element);
     code.memory('i32_load', NEXT, 2);
     code.memory('i32_store', 0, 2);
-  }
-
-  /** Puts a place to the free ones. */
-  free(element: number): void {
-    const { code } = this;
-    const { address } = this.#map;
-    code.get(element);
-    code.i32(address);
-    code.memory('i32_load', FREE, 2);
-    code.memory('i32_store', HASH, 2);
-    code.i32(address);
-    code.get(element);
-    code.memory('i32_store', FREE, 2);
-  }
-
-  /** Sets `element` to a place that is free. `none`: what to do where there is none, which ends the function. */
-  newPlace(none: () => void): void {
-    const { code, element } = this;
-    const { address, layout } = this.#map;
-    const fresh = this.#word;
-    code.i32(address);
-    code.memory('i32_load', FREE, 2);
-    code.tee(element);
-    code.block('if');
-    code.i32(address);
-    code.get(element);
-    code.memory('i32_load', HASH, 2);
-    code.memory('i32_store', FREE, 2);
-    code.op('else');
-    code.i32(address);
-    code.memory('i32_load', FRESH, 2);
-    code.tee(fresh);
-    code.i32(layout.places);
-    code.op('i32_ge_u');
-    code.block('if');
-    none();
-    code.end();
-    code.i32(address);
-    code.get(fresh);
-    code.i32(1);
-    code.op('i32_add');
-    code.memory('i32_store', FRESH, 2);
-    code.get(fresh);
-    this.#placeAddress();
-    code.set(element);
-    code.end();
   }
 }

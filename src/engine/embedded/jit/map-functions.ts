@@ -58,23 +58,22 @@ function hashFunction(helper: MapHelper, map: HashMap, { registers, shared }: Ar
   // Where places come and go with their elements, the kernel itself does it: none goes while several CPUs run.
   const changed = isChangedCompiled(map);
   if (helper !== 'lookup' && !changed) return undefined;
-  const locks = shared && changed ? map.locks : undefined;
-  if (shared && changed && locks === undefined) return undefined;
+  const atOnce = shared && changed;
   switch (helper) {
     case 'lookup':
       return {
         signature: ONE_ADDRESS,
-        emit: () => (locks === undefined ? emitHashLookup(map, registers) : emitSharedLookup(map, locks, registers)),
+        emit: () => (atOnce ? emitSharedLookup(map, registers) : emitHashLookup(map, registers)),
       };
     case 'update':
       return {
         signature: UPDATE,
-        emit: () => (locks === undefined ? emitHashUpdate(map, registers) : emitSharedUpdate(map, locks, registers)),
+        emit: () => (atOnce ? emitSharedUpdate(map, registers) : emitHashUpdate(map, registers)),
       };
     case 'delete':
       return {
         signature: ONE_ADDRESS,
-        emit: () => (locks === undefined ? emitHashDelete(map, registers) : emitSharedDelete(map, locks, registers)),
+        emit: () => (atOnce ? emitSharedDelete(map, registers) : emitHashDelete(map, registers)),
       };
     default:
       return undefined;

@@ -1,21 +1,20 @@
 import { roundUp } from '../../../bytes/round.ts';
 import { errno } from '../../../uapi/errno.ts';
+import { APART } from '../memory.ts';
 import { MAP_HEADER_SIZE, type MapAttr } from './map.ts';
 
-// Offsets in an element; see the picture at HashMap.
+// Offsets in an element, and in a bucket; see the picture at HashMap.
 export const NEXT = 0;
 export const HASH = 4;
 export const KEY = 8;
-// Offsets in the header of a map.
-export const COUNT = 32;
-export const FRESH = 36;
-export const FREE = 40;
-/** Of maps that throw out what was not used for long: the place that is looked at next. */
-export const HAND = 44;
+export const FIRST = 0;
+export const BUCKET_LOCK = 4;
+/** Bytes of a bucket: neighbours share a line of a processor's cache with few others. */
+export const BUCKET = 16;
 
 /** Bytes of Linux's structs, for the memlock figure: htab without buckets, a bucket, an element without key and value. */
 const OVERHEAD = 896;
-const BUCKET = 16;
+const LINUX_BUCKET = 16;
 const ELEMENT = 48;
 /** Key and value together stay below what kmalloc gives. */
 const MAX_ELEMENT = 4 * 1024 * 1024 - ELEMENT;
@@ -38,22 +37,33 @@ export interface Layout {
   readonly places: number;
   /** Offset of an element's state (u32), where it has one; else the element's size. */
   readonly state: number;
-  /** Bytes of it all. */
+  /** Bytes of it all, wherever it begins. */
   readonly size: number;
 }
 
+export interface LayoutOptions {
+  readonly cpus: number;
+  /** Elements have a value for each CPU. */
+  readonly percpu?: boolean | undefined;
+  /** A new value takes a new element, for which each CPU has a place to spare: unless it is said, where there is one value. */
+  readonly replaces?: boolean | undefined;
+  readonly stateSize?: number | undefined;
+}
+
+/** `prealloc`: elements have their places from the start. */
 export function layOut(
   { keySize, valueSize, maxEntries }: MapAttr,
-  places: number,
-  values: number,
-  { replaces = values === 1, stateSize = 0 }: { readonly replaces?: boolean; readonly stateSize?: number } = {},
+  prealloc: boolean,
+  { cpus, percpu = false, replaces = !percpu, stateSize = 0 }: LayoutOptions,
 ): Layout {
   const buckets = bucketCount(maxEntries);
+  const places = prealloc ? maxEntries + (replaces ? cpus : 0) : 0;
+  const values = percpu ? cpus : 1;
   const valueOffset = KEY + roundUp(keySize, 8);
   const stride = roundUp(valueSize, 8);
   const state = valueOffset + stride * values;
   const element = state + stateSize;
-  const size = MAP_HEADER_SIZE + roundUp(4 * buckets, 8) + element * places;
+  const size = MAP_HEADER_SIZE + APART * (1 + cpus) + BUCKET * buckets + element * places;
   return { buckets, element, valueOffset, values, stride, replaces, places, state, size };
 }
 
@@ -69,7 +79,7 @@ function bucketCount(maxEntries: number): number {
 
 /** The memlock figure of a hash map that has `elements` elements. */
 export function hashMemory({ keySize }: MapAttr, layout: Layout, elements: number, cpus: number): number {
-  const base = OVERHEAD + BUCKET * layout.buckets;
+  const base = OVERHEAD + LINUX_BUCKET * layout.buckets;
   const element = ELEMENT + roundUp(keySize, 8);
   if (layout.values > 1) return base + (element + 8 + layout.stride * cpus) * elements;
   // Where a new value takes a new element, each CPU has a pointer to its spare one.

@@ -2,7 +2,7 @@ import { BPF_F_NO_PREALLOC, BPF_F_ZERO_SEED, mapTypeNumber } from '../../../uapi
 import { errno } from '../../../uapi/errno.ts';
 import type { Machine } from '../machine.ts';
 import { ACCESS_FLAGS, checkFlags, NUMA_FLAG, noBtf } from './check.ts';
-import { createHash, HashMap } from './hash.ts';
+import { createHash, HashMap, isPreallocated } from './hash.ts';
 import { checkHashSizes, type Layout, layOut } from './hash-layout.ts';
 import { InnerMeta } from './inner.ts';
 import type { BpfMap, Descriptors, MapAttr, MapType } from './map.ts';
@@ -17,10 +17,8 @@ export const hashOfMaps: MapType = {
     attr.valueSize !== 4
       ? -errno.EINVAL
       : checkFlags(attr.flags, BPF_F_NO_PREALLOC | NUMA_FLAG | ACCESS_FLAGS | BPF_F_ZERO_SEED) || checkHashSizes(attr),
-  create(machine, attr) {
-    const places = (attr.flags & BPF_F_NO_PREALLOC) !== 0 ? 0 : attr.maxEntries;
-    return createHash(HashOfMaps, machine, attr, layOut(attr, places, 1, { replaces: false }));
-  },
+  create: (machine, attr) =>
+    createHash(HashOfMaps, machine, attr, layOut(attr, isPreallocated(attr), { cpus: machine.cpus, replaces: false })),
 };
 
 /** In an element the value is the address of a map. A program that writes over it has changed nothing: what counts is kept outside of the memory. */
@@ -72,7 +70,7 @@ class HashOfMaps extends HashMap {
 
   override memoryUsage(): number {
     // Each CPU has a pointer to a spare element, though none is used.
-    return super.memoryUsage() + ((this.attr.flags & BPF_F_NO_PREALLOC) === 0 ? 8 * this.machine.cpus : 0);
+    return super.memoryUsage() + (isPreallocated(this.attr) ? 8 * this.machine.cpus : 0);
   }
 
   protected override dropped(value: number): void {

@@ -2,9 +2,21 @@ import { roundUp } from '../../../bytes/round.ts';
 import { BPF_EXIST, BPF_F_NO_PREALLOC, BPF_F_ZERO_SEED, BPF_NOEXIST, mapTypeNumber } from '../../../uapi/bpf.ts';
 import { errno } from '../../../uapi/errno.ts';
 import type { Machine } from '../machine.ts';
+import { APART } from '../memory.ts';
 import { ACCESS_FLAGS, checkFlags, checkPercpuValue, isLocked, NUMA_FLAG, withoutLock } from './check.ts';
-import { COUNT, checkHashSizes, FREE, FRESH, HASH, hashMemory, KEY, type Layout, layOut, NEXT } from './hash-layout.ts';
-import { HashLocks } from './hash-locks.ts';
+import {
+  BUCKET,
+  BUCKET_LOCK,
+  checkHashSizes,
+  FIRST,
+  HASH,
+  hashMemory,
+  KEY,
+  type Layout,
+  layOut,
+  NEXT,
+} from './hash-layout.ts';
+import { HashPlaces } from './hash-places.ts';
 import { hashKey, keyFactors, sameKey } from './key.ts';
 import { BpfMap, type Descriptors, MAP_HEADER_SIZE, type MapAttr, type MapType } from './map.ts';
 
@@ -14,11 +26,8 @@ export const hash: MapType = {
   type: mapTypeNumber.hash,
   check: (attr) =>
     checkFlags(attr.flags, BPF_F_NO_PREALLOC | NUMA_FLAG | ACCESS_FLAGS | BPF_F_ZERO_SEED) || checkHashSizes(attr),
-  create(machine, attr) {
-    // One more for each CPU: replacing a value takes a new element before the old one is free.
-    const places = (attr.flags & BPF_F_NO_PREALLOC) !== 0 ? 0 : attr.maxEntries + machine.cpus;
-    return createHash(HashMap, machine, attr, layOut(attr, places, 1));
-  },
+  create: (machine, attr) =>
+    createHash(HashMap, machine, attr, layOut(attr, isPreallocated(attr), { cpus: machine.cpus })),
 };
 
 /** BPF_MAP_TYPE_PERCPU_HASH. */
@@ -29,11 +38,13 @@ export const percpuHash: MapType = {
     checkFlags(attr.flags, BPF_F_NO_PREALLOC | ACCESS_FLAGS | BPF_F_ZERO_SEED) ||
     checkHashSizes(attr) ||
     checkPercpuValue(attr),
-  create(machine, attr) {
-    const places = (attr.flags & BPF_F_NO_PREALLOC) !== 0 ? 0 : attr.maxEntries;
-    return createHash(HashMap, machine, attr, layOut(attr, places, machine.cpus));
-  },
+  create: (machine, attr) =>
+    createHash(HashMap, machine, attr, layOut(attr, isPreallocated(attr), { cpus: machine.cpus, percpu: true })),
 };
+
+export function isPreallocated({ flags }: MapAttr): boolean {
+  return (flags & BPF_F_NO_PREALLOC) === 0;
+}
 
 /** The map in a block of its own, or -ENOMEM. */
 export function createHash(
@@ -47,19 +58,16 @@ export function createHash(
 }
 
 /**
- * Chains of elements from an array of buckets. In linear memory the buckets follow the header, and the places of the elements follow those
- * (with BPF_F_NO_PREALLOC each element is a block of its own). The type's own fields of the header, a bucket, and an element:
+ * Chains of elements from an array of buckets. In linear memory follow each other the header, what each CPU has of the places (`HashPlaces`), the buckets, and the places of the elements
+ * (with BPF_F_NO_PREALLOC each element is a block of its own). A bucket, and an element:
  *
- *      32                 36                   40                44
- *     ┌──────────────────┬────────────────────┬─────────────────┬──────────┐
- *     │ count            │ places ever used   │ first free one  │ see LRU  │
- *     └──────────────────┴────────────────────┴─────────────────┴──────────┘
- *      0                              0             4        8                value's offset
- *     ┌──────────────────────────┐   ┌─────────────┬────────┬────────────────┬───────────────────────┐
- *     │ first element, 0 if none │   │ next, or 0  │ hash   │ key, padded    │ value, padded to 8    │
- *     └──────────────────────────┘   └─────────────┴────────┴────────────────┴───────────────────────┘
+ *      0                          4       8      16      0             4        8                value's offset
+ *     ┌──────────────────────────┬───────┬──────┐       ┌─────────────┬────────┬────────────────┬───────────────────────┐
+ *     │ first element, 0 if none │ lock  │      │       │ next, or 0  │ hash   │ key, padded    │ value, padded to 8    │
+ *     └──────────────────────────┴───────┴──────┘       └─────────────┴────────┴────────────────┴───────────────────────┘
  *
- * Free places are a list through their `hash`: whoever comes along a chain on another CPU and stands on one finds on. Compiled programs look up, put in and take out by themselves.
+ * The lock is a number that each change of the chain makes greater by two where several CPUs run; it is odd meanwhile. Compiled programs look up, put in and take out by themselves. Who looks for a key
+ * takes no lock there: what it finds is there, and if it finds nothing although the number has changed meanwhile, it looks again.
  *
  * Per-CPU maps have a value for each CPU, one after the other. Else a new value comes in a new element at the front of the chain: as on Linux, a
  * pointer to the old value stays what it was until the place is used again.
@@ -77,14 +85,16 @@ export class HashMap extends BpfMap {
   readonly factors: Int32Array;
   /** BPF_F_NO_PREALLOC: the blocks of the elements. */
   readonly #blocks: Set<number> | undefined;
-  #locks: HashLocks | undefined;
+  readonly #free: HashPlaces;
 
   constructor(machine: Machine, attr: MapAttr, address: number, layout: Layout) {
     super(machine, attr, address);
     this.layout = layout;
     this.bucketCount = layout.buckets;
-    this.buckets = address + MAP_HEADER_SIZE;
-    this.places = this.buckets + roundUp(4 * layout.buckets, 8);
+    const free = roundUp(address + MAP_HEADER_SIZE, APART);
+    this.buckets = free + APART * machine.cpus;
+    this.places = this.buckets + BUCKET * layout.buckets;
+    this.#free = new HashPlaces(machine, layout, free, this.places);
     this.#blocks = layout.places === 0 ? new Set() : undefined;
     this.factors = keyFactors(attr.keySize, (attr.flags & BPF_F_ZERO_SEED) !== 0 ? 0 : machine.random() | 0);
   }
@@ -92,31 +102,13 @@ export class HashMap extends BpfMap {
   override get userValueSize(): number {
     return this.layout.values === 1 ? this.attr.valueSize : this.layout.values * this.layout.stride;
   }
-  /** Never more than there can be, whatever a program has written there. */
+  /** Elements that are in the map. */
   get count(): number {
-    return Math.min(this.machine.memory.dv.getUint32(this.address + COUNT, true), this.attr.maxEntries);
+    return this.#blocks?.size ?? this.#free.count;
   }
-  set #count(count: number) {
-    this.machine.memory.dv.setUint32(this.address + COUNT, count, true);
-  }
-
-  /** For CPUs that change the map at once; `undefined` if no memory is left for that. */
-  get locks(): HashLocks | undefined {
-    this.#locks ??= HashLocks.create(this.machine.memory, this.machine.cpus);
-    return this.#locks;
-  }
-
-  /** With all places where the methods of this class look for them. */
-  override exclusively<T>(use: () => T): T {
-    if (this.#locks === undefined) return use();
-    return this.#locks.exclusively(() => {
-      this.settle();
-      return use();
-    });
-  }
-
-  override settle(): void {
-    for (const place of this.#locks?.takeSpares() ?? []) if (this.#isElement(place)) this.#free(place);
+  /** Address of what each CPU has of the places. */
+  get shares(): number {
+    return this.#free.address;
   }
 
   lookup(key: number): number {
@@ -136,24 +128,47 @@ export class HashMap extends BpfMap {
     const how = withoutLock(flags);
     if (how > BPF_EXIST || (isLocked(flags) && !this.copier.has('spin_lock'))) return -errno.EINVAL;
     const code = this.#hash(key);
-    const old = this.#find(key, code);
-    if (old !== 0 && how === BPF_NOEXIST) return -errno.EEXIST;
-    if (old === 0 && how === BPF_EXIST) return -errno.ENOENT;
-    // Under its lock a value is written over, where others see it.
-    if (old !== 0 && isLocked(flags)) {
+    for (;;) {
+      const done = this.#alone(code, () => {
+        const old = this.#find(key, code);
+        if (old === 0) return how === BPF_EXIST ? -errno.ENOENT : undefined;
+        return how === BPF_NOEXIST ? -errno.EEXIST : this.#renew(old, code, key, value, isLocked(flags), allCpus);
+      });
+      if (done !== undefined) return done;
+      const element = this.#takePlace();
+      if (element < 0) return element;
+      const isNew = this.#alone(code, () => {
+        if (this.machine.sharing && this.#find(key, code) !== 0) return false;
+        this.#enter(element, code, key, value, allCpus);
+        return true;
+      });
+      this.#free.add(1);
+      if (isNew) return 0;
+      // Another CPU was faster.
+      this.#release(element);
+    }
+  }
+
+  /** Gives an element another value. `inPlace`: under the value's lock it is written over, where others see it. */
+  #renew(old: number, code: number, key: number, value: number, inPlace: boolean, allCpus: boolean): number {
+    if (inPlace) {
       this.copier.write(this.valueHere(old), value);
       return 0;
     }
-    if (old !== 0 && !this.layout.replaces) {
+    if (!this.layout.replaces) {
       this.#write(old, value, allCpus);
       return 0;
     }
-    if (old === 0) {
-      const full = this.count >= this.attr.maxEntries ? this.makeRoom() : 0;
-      if (full !== 0) return full;
-    }
-    const element = this.#newPlace();
+    const element = this.#blocks === undefined ? this.#free.takeSpare(old) : this.#newBlock();
     if (element === 0) return -errno.ENOMEM;
+    this.#enter(element, code, key, value, allCpus);
+    this.#unlink(old, code);
+    if (this.#blocks !== undefined) this.#freeBlock(old);
+    return 0;
+  }
+
+  /** Puts what is in a place now at the front of its chain. */
+  #enter(element: number, code: number, key: number, value: number, allCpus: boolean): void {
     const { memory } = this.machine;
     const { dv } = memory;
     dv.setInt32(element + HASH, code, true);
@@ -163,11 +178,8 @@ export class HashMap extends BpfMap {
     else this.copier.begin(element + this.layout.valueOffset);
     this.#write(element, value, allCpus);
     const bucket = this.#bucket(code);
-    dv.setInt32(element + NEXT, dv.getInt32(bucket, true), true);
-    dv.setInt32(bucket, element, true);
-    if (old === 0) this.#count = this.count + 1;
-    else this.#unlink(old, code);
-    return 0;
+    dv.setInt32(element + NEXT, dv.getInt32(bucket + FIRST, true), true);
+    dv.setInt32(bucket + FIRST, element, true);
   }
 
   /** Writes the values of all CPUs, or the only one or that of the running CPU. */
@@ -186,7 +198,7 @@ export class HashMap extends BpfMap {
     return element + valueOffset + (values === 1 ? 0 : stride * this.machine.cpu);
   }
 
-  /** Called when a new key comes and the map is full: -errno, or 0 if there is room now. */
+  /** Called when a new key comes and the map is full: the place of an element that was taken out, or -errno. */
   protected makeRoom(): number {
     return -errno.E2BIG;
   }
@@ -195,12 +207,31 @@ export class HashMap extends BpfMap {
   protected dropped(_value: number): void {}
 
   delete(key: number): number {
-    const code = this.#hash(key);
-    const element = this.#find(key, code);
+    const element = this.#takeOut(key);
     if (element === 0) return -errno.ENOENT;
-    this.#unlink(element, code);
-    this.#count = this.count - 1;
+    this.#release(element);
     return 0;
+  }
+
+  /** Takes the element with a key out of the map, if it is this one: whether it was. Its place is the caller's. */
+  protected takeOutElement(element: number): boolean {
+    const isOut = this.#takeOut(element + KEY, element) !== 0;
+    if (isOut) this.#free.add(-1);
+    return isOut;
+  }
+  /** The place that comes next of all. */
+  protected nextPlace(): number {
+    return this.#free.passHand();
+  }
+
+  #takeOut(key: number, only?: number): number {
+    const code = this.#hash(key);
+    return this.#alone(code, () => {
+      const element = this.#find(key, code);
+      if (element === 0 || (only !== undefined && only !== element)) return 0;
+      this.#unlink(element, code);
+      return element;
+    });
   }
 
   nextKey(key: number, next: number): number {
@@ -214,7 +245,7 @@ export class HashMap extends BpfMap {
         bucket = (code & (this.bucketCount - 1)) + 1;
       }
     }
-    for (; element === 0 && bucket < this.bucketCount; bucket++) element = this.#follow(this.buckets + 4 * bucket);
+    for (; element === 0 && bucket < this.bucketCount; bucket++) element = this.#follow(this.#bucket(bucket) + FIRST);
     if (element === 0) return -errno.ENOENT;
     this.machine.memory.copy(next, element + KEY, this.attr.keySize);
     return 0;
@@ -241,7 +272,7 @@ export class HashMap extends BpfMap {
   /** Addresses of key and value of each element in a bucket, in the order of its chain: what batches walk. */
   elementsOf(bucket: number): { readonly key: number; readonly value: number }[] {
     const elements = [];
-    let element = this.#follow(this.buckets + 4 * bucket);
+    let element = this.#follow(this.#bucket(bucket) + FIRST);
     for (let left = this.count; element !== 0 && left > 0; left--) {
       elements.push({ key: element + KEY, value: element + this.layout.valueOffset });
       element = this.#follow(element + NEXT);
@@ -274,7 +305,8 @@ export class HashMap extends BpfMap {
     const places = this.#blocks ?? [this.places + size * Math.floor((address - this.places) / size)];
     for (const element of places) {
       const into = address - element - valueOffset;
-      if (into >= 0 && into < values * stride && this.#isElement(element)) return address - (into % stride);
+      const isElement = this.#blocks !== undefined || this.#free.isPlace(element);
+      if (into >= 0 && into < values * stride && isElement) return address - (into % stride);
     }
     return 0;
   }
@@ -290,7 +322,6 @@ export class HashMap extends BpfMap {
   }
 
   protected override freeMemory(): void {
-    this.machine.memory.free(this.#locks?.address ?? 0);
     for (let place = 0; place < this.layout.places; place++)
       this.#dropFields(this.places + place * this.layout.element);
     for (const block of this.#blocks ?? []) this.#dropFields(block);
@@ -302,18 +333,35 @@ export class HashMap extends BpfMap {
   }
 
   #bucket(code: number): number {
-    return this.buckets + 4 * (code & (this.bucketCount - 1));
+    return this.buckets + BUCKET * (code & (this.bucketCount - 1));
+  }
+
+  /** Calls while no other CPU changes the chain of a hash. */
+  #alone<T>(code: number, use: () => T): T {
+    const { memory, sharing } = this.machine;
+    if (!sharing) return use();
+    const { i32 } = memory;
+    const at = (this.#bucket(code) + BUCKET_LOCK) / 4;
+    let before: number;
+    do before = Atomics.load(i32, at) & ~1;
+    while (Atomics.compareExchange(i32, at, before, before | 1) !== before);
+    try {
+      return use();
+    } finally {
+      Atomics.store(i32, at, before + 2);
+    }
   }
 
   /** Address of the element with this key, or 0. */
   protected find(key: number): number {
-    return this.#find(key, this.#hash(key));
+    const code = this.#hash(key);
+    return this.#alone(code, () => this.#find(key, code));
   }
 
   #find(key: number, code: number): number {
     const { dv } = this.machine.memory;
-    let element = this.#follow(this.#bucket(code));
-    for (let left = this.count; element !== 0 && left > 0; left--) {
+    let element = this.#follow(this.#bucket(code) + FIRST);
+    for (let left = this.#longest; element !== 0 && left > 0; left--) {
       if (dv.getInt32(element + HASH, true) === code && sameKey(dv, key, element + KEY, this.attr.keySize))
         return element;
       element = this.#follow(element + NEXT);
@@ -321,25 +369,25 @@ export class HashMap extends BpfMap {
     return 0;
   }
 
+  /** Elements that a chain has at most. */
+  get #longest(): number {
+    return this.machine.sharing ? this.attr.maxEntries + this.machine.cpus : this.count;
+  }
+
   /**
    * The element that the link at `at` leads to, or 0. A program can write over links, so they are believed only if they lead to an element;
    * and no chain is walked further than there are elements.
    */
   #follow(at: number): number {
-    const element = this.machine.memory.dv.getInt32(at, true);
-    if (element === 0) return 0;
-    return this.#isElement(element) ? element : 0;
-  }
-
-  #isElement(element: number): boolean {
-    const { element: size, places } = this.layout;
-    return this.#blocks?.has(element) ?? (element >= this.places && element <= this.places + size * (places - 1));
+    if (this.#blocks === undefined) return this.#free.placeAt(at);
+    const block = this.machine.memory.dv.getInt32(at, true);
+    return this.#blocks.has(block) ? block : 0;
   }
 
   #unlink(element: number, code: number): void {
     const { memory } = this.machine;
-    let link = this.#bucket(code);
-    for (let left = this.count; left >= 0; left--) {
+    let link = this.#bucket(code) + FIRST;
+    for (let left = this.#longest; left >= 0; left--) {
       const next = this.#follow(link);
       if (next === element || next === 0) break;
       link = next + NEXT;
@@ -347,35 +395,28 @@ export class HashMap extends BpfMap {
     memory.dv.setInt32(link, this.#follow(element + NEXT), true);
     this.dropped(element + this.layout.valueOffset);
     this.#dropFields(element);
-    if (this.#blocks?.delete(element)) {
-      memory.free(element);
-      return;
-    }
-    this.#free(element);
   }
 
-  #free(place: number): void {
-    const { dv } = this.machine.memory;
-    dv.setInt32(place + HASH, dv.getInt32(this.address + FREE, true), true);
-    dv.setInt32(this.address + FREE, place, true);
+  /** A place that no element has, or -errno. */
+  #takePlace(): number {
+    if (this.#blocks === undefined) return this.#free.take() || this.makeRoom();
+    if (this.#blocks.size >= this.attr.maxEntries) return -errno.E2BIG;
+    return this.#newBlock() || -errno.ENOMEM;
   }
 
-  #newPlace(): number {
-    const { memory } = this.machine;
-    if (this.#blocks !== undefined) {
-      const block = memory.alloc(this.layout.element);
-      if (block !== 0) this.#blocks.add(block);
-      return block;
-    }
-    const { dv } = memory;
-    const place = this.#follow(this.address + FREE);
-    if (place !== 0) {
-      dv.setInt32(this.address + FREE, this.#follow(place + HASH), true);
-      return place;
-    }
-    const fresh = dv.getUint32(this.address + FRESH, true);
-    if (fresh >= this.layout.places) return 0;
-    dv.setUint32(this.address + FRESH, fresh + 1, true);
-    return this.places + this.layout.element * fresh;
+  /** Gives back the place of what was an element. */
+  #release(element: number): void {
+    this.#free.add(-1);
+    if (this.#blocks === undefined) this.#free.give(element);
+    else this.#freeBlock(element);
+  }
+
+  #newBlock(): number {
+    const block = this.machine.memory.alloc(this.layout.element);
+    if (block !== 0) this.#blocks?.add(block);
+    return block;
+  }
+  #freeBlock(block: number): void {
+    if (this.#blocks?.delete(block)) this.machine.memory.free(block);
   }
 }

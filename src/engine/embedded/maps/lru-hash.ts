@@ -9,7 +9,7 @@ import { errno } from '../../../uapi/errno.ts';
 import type { Machine } from '../machine.ts';
 import { ACCESS_FLAGS, checkFlags, checkPercpuValue, NUMA_FLAG } from './check.ts';
 import { createHash, HashMap } from './hash.ts';
-import { checkHashSizes, HAND, KEY, layOut } from './hash-layout.ts';
+import { checkHashSizes, layOut } from './hash-layout.ts';
 import type { BpfMap, MapAttr, MapType } from './map.ts';
 
 /** BPF_MAP_TYPE_LRU_HASH: a hash that is never full, because an element goes that was not used for long. */
@@ -17,7 +17,7 @@ export const lruHash: MapType = {
   name: 'lru_hash',
   type: mapTypeNumber.lru_hash,
   check: (attr) => checkLruFlags(attr, (attr.flags & BPF_F_NO_COMMON_LRU) === 0) || checkHashSizes(attr),
-  create: (machine, attr) => createLru(machine, attr, 1),
+  create: (machine, attr) => createLru(machine, attr, false),
 };
 
 /** BPF_MAP_TYPE_LRU_PERCPU_HASH. */
@@ -25,7 +25,7 @@ export const lruPercpuHash: MapType = {
   name: 'lru_percpu_hash',
   type: mapTypeNumber.lru_percpu_hash,
   check: (attr) => checkLruFlags(attr, false) || checkHashSizes(attr) || checkPercpuValue(attr),
-  create: (machine, attr) => createLru(machine, attr, machine.cpus),
+  create: (machine, attr) => createLru(machine, attr, true),
 };
 
 function checkLruFlags({ flags }: MapAttr, numa: boolean): number {
@@ -36,17 +36,13 @@ function checkLruFlags({ flags }: MapAttr, numa: boolean): number {
   return (flags & BPF_F_NUMA_NODE) !== 0 && !numa ? -errno.EINVAL : 0;
 }
 
-function createLru(machine: Machine, attr: MapAttr, values: number): BpfMap | number {
+function createLru(machine: Machine, attr: MapAttr, percpu: boolean): BpfMap | number {
   // Each CPU has a list of its own, and the lists are of one length.
   const own = (attr.flags & BPF_F_NO_COMMON_LRU) !== 0;
   const maxEntries = own ? Math.ceil(attr.maxEntries / machine.cpus) * machine.cpus : attr.maxEntries;
   const rounded = { ...attr, maxEntries };
-  return createHash(
-    LruHashMap,
-    machine,
-    rounded,
-    layOut(rounded, maxEntries, values, { replaces: false, stateSize: 8 }),
-  );
+  const options = { cpus: machine.cpus, percpu, replaces: false, stateSize: 8 };
+  return createHash(LruHashMap, machine, rounded, layOut(rounded, true, options));
 }
 
 // What an element's state says.
@@ -67,15 +63,11 @@ export class LruHashMap extends HashMap {
 
   protected override makeRoom(): number {
     const { dv } = this.machine.memory;
-    const { places, element: size, state } = this.layout;
+    const { places, state } = this.layout;
     for (let left = 2 * places; left > 0; left--) {
-      const place = Math.min(dv.getUint32(this.address + HAND, true), places - 1);
-      dv.setUint32(this.address + HAND, (place + 1) % places, true);
-      const element = this.places + place * size;
-      // A place that is free has the key of what was there.
-      if (this.find(element + KEY) !== element) continue;
-      if (dv.getUint32(element + state, true) === NOT_USED) return this.delete(element + KEY);
-      dv.setUint32(element + state, NOT_USED, true);
+      const element = this.nextPlace();
+      if (dv.getUint32(element + state, true) !== NOT_USED) dv.setUint32(element + state, NOT_USED, true);
+      else if (this.takeOutElement(element)) return element;
     }
     return -errno.ENOMEM; // only if a program has written over the links
   }

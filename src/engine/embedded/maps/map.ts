@@ -123,8 +123,6 @@ export abstract class BpfMap extends RefCounted implements Mappable {
   exclusively<T>(use: () => T): T {
     return use();
   }
-  /** After several CPUs have worked on it: what they have kept for themselves is the map's again. */
-  settle(): void {}
 
   /** Bytes that the system call exchanges for one value: for per-CPU maps `cpus * roundUp(valueSize, 8)`. */
   get userValueSize(): number {

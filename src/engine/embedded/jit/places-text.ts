@@ -1,0 +1,243 @@
+import type { HashMap } from '../maps/hash.ts';
+import { HASH } from '../maps/hash-layout.ts';
+import { COUNT, END, FREE, FRESH, HAND, LIST_LOCK, RANGE, RANGE_SIZE, SPARE } from '../maps/hash-places.ts';
+import { NOT_USED } from '../maps/lru-hash.ts';
+import { APART } from '../memory.ts';
+import { emitLock, emitUnlock } from './emit-lock.ts';
+import { CPU } from './registers.ts';
+import type { WasmCode } from './wasm-code.ts';
+
+/** Pieces of a function that takes and gives back the places of a hash map, and the locals that they share. As `HashPlaces`. */
+export class PlacesText {
+  readonly #map: HashMap;
+  readonly #code: WasmCode;
+  readonly #cpus: number;
+  /** Several CPUs work on the map at once. */
+  readonly #shared: boolean;
+  /** Address of what the running CPU has, and of what one has whose places are asked for. */
+  readonly #own: number;
+  readonly #list: number;
+  readonly #place: number;
+  readonly #left: number;
+
+  constructor(map: HashMap, code: WasmCode, shared: boolean) {
+    this.#map = map;
+    this.#code = code;
+    this.#cpus = map.machine.cpus;
+    this.#shared = shared;
+    [this.#own, this.#list, this.#place, this.#left] = Array.from({ length: 4 }, () => code.local('i32')) as [
+      number,
+      number,
+      number,
+      number,
+    ];
+  }
+
+  /** Comes before all else. `registers`: address of the CPU's registers. */
+  begin(registers: number): void {
+    const code = this.#code;
+    if (this.#cpus > 1) {
+      code.i32(registers);
+      code.memory('i32_load', CPU, 2);
+      code.i32(APART);
+      code.op('i32_mul');
+      code.i32(this.#map.shares);
+      code.op('i32_add');
+    } else code.i32(this.#map.shares);
+    code.set(this.#own);
+  }
+
+  /** Sets a local to a place that no element has. `none`: what to do where there is none. */
+  take(element: number, none: () => void): void {
+    const code = this.#code;
+    code.get(this.#own);
+    code.set(this.#list);
+    code.i32(this.#cpus);
+    code.set(this.#left);
+    code.block('block');
+    code.block('loop');
+    this.#takeFrom(element);
+    code.get(element);
+    code.brIf(1);
+    code.get(this.#left);
+    code.i32(1);
+    code.op('i32_sub');
+    code.tee(this.#left);
+    code.block('if');
+    this.#nextList();
+    code.br(1);
+    code.end();
+    code.end();
+    none();
+    code.end();
+  }
+
+  /** Sets a local to a place of those that `list` has, or 0. */
+  #takeFrom(element: number): void {
+    const code = this.#code;
+    const list = this.#list;
+    const lock = () => {
+      code.get(list);
+      code.i32(LIST_LOCK);
+      code.op('i32_add');
+    };
+    code.i32(0);
+    code.set(element);
+    // Without the lock, whether it is worth while.
+    code.get(list);
+    code.memory('i32_load', FREE, 2);
+    code.get(list);
+    code.memory('i32_load', FRESH, 2);
+    code.get(list);
+    code.memory('i32_load', END, 2);
+    code.op('i32_lt_u');
+    code.op('i32_or');
+    code.block('if');
+    if (this.#shared) emitLock(code, lock);
+    code.get(list);
+    code.memory('i32_load', FREE, 2);
+    code.tee(element);
+    code.block('if');
+    code.get(list);
+    code.get(element);
+    code.memory('i32_load', HASH, 2);
+    code.memory('i32_store', FREE, 2);
+    code.op('else');
+    code.get(list);
+    code.memory('i32_load', FRESH, 2);
+    code.tee(this.#place);
+    code.get(list);
+    code.memory('i32_load', END, 2);
+    code.op('i32_lt_u');
+    code.block('if');
+    code.get(list);
+    code.get(this.#place);
+    code.i32(1);
+    code.op('i32_add');
+    code.memory('i32_store', FRESH, 2);
+    code.get(this.#place);
+    this.#address();
+    code.set(element);
+    code.end();
+    code.end();
+    if (this.#shared) emitUnlock(code, lock);
+    code.end();
+  }
+
+  #nextList(): void {
+    const code = this.#code;
+    const { shares } = this.#map;
+    code.i32(shares);
+    code.get(this.#list);
+    code.i32(APART);
+    code.op('i32_add');
+    code.tee(this.#list);
+    code.get(this.#list);
+    code.i32(shares + APART * this.#cpus);
+    code.op('i32_eq');
+    code.op('select');
+    code.set(this.#list);
+  }
+
+  /** Gives the place in a local to those that the running CPU has free. */
+  give(element: number): void {
+    const code = this.#code;
+    const lock = () => {
+      code.get(this.#own);
+      code.i32(LIST_LOCK);
+      code.op('i32_add');
+    };
+    if (this.#shared) emitLock(code, lock);
+    code.get(element);
+    code.get(this.#own);
+    code.memory('i32_load', FREE, 2);
+    code.memory('i32_store', HASH, 2);
+    code.get(this.#own);
+    code.get(element);
+    code.memory('i32_store', FREE, 2);
+    if (this.#shared) emitUnlock(code, lock);
+  }
+
+  /** Sets a local to the place for a new value of a key that is there. */
+  spare(element: number): void {
+    this.#code.get(this.#own);
+    this.#code.memory('i32_load', SPARE, 2);
+    this.#code.set(element);
+  }
+  /** The place in a local, in which an element was, is the next for that. */
+  setSpare(element: number): void {
+    this.#code.get(this.#own);
+    this.#code.get(element);
+    this.#code.memory('i32_store', SPARE, 2);
+  }
+
+  /** Adds to how many elements there are. */
+  count(by: number): void {
+    const code = this.#code;
+    code.get(this.#own);
+    code.get(this.#own);
+    code.memory('i32_load', COUNT, 2);
+    code.i32(by);
+    code.op('i32_add');
+    code.memory('i32_store', COUNT, 2);
+  }
+
+  /** Within a loop: sets a local to the place at the hand, which moves on; if that was used, as it then no longer is, the loop begins anew. */
+  passHand(element: number): void {
+    const code = this.#code;
+    const own = this.#own;
+    const { layout } = this.#map;
+    code.get(own);
+    code.memory('i32_load', HAND, 2);
+    code.tee(this.#place);
+    this.#address();
+    code.set(element);
+    code.get(own);
+    this.#behind();
+    code.memory('i32_store', HAND, 2);
+    code.get(element);
+    code.memory('i32_load', layout.state, 2);
+    code.block('if');
+    code.get(element);
+    code.i32(NOT_USED);
+    code.memory('i32_store', layout.state, 2);
+    code.br(1);
+    code.end();
+  }
+
+  /** Puts the number of the place behind that in `place` on the stack: of several CPUs each goes around its own range, one alone around all. */
+  #behind(): void {
+    const code = this.#code;
+    const range = (): void => {
+      if (!this.#shared) code.i32(0);
+      else {
+        code.get(this.#own);
+        code.memory('i32_load', RANGE, 2);
+      }
+    };
+    code.get(this.#place);
+    code.i32(1);
+    code.op('i32_add');
+    code.tee(this.#place);
+    range();
+    code.get(this.#place);
+    range();
+    code.op('i32_sub');
+    if (!this.#shared) code.i32(this.#map.layout.places);
+    else {
+      code.get(this.#own);
+      code.memory('i32_load', RANGE_SIZE, 2);
+    }
+    code.op('i32_lt_u');
+    code.op('select');
+  }
+
+  /** The number of a place on the stack becomes its address. */
+  #address(): void {
+    const code = this.#code;
+    code.i32(this.#map.layout.element);
+    code.op('i32_mul');
+    code.i32(this.#map.places);
+    code.op('i32_add');
+  }
+}
