@@ -12,12 +12,14 @@ const REPEAT = 20_000;
 const RUNS = FRAMES * REPEAT;
 
 /** Of a flow each, with a number in bytes 14 and 15. */
-const frames = Array.from({ length: FRAMES }, (_, i) => {
-  const frame = new Uint8Array(60);
-  frame.set([i, 0x5a, i >> 3], 0);
-  frame.set([i, 0], 14);
-  return frame;
-});
+const flows = (count: number): readonly Uint8Array[] =>
+  Array.from({ length: count }, (_, i) => {
+    const frame = new Uint8Array(60);
+    frame.set([i, 0x5a, i >> 3], 0);
+    frame.set([i, i >> 8], 14);
+    return frame;
+  });
+const frames = flows(FRAMES);
 
 describe('programs on several CPUs', () => {
   const opened: EmbeddedKernel[] = [];
@@ -98,6 +100,20 @@ describe('programs on several CPUs', () => {
     const entries = [...loaded.map('recent')];
     expect(entries.length).toBe(16);
     for (const [key, value] of entries) expect(value).toBe(3n * BigInt(key as number));
+  });
+
+  it('forget in places of their own, where there are enough', () => {
+    const embedded = createEmbeddedKernel({ cpus: 2 });
+    opened.push(embedded);
+    const loaded = load(embedded.kernel, object, { maxEntries: { recent: 512 } });
+    using batch = embedded.lab.xdpBatch(embedded.kernel, loaded.program('remember').fd, flows(2000), { cpus: 2 });
+    expect(new Set(batch.run(200).verdicts)).toEqual(new Set([XDP_PASS]));
+    const entries = [...loaded.map('recent')];
+    expect(entries.length).toBe(512);
+    expect(entries.filter(([key, value]) => value !== 3n * BigInt(key as number))).toEqual([]);
+    // One alone uses the places of all; what was looked up is spared once.
+    for (let key = 10_000; key < 11_024; key++) loaded.map('recent').set(key, 1n);
+    expect([...loaded.map('recent').keys()].filter((key) => (key as number) < 10_000)).toEqual([]);
   });
 
   it('are called back', () => {
