@@ -76,7 +76,7 @@ async function main() {
 function open({ file }, count) {
   const { kernel, lab } = createEmbeddedKernel({ cpus: 2 });
   const loaded = load(kernel, openObject(readFileSync(join(folder, file)), { file }));
-  const batch = lab.xdpBatch(kernel, Object.values(loaded.programs)[0].fd, frames, { cpus: count });
+  const batch = lab.batch(kernel, Object.values(loaded.programs)[0].fd, frames, { cpus: count });
   const perFrame = (repeat) => batch.run(repeat).durationNs / repeat / FRAMES;
   for (let i = 0; i < 5; i++) perFrame(200);
   const repeat = Math.max(1, Math.round((ROUND * 1e6) / FRAMES / perFrame(200)));

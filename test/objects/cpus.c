@@ -1,5 +1,6 @@
 // Programs for several CPUs at once. A frame has a number in its bytes 14 and 15.
 #include <linux/bpf.h>
+#include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
 #define EVENTS (1 << 20)
@@ -225,6 +226,42 @@ int both(struct xdp_md *ctx)
 {
 	under_lock(ctx);
 	return walk(ctx);
+}
+
+/* Programs of other types: the kernel's own thread puts a VLAN tag in. */
+SEC("tc")
+int tagged(struct __sk_buff *skb)
+{
+	void *data = (void *)(long)skb->data;
+	__u32 zero = 0, n;
+	__u64 *count = bpf_map_lookup_elem(&total, &zero);
+
+	if (data + 16 > (void *)(long)skb->data_end || !count)
+		return -1;
+	n = *(__u16 *)(data + 14);
+	__sync_fetch_and_add(count, 1);
+	if (n % 16 == 0 && bpf_skb_vlan_push(skb, bpf_htons(0x88a8), 5))
+		return -2;
+	if (n % 16 == 0 && (!skb->vlan_present || skb->vlan_tci != 5 || bpf_skb_vlan_pop(skb)))
+		return -3;
+	skb->mark = n;
+	return skb->mark + (skb->len << 16);
+}
+
+unsigned long long load_half(void *skb, unsigned long long offset) asm("llvm.bpf.load.half");
+
+SEC("socket")
+int halfword(struct __sk_buff *skb)
+{
+	return bpf_ntohs(load_half(skb, 0));
+}
+
+SEC("cgroup_skb/ingress")
+int even(struct __sk_buff *skb)
+{
+	void *data = (void *)(long)skb->data;
+
+	return data + 2 <= (void *)(long)skb->data_end && !(*(__u16 *)data & 1);
 }
 
 char _license[] SEC("license") = "GPL";

@@ -17,8 +17,8 @@ import { addAddress, addNeighbour, addRoute, deviceNamed, type LabRoute, setUp }
 import type { Network } from './net/network.ts';
 import type { Injected } from './net/traffic.ts';
 import { Process } from './process.ts';
+import { type BatchOptions, createPacketBatch, type PacketBatch } from './progs/packet-batch.ts';
 import type { BpfProg } from './progs/prog.ts';
-import { createXdpBatch, type XdpBatch, type XdpBatchOptions } from './progs/xdp-batch.ts';
 import { createXdpRunner, type XdpRunner } from './progs/xdp-runner.ts';
 import { type LabSocket, type LabSocketInput, openLabSocket } from './sockets/lab-socket.ts';
 import { type LabTrace, labTrace } from './trace/lab-trace.ts';
@@ -62,13 +62,14 @@ export interface EmbeddedLab extends LabNamespace, ObservedKernel {
   /** For an XDP program of a process, by its fd. `process` is one of this kernel's. Throws SysError: EBADF, EINVAL for a program of another type, ENOMEM. */
   xdp(process: Kernel, program: Fd): XdpRunner;
   /**
-   * Frames for an XDP program of a process, which one or several CPUs then run it on. `frames`: 14 to 3520 bytes each. Throws SysError: as `xdp`, and EINVAL for frames and CPUs that cannot be.
+   * Frames for a program of a process that BPF_PROG_TEST_RUN runs on packets (XDP, tc, socket filters, cgroups), which one or several CPUs then run it on. `frames`: 14 to 3520 bytes each. Throws SysError: as
+   * `xdp`, and EINVAL for frames and CPUs that cannot be.
    *
    * @example
-   * using batch = lab.xdpBatch(kernel, program.fd, frames, { cpus: 2 });
+   * using batch = lab.batch(kernel, program.fd, frames, { cpus: 2 });
    * const { verdicts, durationNs } = batch.run();
    */
-  xdpBatch(process: Kernel, program: Fd, frames: readonly Uint8Array[], options?: XdpBatchOptions): XdpBatch;
+  batch(process: Kernel, program: Fd, frames: readonly Uint8Array[], options?: BatchOptions): PacketBatch;
   readonly cgroups: LabCgroups;
   readonly trace: LabTrace;
   /** Programs that did not end as they should: the last 1000, oldest first. */
@@ -95,11 +96,15 @@ export function createLab(machine: Machine, openProcess: (network: Network) => K
     if (network === undefined) throw new SysError(errno.ENOENT, 'netns', { what: name });
     return network;
   };
-  const xdpProgram = (process: Kernel, fd: Fd): BpfProg => {
+  const program = (process: Kernel, fd: Fd, call: string): BpfProg => {
     if (!(process instanceof Process && process.machine === machine))
-      throw new SysError(errno.ESRCH, 'xdp', { detail: 'the process is none of this kernel' });
+      throw new SysError(errno.ESRCH, call, { detail: 'the process is none of this kernel' });
     const prog = process.prog(fd);
-    if (typeof prog === 'number') throw new SysError(-prog, 'xdp');
+    if (typeof prog === 'number') throw new SysError(-prog, call);
+    return prog;
+  };
+  const xdpProgram = (process: Kernel, fd: Fd): BpfProg => {
+    const prog = program(process, fd, 'xdp');
     if (prog.attr.type !== progTypeNumber.xdp)
       throw new SysError(errno.EINVAL, 'xdp', { detail: 'the program is of another type' });
     return prog;
@@ -127,8 +132,8 @@ export function createLab(machine: Machine, openProcess: (network: Network) => K
       process.user = { uid, gid };
     },
     xdp: (process: Kernel, fd: Fd) => createXdpRunner(xdpProgram(process, fd)),
-    xdpBatch: (process: Kernel, fd: Fd, frames: readonly Uint8Array[], options: XdpBatchOptions = {}) =>
-      createXdpBatch(xdpProgram(process, fd), frames, options),
+    batch: (process: Kernel, fd: Fd, frames: readonly Uint8Array[], options: BatchOptions = {}) =>
+      createPacketBatch(program(process, fd, 'batch'), frames, options),
     cgroups: labCgroups(machine),
     trace: labTrace(machine),
     observe: (observer: Parameters<ObservedKernel['observe']>[0]) => machine.observers.on(observer),

@@ -1,9 +1,11 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { objectBytes } from '../../../../test/support/objects.ts';
 import { load, openObject, openRingBuffer } from '../../../index.ts';
+import { encodeInsns, parseAssembly } from '../../../isa/index.ts';
+import { progTypeNumber } from '../../../uapi/bpf.ts';
 import { XDP_PASS } from '../../../uapi/xdp.ts';
 import { createEmbeddedKernel, type EmbeddedKernel } from '../embedded.ts';
-import type { XdpBatchResult } from '../progs/xdp-batch.ts';
+import type { BatchResult } from '../progs/packet-batch.ts';
 
 const object = openObject(objectBytes('test/objects/cpus.o'), { file: 'cpus.o' });
 const FRAMES = 96;
@@ -30,8 +32,8 @@ describe('programs on several CPUs', () => {
     const embedded = createEmbeddedKernel({ cpus, jit });
     opened.push(embedded);
     const loaded = load(embedded.kernel, object);
-    const run = (name: string, repeat = REPEAT, on = cpus): XdpBatchResult & { frame: Uint8Array } => {
-      using batch = embedded.lab.xdpBatch(embedded.kernel, loaded.program(name).fd, frames, { cpus: on });
+    const run = (name: string, repeat = REPEAT, on = cpus): BatchResult & { frame: Uint8Array } => {
+      using batch = embedded.lab.batch(embedded.kernel, loaded.program(name).fd, frames, { cpus: on });
       const result = batch.run(repeat);
       return { ...result, frame: batch.frame(5) };
     };
@@ -106,7 +108,7 @@ describe('programs on several CPUs', () => {
     const embedded = createEmbeddedKernel({ cpus: 2 });
     opened.push(embedded);
     const loaded = load(embedded.kernel, object, { maxEntries: { recent: 512 } });
-    using batch = embedded.lab.xdpBatch(embedded.kernel, loaded.program('remember').fd, flows(2000), { cpus: 2 });
+    using batch = embedded.lab.batch(embedded.kernel, loaded.program('remember').fd, flows(2000), { cpus: 2 });
     expect(new Set(batch.run(200).verdicts)).toEqual(new Set([XDP_PASS]));
     const entries = [...loaded.map('recent')];
     expect(entries.length).toBe(512);
@@ -134,20 +136,32 @@ describe('programs on several CPUs', () => {
     expect(lab.faults).toEqual([]);
   });
 
+  it('see the packets of tc, sockets and cgroups', () => {
+    const { run, loaded } = open();
+    const { verdicts, frame } = run('tagged', 50);
+    expect([...verdicts]).toEqual(numbers.map((n) => n + (60 << 16)));
+    expect(frame).toEqual(frames[5]);
+    expect(loaded.map('total').get(0)).toBe(BigInt(FRAMES * 50));
+    expect([...run('halfword', 50).verdicts]).toEqual(numbers);
+    expect([...run('even', 50).verdicts]).toEqual(numbers.map((n) => (n % 2 === 0 ? 1 : 0)));
+  });
+
   it('give the verdicts that one CPU does', () => {
     const { run } = open();
-    for (const name of ['walk', 'jump', 'throwing', 'longer', 'come_and_go', 'grow'])
-      expect([name, ...run(name, 2).verdicts]).toEqual([name, ...run(name, 2, 1).verdicts]);
     const interpreted = open(2, 'off');
-    for (const name of ['walk', 'jump', 'throwing', 'longer', 'come_and_go', 'grow'])
-      expect([name, ...interpreted.run(name, 2, 1).verdicts]).toEqual([name, ...run(name, 2, 1).verdicts]);
+    const names = ['walk', 'jump', 'throwing', 'longer', 'come_and_go', 'grow', 'tagged', 'halfword', 'even'];
+    for (const name of names) {
+      const { verdicts } = run(name, 2, 1);
+      expect([name, ...run(name, 2).verdicts]).toEqual([name, ...verdicts]);
+      expect([name, ...interpreted.run(name, 2, 1).verdicts]).toEqual([name, ...verdicts]);
+    }
   });
 
   it('are refused where they cannot be', () => {
     const { kernel, lab, loaded, run } = open();
     const refused = (options: { cpus?: number; frame?: number; repeat?: number; program?: string }) => () => {
       const { cpus = 2, frame = 60, repeat = 1, program = 'ticket' } = options;
-      using batch = lab.xdpBatch(kernel, loaded.program(program).fd, [new Uint8Array(frame)], { cpus });
+      using batch = lab.batch(kernel, loaded.program(program).fd, [new Uint8Array(frame)], { cpus });
       batch.run(repeat);
     };
     for (const options of [
@@ -161,8 +175,11 @@ describe('programs on several CPUs', () => {
     ])
       expect(refused(options)).toThrow(expect.objectContaining({ code: 'EINVAL' }));
     expect(refused({ program: 'both' })).toThrow('both locks and functions that helpers call back');
+    const insns = encodeInsns(parseAssembly('r0 = 0\nexit'));
+    const fd = kernel.bpf('BPF_PROG_LOAD', { prog_type: progTypeNumber.kprobe, insns, insn_cnt: 2, license: 'GPL' });
+    expect(() => lab.batch(kernel, fd, frames)).toThrow('of a type that is not run on packets');
     expect(() => open(2, 'off').run('ticket')).toThrow('only compiled programs run there');
-    const batch = lab.xdpBatch(kernel, loaded.program('ticket').fd, frames);
+    const batch = lab.batch(kernel, loaded.program('ticket').fd, frames);
     batch[Symbol.dispose]();
     batch[Symbol.dispose]();
     expect(() => batch.run()).toThrow(expect.objectContaining({ code: 'EBADF' }));
@@ -171,7 +188,7 @@ describe('programs on several CPUs', () => {
 
   it('have nothing to do without frames', () => {
     const { kernel, lab, loaded } = open();
-    using batch = lab.xdpBatch(kernel, loaded.program('ticket').fd, [], { cpus: 2 });
+    using batch = lab.batch(kernel, loaded.program('ticket').fd, [], { cpus: 2 });
     expect(batch.run().verdicts).toEqual(new Uint32Array());
   });
 });

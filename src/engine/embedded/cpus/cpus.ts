@@ -71,10 +71,10 @@ class Cpus {
     try {
       for (const [i, share] of shares.entries())
         loaded.push(this.#load(jit, programs, targets, this.#cpu(i), share, work));
-      this.#serve(loaded, STATE.ready, work.aborted);
+      this.#serve(loaded, STATE.ready);
       const start = performance.now();
       for (const { cpu } of loaded) cpu.tell('running');
-      this.#serve(loaded, STATE.done, work.aborted);
+      this.#serve(loaded, STATE.done);
       return Math.round((performance.now() - start) * 1e6);
     } catch (error) {
       // They may be anywhere.
@@ -155,7 +155,7 @@ class Cpus {
   }
 
   /** Does what the CPUs ask for until all are in a state. */
-  #serve(loaded: readonly Loaded[], until: number, aborted: number): void {
+  #serve(loaded: readonly Loaded[], until: number): void {
     const waiting = new Set(loaded);
     const passes = () => loaded.reduce((sum, { cpu }) => sum + cpu.get('passes'), 0);
     let [heard, done] = [performance.now(), passes()];
@@ -170,7 +170,7 @@ class Cpus {
             served = true;
             break;
           case STATE.asks:
-            this.#answer(one, aborted);
+            this.#answer(one);
             served = true;
             break;
           case STATE.failed:
@@ -184,7 +184,7 @@ class Cpus {
   }
 
   /** Does what a CPU asks for as if it ran there. */
-  #answer({ cpu, calls }: Loaded, aborted: number): void {
+  #answer({ cpu, calls }: Loaded): void {
     const machine = this.#machine;
     const { run, registers } = cpu;
     const before = machine.cpu;
@@ -193,7 +193,7 @@ class Cpus {
       const call = cpu.get('call');
       if (call === ENDED) {
         const error = cpu.get('a') === 0 ? RUN_ENDED : new wasm.RuntimeError(cpu.text);
-        const fault = run.endEntry(error, aborted);
+        const fault = run.endEntry(error);
         if (fault !== undefined) interpreterOf(machine).report(fault);
       } else {
         const asked = calls[cpu.get('program')]?.[call];

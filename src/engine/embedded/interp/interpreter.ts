@@ -1,5 +1,5 @@
 import type { Helper } from '../helpers/helper.ts';
-import { ENTRY_CONTEXT, ENTRY_SIZE, ENTRY_VERDICT, type Share, type Work } from '../jit/batch.ts';
+import { ABORTED, ENTRY_CONTEXT, ENTRY_SIZE, ENTRY_VERDICT, type Share, type Work } from '../jit/batch.ts';
 import type { CompiledCode } from '../jit/compiled-run.ts';
 import { Jit } from '../jit/jit.ts';
 import type { Machine } from '../machine.ts';
@@ -88,7 +88,7 @@ export class Interpreter {
       const entry = list + (done % count) * ENTRY_SIZE;
       const context = memory.dv.getUint32(entry + ENTRY_CONTEXT, true);
       const { value, fault } = this.runProgram(program, context, work.subjectAt(context));
-      memory.dv.setInt32(entry + ENTRY_VERDICT, fault === undefined ? value : work.aborted, true);
+      memory.dv.setInt32(entry + ENTRY_VERDICT, fault === undefined ? value : ABORTED, true);
     }
   }
 

@@ -4,6 +4,8 @@ import type { Subject } from '../progs/subject.ts';
 export const ENTRY_CONTEXT = 0;
 export const ENTRY_VERDICT = 4;
 export const ENTRY_SIZE = 8;
+/** The verdict of a run that did not end as it should. */
+export const ABORTED = 0;
 
 /** Milliseconds after which V8's faster code may be entered. */
 export const STRETCH = 0.5;
@@ -21,8 +23,6 @@ export interface Work {
   readonly repeat: number;
   /** What a context describes. */
   readonly subjectAt: (context: number) => Subject | undefined;
-  /** The verdict of a run that did not end as it should. */
-  readonly aborted: number;
 }
 
 /** What {@link inStretches} goes through. */

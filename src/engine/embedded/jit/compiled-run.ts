@@ -7,7 +7,7 @@ import type { LinearMemory } from '../memory.ts';
 import type { BpfProg } from '../progs/prog.ts';
 import type { Subject } from '../progs/subject.ts';
 import type { WasmMemory } from '../wasm-memory.ts';
-import { ENTRY_CONTEXT, ENTRY_VERDICT } from './batch.ts';
+import { ABORTED, ENTRY_CONTEXT, ENTRY_VERDICT } from './batch.ts';
 import type { CallRegisters } from './call-registers.ts';
 import { callbackExport } from './compile.ts';
 import { MAX_ROUNDS } from './registers.ts';
@@ -113,12 +113,12 @@ export class CompiledRun implements HelperEnv {
     this.subject = this.subjectAt(context);
   }
 
-  /** What to do of a batch when a run has ended in the middle: writes its verdict, `aborted` after a fault, which it gives back. */
-  endEntry(error: unknown, aborted: number): Fault | undefined {
+  /** What to do of a batch when a run has ended in the middle: writes its verdict, or gives back the fault. */
+  endEntry(error: unknown): Fault | undefined {
     this.follow();
     const verdict = this.ended(error);
     const { fault } = this;
-    this.memory.dv.setInt32(this.#registers.entry + ENTRY_VERDICT, fault === undefined ? verdict : aborted, true);
+    this.memory.dv.setInt32(this.#registers.entry + ENTRY_VERDICT, fault === undefined ? verdict : ABORTED, true);
     this.fault = undefined;
     this.thrown = undefined;
     this.lock = 0;

@@ -97,7 +97,7 @@ export class Jit {
     program: BpfProg,
     code: CompiledCode,
     share: Share,
-    { repeat, subjectAt, aborted }: Work,
+    { repeat, subjectAt }: Work,
     failed: (fault: Fault) => void,
   ): void {
     const registers = this.#registers;
@@ -115,7 +115,7 @@ export class Jit {
           code.batch(list, count, run.top);
         },
         ended(error) {
-          const fault = run.endEntry(error, aborted);
+          const fault = run.endEntry(error);
           if (fault !== undefined) failed(fault);
           return registers.entry;
         },

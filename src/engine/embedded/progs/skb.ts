@@ -142,14 +142,28 @@ export class Skb {
 
   /** `undefined` if there is no memory for it. Give it back with {@link Skb.free}. */
   static create(memory: LinearMemory, input: SkbInput): Skb | undefined {
-    const context = memory.alloc(SK_BUFF_SIZE + HEADROOM + input.frame.length);
+    const context = memory.alloc(Skb.size(input.frame.length));
     return context === 0 ? undefined : new Skb(memory, context, input);
   }
 
+  /** `block`: address of {@link Skb.size} bytes, which are the caller's. Give back what it leads to with {@link Skb.hide}. */
+  static at(memory: LinearMemory, block: number, input: SkbInput): Skb {
+    memory.u8.fill(0, block, block + SK_BUFF_SIZE + HEADROOM);
+    return new Skb(memory, block, input);
+  }
+  /** Bytes that a frame takes with its context. */
+  static size(length: number): number {
+    return SK_BUFF_SIZE + HEADROOM + length;
+  }
+
   free(): void {
-    this.shown?.[Symbol.dispose]();
+    this.hide();
     this.memory.free(this.context);
-    if (this.#buffer !== 0) this.memory.free(this.#buffer);
+  }
+  /** Gives back what programs were shown, and a buffer of its own: the packet is not to be used any more. */
+  hide(): void {
+    this.shown?.[Symbol.dispose]();
+    this.memory.free(this.#buffer);
   }
 
   /** Bytes that programs see. */

@@ -137,6 +137,10 @@ export class XdpBuff {
   get length(): number {
     return this.end - this.data;
   }
+  /** A copy of the frame. */
+  bytes(): Uint8Array {
+    return this.memory.u8.slice(this.data, this.end);
+  }
 
   /** Address of `size` bytes at `offset` from the start of the data, or -1. */
   at(offset: number, size: number): number {

@@ -53,7 +53,7 @@ class Runner implements XdpRunner {
   }
 
   get frame(): Uint8Array {
-    return this.#buff.memory.u8.slice(this.#buff.data, this.#buff.end);
+    return this.#buff.bytes();
   }
 
   [Symbol.dispose](): void {

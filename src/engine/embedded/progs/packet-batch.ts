@@ -1,83 +1,106 @@
 import { roundUp } from '../../../bytes/round.ts';
 import { SysError } from '../../../errors.ts';
 import { errno } from '../../../uapi/errno.ts';
-import { XDP_ABORTED } from '../../../uapi/xdp.ts';
 import { cpusOf } from '../cpus/cpus.ts';
 import { interpreterOf } from '../interp/interpreter.ts';
 import { ENTRY_CONTEXT, ENTRY_SIZE, ENTRY_VERDICT, type Share, type Work } from '../jit/batch.ts';
 import type { Machine } from '../machine.ts';
+import { runNowhere } from '../maps/cgroup-storage.ts';
 import { MIX } from '../maps/key.ts';
 import { CACHE_LINE } from '../memory.ts';
 import { ETH_HLEN } from './frame.ts';
+import { type Packet, type PacketKind, packetKind } from './packet-kind.ts';
 import type { BpfProg } from './prog.ts';
 import { hashFlow } from './skb.ts';
-import { XDP_MAX_FRAME, XdpBuff } from './xdp-buff.ts';
+import { PROG_TYPE_BY_NUMBER } from './table.ts';
+import { XDP_MAX_FRAME as MAX_FRAME } from './xdp-buff.ts';
 
-export interface XdpBatchOptions {
+export interface BatchOptions {
   /**
    * CPUs that run the program at the same time, each a thread, at most the kernel's (`createEmbeddedKernel({ cpus })`). 1, or not said: the calling thread runs all frames, one after the other.
    */
   readonly cpus?: number | undefined;
 }
 
-export interface XdpBatchResult {
-  /** What the program returned for each frame, the last time; XDP_ABORTED if it did not end as it should (`lab.faults`). */
+export interface BatchResult {
+  /** What the program returned for each frame, the last time; 0 (XDP_ABORTED) if it did not end as it should (`lab.faults`). */
   readonly verdicts: Uint32Array;
   /** From the first frame until the last CPU was done, by the clock of the host. Nanoseconds. */
   readonly durationNs: number;
 }
 
 /**
- * Many frames in the kernel's memory, on which an XDP program is run as a network card would have it: by several CPUs, each with the flows that are its own, and in the order in
+ * Many frames in the kernel's memory, on which a program for packets is run as a network card would have it: by several CPUs, each with the flows that are its own, and in the order in
  * which the frames were given. What a frame would come to on a device (redirects, what is sent back) does not happen.
  */
-export interface XdpBatch extends Disposable {
+export interface PacketBatch extends Disposable {
   readonly length: number;
   /**
    * Runs the program on all frames as they were given, `repeat` times (1 if not said) on what the last time left. Throws SysError: EBADF after disposal, EINVAL, ENOMEM; with several CPUs NotSupportedError where there
    * are no threads, and for a program that cannot be compiled.
    */
-  run(repeat?: number): XdpBatchResult;
+  run(repeat?: number): BatchResult;
   /** A frame as the program left it: a copy. Throws SysError EINVAL where there is none. */
   frame(index: number): Uint8Array;
 }
 
 const MAX_FRAMES = 1 << 20;
 
-/** Takes a reference to the program, which disposal gives back. `frames`: 14 to 3520 bytes each. Throws SysError: EINVAL, ENOMEM. */
-export function createXdpBatch(prog: BpfProg, frames: readonly Uint8Array[], { cpus = 1 }: XdpBatchOptions): XdpBatch {
+/** Takes a reference to the program, which disposal gives back. Throws SysError: EINVAL, ENOMEM. */
+export function createPacketBatch(
+  prog: BpfProg,
+  frames: readonly Uint8Array[],
+  { cpus = 1 }: BatchOptions,
+): PacketBatch {
   const { machine } = prog;
-  const refuse = (detail: string) => new SysError(errno.EINVAL, 'xdp', { detail });
+  const type = PROG_TYPE_BY_NUMBER.get(prog.attr.type);
+  const kind = type && packetKind(type);
+  if (kind === undefined) throw refused('the program is of a type that is not run on packets');
   if (!(Number.isInteger(cpus) && cpus >= 1 && cpus <= machine.cpus))
-    throw refuse(`this kernel has 1 to ${machine.cpus} CPUs: createEmbeddedKernel({ cpus }) says how many`);
-  if (frames.length > MAX_FRAMES) throw refuse(`at most ${MAX_FRAMES} frames at once`);
-  const wrong = frames.findIndex(({ length }) => length < ETH_HLEN || length > XDP_MAX_FRAME);
+    throw refused(`this kernel has 1 to ${machine.cpus} CPUs: createEmbeddedKernel({ cpus }) says how many`);
+  if (frames.length > MAX_FRAMES) throw refused(`at most ${MAX_FRAMES} frames at once`);
+  const wrong = frames.findIndex(({ length }) => length < ETH_HLEN || length > MAX_FRAME);
   if (wrong >= 0)
-    throw refuse(`a frame has ${ETH_HLEN} to ${XDP_MAX_FRAME} bytes, not ${frames[wrong]?.length}, as frame ${wrong}`);
+    throw refused(`a frame has ${ETH_HLEN} to ${MAX_FRAME} bytes, not ${frames[wrong]?.length}, as frame ${wrong}`);
   // Frames are not on the same places of their pages, since those would share few lines of the caches.
-  const stride = roundUp(XdpBuff.size(XDP_MAX_FRAME), CACHE_LINE);
+  const stride = roundUp(kind.size(Math.max(0, ...frames.map(({ length }) => length))), CACHE_LINE);
   const block = machine.memory.alloc(frames.length * (stride + ENTRY_SIZE));
-  if (block === 0) throw new SysError(errno.ENOMEM, 'xdp', { detail: `no memory is left for ${frames.length} frames` });
-  return new Batch(prog.get(), frames, block, stride, cpus);
+  if (block === 0)
+    throw new SysError(errno.ENOMEM, 'batch', { detail: `no memory is left for ${frames.length} frames` });
+  return new Batch(prog.get(), kind, frames, block, stride, cpus);
 }
 
-class Batch implements XdpBatch {
+function refused(detail: string): SysError {
+  return new SysError(errno.EINVAL, 'batch', { detail });
+}
+
+class Batch implements PacketBatch {
   readonly length: number;
   readonly #prog: BpfProg;
   readonly #machine: Machine;
+  readonly #kind: PacketKind;
   readonly #block: number;
   readonly #stride: number;
   readonly #frames: readonly Uint8Array[];
   /** Which frame is in a place: those of a CPU are together, since processors fetch in advance what is near, also from each other. */
   readonly #order: readonly number[];
-  readonly #buffs: readonly XdpBuff[];
+  /** By frame; none before the first run. */
+  #packets: readonly Packet[] = [];
   readonly #shares: readonly Share[];
   #open = true;
 
-  constructor(prog: BpfProg, frames: readonly Uint8Array[], block: number, stride: number, cpus: number) {
+  constructor(
+    prog: BpfProg,
+    kind: PacketKind,
+    frames: readonly Uint8Array[],
+    block: number,
+    stride: number,
+    cpus: number,
+  ) {
     const { machine } = prog;
     this.#prog = prog;
     this.#machine = machine;
+    this.#kind = kind;
     this.#block = block;
     this.#stride = stride;
     this.length = frames.length;
@@ -85,20 +108,9 @@ class Batch implements XdpBatch {
     // The low bit of the hash is that of the sum of all bytes, which many flows share.
     const cpuOf = this.#frames.map((frame) => (Math.imul(hashFlow(frame, ETH_HLEN), MIX[0]) >>> 16) % cpus);
     this.#order = cpuOf.map((_, i) => i).sort((a, b) => (cpuOf[a] ?? 0) - (cpuOf[b] ?? 0));
-    const buffs: XdpBuff[] = [];
     const list = this.#list;
-    for (const [place, i] of this.#order.entries()) {
-      const buff = XdpBuff.at(
-        machine.memory,
-        machine.netns,
-        block + place * stride,
-        this.#frames[i] ?? new Uint8Array(),
-      );
-      buff.ifindex = 1;
-      buffs[i] = buff;
-      machine.memory.dv.setUint32(list + place * ENTRY_SIZE + ENTRY_CONTEXT, buff.context, true);
-    }
-    this.#buffs = buffs;
+    for (let place = 0; place < this.length; place++)
+      machine.memory.dv.setUint32(list + place * ENTRY_SIZE + ENTRY_CONTEXT, block + place * stride, true);
     let first = 0;
     this.#shares = Array.from({ length: cpus }, (_, cpu) => {
       const count = cpuOf.filter((of) => of === cpu).length;
@@ -113,20 +125,38 @@ class Batch implements XdpBatch {
     return this.#block + this.length * this.#stride;
   }
 
-  run(repeat = 1): XdpBatchResult {
-    if (!this.#open) throw new SysError(errno.EBADF, 'xdp');
+  run(repeat = 1): BatchResult {
+    if (!this.#open) throw new SysError(errno.EBADF, 'batch');
     if (!(Number.isInteger(repeat) && repeat >= 1 && repeat < 2 ** 31))
-      throw new SysError(errno.EINVAL, 'xdp', { detail: `repeat is 1 to 2147483647, not ${repeat}` });
-    for (const [i, buff] of this.#buffs.entries()) buff.reset(this.#frames[i] ?? new Uint8Array());
+      throw refused(`repeat is 1 to 2147483647, not ${repeat}`);
+    this.#begin();
     const shares = this.#shares.filter(({ count }) => count > 0);
     const work: Work = {
       repeat,
-      subjectAt: (context) => this.#buffs[this.#order[Math.floor((context - this.#block) / this.#stride)] ?? -1],
-      aborted: XDP_ABORTED,
+      subjectAt: (context) => this.#packets[this.#order[Math.floor((context - this.#block) / this.#stride)] ?? -1],
     };
-    const durationNs =
-      this.#shares.length > 1 ? cpusOf(this.#machine).run(this.#prog, shares, work) : this.#runHere(shares, work);
-    return { verdicts: this.#verdicts(), durationNs };
+    const ran = runNowhere(this.#prog, () =>
+      this.#shares.length > 1 ? cpusOf(this.#machine).run(this.#prog, shares, work) : this.#runHere(shares, work),
+    );
+    if (ran < 0) throw new SysError(-ran, 'batch');
+    return { verdicts: this.#verdicts(), durationNs: ran };
+  }
+
+  /** All frames as they were given. */
+  #begin(): void {
+    this.#end();
+    const packets: Packet[] = [];
+    for (const [place, i] of this.#order.entries())
+      packets[i] = this.#kind.make(
+        this.#machine,
+        this.#block + place * this.#stride,
+        this.#frames[i] ?? new Uint8Array(),
+      );
+    this.#packets = packets;
+  }
+  #end(): void {
+    for (const packet of this.#packets) packet.hide();
+    this.#packets = [];
   }
 
   #runHere(shares: readonly Share[], work: Work): number {
@@ -145,16 +175,15 @@ class Batch implements XdpBatch {
   }
 
   frame(index: number): Uint8Array {
-    const buff = this.#buffs[index];
-    if (buff === undefined || !this.#open)
-      throw new SysError(errno.EINVAL, 'xdp', { detail: `there is no frame ${index}` });
-    return this.#machine.memory.u8.slice(buff.data, buff.end);
+    const packet = this.#packets[index];
+    if (packet === undefined) throw refused(`there is no frame ${index}, or it was not run`);
+    return packet.bytes();
   }
 
   [Symbol.dispose](): void {
     if (!this.#open) return;
     this.#open = false;
-    for (const buff of this.#buffs) buff.hide();
+    this.#end();
     this.#machine.memory.free(this.#block);
     this.#prog.put();
   }
