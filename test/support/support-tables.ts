@@ -1,13 +1,25 @@
+import { allowedHelpers } from '../../src/engine/embedded/helpers/allowed.ts';
+import { HELPER_BY_NAME } from '../../src/engine/embedded/helpers/table.ts';
 import { createEmbeddedKernel } from '../../src/engine/embedded/index.ts';
+import { PROG_TYPE_BY_NUMBER } from '../../src/engine/embedded/progs/table.ts';
 import { isLinkPlace } from '../../src/engine/embedded/syscall/link.ts';
 import { isAttachPlace } from '../../src/engine/embedded/syscall/prog-attach.ts';
 import { KFUNCS } from '../../src/engine/embedded/verifier/kfunc-table.ts';
 import { SysError } from '../../src/errors.ts';
+import { encodeInsns, INSN_SIZE, parseAssembly } from '../../src/isa/index.ts';
 import { probeFeatures } from '../../src/loader/features.ts';
 import { kernelBtf } from '../../src/loader/kernel-btf.ts';
 import type { Kernel } from '../../src/sys/kernel.ts';
 import { BPF_COMMANDS, type BpfCmd } from '../../src/uapi/attr.ts';
-import { ATTACH_TYPES, attachTypeNumber } from '../../src/uapi/bpf.ts';
+import {
+  ATTACH_TYPES,
+  type AttachType,
+  attachTypeNumber,
+  type MapType,
+  mapTypeNumber,
+  type ProgType,
+  progTypeNumber,
+} from '../../src/uapi/bpf.ts';
 import { type FeatureKind, sinceByName } from './since.ts';
 
 /**
@@ -16,8 +28,7 @@ import { type FeatureKind, sinceByName } from './since.ts';
  */
 export function supportTables(): string {
   const { kernel } = createEmbeddedKernel();
-  const { mapTypes, programTypes, helpers } = probeFeatures(kernel, { full: true });
-  const callers = (name: string) => Object.entries(helpers).filter(([, list]) => list.some((one) => one === name));
+  const { mapTypes, programTypes } = probeFeatures(kernel);
   const has = (kind: Readonly<Record<string, boolean | undefined>>) => (name: string) => (kind[name] ? 'yes' : '');
   return [
     ...table('Map types', 'map', has(mapTypes)),
@@ -25,11 +36,7 @@ export function supportTables(): string {
     ...table('Attach types', 'attach', (name) => attaching(kernel, name)),
     ...table('Links', 'link', (name) => (hasLink(kernel, name) ? 'yes' : '')),
     ...table('Commands of bpf(2)', 'command', (name) => (hasCommand(kernel, name) ? 'yes' : '')),
-    ...table('Helpers', 'helper', (name) =>
-      callers(name)
-        .map(([type]) => type)
-        .join(', '),
-    ),
+    ...table('Helpers', 'helper', callers),
     ...kfuncTable(kernel),
   ].join('\n');
 }
@@ -95,10 +102,26 @@ const WHY_NO_KFUNC: readonly (readonly [RegExp, string])[] = [
   [/^css_|_css_/, 'it has no controllers of cgroups'],
 ];
 
+/**
+ * The types whose programs may call a helper of the embedded kernel, whatever they are loaded for: from the lists that its verifier goes by, since
+ * no probe can load programs of functions and iterators.
+ */
+function callers(name: string): string {
+  if (!HELPER_BY_NAME.has(name)) return '';
+  const types = [...PROG_TYPE_BY_NUMBER.values()].map((type) => type.name);
+  return types.filter((type) => ATTACH_TYPES.some((_, hook) => allows(type, hook, name))).join(', ');
+}
+
+function allows(type: ProgType, hook: number, name: string): boolean {
+  return allowedHelpers(type, hook).some((allowed) => allowed === name);
+}
+
 /** How the kernel attaches programs to a hook, of which there is none at hand: whatever else it says, it knows it. */
 function attaching(kernel: Kernel, name: string): string {
   const attach_type = ATTACH_TYPES.find((type) => type === name);
   if (attach_type === undefined) return '';
+  const map = MAP_PLACES[attach_type];
+  if (map !== undefined) return inMap(kernel, attach_type, map);
   const number = attachTypeNumber[attach_type];
   const attr = { attach_type: number };
   const ways = [
@@ -106,6 +129,23 @@ function attaching(kernel: Kernel, name: string): string {
     isLinkPlace(number) && knows(() => kernel.bpf('BPF_LINK_CREATE', attr)) && 'link',
   ];
   return ways.filter((way) => way !== false).join(', ');
+}
+
+/** Hooks whose programs stand in values of maps, as on Linux. */
+const MAP_PLACES: Readonly<Partial<Record<AttachType, MapType>>> = { xdp_devmap: 'devmap', xdp_cpumap: 'cpumap' };
+
+/** Puts a program of the hook into a map. */
+function inMap(kernel: Kernel, attachType: AttachType, type: MapType): string {
+  const insns = encodeInsns(parseAssembly('r0 = 2\nexit'));
+  const expected_attach_type = attachTypeNumber[attachType];
+  const program = { prog_type: progTypeNumber.xdp, expected_attach_type, insns, insn_cnt: insns.length / INSN_SIZE };
+  const prog_fd = kernel.bpf('BPF_PROG_LOAD', { ...program, license: 'GPL' });
+  const map = { map_type: mapTypeNumber[type], key_size: 4, value_size: 8, max_entries: 1 };
+  const map_fd = kernel.bpf('BPF_MAP_CREATE', map);
+  // The device `lo`, or a queue of one frame; and the program.
+  const value = new Uint8Array(Uint32Array.of(1, prog_fd).buffer);
+  kernel.bpf('BPF_MAP_UPDATE_ELEM', { map_fd, key: new Uint8Array(4), value });
+  return `in values of a ${type}`;
 }
 
 function hasLink(kernel: Kernel, name: string): boolean {
