@@ -1,8 +1,8 @@
 import { fromHex } from '../../bytes/hex.ts';
-import { ObjectError, UsageError } from '../../errors.ts';
+import { UsageError } from '../../errors.ts';
 import { type Context, command } from '../command.ts';
-import { readPcap } from '../pcap.ts';
 import type { Words } from '../words.ts';
+import { readFrames } from './pcap-file.ts';
 
 interface Sent {
   readonly device: string;
@@ -18,7 +18,7 @@ export const netSend = command<Sent>({
   run(context, words) {
     const device = words.next('the name of the device');
     const direction = words.expect('ingress', 'egress');
-    const frames = readFrames(context, words);
+    const frames = framesOf(context, words);
     const repeat = words.keyword('repeat') === undefined ? 1 : words.number('repeat', 1, 1_000_000);
     words.end();
     for (let n = 0; n < repeat; n++) {
@@ -31,7 +31,7 @@ export const netSend = command<Sent>({
     `${packets} packet${packets === 1 ? '' : 's'}, ${bytes} bytes, to ${device} ${direction}`,
 });
 
-function readFrames(context: Context, words: Words): Uint8Array[] {
+function framesOf(context: Context, words: Words): Uint8Array[] {
   if (words.exact('--hex', 'hex') !== undefined) {
     const digits = words.next('the frame, in hex digits');
     const frame = fromHex(digits);
@@ -41,12 +41,7 @@ function readFrames(context: Context, words: Words): Uint8Array[] {
     return [frame];
   }
   if (words.exact('--pcap', 'pcap') !== undefined) {
-    const file = words.next('the pcap file');
-    try {
-      return readPcap(context.readFile(file));
-    } catch (error) {
-      throw error instanceof ObjectError ? error.at({ file }) : error;
-    }
+    return readFrames(context, words.next('the pcap file'));
   }
   throw new UsageError("'--hex DIGITS' or '--pcap FILE' is missing");
 }

@@ -1,18 +1,16 @@
 import type { Btf } from '../../btf/index.ts';
-import { fromHex } from '../../bytes/hex.ts';
 import { UsageError } from '../../errors.ts';
 import { joinPath } from '../../loader/bpffs.ts';
 import { bootTime } from '../../loader/clock.ts';
 import { listPrograms, type ProgramInfo } from '../../loader/info.ts';
 import { type LoadOptions, load } from '../../loader/load.ts';
-import type { BpfProgram, RunResult } from '../../loader/program.ts';
+import type { BpfProgram } from '../../loader/program.ts';
 import { Transaction } from '../../loader/transaction.ts';
 import { formatXlated, type XlatedLine } from '../../loader/xlated.ts';
 import { programTypeOf } from '../../object/section.ts';
 import type { ObjectSpec } from '../../object/spec.ts';
 import type { ProgType } from '../../uapi/bpf.ts';
 import { type AnyCommand, type Context, command } from '../command.ts';
-import { hexDump } from '../format.ts';
 import { PROG, selectProgram, selectPrograms } from '../selectors.ts';
 import type { Words } from '../words.ts';
 import { loadDefaults, readBtfFile, readKconfig, readObject, setGlobal } from './object-words.ts';
@@ -111,45 +109,6 @@ export const progDumpXlated = command<readonly XlatedLine[]>({
       .join('\n'),
   json: (lines) => lines.map(({ disasm, opcodes }) => ({ disasm, opcodes })),
 });
-
-export const progRun = command<{ result: RunResult; repeat: number; ctx: boolean }>({
-  path: ['prog', 'run'],
-  usage: `${PROG} {data_in FILE | hex DIGITS} [data_size_out N] [ctx_in FILE] [repeat N]`,
-  about: 'runs a program on a packet that goes nowhere',
-  run(context, words) {
-    using program = selectProgram(context.kernel, words);
-    let data: Uint8Array | undefined;
-    let ctx: Uint8Array | undefined;
-    let repeat = 1;
-    let dataSizeOut: number | undefined;
-    while (!words.done) {
-      const what = words.expect('data_in', 'hex', 'data_size_out', 'ctx_in', 'repeat');
-      if (what === 'data_in') data = context.readFile(words.next('the file with the packet'));
-      if (what === 'hex') data = packet(words.next('the packet'));
-      if (what === 'ctx_in') ctx = context.readFile(words.next('the file with the context'));
-      if (what === 'repeat') repeat = words.number('repeat', 1);
-      if (what === 'data_size_out') dataSizeOut = words.number('data_size_out');
-    }
-    return { result: program.run({ data, ctx, repeat, dataSizeOut }), repeat, ctx: ctx !== undefined };
-  },
-  text({ result, repeat }) {
-    const parts = [result.data, result.ctx].filter((bytes) => bytes.length > 0).map(hexDump);
-    const average = repeat > 1 ? ' (average)' : '';
-    return [...parts, `Return value: ${result.retval}, duration${average}: ${result.durationNs}ns`].join('\n');
-  },
-  json: ({ result, ctx }) => ({
-    data_out: Array.from(result.data),
-    ctx_out: ctx ? Array.from(result.ctx) : undefined,
-    retval: result.retval,
-    duration: result.durationNs,
-  }),
-});
-
-function packet(digits: string): Uint8Array {
-  const bytes = fromHex(digits);
-  if (bytes === undefined) throw new UsageError(`'${digits}' are no hex digits, two for each byte`);
-  return bytes;
-}
 
 export const progPin = command<undefined>({
   path: ['prog', 'pin'],
