@@ -68,6 +68,7 @@ describe('programs of cgroups on linux', () => {
     it.for(cgroupStorageRows)('%s', (row) => expectStorageRow(bench, row));
   });
   describe('what programs ask of sockets', () => {
+    beforeEach(skipNotAsked('what programs ask of sockets'));
     it.for(socketHelperRows)('%s', (row) => expectHelperRow(bench, row));
     it.for(socketOptionRows)('option %s', (row) => expectOptionRow(bench, row));
   });

@@ -124,6 +124,8 @@ const LATER: readonly Change[] = [
   [/^values of cgroups: \w+: memlock$/,                                       '7.3', 'the structs of the kernel are that large'],
   [/^values of cgroups: percpu_cgroup_storage: user space writes$/,           '7.3', 'a flag says for which CPU, which was none'],
   [/^values of objects, and stacks: \w+_storage: memlock$/,                   '7.3', 'the structs of the kernel are that large'],
+  [/^instructions that are none: /,                                           '7.3', 'instructions are looked at when a path comes to them; now all are before'],
+  [/^what programs ask of sockets: option SO_RCVLOWAT, tcp$/,                 '7.3', 'a negative number is the largest; now it is what there is room for'],
 ];
 
 /**
@@ -138,6 +140,7 @@ const LOCKLESS: readonly Change[] = [
   [/^values of objects, and stacks: cgrp_storage: of a (map|directory)$/,     '7.3', 'values of cgroups'],
   [/^objects of programs: in_maps$/,                                          '7.3', 'objects'],
   [/^helpers: values of tasks$/,                                              '7.3', 'values of tasks'],
+  [/^structs of the kernel: (tasks|cgroups)$/,                                '7.3', 'values of tasks and cgroups'],
   [/^what is in values: (timers|fires|in_)/,                                            '7.3', 'timers'],
 ];
 

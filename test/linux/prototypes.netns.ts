@@ -14,7 +14,7 @@ import {
 import { HELPERS, type HelperName } from '../../src/uapi/helpers.ts';
 import { bytecode, I } from '../support/bytecode.ts';
 import { withLinux } from '../support/linux.ts';
-import { skipBefore } from '../support/since.ts';
+import { isAtLeast, running, skipBefore } from '../support/since.ts';
 import { type Load, verifierLog } from '../support/verifier-log.ts';
 
 type Code = readonly (Partial<Insn> | readonly Partial<Insn>[])[];
@@ -37,6 +37,9 @@ const NOT_ALONE: readonly ProgType[] = ['unspec', 'lirc_mode2', 'tracing', 'stru
 const TYPES = PROG_TYPES.filter((type) => !NOT_ALONE.includes(type));
 /** What the verifier lets in for no other reason than who calls: `sk_storage_*` and `d_path` need a function that is traced. */
 const NEEDS_TARGET: readonly HelperName[] = ['sk_storage_get', 'sk_storage_delete', 'd_path'];
+
+/** What programs of a type may not call any more, from Linux 7.3 on. */
+const GONE: Partial<Record<ProgType, HelperName>> = { lwt_seg6local: 'skb_pull_data' };
 
 const MEMORY = 'fp, pkt, pkt_meta, map_key, map_value';
 /** How the list of the types that it would take begins, in the verifier's complaint. */
@@ -124,6 +127,7 @@ describe('prototypes of helpers are those of linux', () => {
         const { args, gplOnly } = helperProto(name, type, attachType, sleepable);
         const seen: unknown[] = [name, /cannot call GPL-restricted/.test(call(name, [], 'MIT'))];
         const known: unknown[] = [name, gplOnly];
+        if (isAtLeast(running, '7.3') && GONE[type] === name) continue;
         if (name === 'tail_call' || NEEDS_TARGET.includes(name)) continue;
         if (/helper call might sleep|sleepable helper/.test(call(name, [], 'GPL'))) {
           expect(helperProto(name, type, attachType, sleepable).mightSleep, name).toBe(true);
