@@ -81,9 +81,9 @@ export class ArenaMap extends BpfMap {
 
   /** Gets so many pages, of which those of `maxEntries` can be allocated; false if there is no room. */
   reserve(pages: number): boolean {
-    const block = this.machine.memory.alloc(pages * HOST_PAGE + pages);
+    const block = this.machine.memory.allocPages(pages + Math.ceil(pages / HOST_PAGE));
     if (block === 0) return false;
-    this.machine.memory.free(this.base);
+    this.freeMemory();
     this.base = block;
     this.size = pages * HOST_PAGE;
     this.table = block + this.size;
@@ -222,7 +222,12 @@ export class ArenaMap extends BpfMap {
   }
 
   protected override freeMemory(): void {
-    this.machine.memory.free(this.base);
+    const { memory } = this.machine;
+    for (let page = 0; page < this.#free.pages; page++)
+      if (memory.u8[this.table + page] !== 0 || this.#isWritten(page))
+        memory.soil(this.base + page * HOST_PAGE, HOST_PAGE);
+    memory.soil(this.table, this.#free.pages);
+    memory.free(this.base);
   }
 
   #page(low: number): number {
