@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { load, openObject } from '../../src/index.ts';
 import type { Kernel } from '../../src/sys/kernel.ts';
+import { XDP_ABORTED, XDP_PASS } from '../../src/uapi/xdp.ts';
 import { objectBytes } from '../support/objects.ts';
 import { arenaCallRows } from './arena-calls.ts';
 import { arenaProgramRows } from './arena-insns.ts';
@@ -96,6 +97,18 @@ export function arenas(kernel: Kernel): void {
       expect(loaded.program(name).run().retval).toBe(0);
       const seen = (loaded.globals.seen as bigint[]).map(Number); // __s64[48]
       expect(seen.slice(0, Number(loaded.globals.at))).toEqual(SEEN[name]);
+    });
+
+    it('one finds what another has allocated', () => {
+      const programs = object.spec.programs.filter(({ name }) => name === 'prepare' || name === 'count_frame');
+      using loaded = load(kernel, object, { programs });
+      const run = () => loaded.program('count_frame').run({ data: new Uint8Array(64), repeat: 10 }).retval;
+      expect(run()).toBe(XDP_ABORTED);
+      expect(loaded.program('prepare').run().retval).toBe(0);
+      expect(run()).toBe(XDP_PASS);
+      const memory = loaded.arena('arena');
+      const view = new DataView(memory.buffer, memory.byteOffset);
+      expect([0, 8, 16, 27].map((at) => view.getUint32(at, true))).toEqual([10, 20, 30, 10]);
     });
 
     it('user space follows the pointers of a program', () => {

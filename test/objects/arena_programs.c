@@ -451,4 +451,42 @@ SEC("syscall") int cycles(void *ctx)
 	return 0;
 }
 
+struct shared {
+	__u64 count;
+	__u32 half;
+	struct lock lock;
+	__u64 guarded;
+	char odd[11];
+};
+struct shared __arena *shared;
+
+SEC("syscall") int prepare(void *ctx)
+{
+	shared = pages(1);
+	return !shared;
+}
+
+// What another program has allocated, on any number of CPUs.
+SEC("xdp") int count_frame(struct xdp_md *ctx)
+{
+	struct shared __arena *s = shared;
+	__u64 guarded;
+
+	// It is this arena that pointers lead into.
+	asm volatile("" :: "r"(&arena));
+	if (!s)
+		return XDP_ABORTED;
+	__sync_fetch_and_add(&s->count, 1);
+	if (__sync_fetch_and_add(&s->half, 2) & 1)
+		return XDP_DROP;
+	while (__sync_val_compare_and_swap(&s->lock.taken, 0, 1) != 0 && more)
+		;
+	guarded = *(volatile __u64 __arena *)&s->guarded;
+	*(volatile __u64 __arena *)&s->guarded = guarded + 3;
+	__sync_lock_test_and_set(&s->lock.taken, 0);
+	// An address that is no multiple of the size.
+	__sync_fetch_and_add((__u64 __arena *)(s->odd + 3), 1);
+	return XDP_PASS;
+}
+
 char _license[] SEC("license") = "GPL";
