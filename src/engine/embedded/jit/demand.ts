@@ -171,8 +171,8 @@ function operands({ operation, imm }: Op, wanted: number): readonly [left: numbe
 function demandOfAtomic({ operation, dst, src, imm, inArena, result }: Op, now: Demand): void {
   if (operation.kind !== 'atomic') return;
   const atomic = atomicOf(imm);
-  // What may not be there leaves its result as it is.
-  const kept = inArena ? (now[result] ?? DEAD) : DEAD;
+  // What may not be there leaves so many bits of its result as they are.
+  const kept = inArena && now[result] !== DEAD ? (operation.size === 8 ? (now[result] ?? DEAD) : LOW) : DEAD;
   if (atomic?.op === 'load') {
     now[dst] = kept;
     raise(now, src, LOW);

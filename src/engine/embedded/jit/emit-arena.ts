@@ -20,7 +20,7 @@ export interface ArenaText {
 
 const PAGE_SHIFT = 12;
 
-/** Loads, stores and atomics whose pointer leads into the arena. Where no page is, a load gives 0, and nothing else changes anything. */
+/** Loads, stores and atomics whose pointer leads into the arena, as `accessArena` does them. */
 export function emitInArena(text: FunctionText, op: Op, arena: ArenaText): void {
   const { operation, src, dst } = op;
   const { code } = text;
@@ -71,8 +71,24 @@ function emitAtomicInArena(text: FunctionText, op: Op, atomic: Atomic, size: Mem
     return;
   }
   const pointer = atomic.op === 'load' ? op.src : op.dst;
-  emitAccess(text, op, pointer, size, arena, { result: wanted, there, missing: () => read(text, into, wanted) });
+  const missing = () => emitKept(text, into, size, wanted);
+  emitAccess(text, op, pointer, size, arena, { result: wanted, there, missing });
   text.write(into, wanted);
+}
+
+/** What stays in a register where nothing is loaded into it. */
+function emitKept(text: FunctionText, reg: number, size: MemSize, wanted: NumberType): void {
+  const { code } = text;
+  if (size === 8) {
+    read(text, reg, wanted);
+    return;
+  }
+  text.read32(reg);
+  if (size < 4) {
+    code.i32(2 ** (8 * size) - 1);
+    code.op('i32_and');
+  }
+  if (wanted === 'i64') code.op('i64_extend_i32_u');
 }
 
 /** Leaves what was there on the stack, but for a store. Nobody else runs meanwhile. */

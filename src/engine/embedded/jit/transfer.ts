@@ -55,10 +55,8 @@ export function resultValue(op: Op, values: Values, around: Known): Value {
       return op.src === BPF_PSEUDO_FUNC ? constant(op.slot + 1 + op.imm, 0) : constant(op.imm, op.high);
     case 'ld_abs':
     case 'ld_ind':
-      return number(8 * operation.size);
     case 'atomic':
-      // Where there is no page, the register stays as it is.
-      return op.inArena ? ANYTHING : number(8 * operation.size);
+      return number(8 * operation.size);
     case 'call':
       return callResult(op);
     default:
