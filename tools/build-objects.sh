@@ -80,6 +80,7 @@ build test/objects/netfilter.c test/objects/netfilter.o
 build test/objects/kernel_views.c test/objects/kernel_views.o
 build test/objects/arena.c test/objects/arena.o -mcpu=v4
 build test/objects/arena.c test/objects/arena_at.o -mcpu=v4 -DAT=0x100000000000ull
+build test/objects/arena_programs.c test/objects/arena_programs.o -mcpu=v4
 build test/objects/usdt.c test/objects/usdt.o -D__TARGET_ARCH_x86
 build test/objects/attach.c test/objects/attach.o
 build test/objects/cpus.c test/objects/cpus.o

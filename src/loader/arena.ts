@@ -42,7 +42,7 @@ export function mapArena(
     );
   const base = Math.min(size, MAX_OFFSET) - room;
   const mapping = saying(`of ${map.label}`, () => kernel.mmap(map.fd, size, 'read and write', 0, address(map)));
-  if (isNew && variables !== undefined) mapping.bytes.set(variables.data, base);
+  if (isNew && variables !== undefined) mapping.write(base, variables.data);
   return new Arena(mapping, base, dataSize);
 }
 

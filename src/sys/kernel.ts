@@ -97,6 +97,11 @@ export interface Mapping extends Disposable {
    * for reading ends a process on Linux.
    */
   readonly bytes: Uint8Array;
+  /**
+   * Puts data there. To an arena this makes the pages be there, as writing to `bytes` does; but on an embedded kernel zeros in `bytes` do not. Throws SysError
+   * EFAULT for data that goes beyond the end.
+   */
+  write(offset: number, data: Uint8Array): void;
 }
 
 /** A datagram with fds. */

@@ -237,7 +237,7 @@ describe('strace', () => {
       'perf_event_open({type=8, config=1, kprobe_func="do_exit", flags=0x1}, -1, 0, -1, 0x8) = 4',
     ],
     [
-      { mmap: () => ({ bytes: new Uint8Array(8), [Symbol.dispose]: () => undefined }) },
+      { mmap: () => ({ bytes: new Uint8Array(8), write: () => undefined, [Symbol.dispose]: () => undefined }) },
       (k) => k.mmap(fd(4), 8, 'read'),
       'mmap(4, 8, PROT_READ, 0) = 8 bytes',
     ],

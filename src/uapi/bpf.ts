@@ -86,6 +86,10 @@ export const BPF_F_TOKEN_FD = 1 << 16;
 /** BPF_OBJ_PIN and BPF_OBJ_GET only: `path_fd` is set. */
 export const BPF_F_PATH_FD = 1 << 14;
 export const BPF_F_VTYPE_BTF_OBJ_FD = 1 << 15;
+/** Arenas: user space that touches a page that no program has allocated gets SIGSEGV. */
+export const BPF_F_SEGV_ON_FAULT = 1 << 17;
+/** Arenas: pointers of programs stay as they are. */
+export const BPF_F_NO_USER_CONV = 1 << 18;
 
 // BPF_MAP_UPDATE_ELEM flags.
 export const BPF_ANY = 0;

@@ -7,6 +7,7 @@ import { verify } from '../contract/verdict.ts';
 import { CASES } from '../contract/verifier.ts';
 import { skipBefore, skipFrom } from '../support/since.ts';
 import { SLOW } from '../support/slow.ts';
+import { arenaCase, runArena } from './arenas.ts';
 import { randomCase, runCase } from './compiled.ts';
 import { mapSequence, runMaps } from './maps.ts';
 import { mutant, originals, runMutant } from './mutants.ts';
@@ -92,5 +93,6 @@ describe('both kernels answer the same', { timeout: 1000 * (SECONDS ?? 0) + 120_
       expect([name, ...(here ?? [])]).toEqual([name, ...(there ?? [])]);
     }
   });
+  it('arenas', () => compare('arenas', arenaCase, runArena, { linux, interpreter: interpreting.kernel }));
   it('jit', () => compare('jit', randomCase, runCase, { linux, interpreter: interpreting.kernel }));
 });

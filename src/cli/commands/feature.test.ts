@@ -112,7 +112,8 @@ describe('skep feature', () => {
       JSON.parse((await skep(['feature', 'probe', 'unprivileged'], { json: true })).stdout).map_types,
     ).toMatchObject({
       have_hash_map_type: true,
-      have_arena_map_type: false,
+      have_arena_map_type: true,
+      have_struct_ops_map_type: false,
     });
   });
 

@@ -48,6 +48,31 @@ describe('LinearMemory', () => {
     expect(memory.size).toBe(size);
   });
 
+  it('grows by no more than is missing behind what is free at its end', () => {
+    const memory = new LinearMemory();
+    memory.free(memory.alloc(1000 * 65536));
+    expect(memory.alloc(1010 * 65536)).toBeGreaterThan(0);
+    expect(memory.size).toBeLessThan(1.2 * 1010 * 65536);
+  });
+
+  it('pages of which few are used are zeros again for whoever gets them next, if it is said which', () => {
+    const memory = new LinearMemory();
+    for (let i = 0; i < 3; i++) {
+      const pages = memory.allocPages(100);
+      expect(memory.u8.subarray(pages, pages + 100 * 4096).every((byte) => byte === 0)).toBe(true);
+      for (const at of [0, 5000, 5000 + 4096, 100 * 4096 - 1]) {
+        memory.u8[pages + at] = 7;
+        memory.soil(pages + at, 1);
+      }
+      memory.free(pages);
+      const block = memory.alloc(100 * 4096);
+      expect(block).toBe(pages);
+      expect(memory.u8.subarray(block, block + 100 * 4096).every((byte) => byte === 0)).toBe(true);
+      memory.u8.fill(9, block, block + 100 * 4096);
+      memory.free(block);
+    }
+  });
+
   it('joins neighbours, so that small blocks given back make room for a large one', () => {
     const memory = new LinearMemory();
     const blocks = Array.from({ length: 64 }, () => memory.alloc(16384));

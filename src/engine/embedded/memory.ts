@@ -32,8 +32,8 @@ export class LinearMemory {
   dv: DataView;
   readonly #pages = new PageRuns();
   readonly #slabs = new Slabs(this.#pages);
-  /** Above this address nothing was ever taken, so it is still zero. */
-  #touched = NULL_PAGE;
+  /** By page: 1 if something else than zeros may be there. */
+  #soiled = new Uint8Array(0);
   #held: number[] | undefined;
 
   /** Throws SysError ENOMEM where no address space is left. */
@@ -49,12 +49,29 @@ export class LinearMemory {
     this.u8 = new Uint8Array(memory.buffer);
     this.i32 = new Int32Array(memory.buffer);
     this.dv = new DataView(memory.buffer);
-    this.#pages.extend(this.u8.length / PAGE_SIZE);
+    this.#extend(this.u8.length / PAGE_SIZE);
     this.#pages.take(NULL_PAGE / PAGE_SIZE); // the first run, at address 0
   }
 
   /** Address of `size` zeroed bytes, a multiple of 8; 0 if the memory is exhausted. */
   alloc(size: number): number {
+    return this.#alloc(size, 1);
+  }
+
+  /**
+   * The same, many pages of which most may never be used: who gets them says with {@link LinearMemory.soil} where something else than zeros is before they are
+   * given back. So nobody has to write zeros over it all.
+   */
+  allocPages(count: number): number {
+    return this.#alloc(count * PAGE_SIZE, 0);
+  }
+
+  /** Of {@link LinearMemory.allocPages}: there may be something else than zeros. */
+  soil(address: number, size: number): void {
+    this.#soiled.fill(1, Math.floor(address / PAGE_SIZE), Math.ceil((address + size) / PAGE_SIZE));
+  }
+
+  #alloc(size: number, soiled: 0 | 1): number {
     if (!(size >= 0 && size < 2 ** 31)) return 0;
     let address = this.#take(size);
     if (address === 0) {
@@ -63,8 +80,11 @@ export class LinearMemory {
       if (address === 0) return 0;
     }
     const end = address + this.#sizeAt(address);
-    this.u8.fill(0, address, Math.min(end, this.#touched));
-    this.#touched = Math.max(this.#touched, end);
+    for (let page = Math.floor(address / PAGE_SIZE); page * PAGE_SIZE < end; page++) {
+      if (this.#soiled[page] === 1)
+        this.u8.fill(0, Math.max(address, page * PAGE_SIZE), Math.min(end, (page + 1) * PAGE_SIZE));
+      this.#soiled[page] = soiled;
+    }
     return address;
   }
 
@@ -137,9 +157,9 @@ export class LinearMemory {
     return address % PAGE_SIZE === 0 ? this.#pages.takenAt(address / PAGE_SIZE) * PAGE_SIZE : 0;
   }
 
-  /** By an eighth, so that many small steps do not make many views, or by what is needed. */
+  /** By an eighth, so that many small steps do not make many views, or by what is needed besides what is free at the end. */
   #grow(size: number): boolean {
-    const need = Math.ceil(size / WASM_PAGE) + 1;
+    const need = Math.max(0, Math.ceil((size - this.#pages.freeAtEnd * PAGE_SIZE) / WASM_PAGE)) + 1;
     return this.#growBy(Math.max(need, Math.ceil(this.u8.length / WASM_PAGE / 8))) || this.#growBy(need);
   }
 
@@ -153,7 +173,14 @@ export class LinearMemory {
     this.u8 = new Uint8Array(this.memory.buffer);
     this.i32 = new Int32Array(this.memory.buffer);
     this.dv = new DataView(this.memory.buffer);
-    this.#pages.extend((this.u8.length - before) / PAGE_SIZE);
+    this.#extend((this.u8.length - before) / PAGE_SIZE);
     return true;
+  }
+
+  #extend(pages: number): void {
+    this.#pages.extend(pages);
+    const soiled = new Uint8Array(this.#pages.pages);
+    soiled.set(this.#soiled);
+    this.#soiled = soiled;
   }
 }

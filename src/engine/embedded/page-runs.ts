@@ -21,6 +21,11 @@ export class PageRuns {
     return this.#pages;
   }
 
+  /** Pages of the free run at the end. */
+  get freeAtEnd(): number {
+    return Math.max(0, this.#length[this.#pages - 1] ?? 0);
+  }
+
   /** Adds `count` free pages at the end. */
   extend(count: number): void {
     const first = this.#pages;

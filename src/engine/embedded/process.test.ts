@@ -65,10 +65,10 @@ describe('processes', () => {
 
   it('says which map types there are', () => {
     using machine = createEmbeddedKernel();
-    expect(() => machine.kernel.bpf('BPF_MAP_CREATE', { ...HASH, map_type: 33 })).toThrow(
-      /no arena maps yet, only hash, array/,
+    expect(() => machine.kernel.bpf('BPF_MAP_CREATE', { ...HASH, map_type: 26 })).toThrow(
+      /no struct_ops maps yet, only hash, array/,
     );
-    expect(() => machine.kernel.bpf('BPF_MAP_CREATE', { ...HASH, map_type: 33 })).toThrow(code('ENOTSUPP'));
+    expect(() => machine.kernel.bpf('BPF_MAP_CREATE', { ...HASH, map_type: 26 })).toThrow(code('ENOTSUPP'));
     expect(() => machine.kernel.bpf('BPF_MAP_CREATE', { ...HASH, map_type: 99 })).toThrow(code('EINVAL'));
   });
 

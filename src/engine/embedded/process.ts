@@ -12,6 +12,7 @@ import {
   PERF_TYPE_SOFTWARE,
   type PerfEventAttr,
 } from '../../uapi/perf.ts';
+import { AddressSpace } from './address-space.ts';
 import type { BtfObject } from './btf-object.ts';
 import type { Cgroup } from './cgroups/cgroup.ts';
 import { bindFds, receiveFds, sendFds } from './fd-socket.ts';
@@ -48,6 +49,7 @@ export class Process implements Kernel, Descriptors {
   /** The network namespace that it is in. */
   readonly network: Network;
   readonly files = new FileTable();
+  readonly addresses = new AddressSpace();
   /** Who it is for files; what it may do beside that is not less for another user. */
   user: User = ROOT;
   readonly #onEnd = new Set<() => void>();
@@ -99,8 +101,8 @@ export class Process implements Kernel, Descriptors {
     this.#call('close', `fd ${fd}`, () => this.files.close(fd));
   }
 
-  mmap(fd: Fd, size: number, access: MappingAccess, offset = 0): Mapping {
-    return this.#call('mmap', `fd ${fd}`, () => mapMemory(this, fd, size, access, offset));
+  mmap(fd: Fd, size: number, access: MappingAccess, offset = 0, address?: number): Mapping {
+    return this.#call('mmap', `fd ${fd}`, () => mapMemory(this, fd, size, access, offset, address));
   }
 
   stat(path: string): Stat {

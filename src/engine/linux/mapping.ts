@@ -1,5 +1,6 @@
 import { SysError } from '../../errors.ts';
 import type { Mapping, MappingAccess } from '../../sys/kernel.ts';
+import { putBytes } from '../../sys/put-bytes.ts';
 import { errno } from '../../uapi/errno.ts';
 import type { Ffi } from './ffi.ts';
 import { check } from './syscall.ts';
@@ -45,7 +46,14 @@ export function mapMemory(
   }
   const place = left.get(wanted);
   if (place?.size !== size) {
-    map(wanted, MAP_FIXED_NOREPLACE);
+    const address = map(wanted, MAP_FIXED_NOREPLACE);
+    if (address !== wanted) {
+      // An arena, which there would go over a multiple of 4 GiB.
+      ffi.libc.munmap(address, size);
+      throw new SysError(errno.EINVAL, 'mmap', {
+        detail: `the kernel has it elsewhere than at 0x${wanted.toString(16)}`,
+      });
+    }
     return new NativeMapping(ffi, { address: wanted, size, buffer: ffi.view(wanted, size), again: true });
   }
   try {
@@ -92,6 +100,10 @@ class NativeMapping implements Mapping {
 
   get bytes(): Uint8Array<ArrayBuffer> {
     return this.#bytes;
+  }
+
+  write(offset: number, data: Uint8Array): void {
+    putBytes(this.#bytes, offset, data);
   }
 
   [Symbol.dispose](): void {

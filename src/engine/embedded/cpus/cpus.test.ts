@@ -55,6 +55,27 @@ describe('programs on several CPUs', () => {
     expect(loaded.map('pair').get(0)).toMatchObject({ ones: RUNS, twos: BigInt(2 * RUNS) });
   });
 
+  it('have an arena in common', () => {
+    const embedded = createEmbeddedKernel({ cpus: 2 });
+    opened.push(embedded);
+    const file = openObject(objectBytes('test/objects/arena_programs.o'), { file: 'arena_programs.o' });
+    const programs = file.spec.programs.filter(({ name }) => name === 'prepare' || name === 'count_frame');
+    using loaded = load(embedded.kernel, file, { programs });
+    expect(loaded.program('prepare').run().retval).toBe(0);
+    using batch = embedded.lab.batch(embedded.kernel, loaded.program('count_frame').fd, frames, { cpus: 2 });
+    expect(new Set(batch.run(REPEAT).verdicts)).toEqual(new Set([XDP_PASS]));
+    const memory = loaded.arena('arena');
+    const view = new DataView(memory.buffer, memory.byteOffset);
+    expect([view.getBigUint64(0, true), view.getUint32(8, true), view.getUint32(12, true)]).toEqual([
+      BigInt(RUNS),
+      (2 * RUNS) % 2 ** 32,
+      0,
+    ]);
+    expect(view.getBigUint64(16, true)).toBe(BigInt(3 * RUNS));
+    // This no processor does in one step here.
+    expect(view.getUint32(27, true)).toBeGreaterThan(0);
+  });
+
   it('count each on their own', () => {
     const { run, loaded } = open(4);
     const cpus = new Set(run('on_own').verdicts);

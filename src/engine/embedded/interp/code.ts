@@ -1,5 +1,6 @@
 import {
   ATOMICS,
+  BPF_ADDR_SPACE_CAST,
   BPF_PSEUDO_CALL,
   BPF_PSEUDO_FUNC,
   BPF_PSEUDO_KFUNC_CALL,
@@ -28,12 +29,15 @@ export const CODES = {
   invalid:  0x100,
   // Byte order, on a little-endian machine: le cuts off, be and bswap swap.
   swap16:   0x110, swap32:  0x111, swap64:  0x112, cut16: 0x113, cut32: 0x114, nop: 0x115,
+  cast_user: 0x116,
   movsx8:   0x118, movsx16: 0x119, movsx32: 0x11a, movsx8_32: 0x11b, movsx16_32: 0x11c,
   sdiv:     0x120, smod:    0x121, sdiv32:  0x122, smod32: 0x123,
   call_pc:  0x130, tail_call: 0x131,
 } as const;
 /** Beside the opcode of a load: it is zero where the address leads nowhere. */
 export const PROBED = 0x200;
+/** Beside the opcode of a load, a store (as STX) or an atomic: it goes to the arena. */
+export const IN_ARENA = 0x400;
 
 export const BPF_FUNC_tail_call = 12;
 /** Functions of the kernel are called as helpers are: by their place in their table, from here on. */
@@ -51,11 +55,17 @@ export interface Code {
   readonly imm: Int32Array;
 }
 
+/** Slots of what is {@link PROBED}, and {@link IN_ARENA}. */
+export interface Marks {
+  readonly probed?: ReadonlySet<number> | undefined;
+  readonly inArena?: ReadonlySet<number> | undefined;
+}
+
 /**
  * Decodes a program once for many runs. Never fails: what is not an instruction becomes `CODES.invalid`, and a target outside the program is
- * found when the jump is taken. `probed`: slots of loads that are {@link PROBED}.
+ * found when the jump is taken.
  */
-export function decodeProgram(insns: Uint8Array, probed?: ReadonlySet<number>): Code {
+export function decodeProgram(insns: Uint8Array, { probed, inArena }: Marks = {}): Code {
   const length = Math.floor(insns.length / INSN_SIZE);
   const program: Code = {
     length,
@@ -69,7 +79,10 @@ export function decodeProgram(insns: Uint8Array, probed?: ReadonlySet<number>): 
     const insn = decodeInsn(insns, pc);
     const operation = operationOf(insn.opcode);
     if (operation === undefined || insn.dst > 10 || insn.src > 10) continue;
-    program.code[pc] = codeOf(insn, operation) | (operation.kind === 'load' && probed?.has(pc) === true ? PROBED : 0);
+    program.code[pc] =
+      inArena?.has(pc) === true
+        ? IN_ARENA | insn.opcode | (takesImmediate(operation) ? 1 : 0)
+        : codeOf(insn, operation) | (operation.kind === 'load' && probed?.has(pc) === true ? PROBED : 0);
     program.dst[pc] = insn.dst;
     program.src[pc] = takesImmediate(operation) ? IMM : insn.src;
     program.imm[pc] = insn.imm;
@@ -123,6 +136,7 @@ function aluCode(insn: Insn, { op, bits }: Extract<Operation, { kind: 'alu' }>):
   if (op === 'div' && insn.off === 1) return bits === 64 ? CODES.sdiv : CODES.sdiv32;
   if (op === 'mod' && insn.off === 1) return bits === 64 ? CODES.smod : CODES.smod32;
   if (op === 'mov' && insn.off !== 0) {
+    if (insn.off === BPF_ADDR_SPACE_CAST) return bits === 64 ? CODES.cast_user : CODES.invalid;
     if (insn.off === 8) return bits === 64 ? CODES.movsx8 : CODES.movsx8_32;
     if (insn.off === 16) return bits === 64 ? CODES.movsx16 : CODES.movsx16_32;
     return insn.off === 32 && bits === 64 ? CODES.movsx32 : CODES.invalid;

@@ -7,8 +7,10 @@ import type { BpfProg } from '../progs/prog.ts';
 import type { Subject } from '../progs/subject.ts';
 import { Divider, mulHigh, swap16, swap32 } from './arith.ts';
 import { atomicUpdate } from './atomic.ts';
-import { type Code, IMM, PROBED, REGISTERS } from './code.ts';
+import { type Code, IMM, IN_ARENA, PROBED, REGISTERS } from './code.ts';
 import type { Fault } from './fault.ts';
+import { accessArena } from './in-arena.ts';
+import { loadInto, sizeOf } from './load.ts';
 
 // More than 300 lines, because one switch over all instructions is what makes an interpreter fast and what a reader wants to see in one piece.
 
@@ -287,6 +289,10 @@ export class Run implements HelperEnv {
         case 0xbc: // mov32
           low[d] = b;
           high[d] = 0;
+          continue;
+        case 0x116: // an address of user space for a pointer into the arena
+          low[d] = b;
+          high[d] = b === 0 ? 0 : (imm[pc - 1] ?? 0);
           continue;
         case 0x118: // movsx64, 8 bits
           low[d] = (b << 24) >> 24;
@@ -644,12 +650,15 @@ export class Run implements HelperEnv {
           continue;
 
         default: {
-          const load = (code[pc - 1] ?? 0) ^ PROBED;
-          if (load >= PROBED) return this.#unknownInsn();
-          const from = place(b, bh, at, 1 << (SIZE_SHIFT[(load >> 3) & 3] ?? 0), limit);
-          low[d] = from < 0 ? 0 : loadWord(view, load, from);
-          high[d] = from < 0 || (load & SIGNED) === 0 ? 0 : (low[d] ?? 0) >> 31;
-          if (from >= 0 && load === LOAD_U64) high[d] = view.getInt32(from + 4, true);
+          const opcode = code[pc - 1] ?? 0;
+          const load = opcode ^ PROBED;
+          if (load < PROBED) {
+            loadInto(low, high, d, view, load, place(b, bh, at, sizeOf(load), limit));
+            continue;
+          }
+          const arena = (opcode & IN_ARENA) === 0 ? undefined : this.#program?.arena;
+          if (arena === undefined) return this.#unknownInsn();
+          accessArena(arena, { opcode: opcode ^ IN_ARENA, d, s, off: at, imm: imm[pc - 1] ?? 0 }, low, high);
         }
       }
     }
@@ -745,25 +754,6 @@ export class Run implements HelperEnv {
     const address = BigInt.asUintN(64, base + BigInt(off));
     const what = address < BigInt(NULL_PAGE) ? 'the null page' : 'outside the memory';
     return this.fail(`${verb} of ${size} bytes at 0x${address.toString(16)}, ${what}`);
-  }
-}
-
-/** By the two bits of an opcode that say the size: as a power of two. */
-const SIZE_SHIFT = [2, 1, 0, 3] as const;
-/** The mode of loads that extend the sign, beside the one of plain loads: 0x80 and 0x60. */
-const SIGNED = 0x80;
-const LOAD_U64 = 0x79;
-
-/** The low word of a load. */
-function loadWord(view: DataView, opcode: number, from: number): number {
-  const signed = (opcode & SIGNED) !== 0;
-  switch ((opcode >> 3) & 3) {
-    case 2:
-      return signed ? view.getInt8(from) : view.getUint8(from);
-    case 1:
-      return signed ? view.getInt16(from, true) : view.getUint16(from, true);
-    default:
-      return view.getInt32(from, true);
   }
 }
 

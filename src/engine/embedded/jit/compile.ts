@@ -2,6 +2,7 @@ import { BPF_PSEUDO_FUNC, insnSlots } from '../../../isa/index.ts';
 import type { ProgType } from '../../../uapi/bpf.ts';
 import { calledNumber, callees as kernelCallees } from '../interp/called.ts';
 import { BPF_FUNC_tail_call } from '../interp/code.ts';
+import { ArenaMap } from '../maps/arena.ts';
 import type { BpfMap } from '../maps/map.ts';
 import { analyse, type Shape } from './analysis.ts';
 import { constantsOf } from './constants.ts';
@@ -23,6 +24,8 @@ export interface ProgramToCompile {
   readonly exceptionCallback: number | undefined;
   /** Numbers of loads that give 0 where there is no memory. */
   readonly probed: ReadonlySet<number> | undefined;
+  /** Numbers of what reads and writes the arena. */
+  readonly inArena: ReadonlySet<number> | undefined;
   /** Address of the registers for calls. */
   readonly registers: number;
   /** All that it uses. */
@@ -45,6 +48,8 @@ export interface CompiledProgram {
   readonly loadsPacket: boolean;
   /** It imports {@link WAKE}. */
   readonly wakes: boolean;
+  /** It reads or writes an arena: it imports {@link REACHES}. */
+  readonly usesArena: boolean;
   /** It makes tail calls: it imports a table, and {@link RESOLVE}. */
   readonly tailCalls: boolean;
   /** It has functions that helpers call back. */
@@ -56,6 +61,8 @@ export const PACKET_LOAD = 'packet';
 export const WAKE = 'wake';
 /** Finds what a slot of a prog array leads to: (address of the map, index) -> place in the table plus 1, or 0. */
 export const RESOLVE = 'resolve';
+/** (bytes, offset) -> 1 if they are in the arena of the program, and there; else 0. */
+export const REACHES = 'reaches';
 export const helperImport = (id: number): string => `h${id}`;
 /** The name under which a function is exported that helpers call back, by the number of its first instruction. */
 export const callbackExport = (start: number): string => `c${start}`;
@@ -82,6 +89,8 @@ export function compileProgram(program: ProgramToCompile): CompiledProgram {
   const resolve = survey.tailCalls ? module.import(RESOLVE, FIND) : -1;
   const ring = onlyRing(program.maps);
   const wake = ring === undefined ? -1 : module.import(WAKE, { params: [] });
+  const arena = (program.inArena?.size ?? 0) > 0 ? program.maps.find((map) => map instanceof ArenaMap) : undefined;
+  const reaches = arena === undefined ? -1 : module.import(REACHES, FIND);
   const funcs = new Map<number, number>();
   const func = (start: number): number => {
     const number = funcs.get(start) ?? module.function(FUNCTION);
@@ -106,6 +115,14 @@ export function compileProgram(program: ProgramToCompile): CompiledProgram {
     frameFunction: frameFunctions(module),
     shared: program.shared,
     ring,
+    arena: arena && {
+      base: arena.base,
+      size: arena.size,
+      table: arena.table,
+      userLow: arena.userLow,
+      reaches,
+      shared: program.shared,
+    },
   };
   const add = (name: string, signature: Signature, body: Uint8Array): number => {
     const number = module.function(signature);
@@ -132,6 +149,7 @@ export function compileProgram(program: ProgramToCompile): CompiledProgram {
     helpers: [...survey.helpers],
     loadsPacket: survey.loadsPacket,
     wakes: ring !== undefined,
+    usesArena: arena !== undefined,
     tailCalls: survey.tailCalls,
     callsBack: survey.callbacks.size > 0,
   };

@@ -168,17 +168,20 @@ function operands({ operation, imm }: Op, wanted: number): readonly [left: numbe
   }
 }
 
-function demandOfAtomic({ operation, dst, src, imm }: Op, now: Demand): void {
+function demandOfAtomic({ operation, dst, src, imm, inArena, result }: Op, now: Demand): void {
   if (operation.kind !== 'atomic') return;
   const atomic = atomicOf(imm);
+  // What may not be there leaves so many bits of its result as they are.
+  const kept = inArena && now[result] !== DEAD ? (operation.size === 8 ? (now[result] ?? DEAD) : LOW) : DEAD;
   if (atomic?.op === 'load') {
-    now[dst] = DEAD;
+    now[dst] = kept;
     raise(now, src, LOW);
     return;
   }
   const whole = operation.size === 8 ? BOTH : LOW;
   if (atomic?.fetch && atomic.op !== 'cmpxchg') now[src] = DEAD;
   if (atomic?.op === 'cmpxchg') now[0] = whole;
+  if (result >= 0) raise(now, result, kept);
   raise(now, src, whole);
   raise(now, dst, LOW);
 }

@@ -1,4 +1,4 @@
-import type { AluOp } from '../../../isa/index.ts';
+import { type AluOp, BPF_ADDR_SPACE_CAST } from '../../../isa/index.ts';
 import { emitSwap16, emitSwap32, emitSwap64 } from './emit-swap.ts';
 import type { FunctionText } from './function-text.ts';
 import type { Op } from './graph.ts';
@@ -106,6 +106,10 @@ function emitMove(text: FunctionText, op: Op, type: NumberType): void {
   const { operation, off } = op;
   if (operation.kind !== 'alu') return;
   const { code } = text;
+  if (off === BPF_ADDR_SPACE_CAST) {
+    emitUserAddress(text, op, type);
+    return;
+  }
   if (off !== 0) {
     const within: NumberType = operation.bits === 32 || type === 'i32' ? 'i32' : 'i64';
     if (within === 'i32') text.read32(op.src);
@@ -118,6 +122,21 @@ function emitMove(text: FunctionText, op: Op, type: NumberType): void {
   if (operation.bits === 32 || type === 'i32') emitRight(text, op, 'i32');
   else emitRight(text, op, 'i64');
   text.writeAs(op.dst, operation.bits === 32 || type === 'i32' ? 'i32' : 'i64', type);
+}
+
+/** A pointer into the arena as the address in user space: with its high word, which is in `imm`; but 0 stays 0. */
+function emitUserAddress(text: FunctionText, op: Op, type: NumberType): void {
+  const { code } = text;
+  if (type === 'i64') {
+    text.read32(op.src);
+    code.op('i64_extend_i32_u');
+    code.i64(0, op.imm);
+    code.op('i64_or');
+    code.i64(0, 0);
+    text.read32(op.src);
+    code.op('select');
+  } else text.read32(op.src);
+  text.write(op.dst, type);
 }
 
 /** Dividing by 0 gives 0, and leaves the whole as rest; the smallest number by -1 is itself. */

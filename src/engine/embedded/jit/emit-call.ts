@@ -11,6 +11,7 @@ import type { BpfMap } from '../maps/map.ts';
 import { PercpuArrayMap } from '../maps/percpu-array.ts';
 import type { RingBuffer } from '../maps/ringbuf.ts';
 import { argumentsOf, LOW } from './demand.ts';
+import type { ArenaText } from './emit-arena.ts';
 import { orHighWord } from './emit-bytes.ts';
 import { emitLock, emitUnlock } from './emit-lock.ts';
 import { emitTailCall } from './emit-tail-call.ts';
@@ -56,6 +57,8 @@ export interface Callees {
   readonly packetLoad: number;
   /** Functions of the program make tail calls, and come back. */
   readonly functionsTailCall: boolean;
+  /** The arena of the program, where it reads or writes one. */
+  readonly arena: ArenaText | undefined;
   /** The ring buffer that all records of the program are of. */
   readonly ring: RingBuffer | undefined;
   /** Several CPUs run at once. */

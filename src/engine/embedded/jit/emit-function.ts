@@ -3,6 +3,7 @@ import { MAX_LOOPS } from '../interp/run.ts';
 import type { Analysis, Shape } from './analysis.ts';
 import { DEAD, type Demand, demandsBehind } from './demand.ts';
 import { emitAlu, emitNegation, emitSwap } from './emit-alu.ts';
+import { emitInArena } from './emit-arena.ts';
 import { type Callees, emitCall, type Parameters } from './emit-call.ts';
 import { emitCondition } from './emit-jump.ts';
 import { emitAtomic, emitLoad, emitStore } from './emit-memory.ts';
@@ -196,6 +197,11 @@ class FunctionEmitter {
 
   #emitOp(op: Op): void {
     const text = this.#text;
+    const { arena } = this.#callees;
+    if (op.inArena && arena !== undefined) {
+      emitInArena(text, op, arena);
+      return;
+    }
     switch (op.operation.kind) {
       case 'alu':
         emitAlu(text, op);

@@ -44,7 +44,7 @@ function emitProbedLoad(text: FunctionText, op: Op, type: NumberType, load: OpNa
 const WASM_PAGE_SHIFT = 16;
 
 /** Of 8 bytes the low word is in front. */
-function loadOp(type: NumberType, size: MemSize, signed: boolean): OpName {
+export function loadOp(type: NumberType, size: MemSize, signed: boolean): OpName {
   const whole = type === 'i32' ? 4 : 8;
   return opOf(type, size >= whole ? 'load' : `load${8 * size}_${signed ? 's' : 'u'}`);
 }
@@ -63,7 +63,7 @@ export function emitStore(text: FunctionText, op: Op): void {
   text.code.memory(storeOp(type, size), offset);
 }
 
-function storeOp(type: NumberType, size: MemSize): OpName {
+export function storeOp(type: NumberType, size: MemSize): OpName {
   return opOf(type, size === 4 || size === 8 ? 'store' : `store${8 * size}`);
 }
 
@@ -131,7 +131,7 @@ function emitSharedAtomic(text: FunctionText, op: Op, atomic: Atomic, size: MemS
   else text.writeAs(into, type, wanted);
 }
 
-function emitNewValue(text: FunctionText, op: Op, atomic: Atomic, type: NumberType, old: number): void {
+export function emitNewValue(text: FunctionText, op: Op, atomic: Atomic, type: NumberType, old: number): void {
   const { code } = text;
   const read = (reg: number) => (type === 'i64' ? text.read64(reg) : text.read32(reg));
   if (atomic.op === 'xchg') {

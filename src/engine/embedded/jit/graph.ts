@@ -11,7 +11,7 @@ import {
   type Operation,
   operationOf,
 } from '../../../isa/index.ts';
-import { BPF_FUNC_tail_call } from '../interp/code.ts';
+import { BPF_FUNC_tail_call, type Marks } from '../interp/code.ts';
 
 /**
  * An instruction of a function into which others were put. Registers are numbered on: those of the function are 0 to 10, and each level of functions that were put into
@@ -33,6 +33,8 @@ export interface Op {
   readonly depth: number;
   /** Of a load that gives 0 where there is no memory: its address is a number of the kernel's that nobody has checked. */
   readonly probed: boolean;
+  /** Of a load, a store or an atomic: it goes to the arena. */
+  readonly inArena: boolean;
   /** Of a call that looks an element up: the register that the key is in, where it is not in memory. */
   readonly key: number | undefined;
 }
@@ -83,18 +85,17 @@ export class Functions {
   readonly #insns: readonly Insn[];
   readonly #starts: readonly number[];
   readonly probed: ReadonlySet<number> | undefined;
+  readonly inArena: ReadonlySet<number> | undefined;
   readonly #places = new Map<number, readonly Place[]>();
   readonly #inlined = new Map<number, boolean>();
 
   /** `runnable`: with the addresses of maps. `exceptionCallback`: where a function begins to which no instruction leads. */
   constructor(
     runnable: Uint8Array,
-    {
-      exceptionCallback,
-      probed,
-    }: { readonly exceptionCallback?: number | undefined; readonly probed?: ReadonlySet<number> | undefined } = {},
+    { exceptionCallback, probed, inArena }: Marks & { readonly exceptionCallback?: number | undefined } = {},
   ) {
     this.probed = probed;
+    this.inArena = inArena;
     this.#insns = decodeInsns(runnable);
     const starts = new Set([0, exceptionCallback ?? 0]);
     for (let at = 0; at < this.#insns.length; at++) {
@@ -235,6 +236,7 @@ class GraphBuilder {
       slot: at,
       depth,
       probed: this.#functions.probed?.has(at) ?? false,
+      inArena: this.#functions.inArena?.has(at) ?? false,
       key: undefined,
     };
   }

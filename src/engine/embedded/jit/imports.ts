@@ -3,7 +3,7 @@ import { callees } from '../interp/called.ts';
 import type { Machine } from '../machine.ts';
 import type { BpfProg } from '../progs/prog.ts';
 import type { CallRegisters } from './call-registers.ts';
-import { type CompiledProgram, helperImport, PACKET_LOAD, RESOLVE, WAKE } from './compile.ts';
+import { type CompiledProgram, helperImport, PACKET_LOAD, REACHES, RESOLVE, WAKE } from './compile.ts';
 import { type CompiledCode, type CompiledRun, RUN_ENDED } from './compiled-run.ts';
 import type { WasmFunction } from './webassembly.ts';
 
@@ -31,6 +31,9 @@ export function importedFunctions(importer: Importer, compiled: CompiledProgram)
       return 0;
     };
   }
+  const { arena } = importer.program;
+  if (compiled.usesArena && arena !== undefined)
+    functions[REACHES] = (size, offset) => (arena.reaches((offset ?? 0) >>> 0, size ?? 0) ? 1 : 0);
   if (compiled.tailCalls) functions[RESOLVE] = (map, index) => importer.resolve(map ?? 0, index ?? 0);
   return functions;
 }

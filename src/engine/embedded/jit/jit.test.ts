@@ -19,6 +19,7 @@ const compile = (text: string) =>
     type: 'xdp',
     exceptionCallback: undefined,
     probed: undefined,
+    inArena: undefined,
     registers: 65536,
     maps: [],
     mapAt: () => undefined,

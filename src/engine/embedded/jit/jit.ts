@@ -206,6 +206,7 @@ export class Jit {
         maps: program.maps,
         exceptionCallback: program.attr.exceptionCallback,
         probed: program.attr.probed,
+        inArena: program.attr.inArena,
         isTarget,
         isLoop,
         shared,

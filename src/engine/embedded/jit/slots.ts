@@ -237,6 +237,7 @@ function alu(
     slot: op.slot,
     depth: op.depth,
     probed: false,
+    inArena: false,
     key: undefined,
   };
 }

@@ -1,4 +1,4 @@
-import { BPF_PSEUDO_FUNC, type JumpOp } from '../../../isa/index.ts';
+import { BPF_ADDR_SPACE_CAST, BPF_PSEUDO_FUNC, type JumpOp } from '../../../isa/index.ts';
 import type { ProgType } from '../../../uapi/bpf.ts';
 import { calledBy } from '../interp/called.ts';
 import type { Op } from './graph.ts';
@@ -68,9 +68,9 @@ export function at(values: Values, reg: number): Value {
   return values[reg] ?? ANYTHING;
 }
 
-function loadResult({ operation, off, probed }: Op, base: Value, { type, constantAt }: Known): Value {
+function loadResult({ operation, off, probed, inArena }: Op, base: Value, { type, constantAt }: Known): Value {
   if (operation.kind !== 'load' || operation.signed) return ANYTHING;
-  if (base.kind === 'const' && base.high === 0 && !probed) {
+  if (base.kind === 'const' && base.high === 0 && !probed && !inArena) {
     const found = constantAt((base.low + off) >>> 0, operation.size);
     if (found !== undefined) return constant(found.low, found.high);
   }
@@ -117,6 +117,7 @@ function cut(value: Value, bits: number): number {
 }
 
 function moveResult(off: number, bits: 32 | 64, value: Value): Value {
+  if (off === BPF_ADDR_SPACE_CAST) return ANYTHING;
   if (off !== 0) return bitsOf(value) < off ? value : number(bits);
   if (bits === 64) return value;
   return value.kind === 'const' ? constant(value.low, 0) : number(cut(value, 32));

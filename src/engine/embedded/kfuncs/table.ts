@@ -1,3 +1,4 @@
+import * as arena from './arena.ts';
 import * as casts from './casts.ts';
 import * as cgroups from './cgroups.ts';
 import * as cpumask from './cpumask.ts';
@@ -32,6 +33,7 @@ export const KFUNC_TABLE: readonly Kfunc[] = [
   cgroups,
   locks,
   probeRead,
+  arena,
 ].flatMap((family) => Object.values(family).filter((value): value is Kfunc => typeof value === 'object'));
 
 /** Their places in the table. */

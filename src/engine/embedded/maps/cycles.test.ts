@@ -3,7 +3,14 @@ import { mapBtf } from '../../../../test/contract/btf.ts';
 import { bytecode, I } from '../../../../test/support/bytecode.ts';
 import { O_DIRECTORY } from '../../../sys/kernel.ts';
 import type { BpfAttr } from '../../../uapi/attr.ts';
-import { attachTypeNumber, MAP_TYPES, type MapType, mapTypeNumber, progTypeNumber } from '../../../uapi/bpf.ts';
+import {
+  attachTypeNumber,
+  BPF_F_MMAPABLE,
+  MAP_TYPES,
+  type MapType,
+  mapTypeNumber,
+  progTypeNumber,
+} from '../../../uapi/bpf.ts';
 import type { Fd } from '../../../uapi/fd.ts';
 import { createEmbeddedKernel } from '../embedded.ts';
 import { mapTypeOf } from './types.ts';
@@ -76,6 +83,7 @@ const SHAPES: Partial<Record<MapType, readonly [attr: BpfAttr<'BPF_MAP_CREATE'>,
   ringbuf: [RING],
   user_ringbuf: [RING],
   stack_trace: [SMALL],
+  arena: [{ key_size: 0, value_size: 0, max_entries: 4, map_flags: BPF_F_MMAPABLE }],
   sk_storage: [STORAGE],
   inode_storage: [STORAGE],
   task_storage: [STORAGE],

@@ -1,7 +1,9 @@
 import type { BtfType } from '../../../btf/types.ts';
+import type { AddressSpace } from '../address-space.ts';
 import type { BtfObject } from '../btf-object.ts';
 import type { Cgroup } from '../cgroups/cgroup.ts';
 import type { OpenFile } from '../files.ts';
+import type { Wide } from '../helpers/helper.ts';
 import type { Machine } from '../machine.ts';
 import type { Mappable } from '../mapping.ts';
 import type { PerfEvent } from '../perf-event.ts';
@@ -169,8 +171,14 @@ export abstract class BpfMap extends RefCounted implements Mappable {
     return -22; // EINVAL
   }
 
-  /** mmap(2): address of `length` bytes from `offset` on, both of whole pages; -errno. */
-  mmap(_offset: number, _length: number, _writable: boolean): number {
+  /** The same for a type whose memory programs know by its address in user space: that, or -errno. */
+  userAddress?(offset: number): Wide | number;
+  place?(space: AddressSpace, offset: number, length: number, wanted: number | undefined): number;
+  handOut?(): void;
+  touch?(offset: number, length: number): void;
+
+  /** mmap(2): address of `length` bytes from `offset` on, both of whole pages; -errno. `at`: what {@link BpfMap.place} said. */
+  mmap(_offset: number, _length: number, _writable: boolean, _at: number): number {
     return -524; // ENOTSUPP
   }
 

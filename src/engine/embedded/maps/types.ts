@@ -1,3 +1,4 @@
+import { arena } from './arena.ts';
 import { array } from './array.ts';
 import { arrayOfMaps } from './array-of-maps.ts';
 import { bloomFilter } from './bloom-filter.ts';
@@ -27,7 +28,7 @@ import { xskmap } from './xskmap.ts';
 const MAP_TYPES_HERE: readonly MapType[] = [
   hash, array, progArray, perfEventArray, cgroupArray, percpuHash, percpuArray, lruHash, lruPercpuHash, lpmTrie, arrayOfMaps, hashOfMaps, queue, stack, ringbuf, bloomFilter,
   userRingbuf, devmap, devmapHash, cpumap, stackTrace, skStorage, inodeStorage, taskStorage, sockmap, sockhash, reuseportSockarray, cgroupStorage,
-  percpuCgroupStorage, cgrpStorage, xskmap,
+  percpuCgroupStorage, cgrpStorage, xskmap, arena,
 ];
 
 const byNumber = new Map(MAP_TYPES_HERE.map((row) => [row.type, row]));

@@ -2,6 +2,7 @@ import type { BtfObject } from '../btf-object.ts';
 import { type Code, decodeProgram } from '../interp/code.ts';
 import type { CompiledCode } from '../jit/compiled-run.ts';
 import type { Machine } from '../machine.ts';
+import { ArenaMap } from '../maps/arena.ts';
 import type { BpfMap } from '../maps/map.ts';
 import { RefCounted } from '../refs.ts';
 
@@ -24,6 +25,8 @@ export interface ProgAttr {
   readonly runnable: Uint8Array;
   /** Slots of loads that are zero where their pointer leads nowhere. */
   readonly probed: ReadonlySet<number> | undefined;
+  /** Slots of what reads and writes its arena. */
+  readonly inArena: ReadonlySet<number> | undefined;
   /** How far it reads and writes what an iterator hands it. Bytes. */
   readonly bufferReach: { readonly rdonly: number; readonly rdwr: number } | undefined;
   /** The slot of the function that gives the result after bpf_throw, where it has one. */
@@ -72,9 +75,14 @@ export class BpfProg extends RefCounted {
     if (!this.#maps.includes(map)) this.#maps.push(map.get());
   }
 
+  /** The arena that it uses, of which there is one at most. */
+  get arena(): ArenaMap | undefined {
+    return this.#maps.find((map) => map instanceof ArenaMap);
+  }
+
   /** Decoded for the interpreter, once. */
   get code(): Code {
-    this.#code ??= decodeProgram(this.attr.runnable, this.attr.probed);
+    this.#code ??= decodeProgram(this.attr.runnable, this.attr);
     return this.#code;
   }
 

@@ -16,7 +16,9 @@ import {
 import { mapTypeNumber } from '../../../uapi/bpf.ts';
 import { errno } from '../../../uapi/errno.ts';
 import type { BtfObject } from '../btf-object.ts';
+import type { Wide } from '../helpers/helper.ts';
 import { KFUNC_INDEX } from '../kfuncs/table.ts';
+import { ArenaMap } from '../maps/arena.ts';
 import type { BpfMap } from '../maps/map.ts';
 import { type Rejection, reject } from './rejection.ts';
 
@@ -61,8 +63,10 @@ export function resolveMaps(
   const runnable = [...insns];
   for (const fd of bound) {
     const map = fds.map(fd);
-    if (typeof map !== 'number') maps.add(map);
-    else if (typeof fds.btf(fd) === 'number') return reject(`fd ${fd} is not pointing to valid bpf_map or btf`);
+    if (typeof map !== 'number') {
+      const unfit = addMap(maps, map);
+      if (unfit !== undefined) return unfit;
+    } else if (typeof fds.btf(fd) === 'number') return reject(`fd ${fd} is not pointing to valid bpf_map or btf`);
   }
   for (let i = 0; i < insns.length; i++) {
     const insn = insns[i];
@@ -77,17 +81,17 @@ export function resolveMaps(
     if (typeof fd !== 'number') return fd;
     const map = fds.map(fd);
     if (typeof map === 'number') return { errno: -map, message: `fd ${fd} is not pointing to valid bpf_map` };
-    maps.add(map);
-    if (maps.size > MAX_USED_MAPS)
-      return reject(`The total number of maps per program has reached the limit of ${MAX_USED_MAPS}`, 'E2BIG');
+    const unfit = addMap(maps, map);
+    if (unfit !== undefined) return unfit;
     const direct = insn.src === BPF_PSEUDO_MAP_VALUE || insn.src === BPF_PSEUDO_MAP_IDX_VALUE;
-    const address = direct ? valueAddress(map, second.imm >>> 0) : map.address;
-    if (typeof address !== 'number') return address;
+    const address = direct ? valueAddress(map, second.imm >>> 0) : { low: map.address, high: 0 };
+    if ('errno' in address) return address;
     uses.set(i - 1, direct ? { map, offset: second.imm >>> 0 } : { map });
-    const src = direct ? BPF_PSEUDO_MAP_VALUE : BPF_PSEUDO_MAP_FD;
-    xlated[i - 1] = { ...insn, src, imm: map.id };
-    runnable[i - 1] = { ...insn, src: 0, imm: address };
-    runnable[i] = { ...second, imm: 0 };
+    runnable[i - 1] = { ...insn, src: 0, imm: address.low };
+    runnable[i] = { ...second, imm: address.high };
+    // Of what is no address of the kernel's, nobody can tell which map it is of.
+    if (direct && map.userAddress !== undefined) xlated.splice(i - 1, 2, ...runnable.slice(i - 1, i + 1));
+    else xlated[i - 1] = { ...insn, src: direct ? BPF_PSEUDO_MAP_VALUE : BPF_PSEUDO_MAP_FD, imm: map.id };
   }
   return { xlated, runnable: encodeInsns(runnable), maps: [...maps], uses };
 }
@@ -106,10 +110,26 @@ function mapFd(insn: Insn, fdArray: readonly number[] | undefined): number | Rej
   return fd ?? { errno: errno.EFAULT, message: `fd_idx ${insn.imm} is not in fd_array` };
 }
 
-function valueAddress(map: BpfMap, offset: number): number | Rejection {
+/** Of arenas a program has one at most, which has an address. */
+function addMap(maps: Set<BpfMap>, map: BpfMap): Rejection | undefined {
+  if (maps.has(map)) return undefined;
+  if (map instanceof ArenaMap) {
+    if (!map.machine.verifies)
+      return reject('arenas need a verifier, which tells pointers into them from others', 'ENOTSUPP');
+    for (const other of maps) if (other instanceof ArenaMap) return reject('Only one arena per program', 'EBUSY');
+    if (!map.isPlaced) return reject("arena's user address must be set via map_extra or mmap()");
+  }
+  maps.add(map);
+  return maps.size > MAX_USED_MAPS
+    ? reject(`The total number of maps per program has reached the limit of ${MAX_USED_MAPS}`, 'E2BIG')
+    : undefined;
+}
+
+function valueAddress(map: BpfMap, offset: number): Wide | Rejection {
   if (offset >= BPF_MAX_VAR_OFF) return reject(`direct value offset of ${offset} is not allowed`);
-  const address = map.directValue(offset);
-  if (address >= 0) return address + offset;
+  const address = map.userAddress?.(offset) ?? map.directValue(offset);
+  if (typeof address !== 'number') return address;
+  if (address >= 0) return { low: address + offset, high: 0 };
   return -address === errno.EINVAL && map.attr.type !== mapTypeNumber.array
     ? reject('no direct value access support for this map type')
     : {

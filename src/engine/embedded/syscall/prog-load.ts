@@ -15,9 +15,11 @@ import {
 } from '../../../uapi/bpf.ts';
 import { errno } from '../../../uapi/errno.ts';
 import type { BtfObject } from '../btf-object.ts';
+import { ArenaMap } from '../maps/arena.ts';
 import { cgroupStorages } from '../maps/cgroup-storage.ts';
 import { ProgArray } from '../maps/prog-array.ts';
 import type { Process } from '../process.ts';
+import { runnableWithArena, shownWithArena } from '../progs/arena-insns.ts';
 import { checkTarget } from '../progs/attach-target.ts';
 import { applyCoreRelocations } from '../progs/core-relocations.ts';
 import { type Records, readRecords } from '../progs/info-records.ts';
@@ -95,8 +97,9 @@ export function progLoad(process: Process, attr: Attr): number {
     license,
     tag: programTag(given),
     xlated: encodeInsns(xlated),
-    runnable: verdict === undefined ? resolved.runnable : withoutDead(resolved.runnable, verdict),
+    runnable: runnableOf(checked.accepted),
     probed: verdict?.probed,
+    inArena: arenaOf(resolved) && verdict?.inArena,
     bufferReach: verdict?.bufferReach,
     exceptionCallback: exceptionStart(btf, funcInfo),
     btf: btf?.get(),
@@ -111,7 +114,20 @@ export function progLoad(process: Process, attr: Attr): number {
 /** The program as users see it: what no path comes to is not there any more. */
 function xlatedOf({ resolved, funcInfo, lineInfo, verdict }: Accepted): Translated {
   const insns = resolved.xlated;
-  return verdict === undefined ? { insns, funcInfo, lineInfo } : translate(insns, verdict, funcInfo, lineInfo);
+  if (verdict === undefined) return { insns, funcInfo, lineInfo };
+  const arena = arenaOf(resolved);
+  return translate(arena ? shownWithArena(insns, verdict, arena) : insns, verdict, funcInfo, lineInfo);
+}
+
+function runnableOf({ resolved, verdict }: Accepted): Uint8Array {
+  const { runnable } = resolved;
+  if (verdict === undefined) return runnable;
+  const arena = arenaOf(resolved);
+  return withoutDead(arena ? runnableWithArena(runnable, verdict, arena) : runnable, verdict);
+}
+
+function arenaOf({ maps }: Resolved): ArenaMap | undefined {
+  return maps.find((map) => map instanceof ArenaMap);
 }
 
 function exceptionStart(btf: BtfObject | undefined, funcInfo: Records | undefined): number | undefined {

@@ -46,6 +46,8 @@ const MOVABLE: ReadonlySet<RegKind> = new Set<RegKind>([
 ]);
 
 export function checkAlu(env: Env, insn: Insn, operation: Alu): void {
+  if (operation.op === 'mov' && castsArena(insn, operation) && !env.usesArena)
+    env.fail('EINVAL', 'addr_space_cast insn can only be used in a program that has an associated arena');
   if (operation.source === 'reg') readReg(env, insn.src);
   if (operation.op === 'mov') {
     writeReg(env, insn.dst);
@@ -84,7 +86,7 @@ function move(env: Env, insn: Insn, { bits, source }: Alu): void {
     env.setReg(insn.dst, bits === 64 ? env.immediate() : Reg.known(Int64.fromUint(insn.imm)));
     return;
   }
-  if (bits === 64 && insn.off === BPF_ADDR_SPACE_CAST) {
+  if (castsArena(insn, { bits })) {
     env.setReg(insn.dst, insn.imm === 1 ? Reg.pointer('arena') : UNKNOWN);
     return;
   }
@@ -109,6 +111,11 @@ function move(env: Env, insn: Insn, { bits, source }: Alu): void {
   env.setReg(insn.dst, kept.withNum(num));
 }
 
+/** Of moves between registers: one that makes a pointer into an arena out of a number, or the reverse. */
+function castsArena({ off }: Insn, { bits }: Pick<Alu, 'bits'>): boolean {
+  return bits === 64 && off === BPF_ADDR_SPACE_CAST;
+}
+
 /** Gives the number in a register an id, so that what is learnt of a copy is learnt of it. */
 export function assignId(env: Env, regno: number): Reg {
   let reg = env.reg(regno);
@@ -123,6 +130,7 @@ function combine(env: Env, insn: Insn, operation: Alu): void {
   const dst = env.reg(insn.dst);
   const src = operation.source === 'reg' ? env.reg(insn.src) : env.immediate();
   if (dst.kind === 'arena' || src.kind === 'arena') {
+    if (operation.bits === 64) env.factsAt(env.insn).narrowed = true;
     env.setReg(insn.dst, dst.kind === 'arena' ? dst : src);
     return;
   }

@@ -38,6 +38,8 @@ export class InsnFacts {
   liveRegs = 0;
   /** The loop that it is in: a strongly connected component; 0: none. */
   scc = 0;
+  /** Arithmetic of 64 bits on a pointer into an arena: 32 bits are it all. */
+  narrowed = false;
   /** Saves or restores a register around a call that clobbers nothing. */
   fastcall = false;
   /** Of a call that is inlined: how many registers are saved before it and restored after it for nothing. */
@@ -242,6 +244,10 @@ export class Env {
       if (btf !== undefined && btfId !== undefined) return { btf, btfId };
     }
     return undefined;
+  }
+
+  get usesArena(): boolean {
+    return this.program.usedMaps.some(({ type }) => type === 'arena');
   }
 
   get isSleepable(): boolean {

@@ -47,7 +47,7 @@ export function checkJump(env: Env, insn: Insn, operation: Jump): number {
   }
   const linked = collectLinked(env, source === 'reg' ? env.reg(insn.src) : undefined, env.reg(insn.dst));
   if (linked.length > 1) pushHistory(env).linked = linked;
-  const other = pushBranch(env, target, env.insn);
+  const other = pushBranch(env, target, env.insn, 'EFAULT');
   learn(env, insn, operation, other, linked);
   if (env.log.follows) env.printer.printTouched();
   return env.insn + 1;

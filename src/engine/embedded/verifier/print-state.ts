@@ -70,6 +70,7 @@ export function printReg(reg: Reg, frame: Frame): string {
   const { kind, flags } = reg;
   const facts: string[] = [];
   let name = kindText(kind, flags);
+  if (kind === 'arena') return name;
   if (kind === 'stack') {
     if (reg.frameno !== frame.frameno) name += `[${reg.frameno}]`;
     if (reg.num.isConst) return name + signed(BigInt(reg.off + reg.num.smin.number));

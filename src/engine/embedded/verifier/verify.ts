@@ -2,7 +2,7 @@ import { atomicOf, type Insn, insnSlots, type Operation } from '../../../isa/ind
 import { checkAlu, checkNegOrEnd } from './alu.ts';
 import { closePath } from './branches.ts';
 import { checkCall, isSubprogCall, leaveSubprog } from './calls.ts';
-import { Env } from './env.ts';
+import { Env, type InsnFacts } from './env.ts';
 import { markFastcalls } from './fastcall.ts';
 import { BPF_COMPLEXITY_LIMIT_INSNS, figuresText } from './figures.ts';
 import { checkFlow, checkSubprogs, findSubprogs, isKfuncCall } from './flow.ts';
@@ -58,6 +58,9 @@ export interface Verdict {
   readonly starts: readonly number[];
   /** Instructions that load zero where their pointer leads nowhere. */
   readonly probed: ReadonlySet<number>;
+  /** Instructions that read or write an arena, and arithmetic of 64 bits on pointers into it, which is done with 32. */
+  readonly inArena: ReadonlySet<number>;
+  readonly narrowed: ReadonlySet<number>;
   readonly bufferReach: { readonly rdonly: number; readonly rdwr: number };
   /** The result is such that the program may only be attached where it was loaded for. */
   readonly enforceAttachType: boolean;
@@ -96,12 +99,16 @@ export function verify(program: ProgramToVerify, logLevel = 0, logRoom = MAX_LOG
     live: env.facts.map(({ seen }) => seen),
     spills: spillsOf(env),
     starts: env.subprogs.map(({ start }) => start),
-    probed: new Set(
-      env.facts.flatMap(({ pointer }, i) => (pointer && isProbed(pointer.kind, pointer.flags) ? [i] : [])),
-    ),
+    probed: slotsOf(env, ({ pointer }) => pointer !== undefined && isProbed(pointer.kind, pointer.flags)),
+    inArena: slotsOf(env, ({ pointer }) => pointer?.kind === 'arena'),
+    narrowed: slotsOf(env, ({ narrowed }) => narrowed),
     bufferReach: env.bufferReach,
     enforceAttachType: env.enforceAttachType,
   };
+}
+
+function slotsOf(env: Env, is: (facts: InsnFacts) => boolean): ReadonlySet<number> {
+  return new Set(env.facts.flatMap((facts, i) => (is(facts) ? [i] : [])));
 }
 
 function spillsOf(env: Env): ReadonlySet<number> {
@@ -395,7 +402,8 @@ function checkAtomic(env: Env, insn: Insn, size: number): void {
   readReg(env, insn.src);
   const reg = readReg(env, insn.dst);
   if (atomic.op === 'cmpxchg') readReg(env, 0);
-  if (!atomicAllowed(reg)) refuseAtomic(env, insn.dst, 'stores into');
+  if (!atomicAllowed(reg) || (reg.kind === 'arena' && atomic.fetch && LOOPED.has(atomic.op)))
+    refuseAtomic(env, insn.dst, 'stores into');
   const loaded = atomic.fetch ? (atomic.op === 'cmpxchg' ? 0 : insn.src) : -1;
   if (loaded >= 0) writeReg(env, loaded);
   checkMemoryAccess(env, { ...access, regno: insn.dst, write: false, value: -1 });
@@ -413,6 +421,9 @@ function checkAtomic(env: Env, insn: Insn, size: number): void {
     env.setReg(loaded, result);
   }
 }
+
+/** What compilers for x86-64 make a loop of if its result counts, which cannot be where the memory may not be there. */
+const LOOPED: ReadonlySet<string> = new Set(['and', 'or', 'xor']);
 
 /** Memory that is not rewritten on its way. */
 function atomicAllowed(reg: Reg): boolean {
