@@ -1,3 +1,4 @@
+import { toHex } from '../../../bytes/hex.ts';
 import type { BtfObject } from '../btf-object.ts';
 import { type Code, decodeProgram } from '../interp/code.ts';
 import type { CompiledCode } from '../jit/compiled-run.ts';
@@ -39,6 +40,10 @@ export interface ProgAttr {
   readonly verifiedInsns: number;
 }
 
+/** Where Linux has its programs' machine code, and as much as anybody gives a program of it. */
+const FIRST_ADDRESS = 0xffff_ffff_c000_0000n;
+const ROOM = 64n;
+
 /** A loaded program. Held by fds, pins, filters, links, prog array slots. */
 export class BpfProg extends RefCounted {
   readonly machine: Machine;
@@ -60,6 +65,15 @@ export class BpfProg extends RefCounted {
     this.attr = attr;
     this.#maps = [...attr.maps];
     this.id = machine.progs.add(this);
+  }
+
+  /** Where stacks say that it is, and its name in /proc/kallsyms. */
+  get address(): bigint {
+    return FIRST_ADDRESS + ROOM * BigInt(this.id);
+  }
+  get symbol(): string {
+    const { tag, name } = this.attr;
+    return `bpf_prog_${toHex(tag)}${name === '' ? '' : `_${name}`}`;
   }
 
   /** The maps that the program holds: those that it uses, in the order of first use, then those of BPF_PROG_BIND_MAP. */
