@@ -1,6 +1,7 @@
 import { errno } from '../../../uapi/errno.ts';
 import { isPidNamespace } from '../fs/nsfs.ts';
-import { type Helper, type HelperEnv, helper, type Wide } from './helper.ts';
+import type { Process } from '../process.ts';
+import { type Helper, helper, type Wide } from './helper.ts';
 
 /** The largest number of a signal. 0 asks whether one could be sent. */
 const SIGRTMAX = 64;
@@ -9,12 +10,19 @@ const PIDNS_INFO = 8;
 
 /** A signal to the process whose system call the program runs in; processes here have one thread. */
 function sending(id: number, name: string): Helper {
-  return helper({ id, name, args: ['anything'], returns: 'integer', call: (env, signal) => send(env, signal) });
+  return helper({
+    id,
+    name,
+    args: ['anything'],
+    returns: 'integer',
+    call: (env, signal) => sendSignal(env.machine.task, signal),
+  });
 }
 export const send_signal = sending(109, 'send_signal');
 export const send_signal_thread = sending(117, 'send_signal_thread');
 
-function send({ machine: { task } }: HelperEnv, signal: number): number {
+/** 0, -EINVAL for a number that is no signal, -EPERM without a process. */
+export function sendSignal(task: Process | undefined, signal: number): number {
   if (task === undefined) return -errno.EPERM;
   if (signal < 0 || signal > SIGRTMAX) return -errno.EINVAL;
   if (signal !== 0) task.signal(signal);

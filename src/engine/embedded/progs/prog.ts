@@ -5,6 +5,7 @@ import type { CompiledCode } from '../jit/compiled-run.ts';
 import type { Machine } from '../machine.ts';
 import type { BpfMap } from '../maps/map.ts';
 import { RefCounted } from '../refs.ts';
+import { ProgStream } from './prog-stream.ts';
 
 export interface ProgAttr {
   /** BPF_PROG_TYPE_*. */
@@ -54,6 +55,7 @@ export class BpfProg extends RefCounted {
   /** `attr.maps`, and those that were bound later. */
   readonly #maps: BpfMap[];
   #code: Code | undefined;
+  #streams: readonly ProgStream[] | undefined;
   /** What it is in WebAssembly, since it ran for the first time. */
   compiled: CompiledCode | 'interpreted' | undefined;
   /** What has to be done besides when the program goes. */
@@ -65,6 +67,13 @@ export class BpfProg extends RefCounted {
     this.attr = attr;
     this.#maps = [...attr.maps];
     this.id = machine.progs.add(this);
+  }
+
+  /** What it writes to: 1 its output, 2 its errors. */
+  stream(id: number): ProgStream | undefined {
+    if (id !== 1 && id !== 2) return undefined;
+    this.#streams ??= [new ProgStream(this.machine), new ProgStream(this.machine)];
+    return this.#streams[id - 1];
   }
 
   /** Where stacks say that it is, and its name in /proc/kallsyms. */
@@ -101,5 +110,6 @@ export class BpfProg extends RefCounted {
     this.machine.progs.remove(this.id);
     for (const map of this.#maps) map.put();
     this.attr.btf?.put();
+    for (const stream of this.#streams ?? []) stream.clear();
   }
 }

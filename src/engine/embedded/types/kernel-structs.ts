@@ -38,6 +38,7 @@ export const CONTEXT_STRUCTS: Readonly<Record<string, Struct<StructFields>>> = {
 export const ENUMS: Readonly<Record<string, { readonly prefix: string; readonly names: readonly string[] }>> = {
   bpf_map_type: { prefix: 'BPF_MAP_TYPE_', names: MAP_TYPES },
   bpf_prog_type: { prefix: 'BPF_PROG_TYPE_', names: PROG_TYPES },
+  pid_type: { prefix: 'PIDTYPE_', names: ['pid', 'tgid', 'pgid', 'sid', 'max'] },
   bpf_link_type: { prefix: 'BPF_LINK_TYPE_', names: LINK_TYPES },
 };
 
@@ -81,6 +82,7 @@ export const TYPED_TRACEPOINTS: readonly string[] = [
   'void (*btf_trace_sched_process_exit)(void *, struct task_struct *p, bool group_dead)',
   'void (*btf_trace_sys_enter)(void *, struct pt_regs *regs, long id)',
   'void (*btf_trace_sys_exit)(void *, struct pt_regs *regs, long ret)',
+  'void (*btf_trace_bpf_trigger_tp)(void *, int nonce)',
   'void (*btf_trace_netif_receive_skb)(void *, struct sk_buff *skb)',
 ];
 
