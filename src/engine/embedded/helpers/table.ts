@@ -31,6 +31,7 @@ import * as stack from './stack.ts';
 import * as storage from './storage.ts';
 import * as string from './string.ts';
 import * as symbols from './symbols.ts';
+import * as synCookie from './syn-cookie.ts';
 import * as sysctl from './sysctl.ts';
 import * as system from './system.ts';
 import * as tail from './tail-call.ts';
@@ -84,6 +85,7 @@ const ALL: readonly Helper[] = [
   btf,
   bpfCall,
   stack,
+  synCookie,
 ].flatMap((family) => Object.values(family).filter((value): value is Helper => typeof value === 'object'));
 
 /** By id; `undefined` where there is none. */
