@@ -42,6 +42,8 @@ export interface NetBench {
   pid(side: Side): number;
   socket(side: Side, type: 'tcp' | 'udp', family?: 'inet' | 'inet6'): BenchSocket;
   setForwarding(side: Side, on: boolean): void;
+  /** net.ipv4.tcp_syncookies: 0 never, 1 in need, 2 always. */
+  setSynCookies(side: Side, when: 0 | 1 | 2): void;
   /** Puts a frame on a device, as if the host sent it past its IP stack. */
   send(side: Side, device: string, frame: Uint8Array): void;
   /** What comes in at a device from now on, until it is asked for. */

@@ -19,6 +19,7 @@ export function createEmbeddedNetBench(): NetBench & Disposable & { readonly lab
     setForwarding(side, on) {
       spaces[side].forwarding = on;
     },
+    setSynCookies: (side, when) => lab.cgroups.writeSysctl(kernels[side], 'net/ipv4/tcp_syncookies', String(when)),
     send: (side, device, frame) => spaces[side].send(device, 'egress', frame),
     capture(side, device) {
       const capture = spaces[side].capture(device);

@@ -83,6 +83,7 @@ export function createLinuxNetBench(): NetBench & Disposable {
         sysctl('ipv4/ip_forward', Number(on));
         sysctl('ipv6/conf/all/forwarding', Number(on));
       }),
+    setSynCookies: (side, when) => within(side, () => sysctl('ipv4/tcp_syncookies', when)),
     send(side, device, frame) {
       for (const each of ['a', 'b'] as const) within(each, askNeighboursOnce);
       const socket = packetSocket(side, device);

@@ -49,13 +49,12 @@ const WHY: readonly (readonly [RegExp, string])[] = [
   [/BPF_TOKEN_CREATE/, 'it has no users: every process may do everything'],
   [/^sk_reuseport_select/, 'as on Linux: `SO_ATTACH_REUSEPORT_EBPF` attaches them (`lab.socket`)'],
   [
-    /(kprobe|uprobe)_(multi|session)|^(perf_event_read|perf_prog_read|read_branch|get_branch|override_return)/,
+    /(kprobe|uprobe)_(multi|session)|^(perf_event_read|perf_prog_read|read_branch|override_return)/,
     'it has no code to trace but what the lab names',
   ],
-  [
-    /^(skc_to_|btf_find|snprintf_btf|d_path|sock_from_file|task_|inode_storage_(get|delete))/,
-    'its own types have not what it is for',
-  ],
+  [/^(skc_to_|d_path|sock_from_file|inode_storage_(get|delete))/, 'its own types have not what it is for'],
+  [/^task_pt_regs$/, 'its processes have no registers'],
+  [/^probe_write_user$/, 'it has no memory of processes'],
   [/^ima_|^bprm_/, 'nothing is measured or started here'],
 ];
 

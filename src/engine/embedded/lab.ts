@@ -59,6 +59,8 @@ export interface EmbeddedLab extends LabNamespace, ObservedKernel {
   socket(process: Kernel, input: LabSocketInput): LabSocket;
   /** Makes a process another user's for files: modes and owners count. What else it may do stays. `process` is one of this kernel's. */
   setUser(process: Kernel, user: User): void;
+  /** What programs have sent to a process with bpf_send_signal: the last 64, oldest first. It goes on as if nothing were. `process` is one of this kernel's. */
+  signals(process: Kernel): readonly number[];
   /** For an XDP program of a process, by its fd. `process` is one of this kernel's. Throws SysError: EBADF, EINVAL for a program of another type, ENOMEM. */
   xdp(process: Kernel, program: Fd): XdpRunner;
   /**
@@ -130,6 +132,10 @@ export function createLab(machine: Machine, openProcess: (network: Network) => K
         throw new SysError(errno.ESRCH, 'setuid', { detail: 'the process is none of this kernel' });
       if (uid >>> 0 !== uid || gid >>> 0 !== gid) throw new SysError(errno.EINVAL, 'setuid');
       process.user = { uid, gid };
+    },
+    signals(process: Kernel) {
+      if (process instanceof Process && process.machine === machine) return [...process.signals];
+      throw new SysError(errno.ESRCH, 'sigpending', { detail: 'the process is none of this kernel' });
     },
     xdp: (process: Kernel, fd: Fd) => createXdpRunner(xdpProgram(process, fd)),
     batch: (process: Kernel, fd: Fd, frames: readonly Uint8Array[], options: BatchOptions = {}) =>

@@ -35,6 +35,7 @@ import { callBpf } from './syscall/bpf.ts';
 import { openProbeEvent } from './trace/probe-event.ts';
 import { waitForFds } from './wait.ts';
 
+const MAX_SIGNALS = 64;
 const ON_OUTPUT = 'no program runs on the output of programs in the embedded kernel';
 
 /**
@@ -52,6 +53,8 @@ export class Process implements Kernel, Descriptors {
   readonly addresses = new AddressSpace();
   /** Who it is for files; what it may do beside that is not less for another user. */
   user: User = ROOT;
+  /** The last signals that programs have sent to it, which do nothing else. */
+  readonly signals: number[] = [];
   readonly #onEnd = new Set<() => void>();
   #cgroup: Cgroup;
   #task = 0;
@@ -214,6 +217,12 @@ export class Process implements Kernel, Descriptors {
     this.#cgroup = cgroup;
     this.#showCgroup();
     return 0;
+  }
+
+  /** Of a program, with a signal that there is. */
+  signal(number: number): void {
+    this.signals.push(number);
+    if (this.signals.length > MAX_SIGNALS) this.signals.shift();
   }
 
   /** Calls `end` when the process is disposed of, until the returned function is called. */

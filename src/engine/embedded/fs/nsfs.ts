@@ -1,9 +1,22 @@
 import { S_IFREG } from '../../../sys/kernel.ts';
 import { errno } from '../../../uapi/errno.ts';
 import type { Network } from '../net/network.ts';
-import { Directory, type FileSystem, type NetnsFile } from './inode.ts';
+import { Directory, type FileSystem, type NetnsFile, type TextFile } from './inode.ts';
 
 const NSFS_MAGIC = 0x6e736673;
+
+/** The one namespace of process ids, with Linux's number for the first. */
+const PID_NAMESPACE = 4026531836n;
+
+/** The file that the namespace of process ids is. */
+export function pidNamespaceFile(): TextFile {
+  return { kind: 'text', fs: NSFS, ino: PID_NAMESPACE, mode: S_IFREG | 0o444, read: () => '' };
+}
+
+/** Whether the namespace of process ids is the file with these numbers. */
+export function isPidNamespace(dev: bigint, ino: bigint): boolean {
+  return dev === NSFS.dev && ino === PID_NAMESPACE;
+}
 
 /** The file that a network namespace is. */
 export function netnsFile(network: Network): NetnsFile {

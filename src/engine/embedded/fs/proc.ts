@@ -21,17 +21,21 @@ export function procEntries(process: Process): Entries {
         fdinfo: { dynamic: (who) => byFd(who, (file) => ({ text: () => fdinfo(file) })) },
         cgroup: { text: (who) => `0::${who.cgroup.path}\n` },
         mounts: { text: (who) => who.machine.mounts.list(who) },
-        ns: { entries: { net: { netns: (who) => who.network } } },
+        ns: { entries: { net: { netns: (who) => who.network }, pid: { pidns: true } } },
       },
     },
   };
 }
 
-/** The functions that kprobes can be on: all of the kernel that there is to be traced. */
+/** The functions that kprobes can be on: all of the kernel that there is to be traced. And the programs, for who has a stack with them. */
 function kallsyms({ machine }: Process): string {
-  return [...machine.tracing.functions.values()]
-    .map(({ name, address }) => `${address.toString(16)} T ${name}\n`)
-    .join('');
+  const functions = [...machine.tracing.functions.values()].map(
+    ({ name, address }) => `${address.toString(16)} T ${name}\n`,
+  );
+  const programs = [...machine.progs.values()].map(
+    ({ address, symbol }) => `${address.toString(16)} t ${symbol}\t[bpf]\n`,
+  );
+  return [...functions, ...programs].join('');
 }
 
 /** Seconds since the machine was started, and seconds that its CPUs were idle: nobody counts those here. */

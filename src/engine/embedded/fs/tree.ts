@@ -3,7 +3,7 @@ import { errno } from '../../../uapi/errno.ts';
 import type { Network } from '../net/network.ts';
 import type { Process } from '../process.ts';
 import { Directory, type FileSystem, type Inode } from './inode.ts';
-import { netnsFile } from './nsfs.ts';
+import { netnsFile, pidNamespaceFile } from './nsfs.ts';
 
 /** What a file system that nobody writes to consists of: a text, a link, the trace pipe, or a directory of those. */
 export type Entry =
@@ -12,6 +12,8 @@ export type Entry =
   | { readonly pipe: true }
   /** A file of nsfs, at what is in /proc a link that leads there. */
   | { readonly netns: (process: Process) => Network }
+  /** Likewise for the namespace of process ids, of which there is one. */
+  | { readonly pidns: true }
   | { readonly entries: Entries }
   /** A directory whose entries depend on who looks. */
   | { readonly dynamic: (process: Process) => Entries };
@@ -101,6 +103,7 @@ function makeInode(parent: Directory, entries: Entries, name: string, process: P
   if ('dynamic' in entry) return new DynamicDirectory(fs, parent, entry.dynamic);
   if ('entries' in entry) return new DynamicDirectory(fs, parent, () => entry.entries);
   if ('netns' in entry) return netnsFile(entry.netns(process));
+  if ('pidns' in entry) return pidNamespaceFile();
   const ino = fs.newIno();
   if ('pipe' in entry) return { kind: 'trace_pipe', fs, ino, mode: S_IFREG | 0o440 };
   if ('link' in entry) return { kind: 'symlink', fs, ino, mode: S_IFLNK | 0o777, target: entry.link(process) };

@@ -36,6 +36,16 @@ export const perf_event_output = helper({
   },
 });
 
+/** No CPU here keeps where it branched. */
+export const get_branch_snapshot = helper({
+  id: 176,
+  name: 'get_branch_snapshot',
+  gplOnly: true,
+  args: ['mem', 'mem_size', 'wide'],
+  returns: 'integer',
+  call: (_env, _out, _size, flags) => (flags.low === 0 && flags.high === 0 ? -errno.ENOENT : -errno.EINVAL),
+});
+
 /** Address of the packet's first `length` bytes; -errno where there is no packet, or not as much. */
 function packetBytes(env: HelperEnv, length: number): number {
   const packet = packetOf(env);

@@ -1,3 +1,5 @@
+import * as bpfCall from './bpf-call.ts';
+import * as btf from './btf.ts';
 import * as cgroup from './cgroup.ts';
 import * as csum from './csum.ts';
 import * as dynptr from './dynptr.ts';
@@ -11,6 +13,7 @@ import * as map from './map.ts';
 import * as perf from './perf.ts';
 import * as probe from './probe.ts';
 import * as probeRead from './probe-read.ts';
+import * as process from './process.ts';
 import * as redirect from './redirect.ts';
 import * as reuseport from './reuseport.ts';
 import * as ringbuf from './ringbuf.ts';
@@ -24,8 +27,11 @@ import * as socket from './socket.ts';
 import * as socketLookup from './socket-lookup.ts';
 import * as socketOption from './socket-option.ts';
 import * as spinLock from './spin-lock.ts';
+import * as stack from './stack.ts';
 import * as storage from './storage.ts';
 import * as string from './string.ts';
+import * as symbols from './symbols.ts';
+import * as synCookie from './syn-cookie.ts';
 import * as sysctl from './sysctl.ts';
 import * as system from './system.ts';
 import * as tail from './tail-call.ts';
@@ -74,6 +80,12 @@ const ALL: readonly Helper[] = [
   timer,
   kptr,
   seq,
+  process,
+  symbols,
+  btf,
+  bpfCall,
+  stack,
+  synCookie,
 ].flatMap((family) => Object.values(family).filter((value): value is Helper => typeof value === 'object'));
 
 /** By id; `undefined` where there is none. */

@@ -1,9 +1,11 @@
+import { errno } from '../../../uapi/errno.ts';
 import type { HelperEnv } from '../helpers/helper.ts';
 import { kfunc } from './kfunc.ts';
 import { drop } from './objects.ts';
 
 /** Bytes of struct bpf_cpumask: a word of bits, which is enough for the CPUs that there may be, and how often it is used. */
 const SIZE = 16;
+const BITMAP = 8;
 
 const bits = ({ memory }: HelperEnv, mask: number): bigint => memory.dv.getBigUint64(mask, true);
 const store = ({ memory }: HelperEnv, mask: number, value: bigint): void => memory.dv.setBigUint64(mask, value, true);
@@ -204,6 +206,20 @@ export const bpf_cpumask_copy = kfunc('void bpf_cpumask_copy(struct bpf_cpumask 
     return 0;
   },
 });
+
+/** From a bitmap, which must have a word for every CPU that there may be. */
+export const bpf_cpumask_populate = kfunc(
+  'int bpf_cpumask_populate(struct cpumask *cpumask, void *src, size_t src__sz)',
+  {
+    args: ['out_64', 'mem', 'mem_size'],
+    returns: 'integer',
+    call(env, mask, from, size) {
+      if (size < BITMAP) return -errno.EACCES;
+      store(env, mask, env.memory.dv.getBigUint64(from, true) & all(env));
+      return 0;
+    },
+  },
+);
 
 /** Any: here the first. */
 export const bpf_cpumask_any_distribute = kfunc('u32 bpf_cpumask_any_distribute(const struct cpumask *cpumask)', {

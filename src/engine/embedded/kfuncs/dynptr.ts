@@ -27,6 +27,19 @@ export const bpf_dynptr_from_skb = kfunc(
   },
 );
 
+/** What XDP has put before a packet. Here it stays behind when the packet becomes one of tc: there is none. */
+export const bpf_dynptr_from_skb_meta = kfunc(
+  'int bpf_dynptr_from_skb_meta(struct __sk_buff *skb_, u64 flags, struct bpf_dynptr *ptr__uninit)',
+  {
+    args: ['skb', 'u64', 'dynptr'],
+    returns: 'integer',
+    call(env, skb, flags, out) {
+      writeDynptr(env.memory, out, flags === 0 ? memoryDynptr(skb.context, 0) : undefined);
+      return flags === 0 ? 0 : -errno.EINVAL;
+    },
+  },
+);
+
 export const bpf_dynptr_from_xdp = kfunc(
   'int bpf_dynptr_from_xdp(struct xdp_md *x, u64 flags, struct bpf_dynptr *ptr__uninit)',
   {

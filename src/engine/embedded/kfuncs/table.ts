@@ -7,13 +7,16 @@ import * as iterators from './iterators.ts';
 import type { Kfunc } from './kfunc.ts';
 import * as list from './list.ts';
 import * as locks from './locks.ts';
+import * as maps from './maps.ts';
 import * as objects from './objects.ts';
 import * as probeRead from './probe-read.ts';
 import * as rbtree from './rbtree.ts';
 import * as regions from './regions.ts';
+import * as streams from './streams.ts';
 import * as string from './string.ts';
 import * as taskIterator from './task-iterator.ts';
 import * as tasks from './tasks.ts';
+import * as traps from './traps.ts';
 import * as workqueue from './workqueue.ts';
 
 /** Every function of the embedded kernel that programs may call. To add one is to add its row to a family's file. */
@@ -34,6 +37,9 @@ export const KFUNC_TABLE: readonly Kfunc[] = [
   locks,
   probeRead,
   arena,
+  streams,
+  maps,
+  traps,
 ].flatMap((family) => Object.values(family).filter((value): value is Kfunc => typeof value === 'object'));
 
 /** Their places in the table. */

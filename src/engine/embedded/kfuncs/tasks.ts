@@ -1,4 +1,6 @@
+import { errno } from '../../../uapi/errno.ts';
 import type { HelperEnv, Wide } from '../helpers/helper.ts';
+import { sendSignal } from '../helpers/process.ts';
 import type { Owners } from '../objects/objects.ts';
 import { kfunc } from './kfunc.ts';
 
@@ -42,6 +44,19 @@ export const bpf_task_from_vpid = kfunc('struct task_struct *bpf_task_from_vpid(
   returns: 'map_value_or_null',
   call: (env, pid) => taskOf(env, pid),
 });
+
+/** Which of a process's threads a signal is for: of which there is one. */
+const [PIDTYPE_PID, PIDTYPE_TGID] = [0, 1];
+
+export const bpf_send_signal_task = kfunc(
+  'int bpf_send_signal_task(struct task_struct *task, int sig, enum pid_type type, u64 value)',
+  {
+    args: ['task', 'anything', 'anything', 'wide'],
+    returns: 'integer',
+    call: (_env, task, signal, type) =>
+      type === PIDTYPE_PID || type === PIDTYPE_TGID ? sendSignal(task, signal) : -errno.EINVAL,
+  },
+);
 
 function taskOf(env: HelperEnv, pid: number): number {
   return take(env, env.machine.process(pid)?.task ?? 0);

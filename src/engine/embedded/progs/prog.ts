@@ -1,3 +1,4 @@
+import { toHex } from '../../../bytes/hex.ts';
 import type { BtfObject } from '../btf-object.ts';
 import { type Code, decodeProgram } from '../interp/code.ts';
 import type { CompiledCode } from '../jit/compiled-run.ts';
@@ -5,6 +6,7 @@ import type { Machine } from '../machine.ts';
 import { ArenaMap } from '../maps/arena.ts';
 import type { BpfMap } from '../maps/map.ts';
 import { RefCounted } from '../refs.ts';
+import { ProgStream } from './prog-stream.ts';
 
 export interface ProgAttr {
   /** BPF_PROG_TYPE_*. */
@@ -42,6 +44,10 @@ export interface ProgAttr {
   readonly verifiedInsns: number;
 }
 
+/** Where Linux has its programs' machine code, and as much as anybody gives a program of it. */
+const FIRST_ADDRESS = 0xffff_ffff_c000_0000n;
+const ROOM = 64n;
+
 /** A loaded program. Held by fds, pins, filters, links, prog array slots. */
 export class BpfProg extends RefCounted {
   readonly machine: Machine;
@@ -52,6 +58,7 @@ export class BpfProg extends RefCounted {
   /** `attr.maps`, and those that were bound later. */
   readonly #maps: BpfMap[];
   #code: Code | undefined;
+  #streams: readonly ProgStream[] | undefined;
   /** What it is in WebAssembly, since it ran for the first time. */
   compiled: CompiledCode | 'interpreted' | undefined;
   /** What has to be done besides when the program goes. */
@@ -63,6 +70,22 @@ export class BpfProg extends RefCounted {
     this.attr = attr;
     this.#maps = [...attr.maps];
     this.id = machine.progs.add(this);
+  }
+
+  /** What it writes to: 1 its output, 2 its errors. */
+  stream(id: number): ProgStream | undefined {
+    if (id !== 1 && id !== 2) return undefined;
+    this.#streams ??= [new ProgStream(this.machine), new ProgStream(this.machine)];
+    return this.#streams[id - 1];
+  }
+
+  /** Where stacks say that it is, and its name in /proc/kallsyms. */
+  get address(): bigint {
+    return FIRST_ADDRESS + ROOM * BigInt(this.id);
+  }
+  get symbol(): string {
+    const { tag, name } = this.attr;
+    return `bpf_prog_${toHex(tag)}${name === '' ? '' : `_${name}`}`;
   }
 
   /** The maps that the program holds: those that it uses, in the order of first use, then those of BPF_PROG_BIND_MAP. */
@@ -95,5 +118,6 @@ export class BpfProg extends RefCounted {
     this.machine.progs.remove(this.id);
     for (const map of this.#maps) map.put();
     this.attr.btf?.put();
+    for (const stream of this.#streams ?? []) stream.clear();
   }
 }

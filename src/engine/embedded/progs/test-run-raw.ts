@@ -36,7 +36,10 @@ export function testRunSyscall(prog: BpfProg, attr: TestRunAttr): number {
   if ((attr.ctx_size_in ?? 0) > MAX_RECORD) return -errno.EINVAL;
   const context = givenContext(attr);
   if (typeof context === 'number') return context;
+  // It may close its own last fd.
+  prog.get();
   const result = runWith(prog, attr, context, context.length);
+  prog.put();
   if (result === 0) attr.ctx_in?.set(context);
   return result;
 }

@@ -17,6 +17,10 @@ export class Backlog {
   get full(): boolean {
     return this.#waiting.length > this.#limit;
   }
+  /** As many handshakes are under way as there may be: who asks now gets a cookie. */
+  get opensMany(): boolean {
+    return this.#opening.size > this.#limit;
+  }
   get readable(): boolean {
     return this.#waiting.length > 0;
   }

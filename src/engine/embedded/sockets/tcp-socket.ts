@@ -23,6 +23,15 @@ export class TcpSocket extends TcpConnection {
   get listener(): TcpSocket | undefined {
     return this.#listener;
   }
+  /** Of one that listens: nobody more can ask, and nobody who has asked is kept waiting. */
+  get opensMany(): boolean {
+    return this.#backlog.opensMany;
+  }
+  get backlogFull(): boolean {
+    return this.#backlog.full;
+  }
+  /** When it gave away a cookie for the last time: ns, as the clock says. */
+  gaveCookie: bigint | undefined;
   override get mayBeMapped(): boolean {
     return this.state === 'established' || this.state === 'listen' || this.state === 'syn_recv';
   }

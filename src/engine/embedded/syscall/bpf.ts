@@ -14,7 +14,7 @@ import { objGet, objPin } from './obj.ts';
 import { rawTracepointOpen, taskFdQuery } from './probe-attach.ts';
 import { progAttach, progDetach, progQuery } from './prog-attach.ts';
 import { progLoad } from './prog-load.ts';
-import { enableStats, progBindMap } from './prog-misc.ts';
+import { enableStats, progBindMap, progStreamRead } from './prog-misc.ts';
 import { testRun } from './test-run.ts';
 
 type Handler<C extends BpfCmd> = (process: Process, attr: CheckedAttr<C>) => number;
@@ -59,7 +59,7 @@ const HANDLERS: { readonly [C in BpfCmd]: Handler<C> } = {
   BPF_TASK_FD_QUERY:               taskFdQuery,
   BPF_ITER_CREATE:                 iterCreate,
   BPF_TOKEN_CREATE:                absent('BPF_TOKEN_CREATE'),
-  BPF_PROG_STREAM_READ_BY_FD:      absent('BPF_PROG_STREAM_READ_BY_FD'),
+  BPF_PROG_STREAM_READ_BY_FD:      progStreamRead,
 };
 
 /**

@@ -11,5 +11,6 @@ export const KNOWN_TRACEPOINTS: readonly (readonly [path: string, fields: readon
   ['syscalls/sys_enter_openat',    ['int __syscall_nr', ['int dfd', 8], 'const char * filename', ['int flags', 8], ['umode_t mode', 8]]],
   ['syscalls/sys_enter_execve',    ['int __syscall_nr', 'const char * filename', 'const char *const * argv', 'const char *const * envp']],
   ['net/netif_receive_skb',        ['void * skbaddr', 'unsigned int len', '__data_loc char[] name']],
+  ['bpf_test_run/bpf_trigger_tp',  ['int nonce']],
   ['skb/kfree_skb',                ['void * skbaddr', 'void * location', 'void * rx_sk', 'unsigned short protocol', 'enum skb_drop_reason reason']],
 ];

@@ -94,8 +94,8 @@ class KernelTypesBuilder {
     if (/^(data|data_end|optval|optval_end|skb_data|skb_data_end)$/.test(name))
       return this.#id(parseDeclaration('void *data').type);
     if (name === 'regs') return this.#idOf('struct pt_regs');
-    if (kind === 'bytes[16]') return this.#id(parseDeclaration('u32 word[4]').type);
-    return this.#idOf(kind === 'i32' ? 'int' : kind);
+    if (kind === 'bytes[16]') return this.#id(parseDeclaration('__u32 word[4]').type);
+    return this.#idOf(kind === 'i32' ? '__s32' : `__${kind}`);
   }
 
   #struct(name: string, text: string): void {

@@ -23,6 +23,11 @@ export class KernelStruct {
     return this.#places.has(member);
   }
 
+  /** Bytes from the start of the struct. */
+  place(member: string): number | undefined {
+    return this.#places.get(member)?.[0];
+  }
+
   /** Members that the struct does not have are passed over; texts are cut to fit, with a NUL. `address`: of zeroed memory. */
   write(
     memory: LinearMemory,

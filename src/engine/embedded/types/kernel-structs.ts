@@ -38,6 +38,7 @@ export const CONTEXT_STRUCTS: Readonly<Record<string, Struct<StructFields>>> = {
 export const ENUMS: Readonly<Record<string, { readonly prefix: string; readonly names: readonly string[] }>> = {
   bpf_map_type: { prefix: 'BPF_MAP_TYPE_', names: MAP_TYPES },
   bpf_prog_type: { prefix: 'BPF_PROG_TYPE_', names: PROG_TYPES },
+  pid_type: { prefix: 'PIDTYPE_', names: ['pid', 'tgid', 'pgid', 'sid', 'max'] },
   bpf_link_type: { prefix: 'BPF_LINK_TYPE_', names: LINK_TYPES },
 };
 
@@ -81,6 +82,7 @@ export const TYPED_TRACEPOINTS: readonly string[] = [
   'void (*btf_trace_sched_process_exit)(void *, struct task_struct *p, bool group_dead)',
   'void (*btf_trace_sys_enter)(void *, struct pt_regs *regs, long id)',
   'void (*btf_trace_sys_exit)(void *, struct pt_regs *regs, long ret)',
+  'void (*btf_trace_bpf_trigger_tp)(void *, int nonce)',
   'void (*btf_trace_netif_receive_skb)(void *, struct sk_buff *skb)',
 ];
 
@@ -91,11 +93,11 @@ export const TYPED_TRACEPOINTS: readonly string[] = [
 // biome-ignore format: a table
 export const STRUCTS: Readonly<Record<string, string>> = {
   __sk_buff:
-    'u32 len; u32 pkt_type; u32 mark; u32 queue_mapping; u32 protocol; u32 vlan_present; u32 vlan_tci; u32 vlan_proto; u32 priority; ' +
-    'u32 ingress_ifindex; u32 ifindex; u32 tc_index; u32 cb[5]; u32 hash; u32 tc_classid; u32 data; u32 data_end; u32 napi_id; u32 family; ' +
-    'u32 remote_ip4; u32 local_ip4; u32 remote_ip6[4]; u32 local_ip6[4]; u32 remote_port; u32 local_port; u32 data_meta; ' +
-    'struct bpf_flow_keys *flow_keys; u64 tstamp; u32 wire_len; u32 gso_segs; struct bpf_sock *sk; u32 gso_size; u8 tstamp_type; u64 hwtstamp',
-  xdp_md: 'u32 data; u32 data_end; u32 data_meta; u32 ingress_ifindex; u32 rx_queue_index; u32 egress_ifindex',
+    '__u32 len; __u32 pkt_type; __u32 mark; __u32 queue_mapping; __u32 protocol; __u32 vlan_present; __u32 vlan_tci; __u32 vlan_proto; __u32 priority; ' +
+    '__u32 ingress_ifindex; __u32 ifindex; __u32 tc_index; __u32 cb[5]; __u32 hash; __u32 tc_classid; __u32 data; __u32 data_end; __u32 napi_id; __u32 family; ' +
+    '__u32 remote_ip4; __u32 local_ip4; __u32 remote_ip6[4]; __u32 local_ip6[4]; __u32 remote_port; __u32 local_port; __u32 data_meta; ' +
+    'struct bpf_flow_keys *flow_keys; __u64 tstamp; __u32 wire_len; __u32 gso_segs; struct bpf_sock *sk; __u32 gso_size; __u8 tstamp_type; __u64 hwtstamp',
+  xdp_md: '__u32 data; __u32 data_end; __u32 data_meta; __u32 ingress_ifindex; __u32 rx_queue_index; __u32 egress_ifindex',
 
   seq_file: 'u64 size; u64 from; u64 count; u64 index',
   bpf_iter_meta: 'struct seq_file *seq; u64 session_id; u64 seq_num',

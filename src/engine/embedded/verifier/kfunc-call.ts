@@ -42,6 +42,7 @@ export function checkKfuncCall(env: Env): boolean {
   env.factsAt(env.insn).isIterNext = kfunc.iter === 'next';
   if (kfunc.sleepable && !env.isSleepable)
     env.fail('EACCES', `program must be sleepable to call sleepable kfunc ${name}`);
+  if (name === '__bpf_trap') env.fail('EFAULT', 'unexpected __bpf_trap() due to uninitialized variable?');
   const meta = createKfuncMeta(kfunc);
   if (takesLock(kfunc)) followFailure(env);
   checkKfuncArgs(env, meta);

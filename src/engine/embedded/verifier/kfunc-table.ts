@@ -77,7 +77,7 @@ export const KFUNCS: ReadonlyMap<string, KfuncRow> = new Map<string, KfuncRow>([
     bpf_copy_from_user_task_dynptr: 'sleepable trusted', bpf_copy_from_user_task_str_dynptr: 'sleepable trusted', bpf_iter_dmabuf_new: 'iter_new sleepable',
     bpf_iter_dmabuf_next: 'iter_next ret_null sleepable', bpf_iter_dmabuf_destroy: 'iter_destroy sleepable', __bpf_trap: '',
     bpf_strcmp: '', bpf_strcasecmp: '', bpf_strchr: '', bpf_strchrnul: '', bpf_strnchr: '', bpf_strrchr: '', bpf_strlen: '', bpf_strnlen: '', bpf_strspn: '',
-    bpf_strcspn: '', bpf_strstr: '', bpf_strnstr: '', bpf_stream_vprintk: 'trusted', bpf_cgroup_read_xattr: 'rcu',
+    bpf_strcspn: '', bpf_strstr: '', bpf_strnstr: '', bpf_stream_vprintk_impl: 'trusted', bpf_cgroup_read_xattr: 'rcu',
     bpf_res_spin_lock: 'ret_null', bpf_res_spin_unlock: '', bpf_res_spin_lock_irqsave: 'ret_null', bpf_res_spin_unlock_irqrestore: '',
     bpf_map_sum_elem_count: 'trusted', bpf_arena_alloc_pages: 'trusted sleepable', bpf_arena_free_pages: 'trusted sleepable',
     bpf_arena_reserve_pages: 'trusted sleepable',
