@@ -3,7 +3,7 @@ import { BPF_PSEUDO_CALL, BPF_PSEUDO_FUNC, type Insn, insnSlots, operationOf } f
 import type { Session } from '../contract/session.ts';
 
 /** Attributes that say where functions begin: programs that call back or make tail calls in functions need them. All are `static int f(void)`. */
-export function functionInfo(session: Session, insns: readonly Insn[]) {
+export function functionInfo(session: Pick<Session, 'kernel' | 'own'>, insns: readonly Insn[]) {
   const builder = new BtfBuilder();
   const int = builder.add({ kind: 'int', name: 'int', size: 4, bits: 32, bitOffset: 0, encoding: 'signed' });
   const proto = builder.add({ kind: 'func_proto', name: '', returns: int, params: [] });

@@ -28,13 +28,17 @@ export interface Analysis {
   readonly results: Results;
 }
 
-export function analyse(graph: Graph, shape: Shape, type: ProgType, callees: Callees): Analysis {
+export function analyse(
+  graph: Graph,
+  shape: Shape,
+  type: ProgType,
+  { constantAt, mapAt }: Pick<Callees, 'constantAt' | 'mapAt'>,
+): Analysis {
   const flow = flowOf(graph.blocks);
   const results: Results = { r0: shape === 'verdict' || shape === 'loop' ? LOW : BOTH };
   const entry: Values = [];
   if (shape !== 'function') entry[1] = CONTEXT;
-  const { constantAt } = callees;
-  const around = { type, constantAt, mapAt: (address: number) => callees.mapAt(address), takesKey };
+  const around = { type, constantAt, mapAt, takesKey };
   const known = valuesOf(graph, flow, entry, around);
   const demands = demandsOf(graph, flow, results, graph.registers);
   const promoted = promoteSlots(graph, flow, known, demands, results, around);

@@ -9,7 +9,7 @@ import type { Subject } from '../progs/subject.ts';
 import type { WasmMemory } from '../wasm-memory.ts';
 import { ABORTED, ENTRY_CONTEXT, ENTRY_VERDICT } from './batch.ts';
 import type { CallRegisters } from './call-registers.ts';
-import { callbackExport } from './compile.ts';
+import { callbackExport, RESOLVE } from './compile.ts';
 import { MAX_ROUNDS } from './registers.ts';
 import { IMPORT_MODULE, TABLE } from './wasm-module.ts';
 import { type WasmFunction, type WasmTable, wasm } from './webassembly.ts';
@@ -27,6 +27,8 @@ export interface CompiledCode {
   readonly loop: WasmFunction;
   /** A loop that it is put into, once it has been made. */
   ownLoop: WasmFunction | undefined;
+  /** It makes tail calls. */
+  readonly tailCalls: boolean;
   readonly batch: WasmFunction;
   /** `undefined`: no tail call leads to it yet. */
   readonly target: WasmFunction | undefined;
@@ -44,7 +46,7 @@ export function instantiate(
   const { exports } = new wasm.Instance(module, { [IMPORT_MODULE]: { ...functions, memory, [TABLE]: table } });
   const { run, loop, batch, target } = exports;
   if (run === undefined || loop === undefined || batch === undefined) throw new Error('a compiled program can be run');
-  return { run, loop, ownLoop: undefined, batch, target, exports };
+  return { run, loop, ownLoop: undefined, tailCalls: RESOLVE in functions, batch, target, exports };
 }
 
 /** One run of a compiled program, and the environment of its helpers. One of these for each level of runs within runs, used again. */

@@ -10,6 +10,7 @@ import { ArrayMap } from '../maps/array.ts';
 import type { BpfMap } from '../maps/map.ts';
 import { PercpuArrayMap } from '../maps/percpu-array.ts';
 import type { RingBuffer } from '../maps/ringbuf.ts';
+import type { TailCallSlot } from './compile.ts';
 import { argumentsOf, LOW } from './demand.ts';
 import type { ArenaText } from './emit-arena.ts';
 import { orHighWord } from './emit-bytes.ts';
@@ -50,7 +51,7 @@ export interface Callees {
   readonly resolve: number;
   /** For tail calls: the type of (context, frame) -> r0. */
   programType(): number;
-  mapAt(address: number): BpfMap | undefined;
+  readonly mapAt: (address: number) => BpfMap | undefined;
   /** See `Known`. */
   readonly constantAt: Known['constantAt'];
   /** Finds bytes of the packet: (size, offset) -> address, or -1. */
@@ -59,6 +60,10 @@ export interface Callees {
   readonly functionsTailCall: boolean;
   /** The arena of the program, where it reads or writes one. */
   readonly arena: ArenaText | undefined;
+  /** Somebody asks memory how many tail calls there were. */
+  readonly countIsRead: boolean;
+  /** The function to go on with while a slot holds the program with this id; `undefined`: the module has none for it. */
+  readonly linkOf: (slot: TailCallSlot) => { readonly id: number; readonly func: number } | undefined;
   /** The ring buffer that all records of the program are of. */
   readonly ring: RingBuffer | undefined;
   /** Several CPUs run at once. */

@@ -4,6 +4,7 @@ import { SLOT_PROGRAM, SLOT_TABLE } from '../maps/slot-array.ts';
 import type { Callees } from './emit-call.ts';
 import type { FunctionText } from './function-text.ts';
 import { TAIL_CALLS } from './registers.ts';
+import { slotOf } from './tail-call-slots.ts';
 
 // Where a map's header has what a tail call needs; see `MAP_HEADER_SIZE` and `SlotArray`.
 const MAX_ENTRIES = 12;
@@ -41,6 +42,7 @@ export function emitTailCall(
   code.i32(MAX_TAIL_CALLS);
   code.op('i32_ge_u');
   code.brIf(0);
+  emitLink(text, callees, frameParam, count);
   if (map !== undefined) code.i32(map.address + MAP_HEADER_SIZE);
   else code.memory('i32_load', text.address(2, SLOTS), 2);
   code.get(index);
@@ -63,18 +65,43 @@ export function emitTailCall(
   code.op('i32_eqz');
   code.brIf(1);
   code.end();
-  code.i32(registers);
-  code.get(count);
-  code.i32(1);
-  code.op('i32_add');
-  code.tee(count);
-  code.memory('i32_store', TAIL_CALLS, 2);
-  text.read32(1);
-  code.get(frameParam);
-  code.get(count);
+  emitArguments(text, callees, frameParam, count);
   code.get(place);
   code.i32(1);
   code.op('i32_sub');
   code.callIndirect('return_call_indirect', callees.programType());
   code.end();
+}
+
+/** Goes to the program that is in a slot, if it is the one that the module has for it. */
+function emitLink(text: FunctionText, callees: Callees, frameParam: number, count: number): void {
+  const { code } = text;
+  const slot = slotOf(text.values, callees.mapAt);
+  const link = slot && callees.linkOf(slot);
+  if (slot === undefined || link === undefined) return;
+  code.i32(slot.map.address + MAP_HEADER_SIZE + (slot.index << SLOT_SHIFT));
+  code.memory('i32_load', SLOT_PROGRAM, 2);
+  code.i32(link.id);
+  code.op('i32_eq');
+  code.block('if');
+  emitArguments(text, callees, frameParam, count);
+  code.returnCall(link.func);
+  code.end();
+}
+
+/** Counts the tail call, and puts on the stack what a target is given. */
+function emitArguments(text: FunctionText, callees: Callees, frameParam: number, count: number): void {
+  const { code } = text;
+  if (callees.countIsRead) {
+    code.i32(callees.registers);
+    code.get(count);
+    code.i32(1);
+    code.op('i32_add');
+    code.memory('i32_store', TAIL_CALLS, 2);
+  }
+  text.read32(1);
+  code.get(frameParam);
+  code.get(count);
+  code.i32(1);
+  code.op('i32_add');
 }

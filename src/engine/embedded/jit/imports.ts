@@ -3,7 +3,7 @@ import { callees } from '../interp/called.ts';
 import type { Machine } from '../machine.ts';
 import type { BpfProg } from '../progs/prog.ts';
 import type { CallRegisters } from './call-registers.ts';
-import { type CompiledProgram, helperImport, PACKET_LOAD, REACHES, RESOLVE, WAKE } from './compile.ts';
+import { helperImport, type Needs, PACKET_LOAD, RESOLVE, reachesImport, WAKE } from './compile.ts';
 import { type CompiledCode, type CompiledRun, RUN_ENDED } from './compiled-run.ts';
 import type { WasmFunction } from './webassembly.ts';
 
@@ -19,10 +19,10 @@ export interface Importer {
   readonly resolve: (map: number, index: number) => number;
 }
 
-/** The functions that a compiled program imports. Each throws {@link RUN_ENDED} where the run is over. */
-export function importedFunctions(importer: Importer, compiled: CompiledProgram): Record<string, WasmFunction> {
+/** The functions that a compiled program imports, which has this place in its chain. Each throws {@link RUN_ENDED} where the run is over. */
+export function importedFunctions(importer: Importer, compiled: Needs, place = 0): Record<string, WasmFunction> {
   const functions: Record<string, WasmFunction> = {};
-  for (const id of compiled.helpers) functions[helperImport(id)] = helperFunction(importer, id);
+  for (const id of compiled.helpers) functions[helperImport(id, place)] = helperFunction(importer, id);
   if (compiled.loadsPacket)
     functions[PACKET_LOAD] = (size, offset) => findInPacket(importer.registers, size ?? 0, offset ?? 0);
   if (compiled.wakes) {
@@ -33,7 +33,7 @@ export function importedFunctions(importer: Importer, compiled: CompiledProgram)
   }
   const { arena } = importer.program;
   if (compiled.usesArena && arena !== undefined)
-    functions[REACHES] = (size, offset) => (arena.reaches((offset ?? 0) >>> 0, size ?? 0) ? 1 : 0);
+    functions[reachesImport(place)] = (size, offset) => (arena.reaches((offset ?? 0) >>> 0, size ?? 0) ? 1 : 0);
   if (compiled.tailCalls) functions[RESOLVE] = (map, index) => importer.resolve(map ?? 0, index ?? 0);
   return functions;
 }

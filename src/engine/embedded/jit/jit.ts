@@ -7,9 +7,11 @@ import type { Subject } from '../progs/subject.ts';
 import { PROG_TYPE_BY_NUMBER } from '../progs/table.ts';
 import { ENTRY_SIZE, inStretches, type Share, STRETCH, type Work } from './batch.ts';
 import type { CallRegisters } from './call-registers.ts';
+import { type ChainPart, Chains } from './chains.ts';
 import { type CompiledProgram, callbackExport, compileProgram, type ProgramToCompile } from './compile.ts';
 import { type CompiledCode, CompiledRun, instantiate, RUN_ENDED } from './compiled-run.ts';
 import { type Importer, importedFunctions } from './imports.ts';
+import { ProgramText } from './program-text.ts';
 import { MAX_ROUNDS } from './registers.ts';
 import { TailCallTargets } from './tail-call-targets.ts';
 import { compileAdapter, INTERPRET } from './thunks.ts';
@@ -23,6 +25,9 @@ export interface Module {
   readonly compiled: CompiledProgram;
   readonly module: object;
 }
+
+/** What a program is compiled for; see {@link ProgramToCompile}. */
+type Purpose = Partial<Pick<ProgramToCompile, 'isTarget' | 'isLoop' | 'shared'>>;
 
 /** Bytes for stacks: what a function calls by a tail call has its stack below that of the function. */
 const STACKS_SIZE = MAX_FRAMES * STACK_SIZE * (1 + MAX_TAIL_CALLS);
@@ -44,6 +49,7 @@ export class Jit {
   /** By what they are made of, the one that was used last behind the others. */
   readonly #modules = new Map<string, Module>();
   readonly targets: TailCallTargets;
+  readonly #chains: Chains;
 
   /** `interpret`: runs what could not be compiled, where a tail call leads to it. */
   constructor(machine: Machine, interpret: Interpret) {
@@ -51,6 +57,7 @@ export class Jit {
     this.#interpret = interpret;
     this.#registers = machine.callRegisters;
     this.targets = new TailCallTargets(machine, (program) => this.#target(program));
+    this.#chains = new Chains(machine, this.targets.table, (program) => this.#chainPart(program));
   }
 
   /** What a program is in WebAssembly; `undefined`: it is to be interpreted. */
@@ -156,12 +163,11 @@ export class Jit {
     if ('problem' in made) return made;
     try {
       const { compiled, module } = made;
-      const resolve = (map: number, index: number) => this.targets.resolve(map, index);
-      const importer: Importer = { machine, registers: this.#registers, program, resolve, code: undefined };
+      const importer = this.#importer(program, undefined);
       const functions = importedFunctions(importer, compiled);
       const code = instantiate(module, machine.memory.memory, functions, this.targets.table);
       importer.code = code;
-      if (compiled.tailCalls || compiled.loadsPacket) code.ownLoop = code.loop;
+      if (compiled.loadsPacket) code.ownLoop = code.loop;
       return code;
     } catch (error) {
       if (error instanceof wasm.CompileError || error instanceof RangeError) return { problem: error.message };
@@ -171,6 +177,7 @@ export class Jit {
 
   /** What runs a program so many times. */
   #loop(program: BpfProg, code: CompiledCode, times: number): WasmFunction {
+    if (code.tailCalls) return this.#chains.loopOf(program, times >= OWN_LOOP) ?? code.loop;
     if (code.ownLoop === undefined && times >= OWN_LOOP) code.ownLoop = this.#compileLoop(program, code) ?? code.loop;
     return code.ownLoop ?? code.loop;
   }
@@ -179,26 +186,46 @@ export class Jit {
     const machine = this.#machine;
     const made = this.moduleFor(program, this.#registers, { isLoop: true });
     if ('problem' in made) return undefined;
-    const resolve = () => 0;
-    const importer: Importer = { machine, registers: this.#registers, program, resolve, code };
-    const imports = { ...importedFunctions(importer, made.compiled), memory: machine.memory.memory };
+    const functions = importedFunctions(this.#importer(program, code), made.compiled);
+    const imports = { ...functions, memory: machine.memory.memory };
     return new wasm.Instance(made.module, { [IMPORT_MODULE]: imports }).exports.loop;
   }
 
+  #importer(program: BpfProg, code: CompiledCode | undefined): Importer {
+    const resolve = (map: number, index: number) => this.targets.resolve(map, index);
+    return { machine: this.#machine, registers: this.#registers, program, resolve, code };
+  }
+
+  #chainPart(program: BpfProg): ChainPart | undefined {
+    const code = this.codeOf(program);
+    const source = this.#source(program, this.#registers, {});
+    if (code === undefined || source === undefined) return undefined;
+    const text = new ProgramText(source);
+    const importer = this.#importer(program, code);
+    return { program, text, imports: (place) => importedFunctions(importer, text.needs, place) };
+  }
+
   /** The module of a program for the CPU with these registers, or why there is none. `shared`: other CPUs run beside it. */
-  moduleFor(
+  moduleFor(program: BpfProg, registers: CallRegisters, purpose: Purpose): Module | { readonly problem: string } {
+    const source = this.#source(program, registers, purpose);
+    if (source === undefined) return { problem: 'its type is not known' };
+    try {
+      return this.#moduleOf(source);
+    } catch (error) {
+      // Functions that are too large for V8, or nest too deep for this compiler.
+      if (error instanceof wasm.CompileError || error instanceof RangeError) return { problem: error.message };
+      throw error;
+    }
+  }
+
+  #source(
     program: BpfProg,
     registers: CallRegisters,
-    {
-      isTarget = false,
-      isLoop = false,
-      shared = false,
-    }: { readonly isTarget?: boolean; readonly isLoop?: boolean; readonly shared?: boolean },
-  ): Module | { readonly problem: string } {
+    { isTarget = false, isLoop = false, shared = false }: Purpose,
+  ): ProgramToCompile | undefined {
     const type = PROG_TYPE_BY_NUMBER.get(program.attr.type)?.name;
-    if (type === undefined) return { problem: 'its type is not known' };
-    try {
-      return this.#moduleOf({
+    return (
+      type && {
         runnable: program.attr.runnable,
         type,
         registers: registers.address,
@@ -210,12 +237,8 @@ export class Jit {
         isTarget,
         isLoop,
         shared,
-      });
-    } catch (error) {
-      // Functions that are too large for V8, or nest too deep for this compiler.
-      if (error instanceof wasm.CompileError || error instanceof RangeError) return { problem: error.message };
-      throw error;
-    }
+      }
+    );
   }
 
   /** From the last ones, if it is one of those: programs are loaded again and again, in tests, and when others take their place. */

@@ -93,6 +93,10 @@ export class WasmCode {
     this.#text.byte(OP.call);
     this.#text.unsigned(func);
   }
+  returnCall(func: number): void {
+    this.#text.byte(OP.return_call);
+    this.#text.unsigned(func);
+  }
   callIndirect(name: 'call_indirect' | 'return_call_indirect', type: number): void {
     this.op(name);
     this.#text.unsigned(type);
