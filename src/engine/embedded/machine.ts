@@ -1,6 +1,6 @@
 import { parseBtf } from '../../btf/index.ts';
 import { UsageError } from '../../errors.ts';
-import { BtfObject } from './btf-object.ts';
+import { BtfObject, type BtfTypes } from './btf-object.ts';
 import type { Cgroup } from './cgroups/cgroup.ts';
 import { CGROUP_SOCKET_HOOKS } from './cgroups/socket-programs.ts';
 import { Clock } from './clock.ts';
@@ -140,10 +140,15 @@ export class Machine {
     this.compiles = this.verifies && jit === 'on';
     if (btf !== undefined && declarations.length > 0)
       throw new UsageError('declarations go with the types of the embedded kernel itself, not with another btf');
-    const types = btf?.slice() ?? embeddedKernelBtf(declarations);
     const { functions, injected } = declaredFunctions(declarations);
     this.tracing = new Tracing(functions, injected);
-    this.vmlinux = new BtfObject(this, types, parseBtf(types), 'vmlinux');
+    const read = (): BtfTypes => {
+      const bytes = btf?.slice() ?? embeddedKernelBtf(declarations);
+      return { bytes, btf: parseBtf(bytes) };
+    };
+    // What the user brings along is looked at now; the kernel's own takes as long as all else, and few programs ask for it.
+    const brought = btf === undefined && declarations.length === 0 ? undefined : read();
+    this.vmlinux = new BtfObject(this, () => brought ?? read(), 'vmlinux');
     this.cpus = Math.min(Math.max(Math.trunc(cpus) || 1, 1), MAX_CPUS);
     this.clock = new Clock(clock);
     this.socketViews = new SocketViews(this.memory);

@@ -30,6 +30,8 @@ export interface ProgramParts {
   readonly lineInfo: Records | undefined;
   /** A type of the kernel's BTF, or 0. */
   readonly attachBtfId: number;
+  /** See {@link ProgramToVerify}. */
+  readonly broken: NonNullable<ProgramToVerify['broken']>;
 }
 
 /** The program as the verifier sees it. */
@@ -37,9 +39,8 @@ export function programToVerify(
   machine: Machine,
   { type, attachType, gpl, flags }: ProgUser,
   insns: readonly Insn[],
-  { resolved, btf, funcInfo, lineInfo, attachBtfId }: ProgramParts,
+  { resolved, btf, funcInfo, lineInfo, attachBtfId, broken }: ProgramParts,
 ): ProgramToVerify {
-  const kernelBtf = machine.vmlinux.btf;
   const seen = new Map<BpfMap, MapToVerify>();
   const view = (map: BpfMap): MapToVerify => {
     const known = seen.get(map) ?? mapToVerify(machine, map);
@@ -60,8 +61,12 @@ export function programToVerify(
     btf: btf?.btf,
     funcInfo: funcInfo && functions(funcInfo),
     lineInfo: lineInfo && lines(lineInfo),
-    kernelBtf,
-    target: attachBtfId === 0 ? undefined : { btf: kernelBtf, typeId: attachBtfId },
+    // Few programs ask for it.
+    get kernelBtf() {
+      return machine.vmlinux.btf;
+    },
+    target: attachBtfId === 0 ? undefined : { btf: machine.vmlinux.btf, typeId: attachBtfId },
+    broken,
     lacks: (helper) => !HELPER_BY_NAME.has(helper),
     lacksKfunc: (name) => KFUNCS.has(name) && !KFUNC_INDEX.has(name),
     cpus: machine.cpus,
@@ -72,8 +77,8 @@ function mapToVerify(machine: Machine, map: BpfMap): MapToVerify {
   const { valueSize, btf } = map.attr;
   const direct = map.directValue(0);
   return {
-    ...layoutOf(map.attr, btf?.btf, machine.vmlinux.btf),
-    inner: map.inner && { ...layoutOf(map.inner.template, map.inner.btf, machine.vmlinux.btf), frozen: false },
+    ...layoutOf(machine, map.attr, btf?.btf),
+    inner: map.inner && { ...layoutOf(machine, map.inner.template, map.inner.btf), frozen: false },
     frozen: map.frozen && map.writableMappings === 0,
     ...(direct >= 0 && {
       read: (offset: number, size: number) =>
@@ -85,9 +90,9 @@ function mapToVerify(machine: Machine, map: BpfMap): MapToVerify {
 }
 
 function layoutOf(
+  machine: Machine,
   { type, name, keySize, valueSize, maxEntries, flags, valueTypeId, fields }: MapAttr,
   btf: Btf | undefined,
-  kernelBtf: Btf,
 ): Omit<MapToVerify, 'frozen' | 'read' | 'inner'> {
   return {
     type: MAP_TYPES[type] ?? 'unspec',
@@ -97,7 +102,7 @@ function layoutOf(
     valueSize,
     maxEntries,
     flags,
-    fields: withTypes(fields ?? [], btf, kernelBtf),
+    fields: fields === undefined || fields.length === 0 ? [] : withTypes(fields, btf, machine.vmlinux.btf),
     btf,
     valueTypeId,
   };

@@ -30,7 +30,7 @@ export function btfLoad(process: Process, attr: CheckedAttr<'BPF_BTF_LOAD'>): nu
   const misplaced = checkObjects(btf);
   if (misplaced !== 0) return process.fail(-misplaced, 'a struct has locks, lists or pointers where they may not be');
   if (!process.machine.charge(bytes.length)) return -errno.ENOMEM;
-  return process.files.add({ kind: 'btf', btf: new BtfObject(process.machine, bytes, btf) });
+  return process.files.add({ kind: 'btf', btf: new BtfObject(process.machine, () => ({ bytes, btf })) });
 }
 
 /** Whether it is BTF, but of a version or with flags that no kernel knows: a header of magic, version and flags. */

@@ -205,8 +205,9 @@ function check(process: Process, attr: Attr, user: ProgUser, bytes: Uint8Array, 
   const program = programToVerify(process.machine, user, insns, {
     ...parts,
     attachBtfId: target === undefined ? attachBtfId : 0,
+    broken: { references, target },
   });
-  const verdict = verify({ ...program, broken: { references, target } }, log.level, log.size);
+  const verdict = verify(program, log.level, log.size);
   const accepted = verdict.errno === 0 ? { ...parts, verdict } : undefined;
   return {
     errno: verdict.errno,
