@@ -2,6 +2,7 @@ import { roundUp } from '../bytes/round.ts';
 import { ObjectError, UsageError } from '../errors.ts';
 import type { ArenaSpec, MapSpec } from '../object/spec.ts';
 import type { Kernel, Mapping } from '../sys/kernel.ts';
+import { BPF_F_SEGV_ON_FAULT } from '../uapi/bpf.ts';
 import { orUndefined, readBytes, saying } from './calls.ts';
 import type { BpfMap } from './map.ts';
 
@@ -40,6 +41,11 @@ export function mapArena(
     throw new ObjectError(
       `map ${spec.name} has ${map.info.maxEntries} pages, too few for ${dataSize} bytes of variables`,
     );
+  if (room > 0 && (map.info.flags & BPF_F_SEGV_ON_FAULT) !== 0) {
+    throw new ObjectError(
+      `map ${spec.name} has BPF_F_SEGV_ON_FAULT, and variables, which to write would end this process; give it its flags without, or allocate what they hold by a program`,
+    );
+  }
   const base = Math.min(size, MAX_OFFSET) - room;
   const mapping = saying(`of ${map.label}`, () => kernel.mmap(map.fd, size, 'read and write', 0, address(map)));
   if (isNew && variables !== undefined) mapping.write(base, variables.data);

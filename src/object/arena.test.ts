@@ -34,9 +34,10 @@ describe('variables in an arena', () => {
     expect(() => arenaSpec(file, twice)).toThrow('maps arena and other are both arenas');
   });
 
-  it('are not for a kernel without arenas, which says so', () => {
+  it('are not for a kernel without so much memory, which says so', () => {
     const { kernel } = createEmbeddedKernel();
-    expect(() => load(kernel, spec)).toThrow(expect.objectContaining({ code: 'ENOTSUPP' }));
-    expect(() => load(kernel, spec)).toThrow('no arena maps yet');
+    const large = { ...spec, maps: spec.maps.map((map) => ({ ...map, maxEntries: 2 ** 20 })) };
+    expect(() => load(kernel, large)).toThrow(expect.objectContaining({ code: 'ENOMEM' }));
+    expect(() => load(kernel, large)).toThrow('1048576 pages of an arena have no room');
   });
 });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { load, openObject } from '../../src/index.ts';
 import type { Kernel } from '../../src/sys/kernel.ts';
+import { BPF_F_SEGV_ON_FAULT } from '../../src/uapi/bpf.ts';
 import { XDP_ABORTED, XDP_PASS } from '../../src/uapi/xdp.ts';
 import { objectBytes } from '../support/objects.ts';
 import { arenaCallRows } from './arena-calls.ts';
@@ -48,6 +49,12 @@ export function arenas(kernel: Kernel): void {
       expect(mapped.globals.count).toBe(101);
       mapped.close();
       expect(loaded.globals.count).toBe(101);
+    });
+
+    it('are not for user space that may not touch them', () => {
+      const { spec } = open(name);
+      const maps = spec.maps.map((map) => ({ ...map, flags: map.flags | BPF_F_SEGV_ON_FAULT }));
+      expect(() => load(kernel, { ...spec, maps })).toThrow('map arena has BPF_F_SEGV_ON_FAULT, and variables');
     });
 
     it('that are zeros are there', () => {

@@ -103,7 +103,7 @@ const CHANGES: readonly Change[] = [
   [/^mirred: (with a verdict that there is not|that goes to a chain, of no filter|refused ones leave nothing|a filter with one of its own|the filters go|the devices go, the actions stay)$/,
                                                              '6.1',  'an action that is refused leaves nothing behind'],
   [/^mirred: for no software$/,                              '6.1',  'actions have flags for hardware and software'],
-  [/^actions: (that is for no|one that keeps off hardware)/, '6.1',  'actions have flags for hardware and software'],  [/^arenas: (?!start with|that are zeros|the whole of it|nothing is left)/, '6.18', 'pages as they are handed out since then'],
+  [/^actions: (that is for no|one that keeps off hardware)/, '6.1',  'actions have flags for hardware and software'],  [/^arenas: (?!start with|are not for|that are zeros|the whole of it|nothing is left)/, '6.18', 'pages as they are handed out since then'],
 ];
 
 /** What Linux answers otherwise from a version on: the first that was seen to. */

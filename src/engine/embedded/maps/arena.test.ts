@@ -92,9 +92,20 @@ describe('pages', () => {
   it('are not there by that where writing is an error', () => {
     using process = new Machine().openProcess();
     const fd = create(process, 4, BPF_F_MMAPABLE | BPF_F_SEGV_ON_FAULT);
-    using mapping = process.mmap(fd, 4 * PAGE, 'read and write', 0, START);
+    const mapping = process.mmap(fd, 4 * PAGE, 'read and write', 0, START);
     mapping.bytes[PAGE] = 1;
-    expect(arenaOf(process, fd).reaches(PAGE, 8)).toBe(false);
+    const arena = arenaOf(process, fd);
+    expect(arena.reaches(PAGE, 8)).toBe(false);
+    expect(arena.allocate(ANYWHERE, 4)).toBe(START | 0);
+    expect(mapping.bytes[PAGE]).toBe(0);
+    arena.release(START | 0, 4);
+    mapping.bytes[PAGE] = 1;
+    mapping[Symbol.dispose]();
+    process.close(fd);
+    // Nobody else gets what was written there.
+    const { memory } = process.machine;
+    const block = memory.alloc(5 * PAGE);
+    expect(memory.u8.subarray(block, block + 5 * PAGE).every((byte) => byte === 0)).toBe(true);
   });
 
   it.each([

@@ -33,14 +33,18 @@ export const arena: MapType = {
   },
   checkBtf: () => 0,
   create(machine, attr) {
-    const address = machine.memory.alloc(MAP_HEADER_SIZE);
-    if (address === 0) return -errno.ENOMEM;
-    const map = new ArenaMap(machine, attr, address);
-    if (map.reserve(attr.maxEntries)) return map;
-    map.put();
+    const header = machine.memory.alloc(MAP_HEADER_SIZE);
+    const block = header === 0 ? 0 : allocateBlock(machine, attr.maxEntries);
+    if (block !== 0) return new ArenaMap(machine, attr, header, block);
+    machine.memory.free(header);
     return noRoom(machine, attr.maxEntries);
   },
 };
+
+/** The pages, and behind them a byte for each; 0 if there is no room. */
+function allocateBlock({ memory }: Machine, pages: number): number {
+  return memory.allocPages(pages + Math.ceil(pages / HOST_PAGE));
+}
 
 function noRoom(machine: Machine, pages: number): number {
   const detail = `${pages} pages of an arena have no room in the memory of the embedded kernel, which is 2 GiB at most; give it fewer max_entries, or use the linux kernel`;
@@ -55,11 +59,11 @@ function noRoom(machine: Machine, pages: number): number {
  */
 export class ArenaMap extends BpfMap {
   /** Address of the first page. It and what follows are settled once the arena has an address in user space, which programs that use it wait for. */
-  base = 0;
+  base!: number;
   /** Bytes that programs may reach. */
-  size = 0;
+  size!: number;
   /** Address of the bytes that say which pages are there: 1. What a program that no verifier has seen writes there makes writes to other pages count or be lost. */
-  table = 0;
+  table!: number;
   /** Where user space has it, as two words; both 0: nowhere yet. */
   userLow = 0;
   userHigh = 0;
@@ -69,26 +73,16 @@ export class ArenaMap extends BpfMap {
   #wasMapped = false;
   /** User space has been given its bytes since they were last looked through. */
   #isHandedOut = false;
-  #free = new FreePages(0, 0);
+  #free!: FreePages;
 
-  constructor(machine: Machine, attr: MapAttr, address: number) {
+  /** `block`: of {@link allocateBlock}. */
+  constructor(machine: Machine, attr: MapAttr, address: number, block: number) {
     super(machine, attr, address);
+    this.#setBlock(block, attr.maxEntries);
     if (attr.mapExtra === 0n) return;
     this.userLow = Number(BigInt.asUintN(32, attr.mapExtra));
     this.userHigh = Number(attr.mapExtra >> 32n);
     this.#userSize = attr.maxEntries * HOST_PAGE;
-  }
-
-  /** Gets so many pages, of which those of `maxEntries` can be allocated; false if there is no room. */
-  reserve(pages: number): boolean {
-    const block = this.machine.memory.allocPages(pages + Math.ceil(pages / HOST_PAGE));
-    if (block === 0) return false;
-    this.freeMemory();
-    this.base = block;
-    this.size = pages * HOST_PAGE;
-    this.table = block + this.size;
-    this.#free = new FreePages(pages, this.attr.maxEntries);
-    return true;
   }
 
   /** Whether it has an address in user space. */
@@ -108,7 +102,7 @@ export class ArenaMap extends BpfMap {
     if (this.isPlaced) {
       if (length !== this.#userSize) return length > this.#userSize ? -errno.E2BIG : -errno.EINVAL;
       if (wanted !== SZ_4G * this.userHigh + this.userLow) return -errno.EINVAL;
-    } else if (length > this.size && !this.reserve(length / HOST_PAGE)) return noRoom(this.machine, length / HOST_PAGE);
+    } else if (length > this.size && !this.#extend(length / HOST_PAGE)) return noRoom(this.machine, length / HOST_PAGE);
     if (wanted === undefined) return space.choose(SZ_4G * USER_HIGH + this.base, length);
     const refused = space.check(wanted, length);
     if (refused !== 0) return refused;
@@ -170,7 +164,9 @@ export class ArenaMap extends BpfMap {
       // What user space has written to is not free, though nobody has said so.
       if (this.#claimWritten(first, count)) continue;
       this.#free.take(first, count);
-      this.machine.memory.u8.fill(1, this.table + first, this.table + first + count);
+      const { u8 } = this.machine.memory;
+      u8.fill(1, this.table + first, this.table + first + count);
+      if (this.#mayNotTouch) u8.fill(0, this.base + first * HOST_PAGE, this.base + (first + count) * HOST_PAGE);
       return (this.userLow + first * HOST_PAGE) | 0;
     }
   }
@@ -224,10 +220,31 @@ export class ArenaMap extends BpfMap {
   protected override freeMemory(): void {
     const { memory } = this.machine;
     for (let page = 0; page < this.#free.pages; page++)
-      if (memory.u8[this.table + page] !== 0 || this.#isWritten(page))
+      if (memory.u8[this.table + page] !== 0 || (this.#wasMapped && this.#hasBytes(page)))
         memory.soil(this.base + page * HOST_PAGE, HOST_PAGE);
     memory.soil(this.table, this.#free.pages);
     memory.free(this.base);
+  }
+
+  #setBlock(block: number, pages: number): void {
+    this.base = block;
+    this.size = pages * HOST_PAGE;
+    this.table = block + this.size;
+    this.#free = new FreePages(pages, this.attr.maxEntries);
+  }
+
+  /** Gets so many pages, of which those of `maxEntries` can be allocated; false if there is no room. Nobody has used any yet. */
+  #extend(pages: number): boolean {
+    const block = allocateBlock(this.machine, pages);
+    if (block === 0) return false;
+    this.freeMemory();
+    this.#setBlock(block, pages);
+    return true;
+  }
+
+  /** Whether user space gets SIGSEGV where no program has allocated a page: whatever it writes there does not count. */
+  get #mayNotTouch(): boolean {
+    return (this.attr.flags & BPF_F_SEGV_ON_FAULT) !== 0;
   }
 
   #page(low: number): number {
@@ -265,9 +282,12 @@ export class ArenaMap extends BpfMap {
     this.#free.take(page, 1);
   }
 
-  /** Whether user space has written to a page that was not there. With BPF_F_SEGV_ON_FAULT that is what it may not do. */
+  /** Whether user space has written to a page that was not there. */
   #isWritten(page: number): boolean {
-    if (!this.#wasMapped || (this.attr.flags & BPF_F_SEGV_ON_FAULT) !== 0) return false;
+    return this.#wasMapped && !this.#mayNotTouch && this.#hasBytes(page);
+  }
+
+  #hasBytes(page: number): boolean {
     const { i32 } = this.machine.memory;
     const start = (this.base + page * HOST_PAGE) >>> 2;
     for (let at = start; at < start + HOST_PAGE / 4; at++) if (i32[at] !== 0) return true;

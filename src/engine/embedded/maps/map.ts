@@ -173,6 +173,7 @@ export abstract class BpfMap extends RefCounted implements Mappable {
 
   /** The same for a type whose memory programs know by its address in user space: that, or -errno. */
   userAddress?(offset: number): Wide | number;
+  // As those of Mappable.
   place?(space: AddressSpace, offset: number, length: number, wanted: number | undefined): number;
   handOut?(): void;
   touch?(offset: number, length: number): void;

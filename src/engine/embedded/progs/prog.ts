@@ -53,6 +53,8 @@ export class BpfProg extends RefCounted {
   readonly machine: Machine;
   readonly attr: ProgAttr;
   readonly id: number;
+  /** The arena that it uses, of which there is one at most. */
+  readonly arena: ArenaMap | undefined;
   runCount = 0n;
   runTimeNs = 0n;
   /** `attr.maps`, and those that were bound later. */
@@ -69,6 +71,7 @@ export class BpfProg extends RefCounted {
     this.machine = machine;
     this.attr = attr;
     this.#maps = [...attr.maps];
+    this.arena = attr.maps.find((map) => map instanceof ArenaMap);
     this.id = machine.progs.add(this);
   }
 
@@ -96,11 +99,6 @@ export class BpfProg extends RefCounted {
   /** Holds a map, unless the program does already. */
   bindMap(map: BpfMap): void {
     if (!this.#maps.includes(map)) this.#maps.push(map.get());
-  }
-
-  /** The arena that it uses, of which there is one at most. */
-  get arena(): ArenaMap | undefined {
-    return this.#maps.find((map) => map instanceof ArenaMap);
   }
 
   /** Decoded for the interpreter, once. */
