@@ -17,7 +17,13 @@ const SEEN: Readonly<Record<string, readonly number[]>> = {
 const REFUSED = [EINVAL, EINVAL, EPROTONOSUPPORT, EINVAL, EINVAL, ENOENT];
 const ALWAYS = [...REFUSED, 536, 536, 1300, 1440, 1460, 0, EINVAL, EINVAL, ENOENT, ENOENT];
 const IN_NEED = [...REFUSED, ...new Array(5).fill(ENOENT), ENOENT, EINVAL, EINVAL, ENOENT, ENOENT];
-const NEVER = [EINVAL, ...new Array(4).fill(ENOENT), EINVAL, ...new Array(5).fill(ENOENT), ...new Array(5).fill(EINVAL)];
+const NEVER = [
+  EINVAL,
+  ...new Array(4).fill(ENOENT),
+  EINVAL,
+  ...new Array(5).fill(ENOENT),
+  ...new Array(5).fill(EINVAL),
+];
 
 /** The same programs on every kernel. */
 export function synCookies(bench: NetBench): void {
