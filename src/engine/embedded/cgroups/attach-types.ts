@@ -16,6 +16,7 @@ const ATTACH_TYPES: readonly (readonly [ProgType, readonly AttachType[]])[] = [
   ['cgroup_device', ['cgroup_device']],
   ['cgroup_sysctl', ['cgroup_sysctl']],
   ['sock_ops', ['cgroup_sock_ops']],
+  ['lsm', ['lsm_cgroup']],
 ];
 
 const PROG_TYPE_OF: ReadonlyMap<number, number> = new Map(
@@ -24,7 +25,7 @@ const PROG_TYPE_OF: ReadonlyMap<number, number> = new Map(
 
 /** Types whose programs are loaded for one hook and run at no other. */
 const BOUND: ReadonlySet<number> = new Set(
-  (['cgroup_sock', 'cgroup_sock_addr', 'cgroup_sockopt'] as const).map((type) => progTypeNumber[type]),
+  (['cgroup_sock', 'cgroup_sock_addr', 'cgroup_sockopt', 'lsm'] as const).map((type) => progTypeNumber[type]),
 );
 
 /** The attach types (BPF_* of enum bpf_attach_type) that a cgroup has. */
@@ -40,4 +41,15 @@ export function fitsCgroupHook(prog: BpfProg, attachType: number): boolean {
   const { type, expectedAttachType, enforceAttachType } = prog.attr;
   const isBound = BOUND.has(type) || enforceAttachType;
   return PROG_TYPE_OF.get(attachType) === type && (!isBound || expectedAttachType === attachType);
+}
+
+/** Bits of a hook's number that are its attach type. */
+const TYPE_BITS = 8;
+
+/** What a cgroup knows a hook by: the attach type, and of hooks of LSM, which have one in common, also which function of the kernel it is. */
+export function hookNumber(attachType: number, btfId: number): number {
+  return attachType === attachTypeNumber.lsm_cgroup ? (btfId << TYPE_BITS) | attachType : attachType;
+}
+export function attachTypeOf(hook: number): number {
+  return hook & ((1 << TYPE_BITS) - 1);
 }

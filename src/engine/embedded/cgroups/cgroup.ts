@@ -5,6 +5,7 @@ import type { Machine } from '../machine.ts';
 import { endStorages } from '../maps/owners.ts';
 import type { Process } from '../process.ts';
 import type { BpfProg } from '../progs/prog.ts';
+import { attachTypeOf } from './attach-types.ts';
 import { type CgroupEntry, CgroupHook } from './cgroup-hook.ts';
 import { type ShownCgroup, showCgroup } from './show-cgroup.ts';
 
@@ -17,7 +18,7 @@ export class Cgroup {
   readonly id: number;
   readonly children = new Map<string, Cgroup>();
   readonly processes = new Set<Process>();
-  /** By BPF_* of enum bpf_attach_type. */
+  /** By their numbers: hookNumber. */
   readonly #hooks = new Map<number, CgroupHook>();
   #gone = false;
   #shown: ShownCgroup | undefined;
@@ -69,9 +70,16 @@ export class Cgroup {
   }
 
   hook(attachType: number): CgroupHook {
-    const hook = this.#hooks.get(attachType) ?? new CgroupHook({ owner: this, id: this.id, attachType });
+    const hook =
+      this.#hooks.get(attachType) ?? new CgroupHook({ owner: this, id: this.id, attachType: attachTypeOf(attachType) });
     this.#hooks.set(attachType, hook);
     return hook;
+  }
+
+  /** Numbers of the hooks of an attach type that have programs, here or above. */
+  hooksOf(attachType: number): readonly number[] {
+    const numbers = this.#ancestors().flatMap((cgroup) => [...cgroup.#hooks.keys()]);
+    return [...new Set(numbers)].filter((number) => attachTypeOf(number) === attachType);
   }
 
   /** 0 or -errno; see {@link CgroupHook.attach}. */

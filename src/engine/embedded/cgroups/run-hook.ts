@@ -3,6 +3,7 @@ import type { Fault } from '../interp/fault.ts';
 import { interpreterOf } from '../interp/interpreter.ts';
 import type { Machine } from '../machine.ts';
 import { runAt } from '../maps/cgroup-storage.ts';
+import type { BpfProg } from '../progs/prog.ts';
 import type { Skb } from '../progs/skb.ts';
 import type { Socket } from '../sockets/socket.ts';
 import type { Cgroup } from './cgroup.ts';
@@ -37,6 +38,8 @@ export interface CgroupRunOptions {
   readonly withFlags?: boolean;
   /** What the context describes, of programs that see packets. */
   readonly skb?: Skb;
+  /** Told of each program and what it came to. */
+  readonly each?: (prog: BpfProg, run: { readonly value: number; readonly fault: Fault | undefined }) => void;
 }
 
 /** Runs the programs of a hook, all of them, also after one has refused. */
@@ -46,7 +49,7 @@ export function runCgroupHook(
   attachType: number,
   context: number,
   call: CgroupCall,
-  { withFlags = false, skb }: CgroupRunOptions = {},
+  { withFlags = false, skb, each }: CgroupRunOptions = {},
 ): CgroupVerdict {
   let flags = 0;
   let fault: Fault | undefined;
@@ -55,6 +58,7 @@ export function runCgroupHook(
     if (call.retvalAt !== undefined) machine.memory.dv.setInt32(call.retvalAt, call.retval, true);
     const verdict = runAt(machine, place, () => interpreterOf(machine).runProgram(prog, context, skb ?? call));
     fault ??= verdict.fault;
+    each?.(prog, verdict);
     if (call.retvalAt !== undefined) call.retval = machine.memory.dv.getInt32(call.retvalAt, true);
     if (withFlags) flags |= verdict.value >> 1;
     const allowed = withFlags ? (verdict.value & 1) !== 0 : verdict.value !== 0;

@@ -3,6 +3,7 @@ import { linkTypeNumber } from '../../../uapi/bpf.ts';
 import { errno } from '../../../uapi/errno.ts';
 import type { bpfLinkInfo } from '../../../uapi/info.ts';
 import { BPF_F_ALLOW_MULTI } from '../../../uapi/link.ts';
+import { attachTypeOf } from '../cgroups/attach-types.ts';
 import type { Cgroup } from '../cgroups/cgroup.ts';
 import type { Relative } from '../hooks/mprog.ts';
 import type { BpfProg } from '../progs/prog.ts';
@@ -11,18 +12,19 @@ import { Link } from './link.ts';
 /** One of several programs of a cgroup. */
 export class CgroupLink extends Link {
   readonly type = linkTypeNumber.cgroup;
-  readonly #attachType: number;
+  /** Its number in the cgroup. */
+  readonly #hook: number;
   #cgroup: Cgroup | undefined;
 
-  constructor(prog: BpfProg, attachType: number) {
+  constructor(prog: BpfProg, hook: number) {
     super(prog.machine, prog);
-    this.#attachType = attachType;
+    this.#hook = hook;
   }
 
   /** Takes its place among the programs there. 0 or -errno. */
   attach(cgroup: Cgroup, flags: number, relative: () => Relative | number, revision: bigint): number {
     const entry = { prog: this.prog, link: this };
-    const result = cgroup.attach(this.#attachType, entry, flags | BPF_F_ALLOW_MULTI, undefined, relative, revision);
+    const result = cgroup.attach(this.#hook, entry, flags | BPF_F_ALLOW_MULTI, undefined, relative, revision);
     if (result === 0) this.#cgroup = cgroup;
     return result;
   }
@@ -31,7 +33,8 @@ export class CgroupLink extends Link {
     if (this.#cgroup === undefined) return -errno.ENOLINK;
     if (old !== undefined && old !== this.prog) return -errno.EPERM;
     if (prog.attr.type !== this.prog.attr.type) return -errno.EINVAL;
-    const failed = this.#cgroup.hook(this.#attachType).exchange(this, prog);
+    if (prog.attr.attachBtfId !== this.prog.attr.attachBtfId) return -errno.ENOENT;
+    const failed = this.#cgroup.hook(this.#hook).exchange(this, prog);
     if (failed === 0) this.exchange(prog);
     return failed;
   }
@@ -39,17 +42,17 @@ export class CgroupLink extends Link {
   override detach(): void {
     const cgroup = this.#cgroup;
     this.#cgroup = undefined;
-    if (cgroup?.gone === false) cgroup.hook(this.#attachType).remove(this);
+    if (cgroup?.gone === false) cgroup.hook(this.#hook).remove(this);
   }
 
   override info(): Partial<StructValue<typeof bpfLinkInfo.fields>> {
-    return { 'cgroup.cgroup_id': BigInt(this.#id), 'cgroup.attach_type': this.#attachType };
+    return { 'cgroup.cgroup_id': BigInt(this.#id), 'cgroup.attach_type': attachTypeOf(this.#hook) };
   }
 
   override fdinfo(): readonly (readonly [string, string | number])[] {
     return [
       ['cgroup_id', this.#id],
-      ['attach_type', this.#attachType],
+      ['attach_type', attachTypeOf(this.#hook)],
     ];
   }
 

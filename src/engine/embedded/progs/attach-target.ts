@@ -50,7 +50,8 @@ function checkFunction(
   place: AttachType | undefined,
   name: string,
 ): Rejection | undefined {
-  if (!FUNCTION_PLACES.includes(place) || (place === 'lsm_mac') !== (type.name === 'lsm'))
+  const isHook = place === 'lsm_mac' || place === 'lsm_cgroup';
+  if (!(isHook || FUNCTION_PLACES.includes(place)) || isHook !== (type.name === 'lsm'))
     return reject(`the embedded kernel has no programs for ${place} yet`, 'ENOTSUPP');
   if (type.name === 'lsm') {
     if (!gpl) return reject('LSM programs must have a GPL compatible license');

@@ -1,3 +1,4 @@
+import { attachTypeNumber } from '../../../uapi/bpf.ts';
 import { errno } from '../../../uapi/errno.ts';
 import {
   BPF_F_AFTER,
@@ -10,7 +11,7 @@ import {
   BPF_F_RELATIVE_LINK,
   BPF_F_REPLACE,
 } from '../../../uapi/link.ts';
-import { cgroupProgType, fitsCgroupHook } from '../cgroups/attach-types.ts';
+import { cgroupProgType, fitsCgroupHook, hookNumber } from '../cgroups/attach-types.ts';
 import { CgroupLink } from '../links/cgroup-link.ts';
 import type { Process } from '../process.ts';
 import type { BpfProg } from '../progs/prog.ts';
@@ -35,7 +36,8 @@ export function attachToCgroup(process: Process, attr: CheckedAttr<'BPF_PROG_ATT
   const replaced = replacing ? progOfType(process, attr.replace_bpf_fd, prog.attr.type) : undefined;
   if (typeof replaced === 'number') return replaced;
   const relative = () => relativeOf(process, flags, attr.relative_fd);
-  return cgroup.attach(attr.attach_type, { prog, link: undefined }, flags, replaced, relative, attr.expected_revision);
+  const hook = hookNumber(attr.attach_type, prog.attr.attachBtfId);
+  return cgroup.attach(hook, { prog, link: undefined }, flags, replaced, relative, attr.expected_revision);
 }
 
 /** BPF_PROG_DETACH from a cgroup. An fd that is no such program is as none. */
@@ -45,7 +47,7 @@ export function detachFromCgroup(process: Process, attr: CheckedAttr<'BPF_PROG_D
   if (typeof cgroup === 'number') return cgroup;
   const prog = progOfType(process, attr.attach_bpf_fd, cgroupProgType(attr.attach_type) ?? 0);
   const named = typeof prog === 'number' ? undefined : prog;
-  return cgroup.hook(attr.attach_type).detach(named, attr.expected_revision);
+  return cgroup.hook(hookNumber(attr.attach_type, named?.attr.attachBtfId ?? 0)).detach(named, attr.expected_revision);
 }
 
 /** BPF_PROG_QUERY of a cgroup: the ids of its own programs, or (BPF_F_QUERY_EFFECTIVE) of those that run there. */
@@ -55,14 +57,22 @@ export function queryCgroup(process: Process, attr: CheckedAttr<'BPF_PROG_QUERY'
   const cgroup = process.cgroupOf(attr.target_fd);
   if (typeof cgroup === 'number') return cgroup;
   if (effective && attr.prog_attach_flags !== undefined) return -errno.EINVAL;
+  const isLsm = attr.attach_type === attachTypeNumber.lsm_cgroup;
+  // Which hook each is of shows in its flags alone.
+  if (isLsm && !effective && attr.count > 0 && attr.prog_ids !== undefined && attr.prog_attach_flags === undefined)
+    return -errno.EINVAL;
+  const numbers = isLsm ? cgroup.hooksOf(attr.attach_type) : [attr.attach_type];
+  const all = numbers.flatMap((number) => {
+    const { entries, mode } = cgroup.hook(number);
+    return (effective ? cgroup.effective(number) : entries).map(({ prog }) => ({ id: prog.id, mode }));
+  });
   const hook = cgroup.hook(attr.attach_type);
-  const entries = effective ? cgroup.effective(attr.attach_type) : hook.entries;
-  attr.attach_flags = effective ? 0 : hook.mode;
-  attr.revision = effective ? 0n : hook.revision;
+  attr.attach_flags = effective || isLsm ? 0 : hook.mode;
+  attr.revision = effective || isLsm ? 0n : hook.revision;
   return answerQuery(
     attr,
-    entries.map(({ prog }) => prog.id),
-    [[attr.prog_attach_flags, entries.map(() => hook.mode)]],
+    all.map(({ id }) => id),
+    [[attr.prog_attach_flags, all.map(({ mode }) => mode)]],
   );
 }
 
@@ -75,7 +85,7 @@ export function createCgroupLink(process: Process, attr: CheckedAttr<'BPF_LINK_C
   if ((flags & ~LINK_FLAGS) !== 0) return -errno.EINVAL;
   const cgroup = process.cgroupOf(attr.target_fd);
   if (typeof cgroup === 'number') return cgroup;
-  const link = new CgroupLink(prog, attr.attach_type);
+  const link = new CgroupLink(prog, hookNumber(attr.attach_type, prog.attr.attachBtfId));
   const relative = () => relativeOf(process, flags, attr['cgroup.relative_fd']);
   const result = link.attach(cgroup, flags, relative, attr['cgroup.expected_revision']);
   if (result === 0) return process.installLink(link);

@@ -40,7 +40,6 @@ const CREATE: ReadonlyMap<number, Create> = new Map<number, Create>([
 
 /** Where only Linux makes links. */
 const ONLY_LINUX: readonly AttachType[] = [
-  'lsm_cgroup',
   'netfilter',
   'netkit_primary',
   'netkit_peer',

@@ -18,12 +18,6 @@ interface Target {
 
 const tcx: Target = { attach: attachToTcx, detach: detachFromTcx, query: queryTcx };
 const cgroup: Target = { attach: attachToCgroup, detach: detachFromCgroup, query: queryCgroup };
-/** Of security hooks there are none: a cgroup has no programs there. */
-const lsmCgroup: Target = {
-  attach: (process, attr) => cannotAttach(process, attr.attach_type, ONLY_LINUX),
-  detach: (process, attr) => cannotAttach(process, attr.attach_type, ONLY_LINUX),
-  query: queryCgroup,
-};
 /** Netfilter has links alone. */
 const linksOnly: Target = { attach: () => -errno.EINVAL, detach: () => -errno.EINVAL, query: () => -errno.EINVAL };
 const sockmap: Target = { attach: attachToSockmap, detach: detachFromSockmap, query: querySockmap };
@@ -33,7 +27,6 @@ const netns: Target = { attach: attachToNetns, detach: detachFromNetns, query: q
 const TARGETS: ReadonlyMap<number, Target> = new Map([
   [attachTypeNumber.tcx_ingress, tcx],
   [attachTypeNumber.tcx_egress, tcx],
-  [attachTypeNumber.lsm_cgroup, lsmCgroup],
   [attachTypeNumber.netfilter, linksOnly],
   [attachTypeNumber.flow_dissector, netns],
   [attachTypeNumber.sk_lookup, netns],
@@ -57,7 +50,7 @@ export function progQuery(process: Process, attr: CheckedAttr<'BPF_PROG_QUERY'>)
 }
 
 /** Where only Linux attaches programs, without a link. */
-const ONLY_LINUX: readonly AttachType[] = ['lirc_mode2', 'lsm_cgroup', 'netkit_primary', 'netkit_peer'];
+const ONLY_LINUX: readonly AttachType[] = ['lirc_mode2', 'netkit_primary', 'netkit_peer'];
 
 /** ENOTSUPP, with its name, for an attach type of `onlyLinux`; EINVAL for those where nobody attaches. */
 export function cannotAttach(process: Process, attachType: number, onlyLinux: readonly AttachType[]): number {

@@ -3,6 +3,7 @@ import { SysError, UsageError } from '../../../errors.ts';
 import type { Kernel } from '../../../sys/kernel.ts';
 import { bpfPerfEventData, ptRegs } from '../../../uapi/contexts.ts';
 import { errno } from '../../../uapi/errno.ts';
+import { runLsmOfCgroup } from '../cgroups/lsm.ts';
 import type { Machine } from '../machine.ts';
 import { Placed } from '../placed.ts';
 import { Process } from '../process.ts';
@@ -65,7 +66,7 @@ export interface LabTrace {
    */
   addFunction(name: string, traits?: { readonly errorInjection?: boolean; readonly sleepable?: boolean }): void;
   /**
-   * As `fire` for a function, with what the call came to: programs of type fmod_ret and hooks of LSM (`bpf_lsm_…`) may change it.
+   * As `fire` for a function, with what the call came to: programs of type fmod_ret and hooks of LSM (`bpf_lsm_…`) may change it, and those of the cgroup of `process`.
    *
    * @example
    * lab.trace.call('bpf_lsm_file_open', { args: [file.address] }).result; // -1n: a program said EPERM
@@ -191,6 +192,7 @@ function call(machine: Machine, name: string, { args = [], returns }: FireOption
     returns !== undefined
       ? (given) => BigInt.asIntN(64, word(typeof returns === 'function' ? returns(...given) : returns))
       : body && ((given) => body(given, machine.memory)),
+    name.startsWith('bpf_lsm_') ? (context) => runLsmOfCgroup(machine, name, context) : undefined,
   );
   return { result: result === undefined ? undefined : asReturned(machine.vmlinux.btf, type, result), fired };
 }

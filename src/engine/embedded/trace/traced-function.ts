@@ -64,9 +64,14 @@ export class TracedFunction {
 
   /**
    * Calls it: all programs run that are on it, in Linux's order. `args`: words, `count` of which programs with types are shown. `body`: what it does itself, if no program
-   * has put a result in its place; without it the function does not return.
+   * has put a result in its place; without it the function does not return. `judge`: the programs of cgroups, for hooks of LSM, whose result stands if it is not 0.
    */
-  call(args: readonly bigint[], count: number, body: ((args: readonly bigint[]) => bigint) | undefined): Called {
+  call(
+    args: readonly bigint[],
+    count: number,
+    body: ((args: readonly bigint[]) => bigint) | undefined,
+    judge?: (context: Uint8Array) => { readonly retval: number; readonly fired: readonly Fired[] },
+  ): Called {
     const functionAddress = this.address;
     const passing = { functionAddress, args: count, room: MAX_WORDS * WORD };
     const registers = Object.fromEntries(ARGUMENT_REGISTERS.map((name, i) => [name, args[i] ?? 0n]));
@@ -79,6 +84,11 @@ export class TracedFunction {
       return given !== 0n;
     };
     fired.push(...this.#typed.modify_return.fire(words([...shown, 0n]), { ...passing, returns: true, endsWith }));
+    if (result === 0n && judge !== undefined) {
+      const verdict = judge(words([...shown, 0n]));
+      fired.push(...verdict.fired);
+      result = BigInt(verdict.retval);
+    }
     if (result === 0n && body === undefined) return { result: undefined, fired };
     if (result === 0n) result = BigInt.asIntN(64, body?.(args) ?? 0n);
     fired.push(...this.#typed.trace_fexit.fire(words([...shown, result]), { ...passing, returns: true }));
