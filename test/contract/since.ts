@@ -89,6 +89,7 @@ const CHANGES: readonly Change[] = [
                                                              '5.12', 'bpf_fib_lookup says the MTU'],
   [/^routing helpers: redirect: a device that is moved /,    '6.6',  'tcx'],
   [/^routing helpers: redirect: cookies /,                   '6.15', 'bpf_get_netns_cookie in filters'],
+  [/^(more functions of the kernel|helpers about the system): /, '6.18', 'functions and helpers as they are since then'],
   [/^helpers: /,                                             '6.18', 'helpers, formats and answers as they are since then'],
   [/^what is in values: /,                                   '6.18', 'timers, and what updates do to them, as they are since then'],
   [/^xdp: generic: (a program on the way out|to another CPU)/, '6.1', 'generic XDP looks at the programs of maps, and goes to other CPUs'],
