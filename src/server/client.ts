@@ -4,8 +4,9 @@ import type { Kernel } from '../sys/kernel.ts';
 import type { PacketLab } from '../sys/lab.ts';
 import type { ObservedKernel } from '../sys/watch.ts';
 import { decodeFrame } from './decode.ts';
-import { dispatch, waitArguments } from './dispatch.ts';
+import { type Callees, dispatch, waitArguments } from './dispatch.ts';
 import { encodeFrame } from './encode.ts';
+import { HeldArenas } from './held-arenas.ts';
 import { FrameReader, type Reply } from './protocol.ts';
 import { Watcher, watchArguments } from './watcher.ts';
 import { toWire } from './wire-error.ts';
@@ -26,6 +27,7 @@ const MAX_UNREAD = 1 << 25;
 export class Client {
   readonly #kernel: Kernel;
   readonly #lab: PacketLab & ObservedKernel;
+  readonly #callees: Callees;
   readonly #socket: Socket;
   readonly #stop: () => void;
   readonly #frames = new FrameReader();
@@ -40,6 +42,7 @@ export class Client {
   constructor(kernel: Kernel, lab: PacketLab & ObservedKernel, socket: Socket, stop: () => void) {
     this.#kernel = kernel;
     this.#lab = lab;
+    this.#callees = { kernel, lab, arenas: new HeldArenas(kernel) };
     this.#socket = socket;
     this.#stop = stop;
     socket.on('data', (chunk) => this.#receive(chunk));
@@ -105,7 +108,7 @@ export class Client {
         this.#stop();
         return;
       default:
-        this.#reply(dispatch(this.#kernel, this.#lab, id, method, args));
+        this.#reply(dispatch(this.#callees, id, method, args));
     }
   }
 

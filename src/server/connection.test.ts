@@ -9,6 +9,7 @@ import { objectBytes } from '../../test/support/objects.ts';
 import { createEmbeddedKernel } from '../engine/embedded/index.ts';
 import { BpfError } from '../errors.ts';
 import type { Kernel } from '../sys/kernel.ts';
+import type { Fd } from '../uapi/fd.ts';
 import { decodeFrame } from './decode.ts';
 import { encodeFrame } from './encode.ts';
 import { FrameReader } from './protocol.ts';
@@ -76,6 +77,49 @@ describe.each(LINES)('errors of a kernel behind a socket, by a line of kind %s',
       message: expect.stringContaining('in one call'),
     });
     expect(remote.readdir('/mnt')).toEqual([]);
+  });
+});
+
+describe.each(LINES)('an arena of a kernel behind a socket, by a line of kind %s', (line) => {
+  it('has its address and its variables, but no memory here', () => {
+    using remote = new RemoteKernel(path, line);
+    for (const name of ['arena', 'arena_at']) {
+      const object = openObject(objectBytes(`test/objects/${name}.o`), { file: `${name}.o` });
+      object.globals.count = 0;
+      using loaded = load(remote, object);
+      expect(loaded.program('sum').run().retval).toBe(11);
+      expect(loaded.program('sum').run().retval).toBe(12);
+      expect(failure(() => loaded.globals.count)).toMatchObject({ code: 'ENODEV' });
+      expect(failure(() => loaded.arena('arena'))).toMatchObject({ code: 'ENODEV' });
+    }
+  });
+
+  it('is all that is mapped', () => {
+    using remote = new RemoteKernel(path, line);
+    const map = remote.bpf('BPF_MAP_CREATE', { ...array, map_flags: 0x400 });
+    const arena = remote.bpf('BPF_MAP_CREATE', {
+      ...array,
+      map_type: 33,
+      key_size: 0,
+      value_size: 0,
+      map_flags: 0x400,
+    });
+    const mmap = (fd: Fd, access: 'read' | 'read and write', offset?: number) => () =>
+      remote.mmap(fd, 4096, access, offset);
+    const calls = [
+      mmap(map, 'read and write'),
+      mmap(arena, 'read'),
+      mmap(arena, 'read and write', 4096),
+      mmap(999 as Fd, 'read and write'),
+    ];
+    for (const call of calls) expect(failure(call)).toMatchObject({ code: 'ENODEV' });
+    const mapping = remote.mmap(arena, 4096, 'read and write');
+    mapping.write(8, new Uint8Array(4088));
+    expect(failure(() => mapping.write(9, new Uint8Array(4088)))).toMatchObject({ code: 'EFAULT' });
+    expect(failure(() => remote.mmap(arena, 8192, 'read and write'))).toMatchObject({ code: 'E2BIG' });
+    mapping[Symbol.dispose]();
+    expect(mapping.bytes).toHaveLength(0);
+    expect(failure(() => mapping.write(0, new Uint8Array(1)))).toMatchObject({ code: 'EFAULT' });
   });
 });
 

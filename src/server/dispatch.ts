@@ -4,7 +4,8 @@ import type { PacketLab } from '../sys/lab.ts';
 import { type AttrKind, attrFields, BPF_COMMANDS, type BpfCmd } from '../uapi/attr.ts';
 import { errno } from '../uapi/errno.ts';
 import type { Fd } from '../uapi/fd.ts';
-import { argumentsFit, LAB_METHODS, MAX_STRING, METHODS } from './methods.ts';
+import type { HeldArenas } from './held-arenas.ts';
+import { ARENA_METHODS, argumentsFit, LAB_METHODS, MAX_STRING, METHODS } from './methods.ts';
 import type { Reply } from './protocol.ts';
 import { toWire } from './wire-error.ts';
 
@@ -13,13 +14,30 @@ const CHANGED_KINDS = new Set<AttrKind>(['u32!', 'u64!', 'out', 'inout', 'u32s',
 
 type Attr = Record<string, unknown>;
 
+/** What the calls of one client are made on. */
+export interface Callees {
+  readonly kernel: Kernel;
+  readonly lab: PacketLab;
+  readonly arenas: HeldArenas;
+}
+
 /** One synchronous call of a client, carried out on its process. Never throws: what goes wrong is in the reply. */
-export function dispatch(kernel: Kernel, lab: PacketLab, id: number, method: string, args: readonly unknown[]): Reply {
+export function dispatch(
+  { kernel, lab, arenas }: Callees,
+  id: number,
+  method: string,
+  args: readonly unknown[],
+): Reply {
   try {
     if (Object.hasOwn(LAB_METHODS, method)) {
       const name = method as keyof typeof LAB_METHODS; // just checked
       if (!argumentsFit(LAB_METHODS[name], args)) throw badArguments(method, args);
       return [id, true, (lab[name] as (...a: readonly unknown[]) => unknown).apply(lab, [...args])]; // arguments checked by the table
+    }
+    if (Object.hasOwn(ARENA_METHODS, method)) {
+      const name = method as keyof typeof ARENA_METHODS; // just checked
+      if (!argumentsFit(ARENA_METHODS[name], args)) throw badArguments(method, args);
+      return [id, true, (arenas[name] as (...a: readonly unknown[]) => unknown).apply(arenas, [...args])]; // likewise
     }
     if (!Object.hasOwn(METHODS, method)) throw new UsageError(`the kernel has no call ${method.slice(0, 64)}`);
     const name = method as keyof typeof METHODS; // just checked

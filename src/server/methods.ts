@@ -1,5 +1,6 @@
 import type { Kernel } from '../sys/kernel.ts';
 import type { PacketLab } from '../sys/lab.ts';
+import type { HeldArenas } from './held-arenas.ts';
 
 /**
  * The calls that go over the socket, and of which kinds their arguments are. A client encodes by this table and the server refuses whatever does
@@ -36,6 +37,12 @@ export const METHODS = {
 export const LAB_METHODS = {
   send: ['string', 'string', 'bytes'],
 } as const satisfies { readonly [M in keyof PacketLab]: readonly ArgumentKind[] };
+
+export const ARENA_METHODS = {
+  mapArena: ['number', 'number', 'number'],
+  writeArena: ['number', 'number', 'bytes'],
+  unmapArena: ['number'],
+} as const satisfies { readonly [M in keyof HeldArenas]: readonly ArgumentKind[] };
 
 /** Characters of a string. No path, name or option is longer. */
 export const MAX_STRING = 65536;

@@ -10,6 +10,9 @@ import { type LineKind, SyncSocket } from './sync-socket.ts';
 import { watch } from './watch.ts';
 import { fromWire } from './wire-error.ts';
 
+/** Bytes of an arena that are sent at once. */
+const MAX_WRITE = 1 << 20;
+
 /** A kernel in another process, as if it were here, and its lab. */
 export class RemoteKernel implements Kernel, PacketLab, WatchedKernel {
   readonly name: string;
@@ -41,15 +44,42 @@ export class RemoteKernel implements Kernel, PacketLab, WatchedKernel {
   }
   /** On a connection that is gone there is nothing to close: the kernel has closed all fds of this process. */
   close(fd: Fd): void {
+    this.#unlessGone('close', fd);
+  }
+
+  #unlessGone(method: string, number: number): void {
     try {
-      this.#call('close', [fd]);
+      this.#call(method, [number]);
     } catch (error) {
       if (!(error instanceof BpfError && error.code === 'CONNECTION')) throw error;
     }
   }
-  /** No memory is shared between processes. */
-  mmap(fd: Fd, _size: number, _access: MappingAccess, _offset?: number): Mapping {
-    throw new SysError(errno.ENODEV, 'mmap', { what: `fd ${fd}`, detail: 'the kernel is in another process' });
+  /** No memory is shared between processes. But an arena has an address by that it is mapped, and can be written to. */
+  mmap(fd: Fd, size: number, access: MappingAccess, offset = 0, address = 0): Mapping {
+    try {
+      if (access !== 'read' && offset === 0) return this.#mapArena(this.#call('mapArena', [fd, size, address]));
+    } catch (error) {
+      if (!(error instanceof SysError && error.code === 'ENODEV')) throw error;
+    }
+    throw elsewhere(`fd ${fd}`);
+  }
+
+  #mapArena(held: number): Mapping {
+    let isMapped = true;
+    return {
+      get bytes() {
+        if (isMapped) throw elsewhere('of an arena');
+        return new Uint8Array(0);
+      },
+      write: (start, data) => {
+        for (let at = 0; at < data.length; at += MAX_WRITE)
+          this.#call('writeArena', [held, start + at, data.subarray(at, at + MAX_WRITE)]);
+      },
+      [Symbol.dispose]: () => {
+        if (isMapped) this.#unlessGone('unmapArena', held);
+        isMapped = false;
+      },
+    };
   }
   stat(path: string): Stat {
     return this.#call('stat', [path]);
@@ -139,6 +169,10 @@ export class RemoteKernel implements Kernel, PacketLab, WatchedKernel {
     if (ok !== true) throw fromWire(result, attr);
     return (result ?? undefined) as T;
   }
+}
+
+function elsewhere(what: string): SysError {
+  return new SysError(errno.ENODEV, 'mmap', { what, detail: 'the kernel is in another process' });
 }
 
 /** Puts what the kernel has changed into the caller's attributes: buffers in place, numbers as fields. */

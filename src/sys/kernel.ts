@@ -43,7 +43,7 @@ export interface Kernel extends Disposable {
   /**
    * mmap(2), shared: `size` bytes of a map or a perf event from `offset`, as memory. Throws SysError: EINVAL for a size that is not there or a map that was
    * not made for it (BPF_F_MMAPABLE), EACCES and EPERM for writing to what is read-only or frozen, ENOTSUPP for other types of map, ENODEV for other fds and
-   * through a kernel in another process. `address`: there and nowhere else, as arenas want it (MAP_FIXED_NOREPLACE); EEXIST if something is there.
+   * through a kernel in another process, which maps arenas alone, and keeps their `bytes`. `address`: there and nowhere else, as arenas want it (MAP_FIXED_NOREPLACE); EEXIST if something is there.
    */
   mmap(fd: Fd, size: number, access: MappingAccess, offset?: number, address?: number): Mapping;
 
