@@ -56,6 +56,7 @@ const WHY: readonly (readonly [RegExp, string])[] = [
   [/^task_pt_regs$/, 'its processes have no registers'],
   [/^probe_write_user$/, 'it has no memory of processes'],
   [/^ima_|^bprm_/, 'nothing is measured or started here'],
+  [/^tcp_send_ack$/, 'only programs of struct_ops may call it'],
 ];
 
 /** One that makes links of the type, where it is not named as the link is. */
@@ -99,6 +100,11 @@ const WHY_NO_KFUNC: readonly (readonly [RegExp, string])[] = [
   [/^bpf_xdp_metadata/, 'it has no devices with such hints'],
   [/^crash_kexec$/, 'it has nothing to boot'],
   [/^css_|_css_/, 'it has no controllers of cgroups'],
+  [/^bpf_session_/, 'it has no code to trace but what the lab names'],
+  [/sun_path$/, 'it has no Unix sockets'],
+  [/tx_tstamp$/, 'its devices do not say when they have sent'],
+  [/^bpf_sk_assign_tcp_reqsk$/, 'who answers a SYN is its TCP alone'],
+  [/^bpf_sock_destroy$/, 'no iterator goes over its sockets'],
 ];
 
 /**
