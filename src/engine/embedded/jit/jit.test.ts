@@ -21,6 +21,7 @@ const compile = (text: string) =>
     probed: undefined,
     registers: 65536,
     maps: [],
+    random: 0,
     mapAt: () => undefined,
     isTarget: false,
     isLoop: false,
