@@ -24,7 +24,7 @@ import { KernelObjects } from './objects/objects.ts';
 import { Observers } from './observers.ts';
 import { Process } from './process.ts';
 import type { BpfProg } from './progs/prog.ts';
-import { createRandom } from './random.ts';
+import { createRandom, RANDOM_SIZE } from './random.ts';
 import { Scratch } from './scratch.ts';
 import type { SocketHooks } from './sockets/socket-hooks.ts';
 import { SocketViews } from './sockets/socket-views.ts';
@@ -92,6 +92,8 @@ export class Machine {
   socketHooks: SocketHooks = CGROUP_SOCKET_HOOKS;
   /** Unsigned 32-bit, from a seeded generator: bpf_get_prandom_u32. */
   readonly random: () => number;
+  /** Address of its state, or 0 where no memory was left for it. */
+  readonly randomState: number;
   /** Called when a file that somebody waits for may have become readable. */
   readonly wake = new Wakeups();
   readonly observers = new Observers();
@@ -153,7 +155,12 @@ export class Machine {
     this.clock = new Clock(clock);
     this.socketViews = new SocketViews(this.memory);
     this.timers = new Timers(this.clock);
-    this.random = createRandom(seed);
+    this.randomState = this.memory.alloc(RANDOM_SIZE);
+    const { buffer } = this.memory.memory;
+    this.random = createRandom(
+      seed,
+      this.randomState === 0 ? undefined : new Int32Array(buffer, this.randomState, RANDOM_SIZE / 4),
+    );
     this.trace = new TraceLog(this);
     this.scratch = new Scratch(this.memory);
     this.fileSystems = fileSystemTypes(this);

@@ -3,6 +3,7 @@ import type { BpfMap } from '../maps/map.ts';
 import { frameFunctions } from './frame-functions.ts';
 import { mapFunctions } from './map-functions.ts';
 import { ProgramText } from './program-text.ts';
+import { emitRandom } from './random-function.ts';
 import { BATCH, CALLBACK, FIND, HELPER, LOOP, TARGET, VERDICT } from './signatures.ts';
 import { emitBatch, emitCallback, emitCallingLoop, emitVerdict } from './thunks.ts';
 import { type Signature, WasmModule } from './wasm-module.ts';
@@ -22,6 +23,8 @@ export interface ProgramToCompile {
   readonly registers: number;
   /** All that it uses. */
   readonly maps: readonly BpfMap[];
+  /** Address of the state of random numbers; 0: they are the kernel's own. See `createRandom`. */
+  readonly random: number;
   readonly mapAt: (address: number) => BpfMap | undefined;
   /** Whether it has to be a target of tail calls. */
   readonly isTarget: boolean;
@@ -133,7 +136,8 @@ function writeImports(module: WasmModule, texts: readonly ProgramText[]): void {
   const resolve = module.usesTable ? module.import(RESOLVE, FIND) : -1;
   const wake = any(({ wakes }) => wakes) ? module.import(WAKE, { params: [] }) : -1;
   const frameFunction = frameFunctions(module);
-  const { registers = 0, shared = false } = texts[0]?.program ?? {};
+  const { registers = 0, shared = false, random: state = 0 } = texts[0]?.program ?? {};
+  const random = state === 0 || shared ? undefined : once(() => add(module, undefined, HELPER, emitRandom(state)));
   const mapFunction = mapFunctions({ module, registers, wake, shared });
   for (const [place, text] of texts.entries())
     text.begin(module, {
@@ -141,14 +145,24 @@ function writeImports(module: WasmModule, texts: readonly ProgramText[]): void {
       reaches: reaches[place] ?? -1,
       packetLoad,
       resolve,
+      random,
       frameFunction,
       mapFunction,
     });
 }
 
-function add(module: WasmModule, name: string, signature: Signature, body: Uint8Array): number {
+function add(module: WasmModule, name: string | undefined, signature: Signature, body: Uint8Array): number {
   const number = module.function(signature);
   module.define(number, body);
-  module.export(name, number);
+  if (name !== undefined) module.export(name, number);
   return number;
+}
+
+/** Calls a function when its result is asked for, and not again. */
+function once(make: () => number): () => number {
+  let made: number | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
 }

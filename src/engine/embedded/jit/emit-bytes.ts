@@ -3,7 +3,7 @@ import type { WasmCode } from './wasm-code.ts';
 import type { OpName } from './wasm-op.ts';
 
 /** Bytes up to which a copy is written out. */
-const MAX_WRITTEN_OUT = 64;
+export const MAX_WRITTEN_OUT = 64;
 
 // biome-ignore format: aligned table
 const PIECES = [

@@ -14,6 +14,7 @@ import type { TailCallSlot } from './compile.ts';
 import { argumentsOf, LOW } from './demand.ts';
 import type { ArenaText } from './emit-arena.ts';
 import { orHighWord } from './emit-bytes.ts';
+import { emitFrameBytes } from './emit-frame-bytes.ts';
 import { emitLock, emitUnlock } from './emit-lock.ts';
 import { emitTailCall } from './emit-tail-call.ts';
 import type { FunctionText } from './function-text.ts';
@@ -22,6 +23,7 @@ import { CPU, FRAME, HIGH, LOCK, REGISTERS, ROUNDS } from './registers.ts';
 import { BPF_FUNC_map_lookup_elem } from './slots.ts';
 import type { Known } from './transfer.ts';
 
+const BPF_FUNC_get_prandom_u32 = 7;
 const BPF_FUNC_get_smp_processor_id = 8;
 const BPF_FUNC_spin_lock = 93;
 const BPF_FUNC_spin_unlock = 94;
@@ -68,6 +70,8 @@ export interface Callees {
   readonly ring: RingBuffer | undefined;
   /** Several CPUs run at once. */
   readonly shared: boolean;
+  /** () -> the next random number; `undefined`: the kernel's own thread gives them out. */
+  readonly random: (() => number) | undefined;
   /** (context, argument) -> result: the function that stands for a helper which changes the frame, if there is one. */
   frameFunction(helper: number): number | undefined;
   /** The function that does for a map what a helper does, if there is one: the same arguments but for the map. */
@@ -108,8 +112,11 @@ export function emitCall(text: FunctionText, op: Op, callees: Callees, { frame, 
     text.writeAs(0, 'i32', text.resultType);
   } else if (callees.shared && (helper.id === BPF_FUNC_spin_lock || helper.id === BPF_FUNC_spin_unlock))
     emitSpinLock(text, callees.registers, helper.id === BPF_FUNC_spin_lock);
-  else if (helper.id === BPF_FUNC_tail_call) emitTailCall(text, callees, frame, count);
-  else if (!emitMapCall(text, op, callees) && !emitFrameCall(text, op, callees))
+  else if (helper.id === BPF_FUNC_get_prandom_u32 && callees.random !== undefined) {
+    text.code.call(callees.random());
+    text.writeAs(0, 'i32', text.resultType);
+  } else if (helper.id === BPF_FUNC_tail_call) emitTailCall(text, callees, frame, count);
+  else if (!emitMapCall(text, op, callees) && !emitFrameCall(text, op, callees) && !emitFrameBytes(text, op))
     emitHelperCall(text, op, helper, callees);
 }
 

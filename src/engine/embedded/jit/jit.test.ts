@@ -22,6 +22,7 @@ const compile = (text: string) =>
     inArena: undefined,
     registers: 65536,
     maps: [],
+    random: 0,
     mapAt: () => undefined,
     isTarget: false,
     isLoop: false,

@@ -231,6 +231,7 @@ export class Jit {
         registers: registers.address,
         mapAt: (address) => this.#machine.mapAt(address),
         maps: program.maps,
+        random: this.#machine.randomState,
         exceptionCallback: program.attr.exceptionCallback,
         probed: program.attr.probed,
         inArena: program.attr.inArena,

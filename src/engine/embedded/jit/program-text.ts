@@ -14,7 +14,7 @@ import { tailCallSlots } from './tail-call-slots.ts';
 import type { WasmModule } from './wasm-module.ts';
 
 /** What of a module the programs in it call: numbers of functions. */
-interface Imported extends Pick<Callees, 'packetLoad' | 'resolve' | 'frameFunction' | 'mapFunction'> {
+interface Imported extends Pick<Callees, 'packetLoad' | 'resolve' | 'random' | 'frameFunction' | 'mapFunction'> {
   /** By number: see `callees`. */
   readonly helpers: ReadonlyMap<number, number> | undefined;
   /** See `reachesImport`. */
