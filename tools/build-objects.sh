@@ -56,6 +56,7 @@ build test/objects/cgroup_programs.c test/objects/cgroup_programs.o
 build test/objects/helper_programs.c test/objects/helper_programs.o
 build test/objects/values.c test/objects/values.o
 build test/objects/system_helpers.c test/objects/system_helpers.o
+build test/objects/xdp_frags.c test/objects/xdp_frags.o
 build test/objects/packet_output.c test/objects/packet_output.o
 build test/objects/lsm_cgroup.c test/objects/lsm_cgroup.o
 build test/objects/syncookies.c test/objects/syncookies.o

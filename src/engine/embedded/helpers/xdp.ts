@@ -30,7 +30,7 @@ export const xdp_get_buff_len = helper({
   name: 'xdp_get_buff_len',
   args: ['xdp'],
   returns: 'u32',
-  call: (_env, xdp) => xdp.length + xdp.fragments,
+  call: (_env, xdp) => xdp.length + xdp.fragments.length,
 });
 
 export const xdp_load_bytes = helper({
@@ -38,12 +38,7 @@ export const xdp_load_bytes = helper({
   name: 'xdp_load_bytes',
   args: ['xdp', 'anything', 'mem', 'mem_size'],
   returns: 'integer',
-  call(env, xdp, offset, to, size) {
-    const from = xdp.at(offset, size);
-    if (from < 0) return -errno.EINVAL;
-    env.memory.copy(to, from, size);
-    return 0;
-  },
+  call: (_env, xdp, offset, to, size) => (xdp.copy(offset, size, to, false) ? 0 : -errno.EINVAL),
 });
 
 export const xdp_store_bytes = helper({
@@ -51,10 +46,5 @@ export const xdp_store_bytes = helper({
   name: 'xdp_store_bytes',
   args: ['xdp', 'anything', 'mem', 'mem_size'],
   returns: 'integer',
-  call(env, xdp, offset, from, size) {
-    const to = xdp.at(offset, size);
-    if (to < 0) return -errno.EINVAL;
-    env.memory.copy(to, from, size);
-    return 0;
-  },
+  call: (_env, xdp, offset, from, size) => (xdp.copy(offset, size, from, true) ? 0 : -errno.EINVAL),
 });

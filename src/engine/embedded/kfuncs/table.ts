@@ -18,6 +18,7 @@ import * as taskIterator from './task-iterator.ts';
 import * as tasks from './tasks.ts';
 import * as traps from './traps.ts';
 import * as workqueue from './workqueue.ts';
+import * as xdp from './xdp.ts';
 
 /** Every function of the embedded kernel that programs may call. To add one is to add its row to a family's file. */
 export const KFUNC_TABLE: readonly Kfunc[] = [
@@ -40,6 +41,7 @@ export const KFUNC_TABLE: readonly Kfunc[] = [
   streams,
   maps,
   traps,
+  xdp,
 ].flatMap((family) => Object.values(family).filter((value): value is Kfunc => typeof value === 'object'));
 
 /** Their places in the table. */

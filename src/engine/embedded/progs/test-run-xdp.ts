@@ -7,7 +7,7 @@ import { XDP_FRAME_SIZE, XDP_MAX_FRAME, XDP_MD, XDP_MD_SIZE, XDP_PACKET_HEADROOM
 
 /** Bytes of metadata that a frame can have, a multiple of 4: the headroom without what the kernel keeps of it for itself. */
 const MAX_METADATA = XDP_PACKET_HEADROOM - XDP_FRAME_SIZE;
-/** Pages beside the first one that a frame can lie in. Programs see only the first. */
+/** Pages beside the first one that a frame can lie in. */
 const MAX_FRAGMENTS = 17;
 const PAGE_SIZE = 4096;
 
@@ -38,16 +38,16 @@ export function testRunXdp(prog: BpfProg, attr: TestRunAttr): number {
   if (buff === undefined) return -errno.ENOMEM;
   try {
     buff.ifindex = device || 1;
-    buff.fragments = fragments.length;
+    buff.fragments = fragments;
     const interpreter = interpreterOf(machine);
     const ran = repeatRun(attr.repeat, (times) => {
       buff.publish();
       return interpreter.runRepeatedly(prog, buff.context, times, buff);
     });
     if (typeof ran === 'number') return ran;
-    const whole = new Uint8Array(buff.end - buff.meta + fragments.length);
+    const whole = new Uint8Array(buff.end - buff.meta + buff.fragments.length);
     whole.set(machine.memory.u8.subarray(buff.meta, buff.end));
-    whole.set(fragments, buff.end - buff.meta);
+    whole.set(buff.fragments, buff.end - buff.meta);
     if (given !== undefined) {
       given.setUint32(XDP_MD.data, buff.data - buff.meta, true);
       given.setUint32(XDP_MD.data_end, buff.end - buff.meta, true);

@@ -20,6 +20,7 @@ const XDP_TAILROOM = 320;
 /** Bytes that a frame can grow to: a page without its headroom and what the kernel keeps behind it. */
 export const XDP_MAX_FRAME = 4096 - XDP_PACKET_HEADROOM - XDP_TAILROOM;
 
+const NOTHING = new Uint8Array(0);
 const NO_HOPS: readonly XdpHop[] = [];
 
 /**
@@ -43,8 +44,8 @@ export class XdpBuff {
   readonly #limit: number;
   ifindex = 0;
   rxQueue = 0;
-  /** Bytes of the frame beyond `end`, which programs cannot reach. */
-  fragments = 0;
+  /** Bytes of the frame beyond `end`, in fragments, which programs reach by helpers alone. */
+  fragments = NOTHING;
   /** For programs that run where a frame leaves: the device. */
   egressIfindex = 0;
   /** Where it goes if the program returns XDP_REDIRECT: several ways for a broadcast. */
@@ -145,6 +146,33 @@ export class XdpBuff {
   /** Address of `size` bytes at `offset` from the start of the data, or -1. */
   at(offset: number, size: number): number {
     return offset >= 0 && size >= 0 && offset + size <= this.length ? this.data + offset : -1;
+  }
+
+  /** Copies bytes from `offset` on to an address, or (`write`) from there, also those in fragments. False if there are not as many. */
+  copy(offset: number, size: number, address: number, write: boolean): boolean {
+    const { length, data, fragments, memory } = this;
+    if (offset < 0 || size < 0 || offset + size > length + fragments.length) return false;
+    const here = Math.max(0, Math.min(size, length - offset));
+    if (here > 0) memory.copy(write ? data + offset : address, write ? address : data + offset, here);
+    if (here === size) return true;
+    const part = fragments.subarray(offset + here - length, offset + size - length);
+    if (write) part.set(memory.u8.subarray(address + here, address + size));
+    else memory.u8.set(part, address + here);
+    return true;
+  }
+
+  /** Brings the first `length` bytes before `end`: what is in fragments is moved there, behind what is there already, and that to the front as far as it has to. */
+  pull(length: number): boolean {
+    const { data, meta, end, fragments } = this;
+    const delta = length - this.length;
+    if (delta <= 0) return true;
+    const shift = Math.max(0, delta - (this.#limit - end));
+    if (delta > fragments.length || meta - shift < this.#head + XDP_FRAME_SIZE) return false;
+    this.memory.copy(meta - shift, meta, end - meta);
+    this.memory.u8.set(fragments.subarray(0, delta), end - shift);
+    this.fragments = fragments.slice(delta);
+    this.#move(meta - shift, data - shift, end - shift + delta);
+    return true;
   }
 
   /** Writes down what the context says of devices. */

@@ -1,0 +1,71 @@
+// XDP frames that are longer than a page. Each program leaves what it saw in `seen`.
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+extern int bpf_xdp_pull_data(struct xdp_md *x, __u32 len) __ksym;
+
+__s64 seen[64];
+__u32 at;
+
+static void note(__s64 value)
+{
+	__u32 i = at++;
+
+	if (i < 64)
+		seen[i] = value;
+}
+
+/** Bytes that the program reaches: a number, of which the compiler does not make pointers again. */
+static long length(struct xdp_md *ctx)
+{
+	long bytes = (long)ctx->data_end - (long)ctx->data;
+
+	barrier_var(bytes);
+	return bytes;
+}
+
+SEC("xdp.frags")
+int bytes(struct xdp_md *ctx)
+{
+	__u32 whole = bpf_xdp_get_buff_len(ctx), linear = length(ctx);
+	__u8 word[8] = {};
+
+	note(whole);
+	note(linear);
+	note(bpf_xdp_load_bytes(ctx, linear - 4, word, 8));
+	note(word[0] + word[4]);
+	note(bpf_xdp_load_bytes(ctx, linear + 10, word, 8));
+	note(word[0]);
+	note(bpf_xdp_load_bytes(ctx, whole - 7, word, 8));
+	note(bpf_xdp_load_bytes(ctx, whole - 8, word, 8));
+	word[0] = word[7] = 0xee;
+	note(bpf_xdp_store_bytes(ctx, linear - 4, word, 8));
+	note(bpf_xdp_store_bytes(ctx, whole - 8, word, 8));
+	note(bpf_xdp_store_bytes(ctx, whole - 7, word, 8));
+	return XDP_PASS;
+}
+
+SEC("xdp.frags")
+int pulls(struct xdp_md *ctx)
+{
+	__u32 whole = bpf_xdp_get_buff_len(ctx), linear = length(ctx);
+	__u8 byte = 0;
+
+	note(bpf_xdp_pull_data(ctx, linear));
+	note(length(ctx) - linear);
+	note(bpf_xdp_pull_data(ctx, whole + 1));
+	note(bpf_xdp_pull_data(ctx, linear + 300));
+	note(bpf_xdp_pull_data(ctx, linear + 100));
+	note(length(ctx) - linear);
+	note(bpf_xdp_get_buff_len(ctx) - whole);
+	note(bpf_xdp_load_bytes(ctx, linear + 50, &byte, 1));
+	note(byte);
+	note(bpf_xdp_load_bytes(ctx, whole - 1, &byte, 1));
+	note(byte);
+	note(bpf_xdp_pull_data(ctx, linear + 216));
+	note(bpf_xdp_pull_data(ctx, linear + 217));
+	note(length(ctx) - linear);
+	return XDP_PASS;
+}
+
+char _license[] SEC("license") = "GPL";
