@@ -33,13 +33,19 @@ const BPF_FUNC_ringbuf_submit = 132;
 const BPF_FUNC_ringbuf_discard = 133;
 
 /** Helpers for which there may be functions of a map's own. */
-export type MapHelper = 'lookup' | 'update' | 'delete' | 'reserve' | 'commit';
+export type MapHelper = 'lookup' | 'update' | 'delete' | 'push' | 'pop' | 'peek' | 'reserve' | 'commit';
 
 const MAP_HELPERS: ReadonlyMap<number, MapHelper> = new Map([
   [BPF_FUNC_map_lookup_elem, 'lookup'],
   [2, 'update'],
   [3, 'delete'],
+  [87, 'push'],
+  [88, 'pop'],
+  [89, 'peek'],
 ]);
+
+/** The register that has flags, behind the addresses. */
+const FLAGS_IN: Partial<Record<MapHelper, number>> = { update: 4, push: 3 };
 
 /** What a function may call: numbers of functions of the module. */
 export interface Callees {
@@ -253,16 +259,16 @@ function emitMapCall(text: FunctionText, op: Op, callees: Callees): boolean {
     return true;
   }
   // Other flags are the helper's.
-  const flags = text.value(4);
-  if (kind === 'update' && !(flags?.kind === 'const' && flags.high === 0 && flags.low >= 0 && flags.low <= BPF_EXIST))
+  const flagsIn = FLAGS_IN[kind];
+  const flags = flagsIn === undefined ? undefined : text.value(flagsIn);
+  if (
+    flagsIn !== undefined &&
+    !(flags?.kind === 'const' && flags.high === 0 && flags.low >= 0 && flags.low <= BPF_EXIST)
+  )
     return false;
   const func = callees.mapFunction(kind, map);
   if (func === undefined) return false;
-  text.read32(2);
-  if (kind === 'update') {
-    text.read32(3);
-    text.read32(4);
-  }
+  for (let reg = 2; reg <= (flagsIn ?? 2); reg++) text.read32(reg);
   text.code.call(func);
   text.writeAs(0, 'i32', text.resultType, kind !== 'lookup');
   return true;

@@ -1,15 +1,18 @@
 import type { HashMap } from '../maps/hash.ts';
 import type { BpfMap } from '../maps/map.ts';
+import type { QueueMap } from '../maps/queue.ts';
 import { RingBuffer } from '../maps/ringbuf.ts';
 import type { Callees, MapHelper } from './emit-call.ts';
 import { emitHashDelete, emitHashLookup, emitHashUpdate, isChangedCompiled, isCompiledHash } from './hash-map.ts';
 import { emitSharedDelete, emitSharedLookup, emitSharedUpdate } from './hash-shared.ts';
 import { emitTrieLookup, isCompiledTrie } from './lpm-trie.ts';
+import { emitPush, emitTake, isQueue } from './queue.ts';
 import { emitRingCommit, emitRingReserve, emitSharedReserve } from './ring-buffer.ts';
 import type { Signature, WasmModule } from './wasm-module.ts';
 
 /** (key) -> value or result. */
 const ONE_ADDRESS: Signature = { params: ['i32'], result: 'i32' };
+const PUSH: Signature = { params: ['i32', 'i32'], result: 'i32' };
 const UPDATE: Signature = { params: ['i32', 'i32', 'i32'], result: 'i32' };
 const COMMIT: Signature = { params: ['i32', 'i32', 'i32'] };
 
@@ -48,6 +51,7 @@ interface MapFunction {
 
 function mapFunction(helper: MapHelper, map: BpfMap, around: Around): MapFunction | undefined {
   if (isCompiledHash(map)) return hashFunction(helper, map, around);
+  if (isQueue(map)) return around.shared ? undefined : queueFunction(helper, map);
   if (map instanceof RingBuffer) return ringFunction(helper, map, around);
   return helper === 'lookup' && isCompiledTrie(map)
     ? { signature: ONE_ADDRESS, emit: () => emitTrieLookup(map) }
@@ -94,6 +98,18 @@ function ringFunction(helper: MapHelper, ring: RingBuffer, { module, wake, share
       };
     case 'commit':
       return { signature: COMMIT, emit: () => emitRingCommit(ring, wake) };
+    default:
+      return undefined;
+  }
+}
+
+function queueFunction(helper: MapHelper, map: QueueMap): MapFunction | undefined {
+  switch (helper) {
+    case 'push':
+      return { signature: PUSH, emit: () => emitPush(map) };
+    case 'pop':
+    case 'peek':
+      return { signature: ONE_ADDRESS, emit: () => emitTake(map, helper === 'pop') };
     default:
       return undefined;
   }

@@ -4,6 +4,10 @@ import type { Machine } from '../machine.ts';
 import { ACCESS_FLAGS, checkFlags, NUMA_FLAG } from './check.ts';
 import { BpfMap, MAP_HEADER_SIZE, type MapAttr, type MapType } from './map.ts';
 
+// Where a header has the numbers of places; see `QueueMap`.
+export const HEAD = 36;
+export const TAIL = 40;
+
 /** Bytes of Linux's struct bpf_queue_stack before the values, for the memlock figure. */
 const OVERHEAD = 312;
 const MAX_VALUE = 4 * 1024 * 1024;
@@ -44,15 +48,17 @@ function make(machine: Machine, attr: MapAttr, first: 'oldest' | 'newest'): BpfM
  *     │ address │               │                 │ in all   │
  *     └─────────┴───────────────┴─────────────────┴──────────┘
  */
-class QueueMap extends BpfMap {
-  readonly #first: 'oldest' | 'newest';
-  readonly #places: number;
+export class QueueMap extends BpfMap {
+  /** What comes out first. */
+  readonly first: 'oldest' | 'newest';
+  /** Address. */
+  readonly places: number;
 
   constructor(machine: Machine, attr: MapAttr, address: number, first: 'oldest' | 'newest') {
     super(machine, attr, address);
-    this.#first = first;
-    this.#places = address + MAP_HEADER_SIZE;
-    machine.memory.dv.setUint32(address + 32, this.#places, true);
+    this.first = first;
+    this.places = address + MAP_HEADER_SIZE;
+    machine.memory.dv.setUint32(address + 32, this.places, true);
     machine.memory.dv.setUint32(address + 44, attr.maxEntries + 1, true);
   }
 
@@ -110,27 +116,27 @@ class QueueMap extends BpfMap {
       memory.clear(out, this.attr.valueSize);
       return -errno.ENOENT;
     }
-    const index = this.#first === 'oldest' ? tail : this.#before(head);
+    const index = this.first === 'oldest' ? tail : this.#before(head);
     const at = this.#place(index);
     memory.copy(out, at, this.attr.valueSize);
     if (!removes) return 0;
-    if (this.#first === 'oldest') this.#tail = this.#after(tail);
+    if (this.first === 'oldest') this.#tail = this.#after(tail);
     else this.#head = index;
     return 0;
   }
 
   // The header is believed only as far as it leads to a place: a program can write over it.
   get #head(): number {
-    return this.machine.memory.dv.getUint32(this.address + 36, true) % (this.attr.maxEntries + 1);
+    return this.machine.memory.dv.getUint32(this.address + HEAD, true) % (this.attr.maxEntries + 1);
   }
   set #head(index: number) {
-    this.machine.memory.dv.setUint32(this.address + 36, index, true);
+    this.machine.memory.dv.setUint32(this.address + HEAD, index, true);
   }
   get #tail(): number {
-    return this.machine.memory.dv.getUint32(this.address + 40, true) % (this.attr.maxEntries + 1);
+    return this.machine.memory.dv.getUint32(this.address + TAIL, true) % (this.attr.maxEntries + 1);
   }
   set #tail(index: number) {
-    this.machine.memory.dv.setUint32(this.address + 40, index, true);
+    this.machine.memory.dv.setUint32(this.address + TAIL, index, true);
   }
   #after(index: number): number {
     return index === this.attr.maxEntries ? 0 : index + 1;
@@ -139,6 +145,6 @@ class QueueMap extends BpfMap {
     return index === 0 ? this.attr.maxEntries : index - 1;
   }
   #place(index: number): number {
-    return this.#places + index * this.attr.valueSize;
+    return this.places + index * this.attr.valueSize;
   }
 }
