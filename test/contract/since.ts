@@ -66,6 +66,8 @@ const CHANGES: readonly Change[] = [
   [/^elements of maps: /,                                    '6.12', 'answers as they are since then'],
   [/^programs on functions: /,                               '6.12', 'the functions that test runs call'],
   [/^(functions of the kernel|structs of the kernel|objects of programs): /,       '6.18', 'the functions'],
+  [/^(more functions of the kernel|XDP frames in fragments): /, '6.18', 'the functions'],
+  [/^(helpers about the system|SYN cookies|bytes of packets in events|hooks of LSM for cgroups): /, '6.18', 'not tried before'],
   [/^fields that the kernel keeps: a list of nothing$/,      '6.2',  'lists'],
   [/^fields that the kernel keeps: a tree of nothing$/,      '6.3',  'trees'],
   [/^fields that the kernel keeps: a refcount$/,             '6.4',  'refcounts'],
