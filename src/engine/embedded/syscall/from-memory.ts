@@ -17,6 +17,8 @@ const ATTR_SIZE = 168;
 const PAGE_SIZE = 4096;
 /** Bytes of a text, as far as one is read. */
 const MAX_TEXT = 128;
+/** Bytes of anything else: as many as the longest program and the largest BTF have. */
+const MAX_BYTES = 16 * 1024 * 1024;
 /** What fd_array is read of where its length is not said. */
 const MAX_FDS = 64;
 
@@ -145,5 +147,5 @@ function readPointer(
       memory.check(pointer + 4 * i, 4) ? memory.dv.getInt32(pointer + 4 * i, true) : -1,
     );
   }
-  return memory.u8.slice(pointer, pointer + (SIZES[name]?.(numbers, process) ?? 0));
+  return memory.u8.slice(pointer, pointer + Math.min(SIZES[name]?.(numbers, process) ?? 0, MAX_BYTES));
 }

@@ -32,6 +32,8 @@ class BtfShow {
   #text = '';
   #depth = 0;
   #shown = 0;
+  /** Structs and arrays in each other; a BTF that nobody has looked at may have a struct in itself. */
+  #nested = 0;
   #missing = false;
   /** While it is looked whether there is anything to be shown, nothing is written. */
   #looking = false;
@@ -52,7 +54,13 @@ class BtfShow {
 
   value(typeId: number, at: number, member?: BtfMember): void {
     const type = this.#skip(typeId, true);
-    if (this.#missing || ++this.#shown > MAX_SHOWN) return;
+    if (this.#missing || ++this.#shown > MAX_SHOWN || this.#nested > MAX_INDENT) return;
+    this.#nested++;
+    this.#one(typeId, type, at, member);
+    this.#nested--;
+  }
+
+  #one(typeId: number, type: BtfType, at: number, member: BtfMember | undefined): void {
     switch (type.kind) {
       case 'int':
         this.#int(typeId, type, at, member);
