@@ -12,6 +12,10 @@ export const BUCKET_LOCK = 4;
 /** Bytes of a bucket: neighbours share a line of a processor's cache with few others. */
 export const BUCKET = 16;
 
+/** Buckets for an element, and how many there are at most for that. */
+const SPARSE = 4;
+const MAX_SPARSE = 2 ** 18;
+
 /** Bytes of Linux's structs, for the memlock figure: htab without buckets, a bucket, an element without key and value. */
 const OVERHEAD = 896;
 const LINUX_BUCKET = 16;
@@ -70,16 +74,22 @@ export function layOut(
 /** The sizes that all kinds of hash have to have. */
 export function checkHashSizes({ keySize, valueSize, maxEntries }: MapAttr): number {
   if (keySize === 0 || valueSize === 0 || maxEntries === 0) return -errno.EINVAL;
-  return keySize + valueSize >= MAX_ELEMENT || bucketCount(maxEntries) > MAX_BUCKETS ? -errno.E2BIG : 0;
+  return keySize + valueSize >= MAX_ELEMENT || linuxBuckets(maxEntries) > MAX_BUCKETS ? -errno.E2BIG : 0;
 }
 
+/** At least one for each element; several while they are few: who goes along a chain stands on elements that other CPUs write. */
 function bucketCount(maxEntries: number): number {
+  const elements = linuxBuckets(maxEntries);
+  return Math.max(elements, Math.min(SPARSE * elements, MAX_SPARSE));
+}
+
+function linuxBuckets(maxEntries: number): number {
   return 2 ** Math.ceil(Math.log2(maxEntries));
 }
 
 /** The memlock figure of a hash map that has `elements` elements. */
-export function hashMemory({ keySize }: MapAttr, layout: Layout, elements: number, cpus: number): number {
-  const base = OVERHEAD + LINUX_BUCKET * layout.buckets;
+export function hashMemory({ keySize, maxEntries }: MapAttr, layout: Layout, elements: number, cpus: number): number {
+  const base = OVERHEAD + LINUX_BUCKET * linuxBuckets(maxEntries);
   const element = ELEMENT + roundUp(keySize, 8);
   if (layout.values > 1) return base + (element + 8 + layout.stride * cpus) * elements;
   // Where a new value takes a new element, each CPU has a pointer to its spare one.
