@@ -32,8 +32,8 @@ if (without !== undefined) console.log(`skipped: ${without} is not installed`);
 const root = resolve(import.meta.dirname, '../..');
 const OBJECTS = ['examples', 'test/objects'].flatMap((folder) =>
   readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
-    // That of a big-endian machine is there to be refused.
-    .filter((file) => file.endsWith('.o') && !file.endsWith('_be.o'))
+    // That of a big-endian machine is there to be refused; one has may_goto, which LLVM 19 assembles, but does not show.
+    .filter((file) => file.endsWith('.o') && !file.endsWith('_be.o') && file !== 'arena_programs.o')
     .map((file) => join(folder, file))
     .sort(),
 );
@@ -48,6 +48,7 @@ function dumpAll(files: readonly string[], ...flags: readonly string[]): Dump[][
   const text = execFileSync(OBJDUMP, ['-d', ...flags, ...files], {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'pipe'],
+    maxBuffer: 64 * 1024 * 1024,
   });
   return text
     .split(/^\S.*:\tfile format .*$/m)

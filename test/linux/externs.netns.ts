@@ -1,10 +1,11 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { release } from 'node:os';
-import { describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createLinuxKernel } from '../../src/engine/linux/index.ts';
 import { type LoadOptions, load, NotSupportedError, openObject, SysError, UsageError } from '../../src/index.ts';
 import { unregisterStructOps } from '../../src/loader/attach/struct-ops.ts';
+import { machineLock } from '../support/machine-lock.ts';
 import { objectBytes } from '../support/objects.ts';
 import { skipBefore } from '../support/since.ts';
 
@@ -159,6 +160,11 @@ describe('programs made for one function', () => {
 });
 
 describe('struct_ops', () => {
+  let names: Disposable;
+  beforeAll(async () => {
+    names = await machineLock('congestion');
+  });
+  afterAll(() => names[Symbol.dispose]());
   const available = () => readFileSync('/proc/sys/net/ipv4/tcp_available_congestion_control', 'utf8').trim().split(' ');
 
   it('gives the kernel a congestion control, and takes it back', (context) => {

@@ -122,8 +122,11 @@ export function emitCall(text: FunctionText, op: Op, callees: Callees, { frame, 
     text.code.call(callees.random());
     text.writeAs(0, 'i32', text.resultType);
   } else if (helper.id === BPF_FUNC_tail_call) emitTailCall(text, callees, frame, count);
-  else if (!emitMapCall(text, op, callees) && !emitFrameCall(text, op, callees) && !emitFrameBytes(text, op))
-    emitHelperCall(text, op, helper, callees);
+  else if (!emitMapCall(text, op, callees) && !emitFrameCall(text, op, callees)) {
+    // What is not in the frame itself may be in its fragments.
+    const beyond = () => emitImportCall(text, op, helper, callees);
+    if (!emitFrameBytes(text, op, beyond)) emitHelperCall(text, op, helper, callees);
+  }
 }
 
 function emitFrameCall(text: FunctionText, op: Op, callees: Callees): boolean {
@@ -157,8 +160,21 @@ function emitOwnCall(text: FunctionText, op: Op, func: number): void {
   text.writeAs(0, 'i64', text.resultType);
 }
 
-/** The registers go through memory: what JavaScript is given as numbers of 64 bits costs more than all else. */
-function emitHelperCall(text: FunctionText, op: Op, helper: Helper, { registers, helper: importOf }: Callees): void {
+function emitHelperCall(text: FunctionText, op: Op, helper: Helper, callees: Callees): void {
+  const { code } = text;
+  emitImportCall(text, op, helper, callees);
+  const type = text.resultType;
+  if (helper.returns !== 'u64' || type === 'i32') {
+    text.writeAs(0, 'i32', type, helper.returns === 'integer');
+    return;
+  }
+  code.op('i64_extend_i32_u');
+  orHighWord(code, callees.registers, 0);
+  text.writeAs(0, 'i64', type);
+}
+
+/** Leaves the low word of the result on the stack. The registers go through memory: what JavaScript is given as numbers of 64 bits costs more than all else. */
+function emitImportCall(text: FunctionText, op: Op, helper: Helper, { registers, helper: importOf }: Callees): void {
   const { code } = text;
   const wanted = argumentsOf(op);
   for (let reg = 1; reg <= helper.args.length; reg++) {
@@ -176,14 +192,6 @@ function emitHelperCall(text: FunctionText, op: Op, helper: Helper, { registers,
     code.memory('i32_store', FRAME, 2);
   }
   code.call(importOf(calledNumber(op) ?? 0));
-  const type = text.resultType;
-  if (helper.returns !== 'u64' || type === 'i32') {
-    text.writeAs(0, 'i32', type, helper.returns === 'integer');
-    return;
-  }
-  code.op('i64_extend_i32_u');
-  orHighWord(code, registers, 0);
-  text.writeAs(0, 'i64', type);
 }
 
 /** bpf_loop with a function and flags that are known; false for another. */

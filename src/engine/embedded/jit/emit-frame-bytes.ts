@@ -1,4 +1,3 @@
-import { errno } from '../../../uapi/errno.ts';
 import { XDP_MD } from '../progs/xdp-buff.ts';
 import { emitCopy, MAX_WRITTEN_OUT } from './emit-bytes.ts';
 import type { FunctionText } from './function-text.ts';
@@ -7,8 +6,8 @@ import type { Op } from './graph.ts';
 const BPF_FUNC_xdp_load_bytes = 189;
 const BPF_FUNC_xdp_store_bytes = 190;
 
-/** Bytes between the frame of an XDP program and its stack, so many that copying them is written out; false for another call. As `XdpBuff.at` finds them. */
-export function emitFrameBytes(text: FunctionText, op: Op): boolean {
+/** Bytes between the frame of an XDP program and its stack, so many that copying them is written out; false for another call. `beyond`: calls the helper where they are not all in the frame, and leaves its result on the stack. */
+export function emitFrameBytes(text: FunctionText, op: Op, beyond: () => void): boolean {
   const loads = op.imm === BPF_FUNC_xdp_load_bytes;
   if (text.around.type !== 'xdp' || !(loads || op.imm === BPF_FUNC_xdp_store_bytes)) return false;
   const [bytes, size] = [text.value(3), text.value(4)];
@@ -37,7 +36,7 @@ export function emitFrameBytes(text: FunctionText, op: Op): boolean {
         code.op('i32_lt_u');
         code.op('i32_or');
         code.block('if', 'i32');
-        code.i32(-errno.EINVAL);
+        beyond();
         code.op('else');
         text.read32(1);
         code.memory('i32_load', XDP_MD.data, 2);
