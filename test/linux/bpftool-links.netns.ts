@@ -8,7 +8,7 @@ import { addDevice } from '../../src/loader/devices.ts';
 import type { BpfAttr } from '../../src/uapi/attr.ts';
 import { attachTypeNumber, type ProgType, progTypeNumber } from '../../src/uapi/bpf.ts';
 import { runSkep } from '../support/commands.ts';
-import { machineLock } from '../support/machine-lock.ts';
+import { ownCongestionNames } from '../support/congestion-names.ts';
 import { returning } from '../support/programs.ts';
 import { skipBefore } from '../support/since.ts';
 import { SLOW } from '../support/slow.ts';
@@ -124,7 +124,7 @@ describe.skipIf(missing !== undefined)('says what bpftool says', LONG, () => {
 
   it('of structs of functions', async (context) => {
     skipBefore(context, '6.4', 'links of struct_ops');
-    using _names = await machineLock('congestion');
+    using _names = await ownCongestionNames();
     kernel.mkdir('/sys/fs/bpf/structs', 0o700);
     const registered = await skep('struct_ops', 'register', 'test/objects/struct_ops.o', '/sys/fs/bpf/structs');
     if (registered.status === 6) context.skip(registered.stderr);

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createLinuxKernel } from '../../src/engine/linux/index.ts';
 import { type LoadOptions, load, NotSupportedError, openObject, SysError, UsageError } from '../../src/index.ts';
 import { unregisterStructOps } from '../../src/loader/attach/struct-ops.ts';
-import { machineLock } from '../support/machine-lock.ts';
+import { congestionNames, ownCongestionNames } from '../support/congestion-names.ts';
 import { objectBytes } from '../support/objects.ts';
 import { skipBefore } from '../support/since.ts';
 
@@ -162,22 +162,21 @@ describe('programs made for one function', () => {
 describe('struct_ops', () => {
   let names: Disposable;
   beforeAll(async () => {
-    names = await machineLock('congestion');
+    names = await ownCongestionNames();
   });
   afterAll(() => names[Symbol.dispose]());
-  const available = () => readFileSync('/proc/sys/net/ipv4/tcp_available_congestion_control', 'utf8').trim().split(' ');
 
   it('gives the kernel a congestion control, and takes it back', (context) => {
-    if (available().length === 0) context.skip('this kernel has no TCP');
+    if (congestionNames().length === 0) context.skip('this kernel has no TCP');
     skipBefore(context, '6.4', 'links of struct_ops');
-    const before = available();
+    const before = congestionNames();
     {
       using loaded = load(kernel, open('struct_ops'));
       expect(Object.keys(loaded.maps)).toEqual(['skep_plain', 'skep_link']);
       expect(Object.keys(loaded.programs)).toEqual(['ssthresh', 'cong_avoid', 'undo_cwnd']);
       expect(loaded.registerStructOps('skep_plain')).toBeUndefined();
       try {
-        expect(available()).toEqual([...before, 'skep_plain']);
+        expect(congestionNames()).toEqual([...before, 'skep_plain']);
         expect(() => loaded.registerStructOps('skep_plain')).toThrow(/EBUSY|busy/);
       } finally {
         unregisterStructOps(loaded.map('skep_plain'));
@@ -185,12 +184,12 @@ describe('struct_ops', () => {
       {
         using link = loaded.registerStructOps('skep_link');
         expect(link?.info).toMatchObject({ type: 'struct_ops' });
-        expect(available()).toEqual([...before, 'skep_link']);
+        expect(congestionNames()).toEqual([...before, 'skep_link']);
       }
-      expect(available()).toEqual(before);
+      expect(congestionNames()).toEqual(before);
       expect(() => loaded.registerStructOps('nothing')).toThrow(/there is skep_plain and skep_link/);
     }
-    expect(available()).toEqual(before);
+    expect(congestionNames()).toEqual(before);
   });
 
   it('is registered, shown and unregistered by commands', (context) => {
@@ -199,12 +198,12 @@ describe('struct_ops', () => {
       const ran = spawnSync(process.execPath, ['bin/skep', '--kernel', 'linux', ...words], { encoding: 'utf8' });
       return `${ran.status} ${ran.stdout}${ran.stderr}`;
     };
-    const before = available();
+    const before = congestionNames();
     try {
       expect(skep('struct_ops', 'register', 'test/objects/struct_ops.o', '/sys/fs/bpf/links')).toMatch(
         /^0 Registered tcp_congestion_ops skep_plain id \d+\nRegistered tcp_congestion_ops skep_link id \d+\n$/,
       );
-      expect(available().sort()).toEqual([...before, 'skep_plain', 'skep_link'].sort());
+      expect(congestionNames().sort()).toEqual([...before, 'skep_plain', 'skep_link'].sort());
       const shown = skep('struct_ops', 'show', 'name', 'skep_plain');
       expect(shown).toMatch(/^0 \d+: skep_plain {6}tcp_congestion_ops {14}\n$/);
       if (bpftool) {
@@ -217,7 +216,7 @@ describe('struct_ops', () => {
       expect(skep('struct_ops', 'unregister', 'name', 'skep_plain')).toMatch(/^0 Unregistered .*skep_plain id \d+\n$/);
       spawnSync('rm', ['-r', '/sys/fs/bpf/links']);
     }
-    expect(available()).toEqual(before);
+    expect(congestionNames()).toEqual(before);
     expect(skep('struct_ops', 'unregister', 'name', 'skep_plain')).toContain(
       'there is no struct_ops with name skep_plain',
     );
