@@ -1,3 +1,5 @@
+import { fnv1a } from '../bytes/fnv.ts';
+import { roundUpToPowerOfTwo } from '../bytes/round.ts';
 import { ObjectError } from '../errors.ts';
 import { essentialName } from './name.ts';
 
@@ -33,7 +35,7 @@ export class NameIndex {
     const { bytes, offsets } = records;
     this.#records = records;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    this.#heads = new Int32Array(2 ** Math.ceil(Math.log2(offsets.length + 1)));
+    this.#heads = new Int32Array(roundUpToPowerOfTwo(offsets.length + 1));
     this.#next = new Int32Array(offsets.length);
     for (let record = offsets.length - 1; record >= 0; record--) this.#add(record);
     for (const list of this.#flavours.values()) list.reverse();
@@ -98,10 +100,8 @@ export class NameIndex {
   }
 }
 
-/** FNV-1a. */
 function hash(bytes: Uint8Array, start: number, end: number): number {
-  let code = 0x811c9dc5;
-  for (let at = start; at < end; at++) code = Math.imul(code ^ (bytes[at] ?? 0), 0x01000193);
+  const code = fnv1a(bytes, undefined, start, end);
   return code ^ (code >>> 15);
 }
 

@@ -1,3 +1,4 @@
+import { roundUpToPowerOfTwo } from '../bytes/round.ts';
 import type { MapType } from '../uapi/bpf.ts';
 
 /** Bytes; the smallest ring buffer. */
@@ -9,5 +10,5 @@ const PAGE = 4096;
  */
 export function ringEntries(type: MapType, n: number): number {
   if ((type !== 'ringbuf' && type !== 'user_ringbuf') || n === 0 || n > 2 ** 31) return n;
-  return 2 ** Math.ceil(Math.log2(Math.max(n, PAGE)));
+  return roundUpToPowerOfTwo(Math.max(n, PAGE));
 }

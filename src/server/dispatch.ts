@@ -5,7 +5,7 @@ import { type AttrKind, attrFields, BPF_COMMANDS, type BpfCmd } from '../uapi/at
 import { errno } from '../uapi/errno.ts';
 import type { Fd } from '../uapi/fd.ts';
 import type { HeldArenas } from './held-arenas.ts';
-import { ARENA_METHODS, argumentsFit, LAB_METHODS, MAX_STRING, METHODS } from './methods.ts';
+import { ARENA_METHODS, type ArgumentKind, argumentsFit, LAB_METHODS, MAX_STRING, METHODS } from './methods.ts';
 import type { Reply } from './protocol.ts';
 import { toWire } from './wire-error.ts';
 
@@ -29,25 +29,29 @@ export function dispatch(
   args: readonly unknown[],
 ): Reply {
   try {
-    if (Object.hasOwn(LAB_METHODS, method)) {
-      const name = method as keyof typeof LAB_METHODS; // just checked
-      if (!argumentsFit(LAB_METHODS[name], args)) throw badArguments(method, args);
-      return [id, true, (lab[name] as (...a: readonly unknown[]) => unknown).apply(lab, [...args])]; // arguments checked by the table
-    }
-    if (Object.hasOwn(ARENA_METHODS, method)) {
-      const name = method as keyof typeof ARENA_METHODS; // just checked
-      if (!argumentsFit(ARENA_METHODS[name], args)) throw badArguments(method, args);
-      return [id, true, (arenas[name] as (...a: readonly unknown[]) => unknown).apply(arenas, [...args])]; // likewise
-    }
+    if (Object.hasOwn(LAB_METHODS, method)) return [id, true, invoke(LAB_METHODS, lab, method, args)];
+    if (Object.hasOwn(ARENA_METHODS, method)) return [id, true, invoke(ARENA_METHODS, arenas, method, args)];
     if (!Object.hasOwn(METHODS, method)) throw new UsageError(`the kernel has no call ${method.slice(0, 64)}`);
-    const name = method as keyof typeof METHODS; // just checked
-    if (!argumentsFit(METHODS[name], args)) throw badArguments(method, args);
-    if (name === 'bpf') return bpf(kernel, id, args);
-    const result = (kernel[name] as (...a: readonly unknown[]) => unknown).apply(kernel, [...args]); // arguments checked by the table
-    return [id, true, result, name === 'read' ? args[1] : undefined];
+    if (method === 'bpf') return bpf(kernel, id, checked(METHODS, method, args));
+    return [id, true, invoke(METHODS, kernel, method, args), method === 'read' ? args[1] : undefined];
   } catch (error) {
     return [id, false, toWire(error)];
   }
+}
+
+/** Methods by name, with the arguments that each takes. */
+type Methods = Readonly<Record<string, readonly ArgumentKind[]>>;
+
+/** Calls one of the methods of a table on what has them. */
+function invoke(methods: Methods, callee: object, method: string, args: readonly unknown[]): unknown {
+  const call = (callee as Readonly<Record<string, unknown>>)[method] as (...a: readonly unknown[]) => unknown; // the table is of its methods
+  return call.apply(callee, [...checked(methods, method, args)]);
+}
+
+/** The arguments, if they are what the method takes. */
+function checked(methods: Methods, method: string, args: readonly unknown[]): readonly unknown[] {
+  if (!argumentsFit(methods[method] ?? [], args)) throw badArguments(method, args);
+  return args;
 }
 
 function bpf(kernel: Kernel, id: number, args: readonly unknown[]): Reply {

@@ -1,3 +1,4 @@
+import { roundUpToPowerOfTwo } from '../../bytes/round.ts';
 import { SysError } from '../../errors.ts';
 import { errno } from '../../uapi/errno.ts';
 import type { Ffi } from './ffi.ts';
@@ -47,7 +48,7 @@ export class Memory implements Disposable {
     if (size > MAX_SIZE) {
       throw new SysError(errno.ENOMEM, 'malloc', { what: `of ${size} bytes for the buffers of one system call` });
     }
-    const { address, bytes } = this.#ffi.alloc(2 ** Math.ceil(Math.log2(size)));
+    const { address, bytes } = this.#ffi.alloc(roundUpToPowerOfTwo(size));
     this.#ffi.free(this.#address);
     this.#address = address;
     this.#bytes = bytes;

@@ -1,7 +1,7 @@
 import { errno } from '../../../uapi/errno.ts';
 import type { BpfMap } from '../maps/map.ts';
 import { PerfEventArray } from '../maps/perf-event-array.ts';
-import { type HelperEnv, helper, packetOf, type Wide } from './helper.ts';
+import { type Helper, type HelperEnv, helper, packetOf, type Wide } from './helper.ts';
 
 /** The low half of the flags: a slot, or that of the running CPU. Above it, how many bytes of the packet go behind the data. */
 const BPF_F_CURRENT_CPU = 0xffffffff;
@@ -18,32 +18,29 @@ export const perf_event_output = helper({
     output(env, map, flags, [data, size], (length) => packetBytes(env, length)),
 });
 
-/** The same with bytes of a packet that the program is handed as the kernel has it, not as its context. */
-export const skb_output = helper({
-  id: 111,
-  name: 'skb_output',
-  gplOnly: true,
-  args: ['wide', 'const_map_ptr', 'u64', 'mem', 'mem_size'],
-  returns: 'integer',
-  call: (env, skb, map, flags, data, size) =>
-    output(env, map, flags, [data, size], (length) => {
-      const at = wordOf(env, skb, 'sk_buff', 'data');
-      return wordOf(env, skb, 'sk_buff', 'len') < length ? -1 : at;
-    }),
-});
-
-export const xdp_output = helper({
-  id: 121,
-  name: 'xdp_output',
-  gplOnly: true,
-  args: ['wide', 'const_map_ptr', 'u64', 'mem', 'mem_size'],
-  returns: 'integer',
-  call: (env, xdp, map, flags, data, size) =>
-    output(env, map, flags, [data, size], (length) => {
-      const at = wordOf(env, xdp, 'xdp_buff', 'data');
-      return wordOf(env, xdp, 'xdp_buff', 'data_end') - at < length ? -1 : at;
-    }),
-});
+/** The same with bytes of a packet that the program is handed as the kernel has it, not as its context: `lengthOf` says how many it has there, whose first is at an address. */
+function packetOutput(
+  id: number,
+  name: string,
+  struct: 'sk_buff' | 'xdp_buff',
+  lengthOf: (word: (member: string) => number, at: number) => number,
+): Helper {
+  return helper({
+    id,
+    name,
+    gplOnly: true,
+    args: ['wide', 'const_map_ptr', 'u64', 'mem', 'mem_size'],
+    returns: 'integer',
+    call: (env, packet, map, flags, data, size) =>
+      output(env, map, flags, [data, size], (length) => {
+        const word = (member: string) => wordOf(env, packet, struct, member);
+        const at = word('data');
+        return lengthOf(word, at) < length ? -1 : at;
+      }),
+  });
+}
+export const skb_output = packetOutput(111, 'skb_output', 'sk_buff', (word) => word('len'));
+export const xdp_output = packetOutput(121, 'xdp_output', 'xdp_buff', (word, at) => word('data_end') - at);
 
 /** `bytesOf`: the address of the packet's first bytes; negative if there are not as many; `undefined` without a packet. */
 function output(

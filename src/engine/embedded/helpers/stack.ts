@@ -1,5 +1,5 @@
 import { errno } from '../../../uapi/errno.ts';
-import { StackTraceMap } from '../maps/stack-trace.ts';
+import { ADDRESS, BUILD_ID, StackTraceMap } from '../maps/stack-trace.ts';
 import { type HelperEnv, helper, type Wide } from './helper.ts';
 
 /** The low byte of the flags: frames that are left out. */
@@ -10,8 +10,6 @@ const BPF_F_REUSE_STACKID = 1 << 10;
 const BPF_F_USER_BUILD_ID = 1 << 11;
 const ID_FLAGS = BPF_F_SKIP_FIELD_MASK | BPF_F_USER_STACK | BPF_F_FAST_STACK_CMP | BPF_F_REUSE_STACKID;
 const STACK_FLAGS = BPF_F_SKIP_FIELD_MASK | BPF_F_USER_STACK | BPF_F_USER_BUILD_ID;
-/** Bytes of a frame: an address, or a struct bpf_stack_build_id. */
-const [ADDRESS, BUILD_ID] = [8, 32];
 
 /** What a kernel without machine code has of a stack: the program, and what it was called at. Processes have none. */
 function framesOf({ program, subject }: HelperEnv, flags: number): bigint[] {

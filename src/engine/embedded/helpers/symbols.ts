@@ -1,13 +1,12 @@
 import { BTF_KINDS } from '../../../btf/index.ts';
+import { cString } from '../../../bytes/struct.ts';
 import { errno } from '../../../uapi/errno.ts';
 import { type HelperEnv, helper, type Wide } from './helper.ts';
 
 /** Names are text that ends with a NUL. */
 function nameAt({ memory }: HelperEnv, address: number, size: number): string | undefined {
   if (size <= 1 || memory.u8[address + size - 1] !== 0) return undefined;
-  const bytes = memory.u8.slice(address, address + size - 1);
-  const end = bytes.indexOf(0);
-  return String.fromCharCode(...bytes.subarray(0, end < 0 ? MAX_NAME : Math.min(end, MAX_NAME)));
+  return cString(memory.u8.subarray(address, address + Math.min(size - 1, MAX_NAME)));
 }
 /** Bytes. Nothing has a longer name. */
 const MAX_NAME = 512;

@@ -76,11 +76,6 @@ export class PlacesText {
   #takeFrom(element: number): void {
     const code = this.#code;
     const list = this.#list;
-    const lock = () => {
-      code.get(list);
-      code.i32(LIST_LOCK);
-      code.op('i32_add');
-    };
     code.i32(0);
     code.set(element);
     // Without the lock, whether it is worth while.
@@ -93,7 +88,7 @@ export class PlacesText {
     code.op('i32_lt_u');
     code.op('i32_or');
     code.block('if');
-    if (this.#shared) emitLock(code, lock);
+    this.#lock(emitLock, list);
     code.get(list);
     code.memory('i32_load', FREE, 2);
     code.tee(element);
@@ -120,7 +115,7 @@ export class PlacesText {
     code.set(element);
     code.end();
     code.end();
-    if (this.#shared) emitUnlock(code, lock);
+    this.#lock(emitUnlock, list);
     code.end();
   }
 
@@ -142,12 +137,7 @@ export class PlacesText {
   /** Gives the place in a local to those that the running CPU has free. */
   give(element: number): void {
     const code = this.#code;
-    const lock = () => {
-      code.get(this.#own);
-      code.i32(LIST_LOCK);
-      code.op('i32_add');
-    };
-    if (this.#shared) emitLock(code, lock);
+    this.#lock(emitLock, this.#own);
     code.get(element);
     code.get(this.#own);
     code.memory('i32_load', FREE, 2);
@@ -155,7 +145,17 @@ export class PlacesText {
     code.get(this.#own);
     code.get(element);
     code.memory('i32_store', FREE, 2);
-    if (this.#shared) emitUnlock(code, lock);
+    this.#lock(emitUnlock, this.#own);
+  }
+
+  /** Locks or unlocks the places of a CPU, where several work on the map. */
+  #lock(how: typeof emitLock, list: number): void {
+    if (!this.#shared) return;
+    how(this.#code, () => {
+      this.#code.get(list);
+      this.#code.i32(LIST_LOCK);
+      this.#code.op('i32_add');
+    });
   }
 
   /** Sets a local to the place for a new value of a key that is there. */

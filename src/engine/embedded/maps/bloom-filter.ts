@@ -1,3 +1,4 @@
+import { roundUpToPowerOfTwo } from '../../../bytes/round.ts';
 import { BPF_ANY, BPF_F_ZERO_SEED, mapTypeNumber } from '../../../uapi/bpf.ts';
 import { errno } from '../../../uapi/errno.ts';
 import type { Machine } from '../machine.ts';
@@ -34,7 +35,7 @@ function hashCount({ mapExtra }: MapAttr): number {
 /** A power of two, at least 64: seven bits for each five hashes of an entry. */
 function bitCount(attr: MapAttr): number {
   const bits = Math.floor((attr.maxEntries * hashCount(attr) * 7) / 5);
-  return bits > MAX_BITS ? 2 * MAX_BITS : Math.max(64, 2 ** Math.ceil(Math.log2(bits)));
+  return bits > MAX_BITS ? 2 * MAX_BITS : Math.max(64, roundUpToPowerOfTwo(bits));
 }
 
 /**

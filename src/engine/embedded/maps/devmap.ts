@@ -1,3 +1,4 @@
+import { roundUpToPowerOfTwo } from '../../../bytes/round.ts';
 import { attachTypeNumber, BPF_EXIST, BPF_F_RDONLY_PROG, BPF_NOEXIST, mapTypeNumber } from '../../../uapi/bpf.ts';
 import { errno } from '../../../uapi/errno.ts';
 import type { Machine } from '../machine.ts';
@@ -117,7 +118,7 @@ class Devmap extends RedirectMap {
   }
 
   memoryUsage(): number {
-    const slots = this.#hashed ? 2 ** Math.ceil(Math.log2(this.attr.maxEntries)) : this.attr.maxEntries;
+    const slots = this.#hashed ? roundUpToPowerOfTwo(this.attr.maxEntries) : this.attr.maxEntries;
     return OVERHEAD + SLOT * slots;
   }
 

@@ -1,4 +1,4 @@
-import { roundUp } from '../../../bytes/round.ts';
+import { roundUp, roundUpToPowerOfTwo } from '../../../bytes/round.ts';
 import { errno } from '../../../uapi/errno.ts';
 import { APART } from '../memory.ts';
 import { MAP_HEADER_SIZE, type MapAttr } from './map.ts';
@@ -84,7 +84,7 @@ function bucketCount(maxEntries: number): number {
 }
 
 function linuxBuckets(maxEntries: number): number {
-  return 2 ** Math.ceil(Math.log2(maxEntries));
+  return roundUpToPowerOfTwo(maxEntries);
 }
 
 /** The memlock figure of a hash map that has `elements` elements. */

@@ -1,3 +1,4 @@
+import { roundUpToPowerOfTwo } from '../../../bytes/round.ts';
 import { BPF_EXIST, BPF_F_NO_PREALLOC, BPF_NOEXIST, mapTypeNumber } from '../../../uapi/bpf.ts';
 import { errno } from '../../../uapi/errno.ts';
 import type { Machine } from '../machine.ts';
@@ -130,7 +131,7 @@ export class LocalStorageMap extends BpfMap {
   }
 
   memoryUsage(): number {
-    return MAP_OVERHEAD + BUCKET * Math.max(2, 2 ** Math.ceil(Math.log2(this.machine.cpus)));
+    return MAP_OVERHEAD + BUCKET * Math.max(2, roundUpToPowerOfTwo(this.machine.cpus));
   }
 
   protected override freeMemory(): void {

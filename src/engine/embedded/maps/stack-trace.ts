@@ -1,3 +1,5 @@
+import { fnv1a } from '../../../bytes/fnv.ts';
+import { roundUpToPowerOfTwo } from '../../../bytes/round.ts';
 import { BPF_F_NUMA_NODE, BPF_F_RDONLY, BPF_F_STACK_BUILD_ID, BPF_F_WRONLY, mapTypeNumber } from '../../../uapi/bpf.ts';
 import { errno } from '../../../uapi/errno.ts';
 import { noBtf } from './check.ts';
@@ -6,8 +8,8 @@ import { BpfMap, MAP_HEADER_SIZE, type MapAttr, type MapType } from './map.ts';
 /** Frames of a stack at most: the default of kernel.perf_event_max_stack. */
 const MAX_STACK = 127;
 /** Bytes of a frame: an address, or a struct bpf_stack_build_id. */
-const ADDRESS = 8;
-const BUILD_ID = 32;
+export const ADDRESS = 8;
+export const BUILD_ID = 32;
 /** Bytes of Linux's structs, for the memlock figure: the map, a bucket's pointer, a stack without its frames. */
 const [MAP_OVERHEAD, BUCKET, STACK] = [320, 8, 16];
 
@@ -112,16 +114,12 @@ export class StackTraceMap extends BpfMap {
 }
 
 function bucketsOf({ maxEntries }: MapAttr): number {
-  return 2 ** Math.ceil(Math.log2(maxEntries));
+  return roundUpToPowerOfTwo(maxEntries);
 }
 
-/** Any: Linux's begins with a number of its own. FNV-1a. */
+/** Any: Linux's begins with a number of its own. */
 function hashOf(frames: readonly bigint[]): number {
-  let hash = 0x811c9dc5;
-  for (const frame of frames)
-    for (let shift = 0n; shift < 64n; shift += 8n)
-      hash = Math.imul(hash ^ Number((frame >> shift) & 0xffn), 0x01000193);
-  return hash >>> 0;
+  return fnv1a(new Uint8Array(BigUint64Array.from(frames).buffer));
 }
 
 function isSame(one: Uint8Array, other: Uint8Array): boolean {

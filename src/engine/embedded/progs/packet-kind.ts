@@ -1,7 +1,7 @@
 import type { Machine } from '../machine.ts';
 import { packetType } from './frame.ts';
 import type { ProgType } from './prog-type.ts';
-import { Skb } from './skb.ts';
+import { Skb, type SkbInput } from './skb.ts';
 import { XdpBuff } from './xdp-buff.ts';
 
 /** What a program is run on. */
@@ -15,8 +15,14 @@ export interface PacketKind {
   readonly make: (machine: Machine, place: number, frame: Uint8Array) => Packet;
 }
 
-const LOOPBACK = 1;
+/** The number of the device that test runs let packets come in by, unless another is asked for. */
+export const LOOPBACK = 1;
 const LOOPBACK_ADDRESS = new Uint8Array(6);
+
+/** A frame that has come in by the loopback device, or as a test run asks. */
+export function skbInput({ netns }: Machine, frame: Uint8Array, ifindex = LOOPBACK, ingressIfindex = 0): SkbInput {
+  return { frame, netns, ifindex, ingressIfindex, pktType: packetType(frame, LOOPBACK_ADDRESS) };
+}
 
 const XDP: PacketKind = {
   size: XdpBuff.size,
@@ -32,13 +38,7 @@ const XDP: PacketKind = {
 const skbs = (linkHeader: boolean): PacketKind => ({
   size: Skb.size,
   make(machine, place, frame) {
-    const skb = Skb.at(machine.memory, place, {
-      frame,
-      netns: machine.netns,
-      ifindex: LOOPBACK,
-      ingressIfindex: 0,
-      pktType: packetType(frame, LOOPBACK_ADDRESS),
-    });
+    const skb = Skb.at(machine.memory, place, skbInput(machine, frame));
     if (!linkHeader) skb.pullLinkHeader();
     skb.set('wire_len', skb.length);
     skb.socketCookie = machine.nextSocketCookie();

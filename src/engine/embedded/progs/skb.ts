@@ -1,3 +1,4 @@
+import { fnv1a } from '../../../bytes/fnv.ts';
 import { ETH_P_8021AD, ETH_P_8021Q, ETH_P_ALL } from '../../../uapi/netlink.ts';
 import { swap16 } from '../interp/arith.ts';
 import type { LinearMemory } from '../memory.ts';
@@ -328,7 +329,5 @@ export function isVlan(protocol: number): boolean {
 export function hashFlow(frame: Uint8Array, network: number): number {
   const version = (frame[network] ?? 0) >> 4;
   const [from, to] = version === 4 ? [12, 24] : version === 6 ? [8, 44] : [-network, 0];
-  let hash = 0x811c9dc5; // FNV-1a
-  for (const byte of frame.subarray(network + from, network + to)) hash = Math.imul(hash ^ byte, 0x01000193);
-  return hash >>> 0;
+  return fnv1a(frame.subarray(network + from, network + to));
 }

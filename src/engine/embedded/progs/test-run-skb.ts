@@ -2,7 +2,8 @@ import { errno } from '../../../uapi/errno.ts';
 import { ETH_P_IP, ETH_P_IPV6 } from '../../../uapi/netlink.ts';
 import { interpreterOf } from '../interp/interpreter.ts';
 import { runNowhere } from '../maps/cgroup-storage.ts';
-import { ETH_HLEN, packetType } from './frame.ts';
+import { ETH_HLEN } from './frame.ts';
+import { LOOPBACK, skbInput } from './packet-kind.ts';
 import type { BpfProg } from './prog.ts';
 import type { ProgType } from './prog-type.ts';
 import { SK_BUFF, SK_BUFF_SIZE, Skb } from './skb.ts';
@@ -10,8 +11,6 @@ import { finishContext, finishData, readContext, repeatRun, type TestRunAttr } f
 
 /** The largest frame: a page without the room that the kernel keeps before and behind it. */
 const MAX_DATA = 4096 - 64 - 320;
-const LOOPBACK = 1;
-const LOOPBACK_ADDRESS = new Uint8Array(6);
 const MAX_SEGMENTS = 0xffff;
 const MAX_WIRE_LENGTH = 65536;
 /** What a frame that says that it carries IP has to have after its Ethernet header. Bytes. */
@@ -46,13 +45,8 @@ export function testRunSkb(prog: BpfProg, type: ProgType, attr: TestRunAttr): nu
   if (ifindex > LOOPBACK && machine.netns.device(ifindex) === undefined) return -errno.ENODEV;
 
   const frame = data.slice(0, size);
-  const skb = Skb.create(machine.memory, {
-    frame,
-    netns: machine.netns,
-    ifindex: Math.max(ifindex, LOOPBACK),
-    ingressIfindex: given?.getUint32(SK_BUFF.ingress_ifindex, true) ?? 0,
-    pktType: packetType(frame, LOOPBACK_ADDRESS),
-  });
+  const ingressIfindex = given?.getUint32(SK_BUFF.ingress_ifindex, true) ?? 0;
+  const skb = Skb.create(machine.memory, skbInput(machine, frame, Math.max(ifindex, LOOPBACK), ingressIfindex));
   if (skb === undefined) return -errno.ENOMEM;
   try {
     if (skb.end - skb.network < (MIN_HEADER.get(skb.protocol) ?? 0)) return -errno.EINVAL;

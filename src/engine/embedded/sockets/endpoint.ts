@@ -1,3 +1,4 @@
+import { fnv1a } from '../../../bytes/fnv.ts';
 import { type Family, formatAddress } from '../inet/address.ts';
 
 /** One end of a conversation. */
@@ -24,7 +25,5 @@ export function flowKey({ protocol, local, remote }: Flow): string {
 
 /** A number for a flow, by which one of several sockets is chosen. */
 export function flowHash(flow: Flow): number {
-  let hash = 0x811c9dc5; // FNV-1a
-  for (const byte of new TextEncoder().encode(flowKey(flow))) hash = Math.imul(hash ^ byte, 0x01000193);
-  return hash >>> 0;
+  return fnv1a(new TextEncoder().encode(flowKey(flow)));
 }

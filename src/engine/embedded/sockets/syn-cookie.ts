@@ -1,3 +1,5 @@
+import { fnv1a } from '../../../bytes/fnv.ts';
+import { u32Bytes } from '../../../bytes/plain.ts';
 import type { Clock } from '../clock.ts';
 
 /** What tells a kernel's cookies from others. Linux's is a random number; runs here can be repeated. */
@@ -52,10 +54,6 @@ function minuteOf(clock: Clock): number {
   return Number((clock.now() / MINUTE) & 0xffn);
 }
 
-/** FNV-1a. */
 function hash({ flow, sequence }: SynSegment, minute: number): number {
-  let value = SECRET ^ minute;
-  for (const byte of flow) value = Math.imul(value ^ byte, 0x01000193);
-  for (let shift = 0; shift < 32; shift += 8) value = Math.imul(value ^ ((sequence >>> shift) & 255), 0x01000193);
-  return value >>> 8;
+  return fnv1a(u32Bytes(sequence), fnv1a(flow, SECRET ^ minute)) >>> 8;
 }

@@ -1,3 +1,4 @@
+import { cString } from '../../../bytes/struct.ts';
 import {
   ATTR_KIND_SIZE,
   type AttrField,
@@ -113,11 +114,7 @@ function isPointer(kind: AttrField[1]): boolean {
 
 function readNumber(bytes: Uint8Array, kind: AttrField[1], offset: number): number | bigint | string {
   const view = new DataView(bytes.buffer);
-  if (kind === 'name') {
-    const name = bytes.subarray(offset, offset + ATTR_KIND_SIZE.name);
-    const end = name.indexOf(0);
-    return String.fromCharCode(...name.subarray(0, end < 0 ? name.length : end));
-  }
+  if (kind === 'name') return cString(bytes.subarray(offset, offset + ATTR_KIND_SIZE.name));
   if (kind === 'fd') return view.getInt32(offset, true);
   return ATTR_KIND_SIZE[kind] === 4
     ? view.getUint32(offset, true)
@@ -136,11 +133,7 @@ function readPointer(
   pointer: number,
 ): unknown {
   if (!memory.check(pointer, 1)) return kind === 'path' ? undefined : new Uint8Array(0);
-  if (kind === 'path') {
-    const text = memory.u8.slice(pointer, pointer + MAX_TEXT);
-    const end = text.indexOf(0);
-    return String.fromCharCode(...text.subarray(0, end < 0 ? text.length : end));
-  }
+  if (kind === 'path') return cString(memory.u8.subarray(pointer, pointer + MAX_TEXT));
   if (kind === 'fds') {
     const count = Math.min(product(numbers, 'fd_array_cnt') || MAX_FDS, MAX_FDS);
     return Array.from({ length: count }, (_, i) =>
