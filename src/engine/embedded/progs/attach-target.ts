@@ -75,6 +75,6 @@ export function isFunctionPlace(attachType: number): boolean {
 }
 
 /** The name of what a program of a function, tracepoint or iterator of the kernel is made for. */
-export function attachedFunction({ machine, attr: { attachBtfId } }: BpfProg): string | undefined {
-  return attachBtfId === 0 ? undefined : machine.vmlinux.btf.type(attachBtfId).name;
+export function attachedFunction({ machine, attr: { attachBtfId, extended } }: BpfProg): string | undefined {
+  return attachBtfId === 0 || extended !== undefined ? undefined : machine.vmlinux.btf.type(attachBtfId).name;
 }

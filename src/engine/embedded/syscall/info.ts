@@ -209,10 +209,16 @@ function progInfo(prog: BpfProg, info: StructValue<typeof bpfProgInfo.fields>, a
     run_cnt: prog.runCount,
     recursion_misses: 0n,
     verified_insns: attr.verifiedInsns,
-    attach_btf_obj_id: attr.attachBtfId === 0 ? 0 : prog.machine.vmlinux.id,
+    attach_btf_obj_id: targetBtfId(prog),
     attach_btf_id: attr.attachBtfId,
   } satisfies Partial<typeof info>);
   return 0;
+}
+
+/** The id of the BTF that the function is of which a program is made for; 0: none, or none any more. */
+function targetBtfId({ machine, aim, attr: { attachBtfId, extended } }: BpfProg): number {
+  if (extended !== undefined) return aim?.attr.btf?.id ?? 0;
+  return attachBtfId === 0 ? 0 : machine.vmlinux.id;
 }
 
 /** A caller who asks for records has to know their size; who does not may leave it zero. */

@@ -8,6 +8,7 @@ import type { Process } from '../process.ts';
 import { SOCKET_MAP_PLACES } from '../sockets/map-programs.ts';
 import type { CheckedAttr } from './attr.ts';
 import { createCgroupLink } from './cgroup-attach.ts';
+import { attachExtension } from './extension-attach.ts';
 import { createIterLink } from './iter.ts';
 import { createNetfilterLink } from './netfilter-attach.ts';
 import { createNetnsLink } from './netns-attach.ts';
@@ -57,12 +58,19 @@ export function isLinkPlace(attachType: number): boolean {
 
 /** BPF_LINK_CREATE: the new fd or -errno. */
 export function linkCreate(process: Process, attr: CheckedAttr<'BPF_LINK_CREATE'>): number {
+  const given = process.prog(attr.prog_fd);
+  if (typeof given !== 'number' && given.attr.type === progTypeNumber.ext)
+    return attachExtension(process, given, {
+      targetFd: attr.target_fd,
+      typeId: attr.target_btf_id,
+      attachType: attr.attach_type,
+      cookie: attr['tracing.cookie'],
+    });
   const create = CREATE.get(attr.attach_type);
   if (create !== undefined) return create(process, attr);
   // What only Linux has is said before anything is looked at; else the program is.
   const answer = cannotAttach(process, attr.attach_type, ONLY_LINUX);
-  const prog = process.prog(attr.prog_fd);
-  return answer === -errno.EINVAL && typeof prog === 'number' ? prog : answer;
+  return answer === -errno.EINVAL && typeof given === 'number' ? given : answer;
 }
 
 function createXdp(process: Process, attr: CheckedAttr<'BPF_LINK_CREATE'>): number {
