@@ -3,7 +3,7 @@ import { linkTypeNumber } from '../../../uapi/bpf.ts';
 import { errno } from '../../../uapi/errno.ts';
 import type { bpfLinkInfo } from '../../../uapi/info.ts';
 import type { BpfProg } from '../progs/prog.ts';
-import { Link } from './link.ts';
+import { ProgLink } from './link.ts';
 
 /** A function: the id of the BTF object or of the program that it is in, and of its type. */
 export interface TypedTarget {
@@ -12,7 +12,7 @@ export interface TypedTarget {
 }
 
 /** A program at a function that its arguments are those of: BPF_LINK_TYPE_TRACING. */
-export abstract class TypedLink extends Link {
+export abstract class TypedLink extends ProgLink {
   readonly type = linkTypeNumber.tracing;
   /** BPF_* of enum bpf_attach_type, as it was attached. */
   readonly #attachType: number;

@@ -118,7 +118,7 @@ export function progLoad(process: Process, attr: Attr): number {
 }
 
 /** Types of programs that are made for one function. */
-const OF_A_FUNCTION: ReadonlySet<ProgTypeName> = new Set(['tracing', 'lsm', 'ext']);
+const OF_A_FUNCTION: ReadonlySet<ProgTypeName> = new Set(['tracing', 'lsm', 'ext', 'struct_ops']);
 
 /** The program as users see it: what no path comes to is not there any more. */
 function xlatedOf({ resolved, funcInfo, lineInfo, verdict }: Accepted): Translated {
