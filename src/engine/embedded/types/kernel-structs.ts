@@ -161,7 +161,7 @@ export const STRUCTS: Readonly<Record<string, string>> = {
   tcp_sock:
     'struct inet_connection_sock inet_conn; u32 snd_wnd; u32 mss_cache; u32 snd_cwnd; u32 sacked_out; u32 lost_out; u32 retrans_out; u32 snd_ssthresh; u32 write_seq; ' +
     'u32 rcv_nxt; u32 snd_nxt; u32 snd_una; u32 srtt_us; u32 packets_out; u32 delivered; u32 app_limited; u8 ecn_flags; u64 tcp_mstamp; u64 bytes_acked; ' +
-    'u32 snd_cwnd_cnt; u32 snd_cwnd_clamp; u32 snd_cwnd_used; u32 snd_cwnd_stamp; u32 prior_cwnd; u32 prior_ssthresh; u32 high_seq; u32 total_retrans',
+    'u32 snd_cwnd_cnt; u32 snd_cwnd_clamp; u32 snd_cwnd_used; u32 snd_cwnd_stamp; u32 max_packets_out; u32 prior_cwnd; u32 prior_ssthresh; u32 high_seq; u32 total_retrans',
   ack_sample: 'u32 pkts_acked; s32 rtt_us; u32 in_flight',
   rate_sample:
     'u64 prior_mstamp; u32 prior_delivered; u32 prior_delivered_ce; s32 delivered; s32 delivered_ce; long interval_us; u32 snd_interval_us; u32 rcv_interval_us; ' +
