@@ -171,16 +171,19 @@ export const STRUCTS: Readonly<Record<string, string>> = {
   module: 'char name[56]',
   list_head: 'struct list_head *next; struct list_head *prev',
   tcp_congestion_ops:
-    'u32 (*ssthresh)(struct sock *sk); void (*cong_avoid)(struct sock *sk, u32 ack, u32 acked); void (*set_state)(struct sock *sk, u8 new_state); ' +
-    'void (*cwnd_event)(struct sock *sk, enum tcp_ca_event ev); void (*in_ack_event)(struct sock *sk, u32 flags); ' +
-    'void (*pkts_acked)(struct sock *sk, const struct ack_sample *sample); u32 (*min_tso_segs)(struct sock *sk); ' +
-    'void (*cong_control)(struct sock *sk, u32 ack, int flag, const struct rate_sample *rs); u32 (*undo_cwnd)(struct sock *sk); u32 (*sndbuf_expand)(struct sock *sk); ' +
-    'size_t (*get_info)(struct sock *sk, u32 ext, int *attr, void *info); char name[16]; struct module *owner; struct list_head list; u32 key; u32 flags; ' +
-    'void (*init)(struct sock *sk); void (*release)(struct sock *sk)',
+    'u32 (*ssthresh)(struct sock *); void (*cong_avoid)(struct sock *, u32, u32); void (*set_state)(struct sock *, u8); ' +
+    'void (*cwnd_event)(struct sock *, enum tcp_ca_event); void (*in_ack_event)(struct sock *, u32); ' +
+    'void (*pkts_acked)(struct sock *, const struct ack_sample *); u32 (*min_tso_segs)(struct sock *); ' +
+    'void (*cong_control)(struct sock *, u32, int, const struct rate_sample *); u32 (*undo_cwnd)(struct sock *); u32 (*sndbuf_expand)(struct sock *); ' +
+    'size_t (*get_info)(struct sock *, u32, int *, void *); char name[16]; struct module *owner; struct list_head list; u32 key; u32 flags; ' +
+    'void (*init)(struct sock *); void (*release)(struct sock *)',
   bpf_dummy_ops_state: 'int val',
   bpf_dummy_ops:
     'int (*test_1)(struct bpf_dummy_ops_state *cb); int (*test_2)(struct bpf_dummy_ops_state *cb, int a1, unsigned short a2, char a3, unsigned long a4); ' +
     'int (*test_sleepable)(struct bpf_dummy_ops_state *cb)',
+  bpf_map_info:
+    '__u32 type; __u32 id; __u32 key_size; __u32 value_size; __u32 max_entries; __u32 map_flags; char name[16]; __u32 ifindex; __u32 btf_vmlinux_value_type_id; ' +
+    '__u64 netns_dev; __u64 netns_ino; __u32 btf_id; __u32 btf_key_type_id; __u32 btf_value_type_id; __u32 btf_vmlinux_id; __u64 map_extra; __u64 hash; __u32 hash_size',
   bpf_struct_ops_common_value: 'refcount_t refcnt; enum bpf_struct_ops_state state',
   bpf_struct_ops_tcp_congestion_ops: 'struct bpf_struct_ops_common_value common; struct tcp_congestion_ops data',
   bpf_struct_ops_bpf_dummy_ops: 'struct bpf_struct_ops_common_value common; struct bpf_dummy_ops data',
