@@ -80,6 +80,8 @@ build test/objects/exceptions.c test/objects/exceptions.o
 build test/objects/elements.c test/objects/elements.o
 build test/objects/typed.c test/objects/typed.o
 build test/objects/typed_lab.c test/objects/typed_lab.o
+build test/objects/ext.c test/objects/ext.o
+build test/objects/congestion.c test/objects/congestion.o
 build test/objects/kfuncs.c test/objects/kfuncs.o
 build test/objects/kobjects.c test/objects/kobjects.o
 build test/objects/netfilter.c test/objects/netfilter.o

@@ -44,6 +44,7 @@ const CHANGES: readonly Change[] = [
   [/^other types of maps: user_ringbuf/,                     '6.1',  'user ring buffers'],
   [/^other types of maps: lpm_trie: a batch$/,               '6.1',  'tries are read in batches'],
   [/^other types of maps: lpm_trie: (NO)?EXIST /,            '6.13', 'tries look at BPF_EXIST and BPF_NOEXIST'],
+  [/^programs in the place of functions: (moves|one in a place)/, '6.13', 'what a program does to packets, and prog arrays, are looked at'],
   [/^map programs: (queues|blooms)$/,                        '6.4',  'helpers for maps return 64 bits: a negative answer is one'],
   [/^map programs: rings$/,                                  '6.12', 'the verifier sees that a record that was tested is given back; 6.1 does not'],
   [/^map programs: tries$/,                                  '6.13', 'tries look at BPF_NOEXIST'],

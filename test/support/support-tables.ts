@@ -56,7 +56,6 @@ const WHY: readonly (readonly [RegExp, string])[] = [
   [/^task_pt_regs$/, 'its processes have no registers'],
   [/^probe_write_user$/, 'it has no memory of processes'],
   [/^ima_|^bprm_/, 'nothing is measured or started here'],
-  [/^tcp_send_ack$/, 'only programs of struct_ops may call it'],
 ];
 
 /** One that makes links of the type, where it is not named as the link is. */
@@ -96,7 +95,7 @@ const WHY_NO_KFUNC: readonly (readonly [RegExp, string])[] = [
   [/^bpf_(lookup_\w+_key|key_put|verify_pkcs7|crypto_)/, 'it has no keys and no ciphers'],
   [/kmem_cache|dmabuf|_vma_|user_task/, 'it has no memory of processes'],
   [/xattr|_file$|d_path/, 'it has no files that processes open'],
-  [/^(tcp_|cubictcp_)/, 'it has no congestion control'],
+  [/^cubictcp_/, 'its `cubic` is a name alone'],
   [/^bpf_xdp_metadata/, 'it has no devices with such hints'],
   [/^crash_kexec$/, 'it has nothing to boot'],
   [/^css_|_css_/, 'it has no controllers of cgroups'],

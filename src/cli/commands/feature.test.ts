@@ -106,14 +106,14 @@ describe('skep feature', () => {
     const { status, stdout } = await skep(['feature', 'probe', 'kernel', 'full']);
     expect(status).toBe(0);
     expect(stdout).toContain('eBPF program_type sched_cls is available\n');
-    expect(stdout).toContain('eBPF program_type struct_ops is NOT available\n');
+    expect(stdout).toContain('eBPF program_type lirc_mode2 is NOT available\n');
     expect(stdout).toContain('\t- bpf_trace_printk\n');
     expect(
       JSON.parse((await skep(['feature', 'probe', 'unprivileged'], { json: true })).stdout).map_types,
     ).toMatchObject({
       have_hash_map_type: true,
       have_arena_map_type: true,
-      have_struct_ops_map_type: false,
+      have_struct_ops_map_type: true,
     });
   });
 

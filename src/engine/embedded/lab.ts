@@ -74,6 +74,8 @@ export interface EmbeddedLab extends LabNamespace, ObservedKernel {
   batch(process: Kernel, program: Fd, frames: readonly Uint8Array[], options?: BatchOptions): PacketBatch;
   readonly cgroups: LabCgroups;
   readonly trace: LabTrace;
+  /** The names that TCP_CONGESTION takes: `cubic`, `reno`, and those of `tcp_congestion_ops` that are registered. */
+  readonly congestionControls: readonly string[];
   /** Programs that did not end as they should: the last 1000, oldest first. */
   readonly faults: readonly Fault[];
   /** A manual clock moves only by `clock.advance(ns)`. What the kernel does later (timers of maps, retransmissions, lookups of neighbours that fail) is done on the way, each at its time. */
@@ -142,6 +144,9 @@ export function createLab(machine: Machine, openProcess: (network: Network) => K
       createPacketBatch(program(process, fd, 'batch'), frames, options),
     cgroups: labCgroups(machine),
     trace: labTrace(machine),
+    get congestionControls() {
+      return machine.congestion.names;
+    },
     observe: (observer: Parameters<ObservedKernel['observe']>[0]) => machine.observers.on(observer),
     get faults() {
       return interpreter.faults;

@@ -28,6 +28,7 @@ import { createRandom, RANDOM_SIZE } from './random.ts';
 import { Scratch } from './scratch.ts';
 import type { SocketHooks } from './sockets/socket-hooks.ts';
 import { SocketViews } from './sockets/socket-views.ts';
+import { CongestionControls } from './struct-ops/congestion-controls.ts';
 import { Sysctls } from './sysctls.ts';
 import { Timers } from './timers.ts';
 import { Tracing } from './trace/tracing.ts';
@@ -117,6 +118,8 @@ export class Machine {
   /** Where the program of a cgroup that runs is attached. */
   storagePlace: StoragePlace | undefined;
   readonly sysctls = new Sysctls();
+  /** Of TCP, by name. */
+  readonly congestion = new CongestionControls();
   readonly cgroups = new CgroupFileSystem(CGROUP_DEV);
   readonly fileSystems: FileSystemTypes;
   readonly mounts: MountTable;

@@ -6,12 +6,12 @@ import { ktime_get_boot_ns, ktime_get_coarse_ns, ktime_get_ns, ktime_get_tai_ns 
 import { callees } from '../interp/called.ts';
 import { interpreterOf } from '../interp/interpreter.ts';
 import { ENTRY_SIZE, type Share, STRETCH, type Work } from '../jit/batch.ts';
-import { helperImport, WAKE } from '../jit/compile.ts';
+import { helperImport, type Needs, WAKE } from '../jit/compile.ts';
 import { instantiate, RUN_ENDED } from '../jit/compiled-run.ts';
-import { type Importer, importedFunctions } from '../jit/imports.ts';
+import { allImports, type Importer, importedFunctions } from '../jit/imports.ts';
 import type { Jit, Module } from '../jit/jit.ts';
 import { ENTRY, HIGH, MAX_ROUNDS, ROUNDS } from '../jit/registers.ts';
-import { type WasmFunction, wasm } from '../jit/webassembly.ts';
+import { type WasmFunction, type WasmTable, wasm } from '../jit/webassembly.ts';
 import type { Machine } from '../machine.ts';
 import { ProgArray } from '../maps/prog-array.ts';
 import type { BpfProg } from '../progs/prog.ts';
@@ -64,7 +64,7 @@ class Cpus {
     const { jit } = interpreterOf(this.#machine);
     if (jit === undefined)
       throw new NotSupportedError('interpreting on several CPUs', { instead: 'only compiled programs run there' });
-    const { programs, targets } = programsFrom(program, jit);
+    const { programs, targets } = programsFrom(program.entry, jit);
     const loaded: Loaded[] = [];
     spreadMaps(this.#machine);
     memory.holdFrees();
@@ -111,15 +111,13 @@ class Cpus {
       const isTarget = targets.has(program);
       const { compiled, module } = checked(program, jit.moduleFor(program, registers, { isTarget, shared: true }));
       const importer: Importer = { machine, registers, program, code: undefined, resolve: () => lost(cpu) };
-      const imported = importedFunctions(importer, compiled);
-      if (compiled.callsBack)
-        importer.code = instantiate(
-          module,
-          machine.memory.memory,
-          imported,
-          new wasm.Table({ element: 'anyfunc', initial: 0 }),
-        );
-      const takers = new Set(compiled.helpers.filter(takesMap).map(helperImport));
+      const imported = allImports(importer, compiled, (by, needs) => this.#importerOf(jit, by, needs, cpu));
+      if (compiled.callsBack) importer.code = instantiate(module, machine.memory.memory, imported, noTable());
+      const takers = new Set(
+        [compiled, ...compiled.replacements].flatMap(({ helpers }, place) =>
+          helpers.filter(takesMap).map((id) => helperImport(id, place)),
+        ),
+      );
       calls.push(Object.entries(imported).map(([name, call]) => ({ call, takesMap: takers.has(name) })));
       const place = isTarget ? jit.targets.placeOf(program) : undefined;
       threadPrograms.push({ module, imports: Object.keys(imported), place });
@@ -153,6 +151,23 @@ class Cpus {
       ended: ENDED,
     });
     return { cpu, calls };
+  }
+
+  /** Of a program in the place of a function. */
+  #importerOf(jit: Jit, program: BpfProg, { callsBack }: Needs, cpu: Cpu): Importer {
+    const machine = this.#machine;
+    const importer: Importer = {
+      machine,
+      registers: cpu.registers,
+      program,
+      code: undefined,
+      resolve: () => lost(cpu),
+    };
+    if (callsBack) {
+      const { compiled, module } = checked(program, jit.moduleFor(program, cpu.registers, { shared: true }));
+      importer.code = instantiate(module, machine.memory.memory, importedFunctions(importer, compiled), noTable());
+    }
+    return importer;
   }
 
   /** Does what the CPUs ask for until all are in a state. */
@@ -259,12 +274,18 @@ function programsFrom(program: BpfProg, jit: Jit): { programs: readonly BpfProg[
 function checked(program: BpfProg, made: ReturnType<Jit['moduleFor']>): Module {
   const what = `${program.attr.name || `program ${program.id}`} on several CPUs`;
   if ('problem' in made) throw new NotSupportedError(what, { instead: `it is not compiled: ${made.problem}` });
-  const { helpers } = made.compiled;
+  const { compiled } = made;
+  const helpers = [compiled, ...compiled.replacements].flatMap((needs) => needs.helpers);
   // What is called back would wait for a lock in the place of whoever could open it.
   const callsBack = helpers.some((id) => id !== loop.id && callees()[id]?.args.includes('func'));
   if (helpers.includes(spin_lock.id) && callsBack)
     throw new NotSupportedError(what, { instead: 'it has both locks and functions that helpers call back' });
   return made;
+}
+
+/** For what makes no tail calls. */
+function noTable(): WasmTable {
+  return new wasm.Table({ element: 'anyfunc', initial: 0 });
 }
 
 function takesMap(id: number): boolean {

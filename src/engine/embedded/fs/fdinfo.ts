@@ -44,10 +44,18 @@ function linkLines(link: Link): Lines {
   return [
     ['link_type', name === 'perf_event' ? 'perf' : name],
     ['link_id', link.id],
-    ['prog_tag', toHex(link.prog.attr.tag)],
-    ['prog_id', link.prog.id],
+    ...progOf(link),
     ...link.fdinfo(),
   ];
+}
+
+function progOf({ prog }: Link): Lines {
+  return prog === undefined
+    ? []
+    : [
+        ['prog_tag', toHex(prog.attr.tag)],
+        ['prog_id', prog.id],
+      ];
 }
 
 function mapLines(map: BpfMap): Lines {

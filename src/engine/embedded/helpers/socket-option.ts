@@ -1,20 +1,13 @@
 import { errno } from '../../../uapi/errno.ts';
 import { AF_INET, AF_INET6, addressSize } from '../inet/address.ts';
-import {
-  CONGESTION_CONTROLS,
-  IPPROTO_TCP,
-  programOption,
-  setProgramOption,
-  TCP_CONGESTION,
-} from '../sockets/program-options.ts';
+import { IPPROTO_TCP, programOption, setProgramOption, TCP_CONGESTION } from '../sockets/program-options.ts';
 import type { Socket } from '../sockets/socket.ts';
+import { chooseCongestion } from '../sockets/socket-option.ts';
 import { type HelperEnv, helper, type Wide } from './helper.ts';
 import { socketAt } from './read-argument.ts';
 
 const INT = 4;
 const SOCK_STREAM = 1;
-/** Bytes of the name of a congestion control with its NUL. */
-const TCP_CA_NAME_MAX = 16;
 /** Offset of the address in a struct sockaddr_in and sockaddr_in6, and bytes of one at least. */
 const SOCKADDR = { [AF_INET]: [4, 16], [AF_INET6]: [8, 24] } as const;
 
@@ -42,7 +35,7 @@ export const getsockopt = helper({
     const socket = socketOf(env, owner);
     env.memory.u8.fill(0, value, value + size);
     if (socket === undefined) return -errno.EINVAL;
-    if (isCongestion(socket, level, name)) return copyName(env, socket.congestion, value, size);
+    if (isCongestion(socket, level, name)) return copyName(env, socket.control?.name ?? '', value, size);
     const number = size === INT ? programOption(socket, level, name) : undefined;
     if (number === undefined) return -errno.EINVAL;
     env.memory.dv.setInt32(value, number, true);
@@ -75,10 +68,7 @@ function isCongestion({ type }: Socket, level: number, name: number): boolean {
 
 function setCongestion(socket: Socket, bytes: Uint8Array): number {
   if (bytes.length < 2) return -errno.EINVAL;
-  const [name = ''] = String.fromCharCode(...bytes.subarray(0, TCP_CA_NAME_MAX - 1)).split('\0');
-  if (!CONGESTION_CONTROLS.includes(name)) return -errno.ENOENT;
-  socket.congestion = name;
-  return 0;
+  return chooseCongestion(socket, bytes);
 }
 
 /** As much as fits, with a NUL. */

@@ -1,6 +1,7 @@
 import * as bpfCall from './bpf-call.ts';
 import * as btf from './btf.ts';
 import * as cgroup from './cgroup.ts';
+import * as congestion from './congestion.ts';
 import * as csum from './csum.ts';
 import * as dynptr from './dynptr.ts';
 import * as ecn from './ecn.ts';
@@ -66,6 +67,7 @@ const ALL: readonly Helper[] = [
   route,
   fib,
   funcArgs,
+  congestion,
   csum,
   ecn,
   redirect,

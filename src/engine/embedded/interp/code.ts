@@ -38,6 +38,8 @@ export const CODES = {
 export const PROBED = 0x200;
 /** Beside the opcode of a load, a store (as STX) or an atomic: it goes to the arena. */
 export const IN_ARENA = 0x400;
+/** Beside the opcode of a function's first instruction: a program has taken the function's place. */
+export const REPLACED = 0x800;
 
 export const BPF_FUNC_tail_call = 12;
 /** Functions of the kernel are called as helpers are: by their place in their table, from here on. */
@@ -99,6 +101,11 @@ export function decodeProgram(insns: Uint8Array, { probed, inArena }: Marks = {}
     }
   }
   return program;
+}
+
+export function markReplaced({ code }: Code, start: number, isReplaced: boolean): void {
+  const opcode = code[start] ?? 0;
+  code[start] = isReplaced ? opcode | REPLACED : opcode & ~REPLACED;
 }
 
 function takesImmediate(operation: Operation): boolean {

@@ -59,8 +59,9 @@ export class Interpreter {
 
   /** Runs it so many times, one after the other with what the last left, or until a fault; the last verdict. */
   runRepeatedly(program: BpfProg, context: number, times: number, subject?: Subject): Verdict {
-    const code = this.#machine.statsUsers === 0 ? this.#compiled(program) : undefined;
-    if (code !== undefined) return this.#execute(program, code, context, subject, times);
+    const { entry } = program;
+    const code = this.#machine.statsUsers === 0 ? this.#compiled(entry) : undefined;
+    if (code !== undefined) return this.#execute(entry, code, context, subject, times);
     let verdict = this.runProgram(program, context, subject);
     for (let left = times - 1; left > 0 && verdict.fault === undefined; left--)
       verdict = this.runProgram(program, context, subject);
@@ -73,12 +74,13 @@ export class Interpreter {
   runBatch(program: BpfProg, share: Share, work: Work): void {
     const { list, count } = share;
     const { statsUsers, memory } = this.#machine;
-    const code = statsUsers === 0 ? this.#compiled(program) : undefined;
+    const { entry: entered } = program;
+    const code = statsUsers === 0 ? this.#compiled(entered) : undefined;
     const run = code && this.#depth < MAX_NESTING ? this.jit?.run(this.#depth) : undefined;
     if (code !== undefined && run !== undefined) {
       this.#depth++;
       try {
-        this.jit?.executeBatch(run, program, code, share, work, (fault) => this.report(fault));
+        this.jit?.executeBatch(run, entered, code, share, work, (fault) => this.report(fault));
       } finally {
         this.#depth--;
       }
@@ -93,10 +95,11 @@ export class Interpreter {
   }
 
   #runOnce(program: BpfProg, context: number, subject: Subject | undefined): Verdict {
-    const code = this.#compiled(program);
+    const { entry } = program;
+    const code = this.#compiled(entry);
     return code === undefined
-      ? this.#run(program.code, context, subject, program)
-      : this.#execute(program, code, context, subject, 1);
+      ? this.#run(entry.code, context, subject, entry)
+      : this.#execute(entry, code, context, subject, 1);
   }
 
   /** Only the interpreter counts instructions: whoever limits them gets it. */

@@ -7,7 +7,7 @@ import type { BpfProg } from '../progs/prog.ts';
 import type { Subject } from '../progs/subject.ts';
 import { Divider, mulHigh, swap16, swap32 } from './arith.ts';
 import { atomicUpdate } from './atomic.ts';
-import { type Code, IMM, IN_ARENA, PROBED, REGISTERS } from './code.ts';
+import { type Code, IMM, IN_ARENA, PROBED, REGISTERS, REPLACED } from './code.ts';
 import type { Fault } from './fault.ts';
 import { accessArena } from './in-arena.ts';
 import { loadInto, sizeOf } from './load.ts';
@@ -25,8 +25,8 @@ export const MAX_TAIL_CALLS = 33;
 /** Times that a `may_goto` lets a function go on. */
 export const MAX_LOOPS = 8 * 1024 * 1024;
 
-/** Frames of programs that tail calls of functions led to. */
-const DEEP_FRAMES = MAX_FRAMES * MAX_TAIL_CALLS;
+/** Frames of programs that tail calls of functions led to, and of those in the place of functions. */
+const DEEP_FRAMES = MAX_FRAMES * (MAX_TAIL_CALLS + 1);
 const TOO_DEEP = `more than ${MAX_FRAMES} functions are active`;
 
 /** What one run works on. */
@@ -78,6 +78,8 @@ export class Run implements HelperEnv {
   #allowed = 0;
   #budget = 0;
   #tailCalls = 0;
+  /** Programs that run in the place of functions. */
+  #replacing = 0;
 
   // What a call within the program saves: r6 to r9 as eight words, where to go on, in which program, and what is left of its may_goto.
   readonly #saved = new Int32Array(8 * (MAX_FRAMES + DEEP_FRAMES));
@@ -131,14 +133,15 @@ export class Run implements HelperEnv {
     this.#allowed = budget;
     this.#budget = budget;
     this.#tailCalls = 0;
+    this.#replacing = 0;
     let result = this.#run(code, start, 0);
-    if (this.#thrown !== undefined) result = this.#catch(this.#thrown);
+    if (this.#thrown !== undefined) result = this.#catch(this.#thrown, 0);
     if (this.lock !== 0) this.#dropLock();
     return result;
   }
 
-  /** All functions were left at once: what the program that threw says is the result. */
-  #catch(cookie: Wide): number {
+  /** All functions from `frame` on were left at once: what the program that threw says is the result. */
+  #catch(cookie: Wide, frame: number): number {
     const program = this.#program;
     this.fault = undefined;
     this.#thrown = undefined;
@@ -147,8 +150,22 @@ export class Run implements HelperEnv {
     if (program?.attr.exceptionCallback === undefined) return cookie.low;
     this.low[1] = cookie.low;
     this.high[1] = cookie.high;
-    this.low[10] = this.#enter(0);
-    return this.#run(program.code, program.attr.exceptionCallback, 0);
+    this.low[10] = this.#enter(frame);
+    return this.#run(program.code, program.attr.exceptionCallback, frame);
+  }
+
+  /** Runs the program in the place of the function that was entered as number `frame`; false after a fault. */
+  #runReplacement(start: number, frame: number): boolean {
+    const program = this.#program;
+    const by = program?.replacements.get(start);
+    if (by === undefined) throw new Error('embedded kernel: nothing is in the place of a function');
+    this.#program = by;
+    this.#replacing++;
+    this.#run(by.code, 0, frame);
+    if (this.#thrown !== undefined) this.#catch(this.#thrown, frame);
+    this.#replacing--;
+    this.#program = program;
+    return this.fault === undefined;
   }
 
   callback(func: number, context: Wide, ...args: readonly number[]): number {
@@ -651,6 +668,19 @@ export class Run implements HelperEnv {
 
         default: {
           const opcode = code[pc - 1] ?? 0;
+          if ((opcode & REPLACED) !== 0) {
+            this.#budget = budget;
+            if (!this.#runReplacement(pc - 1, frame)) return 0;
+            budget = this.#budget;
+            view = memory.dv;
+            limit = view.byteLength;
+            if (frame === base) return low[0] ?? 0;
+            frame--;
+            program = this.#restore(frame);
+            ({ code, dst, src, off, imm } = program);
+            pc = this.#returns[frame] ?? 0;
+            continue;
+          }
           const load = opcode ^ PROBED;
           if (load < PROBED) {
             loadInto(low, high, d, view, load, place(b, bh, at, sizeOf(load), limit));
@@ -664,11 +694,10 @@ export class Run implements HelperEnv {
     }
   }
 
-  /** Address of the stack's end for function number `frame`, zeroed: r10. */
-  /** Each program that a tail call led to may have as many functions active as the first. */
+  /** Each program that a tail call led to, or that is in the place of a function, may have as many functions active as the first. */
   #mayEnter(frame: number): boolean {
     if (frame < MAX_FRAMES) return true;
-    if (frame >= MAX_FRAMES * (1 + this.#tailCalls)) return false;
+    if (frame >= Math.min(MAX_FRAMES * (1 + this.#tailCalls + this.#replacing), MAX_FRAMES + DEEP_FRAMES)) return false;
     if (this.#deep === 0) this.#deep = this.memory.alloc(DEEP_FRAMES * (STACK_SIZE + SCRATCH_SIZE));
     return this.#deep !== 0;
   }
@@ -679,6 +708,7 @@ export class Run implements HelperEnv {
       : this.#deep + STACK_SIZE * (frame - MAX_FRAMES + 1);
   }
 
+  /** Address of the stack's end for function number `frame`, zeroed: r10. */
   #enter(frame: number): number {
     const end = this.#stackEnd(frame);
     this.memory.u8.fill(0, end - STACK_SIZE, end);

@@ -1,6 +1,6 @@
 import { errno } from '../../../uapi/errno.ts';
 import { interpreterOf } from '../interp/interpreter.ts';
-import type { Link } from '../links/link.ts';
+import type { ProgLink } from '../links/link.ts';
 import type { Machine } from '../machine.ts';
 import { RefCounted } from '../refs.ts';
 import { Showing } from '../types/shown.ts';
@@ -9,7 +9,7 @@ import type { Members, Walk } from './targets.ts';
 
 /** What BPF_ITER_CREATE makes, or who opens a pinned link: the link's program runs for one object after the other as it is read. */
 export class BpfIterator extends RefCounted {
-  readonly #link: Link;
+  readonly #link: ProgLink;
   readonly #machine: Machine;
   readonly #name: string;
   readonly #walk: Walk;
@@ -20,7 +20,7 @@ export class BpfIterator extends RefCounted {
   #ended = false;
 
   /** `name`: of the target. */
-  constructor(link: Link, name: string, walk: Walk) {
+  constructor(link: ProgLink, name: string, walk: Walk) {
     super();
     this.#link = link.get();
     this.#machine = link.machine;

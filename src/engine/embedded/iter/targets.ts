@@ -84,5 +84,5 @@ function showProg({ id, attr, maps }: BpfProg): Shown {
 }
 
 function showLink({ id, type, prog }: Link): Shown {
-  return { struct: 'bpf_link', values: { id, type }, to: { prog: showProg(prog) } };
+  return { struct: 'bpf_link', values: { id, type }, to: prog === undefined ? {} : { prog: showProg(prog) } };
 }

@@ -26,6 +26,8 @@ export interface ProgramToCompile {
   /** Address of the state of random numbers; 0: they are the kernel's own. See `createRandom`. */
   readonly random: number;
   readonly mapAt: (address: number) => BpfMap | undefined;
+  /** Programs in the place of its functions, by where these begin. */
+  readonly replacements: ReadonlyMap<number, ProgramToCompile>;
   /** Whether it has to be a target of tail calls. */
   readonly isTarget: boolean;
   /** Nothing but a loop that it is put into: exports `loop`. Not of what makes tail calls or loads from the packet. */
@@ -53,6 +55,8 @@ export interface Needs {
 /** A program as a module of WebAssembly. */
 export interface CompiledProgram extends Needs {
   readonly bytes: Uint8Array;
+  /** What the programs in the place of its functions import, which have the places from 1 on. */
+  readonly replacements: readonly Needs[];
 }
 
 /** A slot of a prog array that a tail call leads to, by numbers that are known. */
@@ -83,8 +87,10 @@ export const callbackExport = (start: number): string => `c${start}`;
 export function compileProgram(program: ProgramToCompile): CompiledProgram {
   const text = new ProgramText(program);
   const { needs, callbacks } = text;
+  const replacements = [...program.replacements].map(([start, by]) => ({ start, text: new ProgramText(by) }));
   const module = new WasmModule();
-  writeImports(module, [text]);
+  writeImports(module, [text, ...replacements.map((by) => by.text)]);
+  for (const by of replacements) text.replace(by.start, by.text.func(0));
   const { registers } = program;
   if (program.isLoop) add(module, 'loop', LOOP, text.emit(0, 'loop'));
   else {
@@ -97,7 +103,8 @@ export function compileProgram(program: ProgramToCompile): CompiledProgram {
     add(module, 'loop', LOOP, emitCallingLoop(called, isTarget));
   }
   text.defineCalled();
-  return { bytes: module.finish(), ...needs };
+  for (const by of replacements) by.text.defineCalled();
+  return { bytes: module.finish(), ...needs, replacements: replacements.map((by) => by.text.needs) };
 }
 
 /**

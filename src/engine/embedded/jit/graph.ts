@@ -80,6 +80,14 @@ interface Place {
   readonly operation: Operation;
 }
 
+/** What of a program's functions its instructions do not say. */
+interface Around {
+  readonly exceptionCallback?: number | undefined;
+  readonly replaced?: ReadonlySet<number>;
+}
+
+const NOTHING: ReadonlySet<number> = new Set();
+
 /** A program as its functions. */
 export class Functions {
   readonly #insns: readonly Insn[];
@@ -88,12 +96,11 @@ export class Functions {
   readonly inArena: ReadonlySet<number> | undefined;
   readonly #places = new Map<number, readonly Place[]>();
   readonly #inlined = new Map<number, boolean>();
+  readonly #replaced: ReadonlySet<number>;
 
-  /** `runnable`: with the addresses of maps. `exceptionCallback`: where a function begins to which no instruction leads. */
-  constructor(
-    runnable: Uint8Array,
-    { exceptionCallback, probed, inArena }: Marks & { readonly exceptionCallback?: number | undefined } = {},
-  ) {
+  /** `runnable`: with the addresses of maps. `exceptionCallback`: where a function begins to which no instruction leads. `replaced`: where functions begin that are not called, but something else. */
+  constructor(runnable: Uint8Array, { exceptionCallback, probed, inArena, replaced = NOTHING }: Marks & Around = {}) {
+    this.#replaced = replaced;
     this.probed = probed;
     this.inArena = inArena;
     this.#insns = decodeInsns(runnable);
@@ -133,8 +140,13 @@ export class Functions {
     return this.#insns[at + 1]?.imm ?? 0;
   }
 
+  isReplaced(start: number): boolean {
+    return this.#replaced.has(start);
+  }
+
   /** Whether a function is put in where it is called: it is short, and what it does means the same there. */
   isInlined(start: number): boolean {
+    if (this.#replaced.has(start)) return false;
     let known = this.#inlined.get(start);
     if (known === undefined) {
       const insns = this.insns(start);

@@ -3,7 +3,15 @@ import { callees } from '../interp/called.ts';
 import type { Machine } from '../machine.ts';
 import type { BpfProg } from '../progs/prog.ts';
 import type { CallRegisters } from './call-registers.ts';
-import { helperImport, type Needs, PACKET_LOAD, RESOLVE, reachesImport, WAKE } from './compile.ts';
+import {
+  type CompiledProgram,
+  helperImport,
+  type Needs,
+  PACKET_LOAD,
+  RESOLVE,
+  reachesImport,
+  WAKE,
+} from './compile.ts';
 import { type CompiledCode, type CompiledRun, RUN_ENDED } from './compiled-run.ts';
 import type { WasmFunction } from './webassembly.ts';
 
@@ -36,6 +44,26 @@ export function importedFunctions(importer: Importer, compiled: Needs, place = 0
     functions[reachesImport(place)] = (size, offset) => (arena.reaches((offset ?? 0) >>> 0, size ?? 0) ? 1 : 0);
   if (compiled.tailCalls) functions[RESOLVE] = (map, index) => importer.resolve(map ?? 0, index ?? 0);
   return functions;
+}
+
+/** Likewise of a program with what has taken the place of its functions. `importerOf`: for one of those. */
+export function allImports(
+  importer: Importer,
+  compiled: CompiledProgram,
+  importerOf: (program: BpfProg, needs: Needs) => Importer,
+): Record<string, WasmFunction> {
+  const functions = importedFunctions(importer, compiled);
+  const replacing = inPlace(importer.program).map(([, by]) => by);
+  for (const [i, needs] of compiled.replacements.entries()) {
+    const by = replacing[i];
+    if (by !== undefined) Object.assign(functions, importedFunctions(importerOf(by, needs), needs, i + 1));
+  }
+  return functions;
+}
+
+/** The programs that are called in the place of a program's functions, with where these begin. */
+export function inPlace({ replacements }: BpfProg): readonly (readonly [start: number, by: BpfProg])[] {
+  return [...replacements].filter(([start]) => start > 0);
 }
 
 function helperFunction(importer: Importer, id: number): WasmFunction {

@@ -24,6 +24,7 @@ const compile = (text: string) =>
     maps: [],
     random: 0,
     mapAt: () => undefined,
+    replacements: new Map(),
     isTarget: false,
     isLoop: false,
     shared: false,

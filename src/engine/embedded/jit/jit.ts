@@ -1,6 +1,8 @@
+import { callees } from '../interp/called.ts';
 import type { Fault } from '../interp/fault.ts';
 import type { Verdict } from '../interp/interpreter.ts';
 import { MAX_FRAMES, MAX_TAIL_CALLS, SCRATCH_SIZE, STACK_SIZE } from '../interp/run.ts';
+import { bpf_throw } from '../kfuncs/regions.ts';
 import type { Machine } from '../machine.ts';
 import type { BpfProg } from '../progs/prog.ts';
 import type { Subject } from '../progs/subject.ts';
@@ -8,9 +10,9 @@ import { PROG_TYPE_BY_NUMBER } from '../progs/table.ts';
 import { ENTRY_SIZE, inStretches, type Share, STRETCH, type Work } from './batch.ts';
 import type { CallRegisters } from './call-registers.ts';
 import { type ChainPart, Chains } from './chains.ts';
-import { type CompiledProgram, callbackExport, compileProgram, type ProgramToCompile } from './compile.ts';
+import { type CompiledProgram, callbackExport, compileProgram, type Needs, type ProgramToCompile } from './compile.ts';
 import { type CompiledCode, CompiledRun, instantiate, RUN_ENDED } from './compiled-run.ts';
-import { type Importer, importedFunctions } from './imports.ts';
+import { allImports, type Importer, importedFunctions, inPlace } from './imports.ts';
 import { ProgramText } from './program-text.ts';
 import { MAX_ROUNDS } from './registers.ts';
 import { TailCallTargets } from './tail-call-targets.ts';
@@ -29,8 +31,8 @@ export interface Module {
 /** What a program is compiled for; see {@link ProgramToCompile}. */
 type Purpose = Partial<Pick<ProgramToCompile, 'isTarget' | 'isLoop' | 'shared'>>;
 
-/** Bytes for stacks: what a function calls by a tail call has its stack below that of the function. */
-const STACKS_SIZE = MAX_FRAMES * STACK_SIZE * (1 + MAX_TAIL_CALLS);
+/** Bytes for stacks: what a function calls by a tail call has its stack below that of the function, and so has what is in the place of a function. */
+const STACKS_SIZE = MAX_FRAMES * STACK_SIZE * (2 + MAX_TAIL_CALLS);
 
 /** Runs at a time from which on a program gets a loop of its own: what these take is soon as much as another compilation. */
 const OWN_LOOP = 1024;
@@ -164,7 +166,7 @@ export class Jit {
     try {
       const { compiled, module } = made;
       const importer = this.#importer(program, undefined);
-      const functions = importedFunctions(importer, compiled);
+      const functions = this.#imports(importer, compiled);
       const code = instantiate(module, machine.memory.memory, functions, this.targets.table);
       importer.code = code;
       if (compiled.loadsPacket) code.ownLoop = code.loop;
@@ -177,6 +179,7 @@ export class Jit {
 
   /** What runs a program so many times. */
   #loop(program: BpfProg, code: CompiledCode, times: number): WasmFunction {
+    if (code.tailCalls && program.replacements.size > 0) return code.loop;
     if (code.tailCalls) return this.#chains.loopOf(program, times >= OWN_LOOP) ?? code.loop;
     if (code.ownLoop === undefined && times >= OWN_LOOP) code.ownLoop = this.#compileLoop(program, code) ?? code.loop;
     return code.ownLoop ?? code.loop;
@@ -186,9 +189,15 @@ export class Jit {
     const machine = this.#machine;
     const made = this.moduleFor(program, this.#registers, { isLoop: true });
     if ('problem' in made) return undefined;
-    const functions = importedFunctions(this.#importer(program, code), made.compiled);
+    const functions = this.#imports(this.#importer(program, code), made.compiled);
     const imports = { ...functions, memory: machine.memory.memory };
     return new wasm.Instance(made.module, { [IMPORT_MODULE]: imports }).exports.loop;
+  }
+
+  #imports(importer: Importer, compiled: CompiledProgram): Record<string, WasmFunction> {
+    return allImports(importer, compiled, (by, needs) =>
+      this.#importer(by, needs.callsBack ? this.codeOf(by) : undefined),
+    );
   }
 
   #importer(program: BpfProg, code: CompiledCode | undefined): Importer {
@@ -210,7 +219,10 @@ export class Jit {
     const source = this.#source(program, registers, purpose);
     if (source === undefined) return { problem: 'its type is not known' };
     try {
-      return this.#moduleOf(source);
+      const made = this.#moduleOf(source);
+      return made.compiled.replacements.some(leaves)
+        ? { problem: 'what is in the place of one of its functions does not always come back there' }
+        : made;
     } catch (error) {
       // Functions that are too large for V8, or nest too deep for this compiler.
       if (error instanceof wasm.CompileError || error instanceof RangeError) return { problem: error.message };
@@ -223,7 +235,12 @@ export class Jit {
     registers: CallRegisters,
     { isTarget = false, isLoop = false, shared = false }: Purpose,
   ): ProgramToCompile | undefined {
-    const type = PROG_TYPE_BY_NUMBER.get(program.attr.type)?.name;
+    const type = PROG_TYPE_BY_NUMBER.get(program.runType)?.name;
+    const replacements = new Map<number, ProgramToCompile>();
+    for (const [start, by] of inPlace(program)) {
+      const source = this.#source(by, registers, { shared });
+      if (source !== undefined) replacements.set(start, source);
+    }
     return (
       type && {
         runnable: program.attr.runnable,
@@ -231,6 +248,7 @@ export class Jit {
         registers: registers.address,
         mapAt: (address) => this.#machine.mapAt(address),
         maps: program.maps,
+        replacements,
         random: this.#machine.randomState,
         exceptionCallback: program.attr.exceptionCallback,
         probed: program.attr.probed,
@@ -244,8 +262,7 @@ export class Jit {
 
   /** From the last ones, if it is one of those: programs are loaded again and again, in tests, and when others take their place. */
   #moduleOf(program: ProgramToCompile): Module {
-    const maps = program.maps.map(({ id }) => id).join();
-    const key = `${program.type} ${program.registers} ${program.shared} ${program.isTarget} ${program.isLoop} ${program.exceptionCallback} ${maps} ${programText(program.runnable)}`;
+    const key = keyOf(program);
     let known = this.#modules.get(key);
     if (known === undefined) {
       const compiled = compileProgram(program);
@@ -287,6 +304,18 @@ export class Jit {
 export function createRun(machine: Machine, registers: CallRegisters): CompiledRun | undefined {
   const stack = machine.memory.alloc(STACKS_SIZE + MAX_FRAMES * SCRATCH_SIZE);
   return stack === 0 ? undefined : new CompiledRun(machine, registers, stack + STACKS_SIZE);
+}
+
+/** By what a module is found again. */
+function keyOf(program: ProgramToCompile): string {
+  const maps = program.maps.map(({ id }) => id).join();
+  const replacements = [...program.replacements].map(([start, by]) => `${start} ${keyOf(by)} `).join('');
+  return `${program.type} ${program.registers} ${program.shared} ${program.isTarget} ${program.isLoop} ${program.exceptionCallback} ${maps} ${replacements}${programText(program.runnable)}`;
+}
+
+/** Whether a program may end without coming back to who called it as a function. */
+function leaves({ tailCalls, helpers }: Needs): boolean {
+  return tailCalls || helpers.some((number) => callees()[number] === bpf_throw);
 }
 
 /** Bytes as a text to compare by. */

@@ -35,13 +35,15 @@ export class ProgramText {
   readonly #around: Pick<Callees, 'mapAt' | 'constantAt'>;
   /** Numbers of the functions that are called, by where they begin. */
   readonly #funcs = new Map<number, number>();
+  /** Likewise of what is called in the place of others. */
+  readonly #replaced = new Map<number, number>();
   #target: Analysis | undefined;
   #module: WasmModule | undefined;
   #callees: Callees | undefined;
 
   constructor(program: ProgramToCompile) {
     this.program = program;
-    this.#functions = new Functions(program.runnable, program);
+    this.#functions = new Functions(program.runnable, { ...program, replaced: new Set(program.replacements.keys()) });
     this.#around = { mapAt: program.mapAt, constantAt: constantsOf(program.maps) };
     if (program.inArena !== undefined && program.inArena.size > 0)
       this.#arena = program.maps.find((map) => map instanceof ArenaMap);
@@ -111,9 +113,16 @@ export class ProgramText {
 
   /** The number of a function of the program, for whoever calls it. */
   func(start: number): number {
+    const replaced = this.#replaced.get(start);
+    if (replaced !== undefined) return replaced;
     const number = this.#funcs.get(start) ?? this.#module?.function(FUNCTION) ?? -1;
     this.#funcs.set(start, number);
     return number;
+  }
+
+  /** Calls another function of the module where the program calls the one that begins there. */
+  replace(start: number, func: number): void {
+    this.#replaced.set(start, func);
   }
 
   /** Writes the functions that were asked for, and what they ask for. */
@@ -152,6 +161,7 @@ function surveyOf(functions: Functions, exceptionCallback: number | undefined): 
     survey.callbacks.add(exceptionCallback);
   }
   for (const start of seen) {
+    if (functions.isReplaced(start)) continue;
     for (const { at, insn, operation } of functions.insns(start)) {
       const callee = calleeOf(insn, at);
       if (callee !== undefined) seen.add(callee);

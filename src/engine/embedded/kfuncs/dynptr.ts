@@ -19,7 +19,7 @@ export const bpf_dynptr_from_skb = kfunc(
     args: ['skb', 'u64', 'dynptr'],
     returns: 'integer',
     call(env, skb, flags, out) {
-      const readOnly = !WRITERS.has(env.program?.attr.type ?? 0);
+      const readOnly = !WRITERS.has(env.program?.runType ?? 0);
       const whole = { kind: 'skb', address: skb.context, size: skb.length, offset: 0, readOnly } as const;
       writeDynptr(env.memory, out, flags === 0 ? whole : undefined);
       return flags === 0 ? 0 : -errno.EINVAL;

@@ -1,6 +1,7 @@
 import * as arena from './arena.ts';
 import * as casts from './casts.ts';
 import * as cgroups from './cgroups.ts';
+import * as congestion from './congestion.ts';
 import * as cpumask from './cpumask.ts';
 import * as dynptr from './dynptr.ts';
 import * as iterators from './iterators.ts';
@@ -42,6 +43,7 @@ export const KFUNC_TABLE: readonly Kfunc[] = [
   maps,
   traps,
   xdp,
+  congestion,
 ].flatMap((family) => Object.values(family).filter((value): value is Kfunc => typeof value === 'object'));
 
 /** Their places in the table. */

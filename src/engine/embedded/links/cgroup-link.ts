@@ -7,10 +7,10 @@ import { attachTypeOf } from '../cgroups/attach-types.ts';
 import type { Cgroup } from '../cgroups/cgroup.ts';
 import type { Relative } from '../hooks/mprog.ts';
 import type { BpfProg } from '../progs/prog.ts';
-import { Link } from './link.ts';
+import { ProgLink } from './link.ts';
 
 /** One of several programs of a cgroup. */
-export class CgroupLink extends Link {
+export class CgroupLink extends ProgLink {
   readonly type = linkTypeNumber.cgroup;
   /** Its number in the cgroup. */
   readonly #hook: number;

@@ -6,10 +6,10 @@ import { BpfIterator } from '../iter/iterator.ts';
 import type { IterTarget } from '../iter/targets.ts';
 import type { BpfMap } from '../maps/map.ts';
 import type { BpfProg } from '../progs/prog.ts';
-import { Link, type LinkText } from './link.ts';
+import { type LinkText, ProgLink } from './link.ts';
 
 /** A program that is read: there is no hook, only what reads. */
-export class IterLink extends Link {
+export class IterLink extends ProgLink {
   readonly type = linkTypeNumber.iter;
   readonly #target: IterTarget;
   /** Whose elements it goes over. */

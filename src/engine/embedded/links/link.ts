@@ -11,23 +11,23 @@ export interface LinkText {
   readonly text: string;
 }
 
-/** An attachment that is an object: held by fds and pins, and gone from its hook with the last of them. It holds its program. */
+/** An attachment that is an object: held by fds and pins, and gone from its hook with the last of them. It holds its program, where it has one. */
 export abstract class Link extends RefCounted {
   readonly machine: Machine;
   readonly id: number;
   /** BPF_LINK_TYPE_*. */
   abstract readonly type: number;
-  #prog: BpfProg;
+  #prog: BpfProg | undefined;
 
   /** Takes a reference on the program. */
-  constructor(machine: Machine, prog: BpfProg) {
+  constructor(machine: Machine, prog: BpfProg | undefined) {
     super();
     this.machine = machine;
-    this.#prog = prog.get();
+    this.#prog = prog?.get();
     this.id = machine.links.add(this);
   }
 
-  get prog(): BpfProg {
+  get prog(): BpfProg | undefined {
     return this.#prog;
   }
 
@@ -52,12 +52,25 @@ export abstract class Link extends RefCounted {
   protected exchange(prog: BpfProg): void {
     const old = this.#prog;
     this.#prog = prog.get();
-    old.put();
+    old?.put();
   }
 
   protected override destroy(): void {
     this.detach();
     this.machine.links.remove(this.id);
-    this.#prog.put();
+    this.#prog?.put();
+  }
+}
+
+/** A link of a program. */
+export abstract class ProgLink extends Link {
+  constructor(machine: Machine, prog: BpfProg) {
+    super(machine, prog);
+  }
+
+  override get prog(): BpfProg {
+    const prog = super.prog;
+    if (prog === undefined) throw new Error('embedded kernel: a link of a program has none');
+    return prog;
   }
 }

@@ -4,7 +4,7 @@ import { errno } from '../../../uapi/errno.ts';
 import type { bpfLinkInfo } from '../../../uapi/info.ts';
 import type { Network } from '../net/network.ts';
 import type { BpfProg } from '../progs/prog.ts';
-import { Link } from './link.ts';
+import { ProgLink } from './link.ts';
 
 export interface NetfilterPlace {
   /** NFPROTO_*. */
@@ -18,7 +18,7 @@ export interface NetfilterPlace {
 }
 
 /** A program that judges the IP packets of a network namespace, which it holds. */
-export class NetfilterLink extends Link implements NetfilterPlace {
+export class NetfilterLink extends ProgLink implements NetfilterPlace {
   readonly type = linkTypeNumber.netfilter;
   readonly pf: number;
   readonly hook: number;

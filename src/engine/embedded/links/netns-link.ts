@@ -5,10 +5,10 @@ import type { bpfLinkInfo } from '../../../uapi/info.ts';
 import type { NetnsHook } from '../hooks/netns-programs.ts';
 import type { Network } from '../net/network.ts';
 import type { BpfProg } from '../progs/prog.ts';
-import { Link } from './link.ts';
+import { ProgLink } from './link.ts';
 
 /** A program of a network namespace: its flow dissector, or one that has a word in the lookup of sockets. */
-export class NetnsLink extends Link {
+export class NetnsLink extends ProgLink {
   readonly type = linkTypeNumber.netns;
   readonly hook: NetnsHook;
   #network: Network | undefined;

@@ -6,12 +6,12 @@ import type { BpfProg } from '../progs/prog.ts';
 import type { ProbeEvent } from '../trace/probe-event.ts';
 import type { Attached } from '../trace/trace-point.ts';
 import type { Tracepoint } from '../trace/tracing.ts';
-import { Link, type LinkText } from './link.ts';
+import { type LinkText, ProgLink } from './link.ts';
 
 type Info = Partial<StructValue<typeof bpfLinkInfo.fields>>;
 
 /** A program at a raw tracepoint. */
-export class RawTracepointLink extends Link {
+export class RawTracepointLink extends ProgLink {
   readonly type = linkTypeNumber.raw_tracepoint;
   readonly #tracepoint: Tracepoint;
   readonly #attached: Attached;
@@ -59,7 +59,7 @@ export class RawTracepointLink extends Link {
 const PERF_KIND = { kprobe: 3, kretprobe: 4, tracepoint: 5, event: 6 } as const;
 
 /** A program on a perf event, which the link holds. */
-export class PerfLink extends Link {
+export class PerfLink extends ProgLink {
   readonly type = linkTypeNumber.perf_event;
   readonly #event: ProbeEvent;
   readonly #cookie: bigint;

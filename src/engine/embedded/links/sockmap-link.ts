@@ -5,10 +5,10 @@ import type { bpfLinkInfo } from '../../../uapi/info.ts';
 import type { SocketMap } from '../maps/socket-map.ts';
 import type { BpfProg } from '../progs/prog.ts';
 import type { SocketMapPlace } from '../sockets/map-programs.ts';
-import { Link } from './link.ts';
+import { ProgLink } from './link.ts';
 
 /** A program of a map of sockets. It holds the map as an fd does. */
-export class SockmapLink extends Link {
+export class SockmapLink extends ProgLink {
   readonly type = linkTypeNumber.sockmap;
   readonly #place: SocketMapPlace;
   #map: SocketMap | undefined;

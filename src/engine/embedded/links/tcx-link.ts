@@ -6,12 +6,12 @@ import type { bpfLinkInfo } from '../../../uapi/info.ts';
 import type { Relative } from '../hooks/mprog.ts';
 import type { Device } from '../net/device.ts';
 import type { BpfProg } from '../progs/prog.ts';
-import { Link } from './link.ts';
+import { ProgLink } from './link.ts';
 
 const DETACHED = -errno.ENOLINK;
 
 /** A program at a device's ingress or egress, before the filters of clsact. */
-export class TcxLink extends Link {
+export class TcxLink extends ProgLink {
   readonly type = linkTypeNumber.tcx;
   readonly direction: Direction;
   #device: Device | undefined;

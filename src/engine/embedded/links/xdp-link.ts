@@ -5,10 +5,10 @@ import type { bpfLinkInfo } from '../../../uapi/info.ts';
 import type { XdpRefusal } from '../hooks/xdp.ts';
 import type { Device } from '../net/device.ts';
 import type { BpfProg } from '../progs/prog.ts';
-import { Link } from './link.ts';
+import { ProgLink } from './link.ts';
 
 /** The XDP program of a device. */
-export class XdpLink extends Link {
+export class XdpLink extends ProgLink {
   readonly type = linkTypeNumber.xdp;
   #device: Device | undefined;
 

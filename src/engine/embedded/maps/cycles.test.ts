@@ -1,10 +1,12 @@
 import { expect, it } from 'vitest';
 import { mapBtf } from '../../../../test/contract/btf.ts';
 import { bytecode, I } from '../../../../test/support/bytecode.ts';
+import { parseBtf } from '../../../btf/index.ts';
 import { O_DIRECTORY } from '../../../sys/kernel.ts';
 import type { BpfAttr } from '../../../uapi/attr.ts';
 import {
   attachTypeNumber,
+  BPF_F_LINK,
   BPF_F_MMAPABLE,
   MAP_TYPES,
   type MapType,
@@ -13,6 +15,8 @@ import {
 } from '../../../uapi/bpf.ts';
 import type { Fd } from '../../../uapi/fd.ts';
 import { createEmbeddedKernel } from '../embedded.ts';
+import { type OpsLayout, opsLayout } from '../struct-ops/layout.ts';
+import { embeddedKernelBtf } from '../types/kernel-btf.ts';
 import { mapTypeOf } from './types.ts';
 
 const CYCLES = 3000;
@@ -59,6 +63,27 @@ const STORAGE = {
 const PLACES = { key_size: 16, value_size: 8, max_entries: 0 };
 const RING = { key_size: 0, value_size: 0, max_entries: 4096 };
 
+const tcp = opsLayout(parseBtf(embeddedKernelBtf()), 'tcp_congestion_ops') as OpsLayout; // the embedded kernel has it
+const OPS = {
+  ...{ key_size: 4, value_size: tcp.valueSize, max_entries: 1, map_flags: BPF_F_LINK },
+  ...{ btf_fd, btf_vmlinux_value_type_id: tcp.valueTypeId },
+};
+const filledOps = opsValue();
+
+/** A congestion control with what it has to have. */
+function opsValue(): Uint8Array {
+  const value = new Uint8Array(tcp.valueSize);
+  for (const [index, { name, offset }] of tcp.members.entries()) {
+    if (name === 'name') value.set(new TextEncoder().encode('cycle'), tcp.start + offset);
+    if (!['ssthresh', 'undo_cwnd', 'cong_avoid'].includes(name)) continue;
+    const insns = bytecode(I.mov(0, 1), I.exit);
+    const made = { prog_type: progTypeNumber.struct_ops, insns, insn_cnt: 2, license: 'GPL' };
+    const fd = kernel.bpf('BPF_PROG_LOAD', { ...made, attach_btf_id: tcp.typeId, expected_attach_type: index });
+    value.set(u32(fd), tcp.start + offset);
+  }
+  return value;
+}
+
 /** How each type is made that is not as SMALL, and what is put in. */
 const SHAPES: Partial<Record<MapType, readonly [attr: BpfAttr<'BPF_MAP_CREATE'>, value?: () => Uint8Array]>> = {
   prog_array: [SLOTS, () => u32(prog)],
@@ -90,6 +115,7 @@ const SHAPES: Partial<Record<MapType, readonly [attr: BpfAttr<'BPF_MAP_CREATE'>,
   cgroup_storage: [PLACES],
   percpu_cgroup_storage: [PLACES],
   cgrp_storage: [STORAGE],
+  struct_ops: [OPS, () => filledOps],
 };
 
 it.each(MAP_TYPES.filter((name) => mapTypeOf(mapTypeNumber[name]) !== undefined))(

@@ -29,6 +29,8 @@ export interface MapAttr {
   readonly valueTypeId: number;
   /** What the kernel keeps for itself in a value, by growing offset. */
   readonly fields?: readonly ValueField[];
+  /** Of type struct_ops: the kernel's struct that values are, in its BTF. */
+  readonly structTypeId?: number | undefined;
   /** For maps of maps: a map like those that it will hold. Not referenced. */
   readonly inner?: BpfMap | undefined;
 }
@@ -46,6 +48,8 @@ export interface MapType {
    * without such rules refuse.
    */
   readonly checkBtf?: (key: BtfType | undefined, value: BtfType, attr: MapAttr) => number;
+  /** What it asks of the kernel's own types, before the caller's are looked at: -errno or 0. */
+  readonly checkKernelTypes?: (machine: Machine, attr: MapAttr) => number;
   /** Whether it is made with a map like those that it will hold. */
   readonly ofMaps?: true;
   /** The new map, or -errno. */

@@ -59,9 +59,14 @@ export class ProgArray extends SlotArray<BpfProg> {
   protected override take(fd: number, from: Descriptors): BpfProg | number {
     const prog = from.prog(fd);
     if (typeof prog === 'number') return prog;
-    return this.admits(prog.attr) ? prog.get() : -errno.EINVAL;
+    if (!this.admits({ ...prog.attr, type: prog.runType })) return -errno.EINVAL;
+    // What took the place of its functions could call it again and again.
+    if (prog.replacements.size > 0) return -errno.EBUSY;
+    prog.arraySlots++;
+    return prog.get();
   }
   protected override drop(prog: BpfProg): void {
+    prog.arraySlots--;
     prog.put();
   }
   protected override numberOf(prog: BpfProg): number {

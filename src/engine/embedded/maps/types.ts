@@ -21,6 +21,7 @@ import { ringbuf, userRingbuf } from './ringbuf.ts';
 import { skStorage } from './sk-storage.ts';
 import { reuseportSockarray, sockhash, sockmap } from './socket-map.ts';
 import { stackTrace } from './stack-trace.ts';
+import { structOps } from './struct-ops.ts';
 import { taskStorage } from './task-storage.ts';
 import { xskmap } from './xskmap.ts';
 
@@ -28,7 +29,7 @@ import { xskmap } from './xskmap.ts';
 const MAP_TYPES_HERE: readonly MapType[] = [
   hash, array, progArray, perfEventArray, cgroupArray, percpuHash, percpuArray, lruHash, lruPercpuHash, lpmTrie, arrayOfMaps, hashOfMaps, queue, stack, ringbuf, bloomFilter,
   userRingbuf, devmap, devmapHash, cpumap, stackTrace, skStorage, inodeStorage, taskStorage, sockmap, sockhash, reuseportSockarray, cgroupStorage,
-  percpuCgroupStorage, cgrpStorage, xskmap, arena,
+  percpuCgroupStorage, cgrpStorage, xskmap, arena, structOps,
 ];
 
 const byNumber = new Map(MAP_TYPES_HERE.map((row) => [row.type, row]));
@@ -37,6 +38,3 @@ const byNumber = new Map(MAP_TYPES_HERE.map((row) => [row.type, row]));
 export function mapTypeOf(type: number): MapType | undefined {
   return byNumber.get(type);
 }
-
-/** Their names, for messages. */
-export const mapTypeNames: readonly string[] = MAP_TYPES_HERE.map((row) => row.name);

@@ -2,6 +2,7 @@ import type { Btf, BtfType } from '../../../btf/index.ts';
 import { ATTACH_TYPES, type AttachType, attachTypeNumber, BPF_F_SLEEPABLE } from '../../../uapi/bpf.ts';
 import { iterTarget } from '../iter/targets.ts';
 import type { Machine } from '../machine.ts';
+import { opsOfType } from '../struct-ops/table.ts';
 import type { BpfProg } from './prog.ts';
 import { type Rejection, reject } from './rejection.ts';
 import type { ProgUser } from './to-verify.ts';
@@ -9,6 +10,7 @@ import type { ProgUser } from './to-verify.ts';
 /** What attach_btf_id of a program of type tracing or lsm leads to, in the kernel's BTF. */
 export function checkTarget(machine: Machine, user: ProgUser, btfId: number): Rejection | undefined {
   const { type, attachType } = user;
+  if (type.name === 'struct_ops') return checkMember(machine, user, btfId);
   if (type.name !== 'tracing' && type.name !== 'lsm') return undefined;
   if (btfId === 0) return reject('Tracing programs must provide btf_id');
   const { btf } = machine.vmlinux;
@@ -23,6 +25,22 @@ export function checkTarget(machine: Machine, user: ProgUser, btfId: number): Re
     return isTarget ? undefined : reject(`${target.name} is no iterator of the embedded kernel`);
   }
   return checkFunction(machine, user, place, target.name);
+}
+
+/** A function of a struct that programs may fill; the attach type says which. */
+function checkMember(machine: Machine, { attachType, gpl }: ProgUser, btfId: number): Rejection | undefined {
+  if (!gpl) return reject('struct ops programs must have a GPL compatible license');
+  if (btfId === 0) return reject('', 'ENOTSUPP');
+  const ops = opsOfType(machine, btfId, 'typeId');
+  if (ops === undefined) return reject(`attach_btf_id ${btfId} is not a supported struct`, 'ENOTSUPP');
+  const { name, unsupported } = ops.kind;
+  const member = ops.layout.members[attachType];
+  if (member === undefined) return reject(`attach to invalid member idx ${attachType} of struct ${name}`);
+  if (member.holds !== 'function')
+    return reject(`attach to invalid member ${member.name}(@idx ${attachType}) of struct ${name}`);
+  if (unsupported.includes(member.name))
+    return reject(`attach to unsupported member ${member.name} of struct ${name}`, 'ENOTSUPP');
+  return undefined;
 }
 
 function checkTracepoint(machine: Machine, btf: Btf, btfId: number, target: BtfType): Rejection | undefined {
@@ -75,6 +93,6 @@ export function isFunctionPlace(attachType: number): boolean {
 }
 
 /** The name of what a program of a function, tracepoint or iterator of the kernel is made for. */
-export function attachedFunction({ machine, attr: { attachBtfId } }: BpfProg): string | undefined {
-  return attachBtfId === 0 ? undefined : machine.vmlinux.btf.type(attachBtfId).name;
+export function attachedFunction({ machine, attr: { attachBtfId, extended } }: BpfProg): string | undefined {
+  return attachBtfId === 0 || extended !== undefined ? undefined : machine.vmlinux.btf.type(attachBtfId).name;
 }

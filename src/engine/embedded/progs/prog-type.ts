@@ -1,7 +1,16 @@
 import type { AttachType, ProgType as ProgTypeName } from '../../../uapi/bpf.ts';
 
 /** How BPF_PROG_TEST_RUN runs programs of a type: one file test-run-*.ts each. */
-export type TestRunKind = 'skb' | 'xdp' | 'flow_dissector' | 'sk_lookup' | 'raw' | 'tracing' | 'syscall' | 'netfilter';
+export type TestRunKind =
+  | 'skb'
+  | 'xdp'
+  | 'flow_dissector'
+  | 'sk_lookup'
+  | 'raw'
+  | 'tracing'
+  | 'syscall'
+  | 'netfilter'
+  | 'struct_ops';
 
 /** A program type of the embedded kernel: one row of progs/table.ts. */
 export interface ProgType {

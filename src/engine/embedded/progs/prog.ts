@@ -1,11 +1,12 @@
 import { toHex } from '../../../bytes/hex.ts';
 import type { BtfObject } from '../btf-object.ts';
-import { type Code, decodeProgram } from '../interp/code.ts';
+import { type Code, decodeProgram, markReplaced } from '../interp/code.ts';
 import type { CompiledCode } from '../jit/compiled-run.ts';
 import type { Machine } from '../machine.ts';
 import { ArenaMap } from '../maps/arena.ts';
 import type { BpfMap } from '../maps/map.ts';
 import { RefCounted } from '../refs.ts';
+import type { TargetFunction } from '../verifier/extension.ts';
 import { ProgStream } from './prog-stream.ts';
 
 export interface ProgAttr {
@@ -14,8 +15,12 @@ export interface ProgAttr {
   readonly expectedAttachType: number;
   /** What it returns has a meaning only there. */
   readonly enforceAttachType: boolean;
-  /** The function of the kernel's BTF that it is made for; 0 where there is none. */
+  /** The function that it is made for, of the kernel's BTF or, of type ext, of that of a program; 0 where there is none. */
   readonly attachBtfId: number;
+  /** Of type ext: what the program is whose functions it may take the place of. */
+  readonly extended: Pick<ProgAttr, 'type' | 'expectedAttachType'> | undefined;
+  /** Its functions that other programs may take the place of, as far as their types are known. */
+  readonly functions: readonly TargetFunction[];
   readonly flags: number;
   readonly name: string;
   readonly license: string;
@@ -63,6 +68,11 @@ export class BpfProg extends RefCounted {
   #streams: readonly ProgStream[] | undefined;
   /** What it is in WebAssembly, since it ran for the first time. */
   compiled: CompiledCode | 'interpreted' | undefined;
+  /** Of type ext: the program whose function it was loaded to take the place of, which it holds until it is attached for the first time. */
+  #aim: BpfProg | undefined;
+  readonly #replacements = new Map<number, BpfProg>();
+  /** Slots of prog arrays that it is in. */
+  arraySlots = 0;
   /** What has to be done besides when the program goes. */
   readonly #farewells: (() => void)[] = [];
 
@@ -73,6 +83,38 @@ export class BpfProg extends RefCounted {
     this.#maps = [...attr.maps];
     this.arena = attr.maps.find((map) => map instanceof ArenaMap);
     this.id = machine.progs.add(this);
+  }
+
+  /** BPF_PROG_TYPE_* of the programs that it runs as one of. */
+  get runType(): number {
+    return this.attr.extended?.type ?? this.attr.type;
+  }
+
+  get aim(): BpfProg | undefined {
+    return this.#aim;
+  }
+  set aim(aim: BpfProg | undefined) {
+    aim?.get();
+    this.#aim?.put();
+    this.#aim = aim;
+  }
+
+  /** Programs that have taken the place of its functions, by the slots where these start. Whoever attached them holds them. */
+  get replacements(): ReadonlyMap<number, BpfProg> {
+    return this.#replacements;
+  }
+
+  /** What runs when it is to be run: the program, or what has taken the place of its main function. */
+  get entry(): BpfProg {
+    return this.#replacements.get(0) ?? this;
+  }
+
+  /** Has a program in the place of a function, or `undefined`: the function itself again. */
+  replace(start: number, by: BpfProg | undefined): void {
+    if (by === undefined) this.#replacements.delete(start);
+    else this.#replacements.set(start, by);
+    if (this.#code !== undefined && start > 0) markReplaced(this.#code, start, by !== undefined);
+    this.compiled = undefined;
   }
 
   /** What it writes to: 1 its output, 2 its errors. */
@@ -103,7 +145,10 @@ export class BpfProg extends RefCounted {
 
   /** Decoded for the interpreter, once. */
   get code(): Code {
-    this.#code ??= decodeProgram(this.attr.runnable, this.attr);
+    if (this.#code === undefined) {
+      this.#code = decodeProgram(this.attr.runnable, this.attr);
+      for (const start of this.#replacements.keys()) if (start > 0) markReplaced(this.#code, start, true);
+    }
     return this.#code;
   }
 
@@ -116,6 +161,7 @@ export class BpfProg extends RefCounted {
     this.machine.progs.remove(this.id);
     for (const map of this.#maps) map.put();
     this.attr.btf?.put();
+    this.#aim?.put();
     for (const stream of this.#streams ?? []) stream.clear();
   }
 }

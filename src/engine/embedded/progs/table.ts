@@ -53,6 +53,8 @@ const PROG_TYPES: readonly ProgType[] = [
   { name: 'raw_tracepoint_writable', context: 'args' },
   { name: 'tracing', context: 'args', sleepable: 'may', testRun: 'tracing' },
   { name: 'lsm', context: 'args', sleepable: 'may' },
+  { name: 'struct_ops', context: 'args', sleepable: 'may', testRun: 'struct_ops' },
+  { name: 'ext', context: 'args', attachTypes: [] },
   { name: 'syscall', context: 'record', sleepable: 'always', attachTypes: [], testRun: 'syscall' },
 ];
 

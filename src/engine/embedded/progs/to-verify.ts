@@ -30,6 +30,7 @@ export interface ProgramParts {
   readonly lineInfo: Records | undefined;
   /** A type of the kernel's BTF, or 0. */
   readonly attachBtfId: number;
+  readonly extension: ProgramToVerify['extension'];
   /** See {@link ProgramToVerify}. */
   readonly broken: NonNullable<ProgramToVerify['broken']>;
 }
@@ -39,7 +40,7 @@ export function programToVerify(
   machine: Machine,
   { type, attachType, gpl, flags }: ProgUser,
   insns: readonly Insn[],
-  { resolved, btf, funcInfo, lineInfo, attachBtfId, broken }: ProgramParts,
+  { resolved, btf, funcInfo, lineInfo, attachBtfId, extension, broken }: ProgramParts,
 ): ProgramToVerify {
   const seen = new Map<BpfMap, MapToVerify>();
   const view = (map: BpfMap): MapToVerify => {
@@ -52,8 +53,9 @@ export function programToVerify(
     maps.set(slot, offset === undefined ? { map: view(map) } : { map: view(map), offset });
   return {
     insns,
-    type: type.name,
-    attachType,
+    type: extension?.target?.type ?? type.name,
+    attachType: extension?.target?.attachType ?? attachType,
+    extension,
     flags,
     gpl,
     maps,

@@ -106,9 +106,6 @@ const OPTIONS: readonly Option[] = [
 const key = (level: number, name: number): number => level * 0x10000 + name;
 const BY_KEY: ReadonlyMap<number, Option> = new Map(OPTIONS.map((option) => [key(option.level, option.name), option]));
 
-/** The congestion controls that there are, of which none does anything. */
-export const CONGESTION_CONTROLS: readonly string[] = ['cubic', 'reno'];
-
 function optionOf(socket: Socket, level: number, name: number): Option | undefined {
   const option = name < 0x10000 && name >= 0 ? BY_KEY.get(key(level, name)) : undefined;
   const fits =

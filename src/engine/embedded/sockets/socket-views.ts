@@ -35,13 +35,13 @@ export class SocketViews {
   showTcp(socket: Socket): number {
     const address = socket instanceof TcpSocket ? this.show(socket) : 0;
     if (address === 0 || !(socket instanceof TcpSocket)) return 0;
-    const { output, received } = socket;
+    const { control, output, received } = socket;
     const fields = {
       rcv_nxt: received,
       snd_nxt: output.next,
       snd_una: output.una,
       mss_cache: output.mss,
-      snd_cwnd: 10,
+      snd_cwnd: control.read('snd_cwnd') || 10,
     };
     this.#memory.u8.set(bpfTcpSock.encode(fields), address + bpfSock.size);
     return address + bpfSock.size;
@@ -50,6 +50,14 @@ export class SocketViews {
   /** The socket whose struct bpf_sock is at an address. */
   at(address: number): Socket | undefined {
     return this.#byAddress.get(address)?.socket;
+  }
+
+  /** Another struct that shows it. */
+  add(address: number, socket: Socket): void {
+    this.#byAddress.set(address, { socket, address });
+  }
+  remove(address: number): void {
+    this.#byAddress.delete(address);
   }
 
   /** The socket is gone. */

@@ -17,6 +17,7 @@ import type { SocketMap } from '../maps/socket-map.ts';
 import type { Device } from '../net/device.ts';
 import type { Network } from '../net/network.ts';
 import type { Process } from '../process.ts';
+import type { CongestionControl } from './congestion-control.ts';
 import type { Endpoint, Flow } from './endpoint.ts';
 import { serviceOf } from './program-options.ts';
 import type { Psock } from './psock.ts';
@@ -64,8 +65,8 @@ export abstract class Socket {
   };
   /** Other options that programs have set, see program-options.ts. */
   readonly numbers = new Map<number, number>();
-  /** TCP_CONGESTION. */
-  congestion = 'cubic';
+  /** Of TCP. */
+  readonly control: CongestionControl | undefined = undefined;
   local: Endpoint;
   remote: Endpoint;
   /** Has a port of its own, which others cannot bind to. */
@@ -96,9 +97,8 @@ export abstract class Socket {
   }
 
   /** Has from a listener what programs have set of that. */
-  inherit({ numbers, congestion }: Socket): void {
+  inherit({ numbers }: Socket): void {
     for (const [name, value] of numbers) this.numbers.set(name, value);
-    this.congestion = congestion;
   }
   /** Bytes of one segment, where there are any. */
   get segmentSize(): number {

@@ -1,6 +1,7 @@
 import { errno } from '../../../uapi/errno.ts';
 import { AF_INET } from '../inet/address.ts';
 import { IPPROTO_TCP, IPV4_HEADER, IPV6_HEADER, type IpPacket } from '../inet/packet.ts';
+import { CongestionControl } from './congestion-control.ts';
 import { allowedSegment } from './program-options.ts';
 import type { Psock } from './psock.ts';
 import { ReceiveQueue } from './receive-queue.ts';
@@ -26,6 +27,7 @@ export abstract class TcpConnection extends Socket {
   /** The next number that is expected. */
   received = 0;
   output = new TcpOutput(this, 0);
+  override readonly control = new CongestionControl(this);
   protected readonly queue = new ReceiveQueue();
   /** The other end has finished. */
   protected ended = false;
@@ -117,8 +119,10 @@ export abstract class TcpConnection extends Socket {
     if ((flags & SYN) === 0 || !acked) return;
     this.synchronize(segment);
     this.output.acknowledge(ack);
+    this.control.answered(ack);
     this.become('established');
     this.hooks.sockOps(this, SOCK_OPS.activeEstablished);
+    this.control.begin();
     this.acknowledge();
   }
 
@@ -144,7 +148,7 @@ export abstract class TcpConnection extends Socket {
     }
     if ((flags & ACK) === 0) return;
     if (this.state === 'syn_recv' && !this.#establish(ack, packet)) return;
-    if (!this.output.acknowledge(ack)) {
+    if (!this.output.acknowledge(ack, segment.timestamps?.[1])) {
       this.acknowledge();
       return;
     }
@@ -166,6 +170,7 @@ export abstract class TcpConnection extends Socket {
     if (!this.handOver()) return false;
     this.become('established');
     this.hooks.sockOps(this, SOCK_OPS.passiveEstablished);
+    this.control.begin();
     return true;
   }
 
@@ -242,11 +247,13 @@ export abstract class TcpConnection extends Socket {
     sockets.givePort(this);
     if (this.closed) this.network.machine.socketViews.forget(this);
     if (this.state !== 'close') this.become('close');
+    if (this.closed) this.control.drop();
     this.abandon();
   }
 
   protected become(state: TcpState): void {
     const old = this.state;
+    if (state === 'close' || state === 'time_wait') this.control.end();
     this.state = state;
     this.hooks.sockOps(this, SOCK_OPS.state, TCP_STATES[old], TCP_STATES[state]);
   }

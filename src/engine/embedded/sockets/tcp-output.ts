@@ -66,6 +66,14 @@ export class TcpOutput {
   get room(): number {
     return SEND_BUFFER - this.#queue.length;
   }
+  /** Bytes that one segment holds. */
+  get segment(): number {
+    return this.mss - TIMESTAMP_OPTION;
+  }
+  /** Segments with data that are on their way. */
+  get inFlight(): number {
+    return this.#packets(Math.min(this.#queue.length, (this.next - this.una) >>> 0));
+  }
   get queued(): number {
     return this.#queue.length;
   }
@@ -98,17 +106,20 @@ export class TcpOutput {
   }
 
   /** An acknowledgement. True if it is one of something that was sent. */
-  acknowledge(ack: number): boolean {
+  acknowledge(ack: number, echo = 0): boolean {
     if (before(ack, this.una) || before(this.max, ack)) return false;
     if (ack === this.una) return true;
     const bytes = (ack - this.una) >>> 0;
     // SYN and FIN have a number each, but no byte.
     const syn = this.una === this.#first ? 1 : 0;
+    const { inFlight } = this;
+    const packets = this.#packets(Math.min(this.#queue.length, bytes - syn));
     this.#queue = this.#queue.slice(Math.min(this.#queue.length, bytes - syn));
     this.una = ack;
     if (before(this.next, ack)) this.next = ack;
     this.#retries = 0;
     this.#arm();
+    this.#socket.control.acknowledged({ ack, packets, inFlight, echo });
     return true;
   }
 
@@ -116,12 +127,19 @@ export class TcpOutput {
     return this.#finSeq !== undefined && this.una === this.#finSeq;
   }
 
+  #packets(bytes: number): number {
+    return Math.ceil(bytes / Math.max(1, this.segment));
+  }
+
   /** Sends what the other end has room for, and our FIN when all is sent. */
   push(): void {
+    const { control } = this.#socket;
     for (;;) {
       const sent = (this.next - this.una) >>> 0;
-      const size = Math.min(this.#queue.length - sent, this.mss - TIMESTAMP_OPTION, this.window - sent);
+      const room = Math.min(this.window, control.window * this.segment) - sent;
+      const size = Math.min(this.#queue.length - sent, this.segment, room);
       if (size <= 0) break;
+      if (!before(this.next, this.max)) control.sends(this.inFlight, (this.next + size) >>> 0);
       const last = sent + size === this.#queue.length;
       const fin = last && this.finished;
       const data = this.#queue.subarray(sent, sent + size);
@@ -129,6 +147,7 @@ export class TcpOutput {
       this.#sent(size + (fin ? 1 : 0), fin);
       this.send(ACK | (last ? PSH : 0) | (fin ? FIN : 0), seq, data);
     }
+    control.sent(this.inFlight);
     const all = (this.next - this.una) >>> 0 === this.#queue.length;
     if (!this.finished || !all || (this.#finSeq !== undefined && !before(this.next, this.#finSeq))) return;
     const seq = this.next;
@@ -144,8 +163,7 @@ export class TcpOutput {
   }
 
   send(flags: number, seq: number, payload: Uint8Array, more: Partial<Segment> = {}): number {
-    const { local, remote, received, network } = this.#socket;
-    const now = Number((network.machine.clock.now() / 1_000_000n) & 0xffff_ffffn);
+    const { local, remote, received } = this.#socket;
     const segment: Segment = {
       sourcePort: local.port,
       destinationPort: remote.port,
@@ -155,11 +173,21 @@ export class TcpOutput {
       window: Math.min(MAX_WINDOW, this.#socket.room) >> WINDOW_SCALE,
       mss: undefined,
       scale: undefined,
-      timestamps: [now, (flags & ACK) === 0 ? 0 : this.peerTime],
+      timestamps: [this.#time, (flags & ACK) === 0 ? 0 : this.peerTime],
       payload,
       ...more,
     };
     return this.#socket.sendSegment(encodeSegment(local.address, remote.address, segment));
+  }
+
+  /** An acknowledgement by itself. */
+  acknowledges(received: number): void {
+    this.send(ACK, this.next, EMPTY, { ack: received });
+  }
+
+  /** What timestamps say. */
+  get #time(): number {
+    return Number((this.#socket.network.machine.clock.now() / 1_000_000n) & 0xffff_ffffn);
   }
 
   stop(): void {
@@ -194,6 +222,7 @@ export class TcpOutput {
     hooks.sockOps(this.#socket, SOCK_OPS.rto);
     if (state === 'syn_sent' || state === 'syn_recv') this.syn(state === 'syn_recv');
     else {
+      this.#socket.control.timedOut(this.#time);
       this.next = this.una;
       this.push();
       this.#arm();

@@ -148,6 +148,7 @@ export class TcpSocket extends TcpConnection {
     const child = new TcpSocket(this.network, this.process, this.family);
     Object.assign(child.options, this.options);
     child.inherit(this);
+    child.control.follow(this.control);
     child.local = { address: packet.destination.slice(), port: segment.destinationPort };
     child.remote = { address: packet.source.slice(), port: segment.sourcePort };
     child.#listener = this;

@@ -50,7 +50,7 @@ function linkInfo(process: Process, attr: Attr, link: Link): number {
   bytes.set(attr.info?.subarray(0, known) ?? []);
   const copied = text === undefined ? 0 : linkText(process, attr, text, bytes);
   if (copied < 0 && copied !== -errno.ENOSPC) return copied;
-  bpfLinkInfo.encode({ type: link.type, id: link.id, prog_id: link.prog.id, ...link.info() }, bytes);
+  bpfLinkInfo.encode({ type: link.type, id: link.id, prog_id: link.prog?.id ?? 0, ...link.info() }, bytes);
   attr.info?.set(bytes.subarray(0, known));
   attr.info_len = known;
   return copied;
@@ -155,7 +155,8 @@ function mapInfo(process: Process, map: BpfMap, info: StructValue<typeof bpfMapI
     map_flags: attr.flags,
     map_extra: attr.mapExtra,
     name: attr.name,
-    btf_vmlinux_value_type_id: 0,
+    btf_vmlinux_value_type_id: attr.structTypeId ?? 0,
+    btf_vmlinux_id: attr.structTypeId === undefined ? 0 : map.machine.vmlinux.id,
   } satisfies Partial<typeof info>);
   if (attr.btf !== undefined) {
     info.btf_id = attr.btf.id;
@@ -209,10 +210,16 @@ function progInfo(prog: BpfProg, info: StructValue<typeof bpfProgInfo.fields>, a
     run_cnt: prog.runCount,
     recursion_misses: 0n,
     verified_insns: attr.verifiedInsns,
-    attach_btf_obj_id: attr.attachBtfId === 0 ? 0 : prog.machine.vmlinux.id,
+    attach_btf_obj_id: targetBtfId(prog),
     attach_btf_id: attr.attachBtfId,
   } satisfies Partial<typeof info>);
   return 0;
+}
+
+/** The id of the BTF that the function is of which a program is made for; 0: none, or none any more. */
+function targetBtfId({ machine, aim, attr: { attachBtfId, extended } }: BpfProg): number {
+  if (extended !== undefined) return aim?.attr.btf?.id ?? 0;
+  return attachBtfId === 0 ? 0 : machine.vmlinux.id;
 }
 
 /** A caller who asks for records has to know their size; who does not may leave it zero. */

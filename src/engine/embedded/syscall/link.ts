@@ -2,18 +2,21 @@ import { type AttachType, attachTypeNumber, progTypeNumber } from '../../../uapi
 import { errno } from '../../../uapi/errno.ts';
 import { BPF_F_REPLACE } from '../../../uapi/link.ts';
 import { CGROUP_ATTACH_TYPES } from '../cgroups/attach-types.ts';
+import { StructOpsLink } from '../links/struct-ops-link.ts';
 import { TcxLink } from '../links/tcx-link.ts';
 import { XdpLink } from '../links/xdp-link.ts';
 import type { Process } from '../process.ts';
 import { SOCKET_MAP_PLACES } from '../sockets/map-programs.ts';
 import type { CheckedAttr } from './attr.ts';
 import { createCgroupLink } from './cgroup-attach.ts';
+import { attachExtension } from './extension-attach.ts';
 import { createIterLink } from './iter.ts';
 import { createNetfilterLink } from './netfilter-attach.ts';
 import { createNetnsLink } from './netns-attach.ts';
 import { createPerfLink } from './probe-attach.ts';
 import { cannotAttach } from './prog-attach.ts';
 import { createSockmapLink } from './sockmap-attach.ts';
+import { createStructOpsLink, updateStructOpsLink } from './struct-ops-attach.ts';
 import { tcProg, tcRelative, tcxDevice, tcxDirection } from './tcx-attach.ts';
 import { createTracingLink } from './tracing-attach.ts';
 
@@ -34,6 +37,7 @@ const CREATE: ReadonlyMap<number, Create> = new Map<number, Create>([
   [attachTypeNumber.flow_dissector, createNetnsLink],
   [attachTypeNumber.sk_lookup, createNetnsLink],
   [attachTypeNumber.netfilter, createNetfilterLink],
+
   ...SOCKET_MAP_PLACES.map((place) => [attachTypeNumber[place], createSockmapLink] as const),
   ...[...CGROUP_ATTACH_TYPES].map((type) => [type, createCgroupLink] as const),
 ]);
@@ -43,7 +47,6 @@ const ONLY_LINUX: readonly AttachType[] = [
   'netfilter',
   'netkit_primary',
   'netkit_peer',
-  'struct_ops',
   'trace_kprobe_multi',
   'trace_kprobe_session',
   'trace_uprobe_multi',
@@ -52,17 +55,25 @@ const ONLY_LINUX: readonly AttachType[] = [
 
 /** Whether the kernel makes links there. */
 export function isLinkPlace(attachType: number): boolean {
-  return CREATE.has(attachType);
+  return CREATE.has(attachType) || attachType === attachTypeNumber.struct_ops;
 }
 
 /** BPF_LINK_CREATE: the new fd or -errno. */
 export function linkCreate(process: Process, attr: CheckedAttr<'BPF_LINK_CREATE'>): number {
+  if (attr.attach_type === attachTypeNumber.struct_ops) return createStructOpsLink(process, attr);
+  const given = process.prog(attr.prog_fd);
+  if (typeof given !== 'number' && given.attr.type === progTypeNumber.ext)
+    return attachExtension(process, given, {
+      targetFd: attr.target_fd,
+      typeId: attr.target_btf_id,
+      attachType: attr.attach_type,
+      cookie: attr['tracing.cookie'],
+    });
   const create = CREATE.get(attr.attach_type);
   if (create !== undefined) return create(process, attr);
   // What only Linux has is said before anything is looked at; else the program is.
   const answer = cannotAttach(process, attr.attach_type, ONLY_LINUX);
-  const prog = process.prog(attr.prog_fd);
-  return answer === -errno.EINVAL && typeof prog === 'number' ? prog : answer;
+  return answer === -errno.EINVAL && typeof given === 'number' ? given : answer;
 }
 
 function createXdp(process: Process, attr: CheckedAttr<'BPF_LINK_CREATE'>): number {
@@ -99,6 +110,7 @@ export function linkUpdate(process: Process, attr: CheckedAttr<'BPF_LINK_UPDATE'
   if ((attr.flags & ~BPF_F_REPLACE) !== 0) return -errno.EINVAL;
   const link = process.link(attr.link_fd);
   if (typeof link === 'number') return link;
+  if (link instanceof StructOpsLink) return updateStructOpsLink(process, link, attr);
   const prog = process.prog(attr.new_prog_fd);
   if (typeof prog === 'number') return prog;
   if ((attr.flags & BPF_F_REPLACE) === 0) return attr.old_prog_fd === 0 ? link.update(prog, undefined) : -errno.EINVAL;

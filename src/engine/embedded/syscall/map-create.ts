@@ -1,10 +1,10 @@
 import { ObjectError } from '../../../errors.ts';
-import { BPF_F_NUMA_NODE, BPF_F_RDONLY, BPF_F_WRONLY, MAP_TYPES, mapTypeNumber } from '../../../uapi/bpf.ts';
+import { BPF_F_NUMA_NODE, BPF_F_RDONLY, BPF_F_WRONLY, mapTypeNumber } from '../../../uapi/bpf.ts';
 import { errno } from '../../../uapi/errno.ts';
 import type { BtfObject } from '../btf-object.ts';
 import { checkInner } from '../maps/inner.ts';
 import type { MapAttr, MapType } from '../maps/map.ts';
-import { mapTypeNames, mapTypeOf } from '../maps/types.ts';
+import { mapTypeOf } from '../maps/types.ts';
 import { checkFields, type ValueField, valueFields } from '../maps/value-fields.ts';
 import type { Process } from '../process.ts';
 import type { CheckedAttr } from './attr.ts';
@@ -20,11 +20,13 @@ export function mapCreate(process: Process, attr: Attr): number {
   const refused = checkCommon(attr);
   if (refused !== 0) return refused;
   const type = mapTypeOf(attr.map_type);
-  if (type === undefined) return noSuchType(process, attr.map_type);
+  if (type === undefined) return -errno.EINVAL;
   const mode = attr.map_flags & (BPF_F_RDONLY | BPF_F_WRONLY);
   const wanted = toMapAttr(attr);
   const unfit = type.check(wanted);
   if (unfit !== 0) return unfit;
+  const misfit = type.checkKernelTypes?.(process.machine, wanted) ?? 0;
+  if (misfit !== 0) return misfit;
   const inner = type.ofMaps === undefined ? undefined : process.map(attr.inner_map_fd);
   if (typeof inner === 'number') return inner;
   const unheld = inner === undefined ? 0 : checkInner(inner);
@@ -55,8 +57,9 @@ function checkCommon(attr: Attr): number {
   const both = BPF_F_RDONLY | BPF_F_WRONLY;
   const numa = (attr.map_flags & BPF_F_NUMA_NODE) !== 0;
   const wrong =
-    attr.btf_vmlinux_value_type_id !== 0 ||
-    (attr.btf_key_type_id !== 0 && attr.btf_value_type_id === 0) ||
+    (attr.btf_vmlinux_value_type_id === 0
+      ? attr.btf_key_type_id !== 0 && attr.btf_value_type_id === 0
+      : attr.map_type !== mapTypeNumber.struct_ops || attr.btf_key_type_id !== 0 || attr.btf_value_type_id !== 0) ||
     (attr.map_extra !== 0n && !WITH_EXTRA.has(attr.map_type)) ||
     (attr.map_flags & both) === both ||
     (numa && attr.numa_node !== 0 && attr.numa_node !== NUMA_NO_NODE) ||
@@ -66,16 +69,6 @@ function checkCommon(attr: Attr): number {
     attr.excl_prog_hash !== undefined ||
     attr.excl_prog_hash_size !== 0;
   return wrong ? -errno.EINVAL : 0;
-}
-
-/** ENOTSUPP for what Linux has and this kernel has not, where Linux without it says EINVAL: so that callers can tell it from a mistake. */
-function noSuchType(process: Process, type: number): number {
-  const name = MAP_TYPES[type];
-  if (type === 0 || name === undefined) return -errno.EINVAL;
-  return process.fail(
-    errno.ENOTSUPP,
-    `the embedded kernel has no ${name} maps yet, only ${mapTypeNames.join(', ')}; use the linux kernel for this object`,
-  );
 }
 
 function toMapAttr(attr: Attr): MapAttr {
@@ -90,6 +83,7 @@ function toMapAttr(attr: Attr): MapAttr {
     btf: undefined,
     keyTypeId: attr.btf_key_type_id,
     valueTypeId: attr.btf_value_type_id,
+    structTypeId: attr.btf_vmlinux_value_type_id || undefined,
   };
 }
 
@@ -100,10 +94,11 @@ interface Description {
 
 /** The BTF that the map shall have; -EINVAL if its types are not of the sizes of key and value. */
 function mapBtf(process: Process, attr: Attr, type: MapType, wanted: MapAttr): Description | undefined | number {
-  if (attr.btf_key_type_id === 0 && attr.btf_value_type_id === 0) return undefined;
+  if (attr.btf_key_type_id === 0 && attr.btf_value_type_id === 0 && wanted.structTypeId === undefined) return undefined;
   const object = process.btf(attr.btf_fd);
   if (typeof object === 'number') return object;
   if (object.name !== '') return process.fail(errno.EACCES, "a map has types of its own, not the kernel's");
+  if (wanted.structTypeId !== undefined) return { object, fields: [] };
   const { btf } = object;
   const key = attr.btf_key_type_id;
   const value = attr.btf_value_type_id;

@@ -5,6 +5,7 @@ import { PerfLink, RawTracepointLink } from '../links/probe-link.ts';
 import type { Process } from '../process.ts';
 import type { CheckedAttr } from './attr.ts';
 import { copyText } from './copy.ts';
+import { attachExtension } from './extension-attach.ts';
 import { attachTyped } from './tracing-attach.ts';
 
 const RAW_TYPES = new Set([progTypeNumber.raw_tracepoint, progTypeNumber.raw_tracepoint_writable]);
@@ -16,6 +17,10 @@ export function rawTracepointOpen(process: Process, attr: CheckedAttr<'BPF_RAW_T
   if (typeof prog === 'number') return prog;
   if (prog.attr.type === progTypeNumber.tracing || prog.attr.type === progTypeNumber.lsm)
     return attr.name === undefined ? attachTyped(process, prog, attr.cookie) : -errno.EINVAL;
+  if (prog.attr.type === progTypeNumber.ext) {
+    const place = { targetFd: 0, typeId: 0, attachType: 0, cookie: 0n };
+    return attr.name === undefined ? attachExtension(process, prog, place) : -errno.EINVAL;
+  }
   if (!RAW_TYPES.has(prog.attr.type)) return -errno.EINVAL;
   if (attr.name === undefined) return -errno.EFAULT;
   const tracepoint = process.machine.tracing.tracepoints.get(attr.name);

@@ -12,6 +12,7 @@ import {
   BPF_F_XDP_HAS_FRAGS,
   BPF_OBJ_NAME_LEN,
   PROG_TYPES,
+  type ProgType as ProgTypeName,
 } from '../../../uapi/bpf.ts';
 import { errno } from '../../../uapi/errno.ts';
 import type { BtfObject } from '../btf-object.ts';
@@ -22,6 +23,7 @@ import type { Process } from '../process.ts';
 import { runnableWithArena, shownWithArena } from '../progs/arena-insns.ts';
 import { checkTarget } from '../progs/attach-target.ts';
 import { applyCoreRelocations } from '../progs/core-relocations.ts';
+import { aimOf, extensionTarget, unfit, unverifiedFunctions } from '../progs/extensions.ts';
 import { type Records, readRecords } from '../progs/info-records.ts';
 import { isGplCompatible } from '../progs/license.ts';
 import { checkLogRequest, type LogRequest, writeLog } from '../progs/load-log.ts';
@@ -59,12 +61,12 @@ export function progLoad(process: Process, attr: Attr): number {
   if (type === undefined) return unknownType(process, attr.prog_type ?? 0);
   const expectedAttachType = attachTypeOf(type, attr.expected_attach_type ?? 0);
   if (expectedAttachType < 0) return expectedAttachType;
-  if (
-    attr.prog_ifindex ||
-    attr.attach_prog_fd ||
-    (attr.attach_btf_id && type.name !== 'tracing' && type.name !== 'lsm')
-  )
-    return -errno.EINVAL;
+  const aim = aimOf(process, attr.attach_prog_fd ?? 0);
+  if (typeof aim === 'number') return aim;
+  if (aim !== undefined && type.name === 'tracing')
+    return process.fail(errno.ENOTSUPP, 'the embedded kernel has no programs that look at functions of programs yet');
+  if (attr.prog_ifindex || (aim !== undefined && type.name !== 'ext')) return -errno.EINVAL;
+  if (attr.attach_btf_id && !OF_A_FUNCTION.has(type.name)) return -errno.EINVAL;
   if (insns.length < count * INSN_SIZE || attr.license === undefined) return -errno.EFAULT;
   if (!isObjectName(name)) return -errno.EINVAL;
 
@@ -76,7 +78,7 @@ export function progLoad(process: Process, attr: Attr): number {
   // A copy: the caller's buffer may change under us.
   const given = insns.slice(0, count * INSN_SIZE);
   const license = attr.license.slice(0, MAX_LICENSE);
-  const user = { type, attachType: expectedAttachType, gpl: isGplCompatible(license), flags };
+  const user = { type, attachType: expectedAttachType, gpl: isGplCompatible(license), flags, aim };
   const checked = check(process, attr, user, given, log);
   const trueSize = writeLog(log, checked.log, checked.logSize);
   if (trueSize > 0) attr.log_true_size = trueSize;
@@ -86,12 +88,15 @@ export function progLoad(process: Process, attr: Attr): number {
   const { resolved, btf, funcInfo, verdict } = checked.accepted;
   const { insns: xlated, ...info } = xlatedOf(checked.accepted);
   const owner = { type: attr.prog_type ?? 0, expectedAttachType, maps: resolved.maps };
-  if (!resolved.maps.every((map) => !(map instanceof ProgArray) || map.admits(owner))) return -errno.EINVAL;
+  const caller = { ...owner, type: aim?.attr.type ?? owner.type };
+  if (!resolved.maps.every((map) => !(map instanceof ProgArray) || map.admits(caller))) return -errno.EINVAL;
   for (const map of resolved.maps) map.get();
   const prog = new BpfProg(process.machine, {
     ...owner,
     enforceAttachType: verdict?.enforceAttachType ?? false,
     attachBtfId: attr.attach_btf_id ?? 0,
+    extended: aim && { type: aim.attr.type, expectedAttachType: aim.attr.expectedAttachType },
+    functions: verdict?.functions ?? unverifiedFunctions(funcInfo),
     flags,
     name,
     license,
@@ -107,9 +112,13 @@ export function progLoad(process: Process, attr: Attr): number {
     loadTime: process.machine.clock.now(),
     verifiedInsns: checked.verifiedInsns,
   });
+  prog.aim = aim;
   // The fd has the program's first reference.
   return process.install(prog);
 }
+
+/** Types of programs that are made for one function. */
+const OF_A_FUNCTION: ReadonlySet<ProgTypeName> = new Set(['tracing', 'lsm', 'ext', 'struct_ops']);
 
 /** The program as users see it: what no path comes to is not there any more. */
 function xlatedOf({ resolved, funcInfo, lineInfo, verdict }: Accepted): Translated {
@@ -165,6 +174,11 @@ function isObjectName(name: string): boolean {
   return name.length < BPF_OBJ_NAME_LEN && /^[A-Za-z0-9_.]*$/.test(name);
 }
 
+interface Aimed {
+  /** The program whose function it is to take the place of. */
+  readonly aim: BpfProg | undefined;
+}
+
 interface Accepted {
   readonly resolved: Resolved;
   readonly btf: BtfObject | undefined;
@@ -185,7 +199,7 @@ interface Checked {
 }
 
 /** The program is one, what it refers to is there, and it is safe. `bytes`: its instructions, in which what the kernel has to fill in is filled in. */
-function check(process: Process, attr: Attr, user: ProgUser, bytes: Uint8Array, log: LogRequest): Checked {
+function check(process: Process, attr: Attr, user: ProgUser & Aimed, bytes: Uint8Array, log: LogRequest): Checked {
   const types = readTypes(process, attr, bytes);
   if ('errno' in types) return refused(types);
   const insns = decodeInsns(bytes);
@@ -194,17 +208,20 @@ function check(process: Process, attr: Attr, user: ProgUser, bytes: Uint8Array, 
   const resolved = 'errno' in found ? NOTHING : found;
   const attachBtfId = attr.attach_btf_id ?? 0;
   const target = checkSleep(user.type, attr.prog_flags ?? 0) ?? checkTarget(process.machine, user, attachBtfId);
+  const isExtension = user.type.name === 'ext';
+  const extension = isExtension ? { target: user.aim && extensionTarget(user.aim), typeId: attachBtfId } : undefined;
   const parts = { ...types, resolved };
   if (!process.machine.verifies) {
     const problem = programProblem(insns);
-    const wrong = problem === undefined ? (references ?? target) : reject(problem.problem);
+    const wrong = problem === undefined ? (references ?? target ?? unfit(types, extension)) : reject(problem.problem);
     return wrong === undefined
       ? { errno: 0, log: `${NOT_FOLLOWED}\n`, verifiedInsns: 0, accepted: parts }
       : refused(wrong);
   }
   const program = programToVerify(process.machine, user, insns, {
     ...parts,
-    attachBtfId: target === undefined ? attachBtfId : 0,
+    attachBtfId: target === undefined && !isExtension ? attachBtfId : 0,
+    extension,
     broken: { references, target },
   });
   const verdict = verify(program, log.level, log.size);

@@ -9,7 +9,8 @@ export function relativeOf(process: Process, flags: number, name: number): Relat
   const byId = (flags & BPF_F_ID) !== 0;
   if ((flags & BPF_F_RELATIVE_LINK) !== 0) {
     const link = byId ? (machine.links.get(name) ?? -errno.ENOENT) : process.link(name);
-    return typeof link === 'number' ? link : { prog: link.prog, link };
+    if (typeof link === 'number') return link;
+    return link.prog === undefined ? -errno.EINVAL : { prog: link.prog, link };
   }
   if (!byId && name === 0) return NOTHING_RELATIVE;
   const prog = byId ? (machine.progs.get(name) ?? -errno.ENOENT) : process.prog(name);

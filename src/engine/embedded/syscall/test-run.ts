@@ -9,6 +9,7 @@ import { testRunSkLookup } from '../progs/test-run-sk-lookup.ts';
 import { testRunSkb } from '../progs/test-run-skb.ts';
 import { testRunTracing } from '../progs/test-run-tracing.ts';
 import { testRunXdp } from '../progs/test-run-xdp.ts';
+import { testRunStructOps } from '../struct-ops/dummy-ops.ts';
 
 /**
  * BPF_PROG_TEST_RUN: 0 or -errno. `retval`, `duration` (ns a run), `data_out` and `ctx_out` are filled also with -ENOSPC, which says that a buffer
@@ -37,6 +38,8 @@ export function testRun(process: Process, attr: TestRunAttr): number {
       return testRunNetfilter(prog, attr);
     case 'syscall':
       return testRunSyscall(prog, attr);
+    case 'struct_ops':
+      return testRunStructOps(prog, attr);
     case undefined:
       return -errno.ENOTSUPP;
   }

@@ -6,7 +6,16 @@ import { KFUNC_TABLE } from '../kfuncs/table.ts';
 import { BUILT_IN } from '../trace/built-in.ts';
 import { type CType, parseDeclaration, parseMembers } from './declaration.ts';
 import { sortDeclarations } from './declared.ts';
-import { CONTEXT_STRUCTS, ENUMS, INTS, ITERATORS, STRUCTS, TYPED_TRACEPOINTS, TYPEDEFS } from './kernel-structs.ts';
+import {
+  CONTEXT_STRUCTS,
+  ENUMS,
+  INTS,
+  ITERATORS,
+  STRUCT_OPS_STUBS,
+  STRUCTS,
+  TYPED_TRACEPOINTS,
+  TYPEDEFS,
+} from './kernel-structs.ts';
 
 let built: Uint8Array | undefined;
 
@@ -26,6 +35,8 @@ interface Extent {
   readonly align: number;
 }
 const POINTER: Extent = { size: 8, align: 8 };
+/** Bytes. */
+const CACHE_LINE = 64;
 
 /** Adds types as they are named. Structs get their ids first, in the order of the tables, so that they may point to each other. */
 class KernelTypesBuilder {
@@ -55,7 +66,12 @@ class KernelTypesBuilder {
     this.#firstLater = first + structs.length;
     for (const [name, struct] of Object.entries(CONTEXT_STRUCTS)) this.#context(name, struct);
     for (const [name, members] of layouts) this.#struct(name, members);
-    const prototypes = [...ITERATORS, ...BUILT_IN.map(({ prototype }) => prototype), ...declared.functions];
+    const prototypes = [
+      ...ITERATORS,
+      ...STRUCT_OPS_STUBS,
+      ...BUILT_IN.map(({ prototype }) => prototype),
+      ...declared.functions,
+    ];
     const functions = prototypes.map((prototype) => this.#function(prototype));
     const typedefs = [...TYPED_TRACEPOINTS, ...declared.typedefs].map((text): BtfType => {
       const { name, type } = parseDeclaration(text);
@@ -104,10 +120,12 @@ class KernelTypesBuilder {
     let align = 1;
     for (const { name: called, type } of parseMembers(text)) {
       const extent = this.#extent(type);
-      end = roundUp(end, extent.align);
+      // What a map of functions holds begins with what the kernel says of it, in a cache line of its own.
+      const first = called === 'data' && name.startsWith('bpf_struct_ops_') ? CACHE_LINE : extent.align;
+      end = roundUp(end, first);
       members.push({ name: called, typeId: this.#id(type), bitOffset: 8 * end, bitSize: 0 });
       end += extent.size;
-      align = Math.max(align, extent.align);
+      align = Math.max(align, first);
     }
     const size = roundUp(end, align);
     this.#btf.add({ kind: 'struct', name, size, members });

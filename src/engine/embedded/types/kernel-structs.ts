@@ -40,6 +40,11 @@ export const ENUMS: Readonly<Record<string, { readonly prefix: string; readonly 
   bpf_prog_type: { prefix: 'BPF_PROG_TYPE_', names: PROG_TYPES },
   pid_type: { prefix: 'PIDTYPE_', names: ['pid', 'tgid', 'pgid', 'sid', 'max'] },
   bpf_link_type: { prefix: 'BPF_LINK_TYPE_', names: LINK_TYPES },
+  bpf_struct_ops_state: { prefix: 'BPF_STRUCT_OPS_STATE_', names: ['init', 'inuse', 'tobefree', 'ready'] },
+  tcp_ca_event: {
+    prefix: 'CA_EVENT_',
+    names: ['tx_start', 'cwnd_restart', 'complete_cwr', 'loss', 'ecn_no_ce', 'ecn_is_ce'],
+  },
 };
 
 // Integers: bytes, and what they are.
@@ -73,6 +78,11 @@ export const ITERATORS: readonly string[] = [
   'int bpf_iter_bpf_prog(struct bpf_iter_meta *meta, struct bpf_prog *prog)',
   'int bpf_iter_bpf_link(struct bpf_iter_meta *meta, struct bpf_link *link)',
   'int bpf_iter_bpf_map_elem(struct bpf_iter_meta *meta, struct bpf_map *map, void *key, void *value)',
+];
+
+/** Functions that stand for members of structs of functions: the names of their arguments say which may be NULL. */
+export const STRUCT_OPS_STUBS: readonly string[] = [
+  'int bpf_dummy_ops__test_1(struct bpf_dummy_ops_state *cb__nullable)',
 ];
 
 /** Tracepoints with types, as Linux 6.18 declares them. Their first argument is not the program's. */
@@ -141,6 +151,42 @@ export const STRUCTS: Readonly<Record<string, string>> = {
   nf_hook_state: 'u8 hook; u8 pf; struct net_device *in; struct net_device *out',
   bpf_nf_ctx: 'const struct nf_hook_state *state; struct sk_buff *skb',
   bpf_fentry_test_t: 'struct bpf_fentry_test_t *a',
+
+  // What functions of a congestion control are handed.
+  sock_common: '__be32 skc_daddr; __be32 skc_rcv_saddr; __be16 skc_dport; __u16 skc_num; unsigned short skc_family; unsigned char skc_state; int skc_bound_dev_if',
+  sock: 'struct sock_common __sk_common; __u32 sk_priority; __u32 sk_mark; unsigned long sk_pacing_rate; unsigned long sk_max_pacing_rate; u32 sk_pacing_status; int sk_sndbuf; int sk_rcvbuf',
+  inet_sock: 'struct sock sk',
+  inet_connection_sock:
+    'struct inet_sock icsk_inet; __u32 icsk_rto; const struct tcp_congestion_ops *icsk_ca_ops; __u8 icsk_retransmits; u64 icsk_ca_priv[13]',
+  tcp_sock:
+    'struct inet_connection_sock inet_conn; u32 snd_wnd; u32 mss_cache; u32 snd_cwnd; u32 sacked_out; u32 lost_out; u32 retrans_out; u32 snd_ssthresh; u32 write_seq; ' +
+    'u32 rcv_nxt; u32 snd_nxt; u32 snd_una; u32 srtt_us; u32 packets_out; u32 delivered; u32 app_limited; u8 ecn_flags; u64 tcp_mstamp; u64 bytes_acked; ' +
+    'u32 snd_cwnd_cnt; u32 snd_cwnd_clamp; u32 snd_cwnd_used; u32 snd_cwnd_stamp; u32 max_packets_out; u32 prior_cwnd; u32 prior_ssthresh; u32 high_seq; u32 total_retrans',
+  ack_sample: 'u32 pkts_acked; s32 rtt_us; u32 in_flight',
+  rate_sample:
+    'u64 prior_mstamp; u32 prior_delivered; u32 prior_delivered_ce; s32 delivered; s32 delivered_ce; long interval_us; u32 snd_interval_us; u32 rcv_interval_us; ' +
+    'long rtt_us; int losses; u32 acked_sacked; u32 prior_in_flight; u32 last_end_seq; bool is_app_limited; bool is_retrans; bool is_ack_delayed',
+
+  // Structs of functions that programs may fill, and what maps of them hold.
+  module: 'char name[56]',
+  list_head: 'struct list_head *next; struct list_head *prev',
+  tcp_congestion_ops:
+    'u32 (*ssthresh)(struct sock *); void (*cong_avoid)(struct sock *, u32, u32); void (*set_state)(struct sock *, u8); ' +
+    'void (*cwnd_event)(struct sock *, enum tcp_ca_event); void (*in_ack_event)(struct sock *, u32); ' +
+    'void (*pkts_acked)(struct sock *, const struct ack_sample *); u32 (*min_tso_segs)(struct sock *); ' +
+    'void (*cong_control)(struct sock *, u32, int, const struct rate_sample *); u32 (*undo_cwnd)(struct sock *); u32 (*sndbuf_expand)(struct sock *); ' +
+    'size_t (*get_info)(struct sock *, u32, int *, void *); char name[16]; struct module *owner; struct list_head list; u32 key; u32 flags; ' +
+    'void (*init)(struct sock *); void (*release)(struct sock *)',
+  bpf_dummy_ops_state: 'int val',
+  bpf_dummy_ops:
+    'int (*test_1)(struct bpf_dummy_ops_state *cb); int (*test_2)(struct bpf_dummy_ops_state *cb, int a1, unsigned short a2, char a3, unsigned long a4); ' +
+    'int (*test_sleepable)(struct bpf_dummy_ops_state *cb)',
+  bpf_map_info:
+    '__u32 type; __u32 id; __u32 key_size; __u32 value_size; __u32 max_entries; __u32 map_flags; char name[16]; __u32 ifindex; __u32 btf_vmlinux_value_type_id; ' +
+    '__u64 netns_dev; __u64 netns_ino; __u32 btf_id; __u32 btf_key_type_id; __u32 btf_value_type_id; __u32 btf_vmlinux_id; __u64 map_extra; __u64 hash; __u32 hash_size',
+  bpf_struct_ops_common_value: 'refcount_t refcnt; enum bpf_struct_ops_state state',
+  bpf_struct_ops_tcp_congestion_ops: 'struct bpf_struct_ops_common_value common; struct tcp_congestion_ops data',
+  bpf_struct_ops_bpf_dummy_ops: 'struct bpf_struct_ops_common_value common; struct bpf_dummy_ops data',
 
   // What functions of the kernel are given: what is in them is the kernel's.
   bpf_dynptr: '__u64 __opaque[2]',

@@ -3,6 +3,7 @@ import { BPF_F_SLEEPABLE } from '../../../uapi/bpf.ts';
 import { isScalarType, skipModifiers } from './btf-walk.ts';
 import type { Env } from './env.ts';
 import { exceptionCallback } from './exception-callback.ts';
+import { extensionProblem } from './extension.ts';
 import type { MapToVerify } from './program.ts';
 import { checkMember } from './struct-ops.ts';
 
@@ -20,6 +21,15 @@ export function checkTarget(env: Env): void {
   const broken = env.program.broken?.target;
   if (broken !== undefined) env.fail(broken.errno, broken.message);
   if (env.program.type === 'struct_ops') checkMember(env);
+  checkExtension(env);
+}
+
+function checkExtension(env: Env): void {
+  const { extension, btf, funcInfo } = env.program;
+  if (extension === undefined) return;
+  const { changesPacket, mightSleep } = env.subprog(0);
+  const problem = extensionProblem({ btf, typeId: funcInfo?.[0]?.typeId, changesPacket, mightSleep }, extension);
+  if (problem !== undefined) env.fail('EINVAL', problem);
 }
 
 /** Programs that run in the midst of anything. */

@@ -4,6 +4,7 @@ import type { MapType, ProgType } from '../../../uapi/bpf.ts';
 import type { HelperName } from '../../../uapi/helpers.ts';
 import type { FieldKind } from '../maps/value-fields.ts';
 import type { Rejection } from '../progs/rejection.ts';
+import type { Extension } from './extension.ts';
 
 /** What the verifier is given: a program whose references to maps are resolved. Nothing in it changes. */
 export interface ProgramToVerify {
@@ -25,7 +26,9 @@ export interface ProgramToVerify {
   readonly kernelBtf?: Btf | undefined;
   /** Why what its instructions refer to is not there, or what it is made for cannot be that; told when it is their turn. */
   readonly broken?: { readonly references?: Rejection | undefined; readonly target?: Rejection | undefined };
-  /** What a program of type tracing, lsm, struct_ops or ext is for: a type of `btf`. */
+  /** Of a program of type ext, which otherwise has the type and the attach type of the program whose function it takes the place of. */
+  readonly extension?: Extension | undefined;
+  /** What a program of type tracing, lsm or struct_ops is for: a type of `btf`. */
   readonly target?: { readonly btf: Btf; readonly typeId: number } | undefined;
   /** Other BTFs whose functions are called, by `off` of the call. */
   readonly moduleBtf?: ((off: number) => Btf | undefined) | undefined;

@@ -3,6 +3,7 @@ import { checkAlu, checkNegOrEnd } from './alu.ts';
 import { closePath } from './branches.ts';
 import { checkCall, isSubprogCall, leaveSubprog } from './calls.ts';
 import { Env, type InsnFacts } from './env.ts';
+import type { TargetFunction } from './extension.ts';
 import { markFastcalls } from './fastcall.ts';
 import { BPF_COMPLEXITY_LIMIT_INSNS, figuresText } from './figures.ts';
 import { checkFlow, checkSubprogs, findSubprogs, isKfuncCall } from './flow.ts';
@@ -31,6 +32,7 @@ import { checkStackDepth } from './stack-depth.ts';
 import { StackLiveness } from './stack-liveness.ts';
 import { Frame, MAIN_FUNC, State } from './state.ts';
 import { prepareArgs, registerOf } from './subprog-args.ts';
+import { targetFunctions } from './target-functions.ts';
 import { kindText } from './type-text.ts';
 import { isVisited } from './visited.ts';
 
@@ -56,6 +58,8 @@ export interface Verdict {
   readonly spills: ReadonlySet<number>;
   /** Where functions start, ascending. */
   readonly starts: readonly number[];
+  /** Those that other programs may take the place of, unless something else is against it. Empty where nothing is said of their types. */
+  readonly functions: readonly TargetFunction[];
   /** Instructions that load zero where their pointer leads nowhere. */
   readonly probed: ReadonlySet<number>;
   /** Instructions that read or write an arena, and arithmetic of 64 bits on pointers into it, which is done with 32. */
@@ -99,6 +103,7 @@ export function verify(program: ProgramToVerify, logLevel = 0, logRoom = MAX_LOG
     live: env.facts.map(({ seen }) => seen),
     spills: spillsOf(env),
     starts: env.subprogs.map(({ start }) => start),
+    functions: refusal === undefined ? targetFunctions(env) : [],
     probed: slotsOf(env, ({ pointer }) => pointer !== undefined && isProbed(pointer.kind, pointer.flags)),
     inArena: slotsOf(env, ({ pointer }) => pointer?.kind === 'arena'),
     narrowed: slotsOf(env, ({ narrowed }) => narrowed),
@@ -151,6 +156,7 @@ function prepare(env: Env): void {
 }
 
 function run(env: Env): void {
+  if (env.program.extension !== undefined) env.note(`Validating ${env.subprog(0).name}() func#0...`);
   runFunction(env, 0);
   // Global functions are checked by themselves, those that are called by what is checked.
   for (let again = env.program.funcInfo !== undefined; again; ) {
@@ -202,7 +208,7 @@ function runFunction(env: Env, subprogno: number): void {
 }
 
 function setArguments(env: Env, frame: Frame, subprogno: number): void {
-  if (subprogno === 0 && env.program.type !== 'ext') {
+  if (subprogno === 0 && env.program.extension === undefined) {
     if (env.program.funcInfo !== undefined) noteArguments(env);
     frame.regs[1] = Reg.pointer('ctx');
     return;
