@@ -1,10 +1,11 @@
 import type { ProgType } from '../../../uapi/bpf.ts';
 import { BOTH, type Demand, demandsOf, LOW, type Results } from './demand.ts';
 import { type Callees, takesKey } from './emit-call.ts';
-import { type Flow, flowOf } from './flow.ts';
+import { type Flow, flowOf, isNested } from './flow.ts';
 import type { Graph } from './graph.ts';
 import { promoteSlots } from './slots.ts';
-import type { Values } from './transfer.ts';
+import { withSwitches } from './switches.ts';
+import type { Known, Values } from './transfer.ts';
 import { CONTEXT } from './value.ts';
 import { valuesOf } from './values.ts';
 
@@ -34,15 +35,15 @@ export function analyse(
   type: ProgType,
   { constantAt, mapAt }: Pick<Callees, 'constantAt' | 'mapAt'>,
 ): Analysis {
-  const flow = flowOf(graph.blocks);
   const results: Results = { r0: shape === 'verdict' || shape === 'loop' ? LOW : BOTH };
   const entry: Values = [];
   if (shape !== 'function') entry[1] = CONTEXT;
   const around = { type, constantAt, mapAt, takesKey };
-  const known = valuesOf(graph, flow, entry, around);
-  const demands = demandsOf(graph, flow, results, graph.registers);
-  const promoted = promoteSlots(graph, flow, known, demands, results, around);
-  if (promoted === graph) return { graph, flow, known, demands, results };
+  const first = follow(graph, flowOf(graph.blocks), entry, around);
+  const { graph: nested, flow, known } = isNested(first.flow) ? switched(first, entry, around) : first;
+  const demands = demandsOf(nested, flow, results, nested.registers);
+  const promoted = promoteSlots(nested, flow, known, demands, results, around);
+  if (promoted === nested) return { graph: nested, flow, known, demands, results };
   return {
     graph: promoted,
     flow,
@@ -50,4 +51,18 @@ export function analyse(
     demands: demandsOf(promoted, flow, results, promoted.registers),
     results,
   };
+}
+
+type Followed = Pick<Analysis, 'graph' | 'flow' | 'known'>;
+
+function follow(graph: Graph, flow: Flow, entry: Values, around: Known): Followed {
+  return { graph, flow, known: valuesOf(graph, flow, entry, around) };
+}
+
+/** A function with its switches, unless what remains of it nests too deep. */
+function switched(before: Followed, entry: Values, around: Known): Followed {
+  const graph = withSwitches(before.graph, before.flow, before.known, around);
+  if (graph === before.graph) return before;
+  const flow = flowOf(graph.blocks);
+  return isNested(flow) ? follow(graph, flow, entry, around) : before;
 }

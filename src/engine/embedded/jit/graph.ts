@@ -43,7 +43,23 @@ export interface Op {
 export type End =
   | { readonly kind: 'goto'; readonly to: number }
   | { readonly kind: 'branch'; readonly op: Op; readonly taken: number; readonly next: number }
+  /** To what the low word of a register says: the first of `targets` for `low`, the next for `low + 1`; `otherwise` for what none is for. `ways`: each of them once. */
+  | {
+      readonly kind: 'switch';
+      readonly reg: number;
+      readonly low: number;
+      readonly targets: readonly number[];
+      readonly otherwise: number;
+      readonly ways: readonly Way[];
+    }
   | { readonly kind: 'exit' };
+
+/** A block that a switch leads to, with the least and the greatest word for which it does. */
+export interface Way {
+  readonly to: number;
+  readonly least: number;
+  readonly most: number;
+}
 
 export interface Block {
   readonly ops: readonly Op[];
