@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { allOperations, type Insn, type Operation } from '../../src/isa/index.ts';
 import { type Case, CaseWriter, observe } from '../conformance/case.ts';
 import { EDGES, IMMEDIATES } from '../conformance/operands.ts';
+import { DISTURBANCES, gather } from '../conformance/wide-loads.ts';
 import { outcome, type Session } from '../contract/session.ts';
 
 /** Registers that hold numbers, all the time. */
@@ -95,6 +96,21 @@ function isNumberJump([, operation]: (typeof rows)[number]): boolean {
   return operation.kind === 'jump' && operation.source === 'imm' && operation.op !== 'jset';
 }
 
+/** Numbers put together from what is next to each other in memory. */
+const gathered = fc
+  .record({
+    unit: fc.constantFrom(1 as const, 1 as const, 2 as const),
+    count: fc.integer({ min: 2, max: 8 }),
+    order: fc.constantFrom('le' as const, 'be' as const),
+    bits: fc.constantFrom(32 as const, 64 as const),
+    shape: fc.constantFrom('chain' as const, 'tree' as const),
+    joint: fc.constantFrom('or' as const, 'xor' as const, 'add' as const),
+    disturbance: fc.oneof({ weight: 8, arbitrary: fc.constant('none' as const) }, fc.constantFrom(...DISTURBANCES)),
+    at: fc.nat(7),
+  })
+  // Without the addresses, which are others elsewhere.
+  .map((gathering) => [...gather(gathering), { opcode: 0xb7, dst: 2 }, { opcode: 0xb7, dst: 7 }]);
+
 const single = fc.oneof(
   { weight: 6, arbitrary: fc.oneof(...computations) },
   { weight: 2, arbitrary: fc.oneof(...jumps) },
@@ -103,6 +119,7 @@ const single = fc.oneof(
 const instructions = fc.oneof(
   { weight: 30, arbitrary: single.map((insn) => [insn]) },
   { weight: 1, arbitrary: switches },
+  { weight: 1, arbitrary: gathered },
 );
 
 /** Arithmetic, jumps and a stack, on numbers alone: each program is safe, and its results are the same everywhere. */

@@ -8,6 +8,7 @@ import { withSwitches } from './switches.ts';
 import type { Known, Values } from './transfer.ts';
 import { CONTEXT } from './value.ts';
 import { valuesOf } from './values.ts';
+import { withWideLoads } from './wide-loads.ts';
 
 /** How a function is called, and what it gives back. */
 export type Shape =
@@ -30,7 +31,7 @@ export interface Analysis {
 }
 
 export function analyse(
-  graph: Graph,
+  written: Graph,
   shape: Shape,
   type: ProgType,
   { constantAt, mapAt }: Pick<Callees, 'constantAt' | 'mapAt'>,
@@ -39,7 +40,8 @@ export function analyse(
   const entry: Values = [];
   if (shape !== 'function') entry[1] = CONTEXT;
   const around = { type, constantAt, mapAt, takesKey };
-  const first = follow(graph, flowOf(graph.blocks), entry, around);
+  const wide = withWideLoads(written);
+  const first = follow(wide, flowOf(wide.blocks), entry, around);
   const { graph: nested, flow, known } = isNested(first.flow) ? switched(first, entry, around) : first;
   const demands = demandsOf(nested, flow, results, nested.registers);
   const promoted = promoteSlots(nested, flow, known, demands, results, around);

@@ -39,6 +39,17 @@ export interface Op {
   readonly key: number | undefined;
 }
 
+/** An instruction that stands in the place of another, or of a part of it: `dst` is what it leaves its result in. */
+export function inPlaceOf(
+  { slot, depth }: Op,
+  operation: Operation,
+  dst: number,
+  { src = 0, off = 0, imm = 0 }: { readonly src?: number; readonly off?: number; readonly imm?: number },
+): Op {
+  // biome-ignore format: a list
+  return { operation, dst, src, result: dst, off, imm, high: 0, slot, depth, probed: false, inArena: false, key: undefined };
+}
+
 /** Where control goes at the end of a block; blocks by their numbers. */
 export type End =
   | { readonly kind: 'goto'; readonly to: number }
