@@ -1,5 +1,6 @@
 import type { ProgType } from '../../../uapi/bpf.ts';
 import type { BpfMap } from '../maps/map.ts';
+import { CSUM_DIFF, emitCsumDiff } from './checksum-function.ts';
 import { frameFunctions } from './frame-functions.ts';
 import { mapFunctions } from './map-functions.ts';
 import { ProgramText } from './program-text.ts';
@@ -138,6 +139,7 @@ function writeImports(module: WasmModule, texts: readonly ProgramText[]): void {
   const frameFunction = frameFunctions(module);
   const { registers = 0, shared = false, random: state = 0 } = texts[0]?.program ?? {};
   const random = state === 0 || shared ? undefined : once(() => add(module, undefined, HELPER, emitRandom(state)));
+  const csumDiff = once(() => add(module, undefined, CSUM_DIFF, emitCsumDiff(module)));
   const mapFunction = mapFunctions({ module, registers, wake, shared });
   for (const [place, text] of texts.entries())
     text.begin(module, {
@@ -146,6 +148,7 @@ function writeImports(module: WasmModule, texts: readonly ProgramText[]): void {
       packetLoad,
       resolve,
       random,
+      csumDiff,
       frameFunction,
       mapFunction,
     });
