@@ -102,7 +102,7 @@ export function compileProgram(program: ProgramToCompile): CompiledProgram {
 }
 
 /**
- * Programs that lead to each other by tail calls as one module, which exports a loop around the first of them. `linkOf`: the program to go on with where the slot holds it still; what else
+ * Programs that lead to each other by tail calls as one module, which exports `loop` and `batch` of the first of them. `linkOf`: the program to go on with where the slot holds it still; what else
  * it holds is found as ever. Throws RangeError as {@link compileProgram} does.
  */
 export function compileChain(
@@ -121,7 +121,9 @@ export function compileChain(
     module.define(targets[place] ?? -1, text.emit(0, 'target'));
     text.defineCalled();
   }
-  add(module, 'loop', LOOP, emitCallingLoop(targets[0] ?? -1, true));
+  const first = targets[0] ?? -1;
+  add(module, 'loop', LOOP, emitCallingLoop(first, true));
+  add(module, 'batch', BATCH, emitBatch(first, true, texts[0]?.program.registers ?? 0));
   return module.finish();
 }
 
