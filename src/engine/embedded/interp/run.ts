@@ -681,7 +681,7 @@ export class Run implements HelperEnv {
 
   #enter(frame: number): number {
     const end = this.#stackEnd(frame);
-    this.memory.u8.fill(0, end - STACK_SIZE, end);
+    this.memory.clear(end - STACK_SIZE, STACK_SIZE);
     this.#loops[frame] = MAX_LOOPS;
     return end;
   }
