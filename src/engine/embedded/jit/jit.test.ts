@@ -30,6 +30,15 @@ const compile = (text: string) =>
     shared: false,
   });
 
+/** The switches that a function has been found to have: the least number, and how many follow. */
+function tablesOf(text: string): readonly (readonly number[])[] {
+  const { graph } = analyse(new Functions(encodeInsns(insnsOf(text))).graph(0), 'verdict', 'xdp', {
+    constantAt: () => undefined,
+    mapAt: () => undefined,
+  });
+  return graph.blocks.flatMap(({ end }) => (end.kind === 'switch' ? [[end.low, end.targets.length]] : []));
+}
+
 describe('a compiled program', () => {
   it('has the same bytes each time', () => {
     const text = 'r2 = *(u32 *)(r1 + 0)\nr0 = 2\nif r2 == 0 goto end\nr0 = 1\nend:\nexit';
@@ -75,13 +84,20 @@ describe('a compiled program', () => {
     ],
   ] as const)('makes a table of %s', (_name, before, compares, low, size) => {
     const text = `${before}\n${compares}\ngoto end\na:\nr0 = 1\nexit\nb:\nr0 = 2\nexit\nc:\nr0 = 3\nexit\nend:\nr0 = 4\nexit`;
-    const { graph } = analyse(new Functions(encodeInsns(insnsOf(text))).graph(0), 'verdict', 'xdp', {
-      constantAt: () => undefined,
-      mapAt: () => undefined,
-    });
-    const tables = graph.blocks.flatMap(({ end }) => (end.kind === 'switch' ? [[end.low, end.targets.length]] : []));
-    expect(tables).toEqual(low === undefined ? [] : [[low, size]]);
+    expect(tablesOf(text)).toEqual(low === undefined ? [] : [[low, size]]);
   });
+
+  it.each([
+    [30, 1],
+    [300, 0],
+  ])(
+    'behind %i comparisons with numbers far from each other finds %i tables: the search is not without end',
+    (count, tables) => {
+      const far = Array.from({ length: count }, (_, i) => `if r2 == ${i * 1000} goto a`).join('\n');
+      const text = `r2 = *(u32 *)(r1 + 0)\n${far}\nr2 = *(u32 *)(r1 + 4)\n${EQUALITIES}\na:\nr0 = 1\nexit\nb:\nr0 = 2\nexit\nc:\nr0 = 3\nexit`;
+      expect(tablesOf(text).length).toBe(tables);
+    },
+  );
 
   it('is not nested without end', () => {
     const branches = Array.from({ length: 20_000 }, (_, i) => `if r2 == ${i} goto end`).join('\n');

@@ -11,6 +11,8 @@ const MAX_COMPARES = 256;
 const MAX_SPARSENESS = 8;
 /** Steps that the search for trees may take in one function. */
 const MAX_STEPS = 1 << 20;
+/** What it takes, about, to find one comparison, and to sort its number among the others. */
+const STEPS_FOR_ONE = 8;
 const MAX_WORD = 0xffff_ffff;
 const SIGN = 0x8000_0000;
 
@@ -32,6 +34,8 @@ export function withSwitches(graph: Graph, flow: Flow, known: readonly (Values |
     if (values === undefined) continue;
     for (const op of block.ops) transfer(op, values, around);
     const tree = new Tree(blocks, root, block.end.op, at(values, block.end.op.dst));
+    budget.steps -= STEPS_FOR_ONE * tree.members.size;
+    if (budget.steps <= 0) break;
     const end = tree.table(budget);
     if (end === undefined) continue;
     found.set(root, end);
