@@ -1,5 +1,5 @@
 import type { Kernel } from '../sys/kernel.ts';
-import type { PacketLab } from '../sys/lab.ts';
+import type { PacketLab, TestRunLab } from '../sys/lab.ts';
 import type { WatchedKernel } from '../sys/watch.ts';
 import type { Words } from './words.ts';
 
@@ -7,7 +7,7 @@ import type { Words } from './words.ts';
 export interface Context {
   /** Connects on first use, so that commands that need no kernel start none. */
   readonly kernel: Kernel;
-  readonly lab: PacketLab;
+  readonly lab: PacketLab & Partial<TestRunLab>;
   /** What tells of what happens in the kernel; of a kernel that tells nobody, nothing. */
   readonly watched?: WatchedKernel | undefined;
   readonly details: boolean;

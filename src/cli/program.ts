@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { UsageError } from '../errors.ts';
 import { connectOrStart, defaultSocket, RemoteKernel } from '../server/index.ts';
 import type { Kernel } from '../sys/kernel.ts';
-import type { PacketLab } from '../sys/lab.ts';
+import type { PacketLab, TestRunLab } from '../sys/lab.ts';
 import { strace } from '../sys/strace.ts';
 import type { WatchedKernel } from '../sys/watch.ts';
 import type { Context } from './command.ts';
@@ -48,7 +48,7 @@ export async function runProgram(argv: readonly string[], env: NodeJS.ProcessEnv
 
 interface Machine {
   readonly kernel: Kernel;
-  readonly lab: PacketLab;
+  readonly lab: PacketLab & Partial<TestRunLab>;
   readonly watched?: WatchedKernel;
 }
 

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { BpfError, UsageError } from '../errors.ts';
 import type { Kernel } from '../sys/kernel.ts';
-import type { PacketLab } from '../sys/lab.ts';
+import type { PacketLab, TestRunLab } from '../sys/lab.ts';
 import type { ObservedKernel } from '../sys/watch.ts';
 import { decodeFrame } from './decode.ts';
 import { type Callees, dispatch, waitArguments } from './dispatch.ts';
@@ -26,7 +26,7 @@ const MAX_UNREAD = 1 << 25;
  */
 export class Client {
   readonly #kernel: Kernel;
-  readonly #lab: PacketLab & ObservedKernel;
+  readonly #lab: PacketLab & TestRunLab & ObservedKernel;
   readonly #callees: Callees;
   readonly #socket: Socket;
   readonly #stop: () => void;
@@ -39,7 +39,7 @@ export class Client {
   #scheduled = false;
 
   /** Owns `kernel` from here on. `stop` is called when the client asks for the end of the server. */
-  constructor(kernel: Kernel, lab: PacketLab & ObservedKernel, socket: Socket, stop: () => void) {
+  constructor(kernel: Kernel, lab: PacketLab & TestRunLab & ObservedKernel, socket: Socket, stop: () => void) {
     this.#kernel = kernel;
     this.#lab = lab;
     this.#callees = { kernel, lab, arenas: new HeldArenas(kernel) };

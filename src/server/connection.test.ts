@@ -80,6 +80,23 @@ describe.each(LINES)('errors of a kernel behind a socket, by a line of kind %s',
   });
 });
 
+describe.each(LINES)('many test runs of a kernel behind a socket, by a line of kind %s', (line) => {
+  it('are one call, of the client’s own program', () => {
+    using remote = new RemoteKernel(path, line);
+    using loaded = load(remote, openObject(objectBytes('bench/programs/parser.o'), { file: 'parser.o' }));
+    const { fd } = loaded.program('parser');
+    const frames = [60, 64, 1514, 13, 60].map((length) => new Uint8Array(length));
+    expect(remote.testRuns(remote, fd, frames, 2)).toEqual({
+      verdicts: Uint32Array.of(...frames.slice(0, 3).map((data) => loaded.program('parser').run({ data }).retval)),
+      durationNs: expect.any(Number),
+    });
+    expect(remote.testRuns(createEmbeddedKernel().kernel, fd, frames, 1)).toBeUndefined();
+    expect(failure(() => remote.testRuns(remote, 77 as Fd, frames, 1)).code).toBe('EBADF');
+    const none = ['no frame'] as unknown as Uint8Array[]; // as from a client that is none of ours
+    expect(failure(() => remote.testRuns(remote, fd, none, 1)).message).toContain('testRuns');
+  });
+});
+
 describe.each(LINES)('an arena of a kernel behind a socket, by a line of kind %s', (line) => {
   it('has its address and its variables, but no memory here', () => {
     using remote = new RemoteKernel(path, line);

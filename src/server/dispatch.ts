@@ -1,11 +1,19 @@
 import { type BpfError, SysError, UsageError } from '../errors.ts';
 import type { Kernel, WaitOptions } from '../sys/kernel.ts';
-import type { PacketLab } from '../sys/lab.ts';
+import type { PacketLab, TestRunLab, TestRuns } from '../sys/lab.ts';
 import { type AttrKind, attrFields, BPF_COMMANDS, type BpfCmd } from '../uapi/attr.ts';
 import { errno } from '../uapi/errno.ts';
 import type { Fd } from '../uapi/fd.ts';
 import type { HeldArenas } from './held-arenas.ts';
-import { ARENA_METHODS, type ArgumentKind, argumentsFit, LAB_METHODS, MAX_STRING, METHODS } from './methods.ts';
+import {
+  ARENA_METHODS,
+  type ArgumentKind,
+  argumentsFit,
+  LAB_METHODS,
+  MAX_STRING,
+  METHODS,
+  TEST_RUNS,
+} from './methods.ts';
 import type { Reply } from './protocol.ts';
 import { toWire } from './wire-error.ts';
 
@@ -17,7 +25,7 @@ type Attr = Record<string, unknown>;
 /** What the calls of one client are made on. */
 export interface Callees {
   readonly kernel: Kernel;
-  readonly lab: PacketLab;
+  readonly lab: PacketLab & TestRunLab;
   readonly arenas: HeldArenas;
 }
 
@@ -30,6 +38,7 @@ export function dispatch(
 ): Reply {
   try {
     if (Object.hasOwn(LAB_METHODS, method)) return [id, true, invoke(LAB_METHODS, lab, method, args)];
+    if (Object.hasOwn(TEST_RUNS, method)) return [id, true, testRuns(kernel, lab, method, args)];
     if (Object.hasOwn(ARENA_METHODS, method)) return [id, true, invoke(ARENA_METHODS, arenas, method, args)];
     if (!Object.hasOwn(METHODS, method)) throw new UsageError(`the kernel has no call ${method.slice(0, 64)}`);
     if (method === 'bpf') return bpf(kernel, id, checked(METHODS, method, args));
@@ -52,6 +61,11 @@ function invoke(methods: Methods, callee: object, method: string, args: readonly
 function checked(methods: Methods, method: string, args: readonly unknown[]): readonly unknown[] {
   if (!argumentsFit(methods[method] ?? [], args)) throw badArguments(method, args);
   return args;
+}
+
+function testRuns(kernel: Kernel, lab: TestRunLab, method: string, args: readonly unknown[]): TestRuns | undefined {
+  const [fd, frames, repeat] = checked(TEST_RUNS, method, args) as [Fd, readonly Uint8Array[], number]; // by the table
+  return lab.testRuns(kernel, fd, frames, repeat);
 }
 
 function bpf(kernel: Kernel, id: number, args: readonly unknown[]): Reply {

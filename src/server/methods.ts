@@ -1,5 +1,5 @@
 import type { Kernel } from '../sys/kernel.ts';
-import type { PacketLab } from '../sys/lab.ts';
+import { MAX_TEST_RUNS, type PacketLab, type TestRunLab } from '../sys/lab.ts';
 import type { HeldArenas } from './held-arenas.ts';
 
 /**
@@ -38,6 +38,12 @@ export const LAB_METHODS = {
   send: ['string', 'string', 'bytes'],
 } as const satisfies { readonly [M in keyof PacketLab]: readonly ArgumentKind[] };
 
+/** Of the lab, too, but with the client's process in front. */
+export const TEST_RUNS = { testRuns: ['number', 'frames', 'number'] } as const satisfies Record<
+  keyof TestRunLab,
+  readonly ArgumentKind[]
+>;
+
 export const ARENA_METHODS = {
   mapArena: ['number', 'number', 'number'],
   writeArena: ['number', 'number', 'bytes'],
@@ -50,7 +56,7 @@ export const MAX_STRING = 65536;
 /** Numbers in a list. */
 const MAX_NUMBERS = 1024;
 
-export type ArgumentKind = 'string' | 'number' | 'number?' | 'numbers' | 'bytes' | 'buffer' | 'attr';
+export type ArgumentKind = 'string' | 'number' | 'number?' | 'numbers' | 'bytes' | 'frames' | 'buffer' | 'attr';
 
 const CHECKS: Record<ArgumentKind, (value: unknown) => boolean> = {
   string: (value) => typeof value === 'string' && value.length <= MAX_STRING,
@@ -58,6 +64,8 @@ const CHECKS: Record<ArgumentKind, (value: unknown) => boolean> = {
   'number?': (value) => value === undefined || value === null || Number.isSafeInteger(value),
   numbers: (value) => Array.isArray(value) && value.length <= MAX_NUMBERS && value.every(Number.isSafeInteger),
   bytes: (value) => value instanceof Uint8Array,
+  frames: (value) =>
+    Array.isArray(value) && value.length <= MAX_TEST_RUNS && value.every((frame) => frame instanceof Uint8Array),
   buffer: (value) => value instanceof Uint8Array,
   attr: (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
 };

@@ -1,6 +1,6 @@
 import { BpfError, SysError } from '../errors.ts';
 import type { FdMessage, Kernel, Mapping, MappingAccess, Stat, WaitOptions } from '../sys/kernel.ts';
-import type { Direction, PacketLab } from '../sys/lab.ts';
+import type { Direction, PacketLab, TestRunLab, TestRuns } from '../sys/lab.ts';
 import type { KernelEvent, WatchedKernel, WatchOptions } from '../sys/watch.ts';
 import type { BpfAttr, BpfCmd, BpfResult } from '../uapi/attr.ts';
 import { errno } from '../uapi/errno.ts';
@@ -14,7 +14,7 @@ import { fromWire } from './wire-error.ts';
 const MAX_WRITE = 1 << 20;
 
 /** A kernel in another process, as if it were here, and its lab. */
-export class RemoteKernel implements Kernel, PacketLab, WatchedKernel {
+export class RemoteKernel implements Kernel, PacketLab, TestRunLab, WatchedKernel {
   readonly name: string;
   readonly #socket: SyncSocket;
 
@@ -131,6 +131,9 @@ export class RemoteKernel implements Kernel, PacketLab, WatchedKernel {
   }
   send(device: string, direction: Direction, frame: Uint8Array): void {
     this.#call('send', [device, direction, frame]);
+  }
+  testRuns(process: Kernel, program: Fd, frames: readonly Uint8Array[], repeat: number): TestRuns | undefined {
+    return process === this ? this.#call('testRuns', [program, frames, repeat]) : undefined;
   }
 
   async wait(fds: readonly Fd[], { until, timeoutMs, signal }: WaitOptions = {}): Promise<Fd[]> {

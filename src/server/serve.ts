@@ -1,13 +1,13 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Kernel } from '../sys/kernel.ts';
-import type { PacketLab } from '../sys/lab.ts';
+import type { PacketLab, TestRunLab } from '../sys/lab.ts';
 import type { ObservedKernel } from '../sys/watch.ts';
 import { Client } from './client.ts';
 
 /** A kernel that can be shared: each client is a process of its own. */
 export interface SharedKernel {
   openProcess(): Kernel;
-  readonly lab: PacketLab & ObservedKernel;
+  readonly lab: PacketLab & TestRunLab & ObservedKernel;
 }
 
 export interface KernelServer {

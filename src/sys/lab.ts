@@ -1,3 +1,6 @@
+import type { Fd } from '../uapi/fd.ts';
+import type { Kernel } from './kernel.ts';
+
 /** Where a frame enters a device: `ingress` as if it came from the wire, `egress` as if the host sent it. */
 export type Direction = 'ingress' | 'egress';
 
@@ -12,3 +15,23 @@ export interface PacketLab {
    */
   send(device: string, direction: Direction, frame: Uint8Array): void;
 }
+
+/** What test runs of a program on one frame after the other came to. */
+export interface TestRuns {
+  /** What the program returned for each frame, the last time. Fewer than there are frames: the next one is not taken, and none behind it was run. */
+  readonly verdicts: Uint32Array;
+  /** Nanoseconds: of each frame what one run took on average, added up. */
+  readonly durationNs: number;
+}
+
+/** Many test runs by one call: to a kernel in another process each call is a way there and back. */
+export interface TestRunLab {
+  /**
+   * BPF_PROG_TEST_RUN of a program of `process` for one Ethernet frame after the other, `repeat` times each; at most {@link MAX_TEST_RUNS} frames. What programs keep in maps stays from each to the next.
+   * `undefined`: the process is none of this kernel's own, as if it is traced; then each run has to be a call. Throws SysError EBADF, and EINVAL for too many frames.
+   */
+  testRuns(process: Kernel, program: Fd, frames: readonly Uint8Array[], repeat: number): TestRuns | undefined;
+}
+
+/** Frames of one call. */
+export const MAX_TEST_RUNS = 1024;

@@ -158,6 +158,19 @@ function tree(low: number, high: number): string {
   return `if r1 > ${middle} goto l${middle}_${high}\n${tree(low, middle)}\nl${middle}_${high}:\n${tree(middle + 1, high)}`;
 }
 
+/** Words, and numbers whose low words are these. */
+const WORDS = [...range(20), 0x7fff_ffff, 0x8000_0000, 0xffff_fffe, 0xffff_ffff].flatMap((n) => [
+  [BigInt(n)],
+  [BigInt(n) | (3n << 32n)],
+]);
+
+/** What follows a switch of so many ways, named `name` and a number: ways differ in what they do to r7, and where they go on. */
+const ways = (name: string, count: number, out: string): string =>
+  lines(
+    count,
+    (i) => `${name}${i}:\nr7 *= ${i + 3}\nr7 ${['+', '^', '-'][i % 3]}= r1\n${i % 4 === 3 ? '' : `goto ${out}`}`,
+  );
+
 /** Many ways forward. */
 export const branches: readonly Scenario[] = [
   {
@@ -174,6 +187,102 @@ export const branches: readonly Scenario[] = [
       r7 = 99
       goto out
       ${lines(32, (i) => `c${i}:\nr7 = r1\nr7 ${['*', '^', '-', '+'][i & 3]}= ${i + 3}\n${i % 5 === 0 ? '' : 'goto out'}`)}
+    out:
+      ${result(0)} = r7
+      ${DONE}`,
+  },
+  {
+    name: 'a switch of words with signs, of a register of 64 bits',
+    runs: WORDS,
+    text: `
+      r1 = ${INPUT(0)}
+      r7 = 1
+      if w1 s> 3 goto high
+      if w1 s> 1 goto two
+      if w1 == 0 goto c0
+      if w1 == 1 goto c1
+      if w1 s< -1 goto c5
+      goto c6
+    two:
+      if w1 == 2 goto c2
+      goto c3
+    high:
+      if w1 == 5 goto c5
+      if w1 s>= 9 goto out
+      if w1 > 6 goto c4
+      if w1 != 6 goto c6
+    ${ways('c', 7, 'out')}
+    out:
+      ${result(0)} = r7
+      ${DONE}`,
+  },
+  {
+    name: 'switches of few bits, the second of which is entered at two places',
+    runs: WORDS,
+    text: `
+      r1 = ${INPUT(0)}
+      r7 = 1
+      r2 = r1
+      r2 &= 7
+      if r2 > 3 goto upper
+      if r2 > 1 goto middle
+      if r2 == 0 goto c0
+      goto c1
+    middle:
+      if r2 == 2 goto c2
+      goto c3
+    upper:
+      if r2 > 5 goto top
+      if r2 == 4 goto c4
+      goto c5
+    top:
+      if r2 == 6 goto c6
+    ${ways('c', 7, 'second')}
+    second:
+      r3 = r7
+      r3 &= 15
+      if r1 & 16 goto inside
+      if r3 == 9 goto d0
+      if r3 == 8 goto d1
+    inside:
+      if r3 == 7 goto d2
+      if r3 == 6 goto d3
+      if r3 == 5 goto d4
+      if r3 == 4 goto d0
+    ${ways('d', 5, 'out')}
+    out:
+      ${result(0)} = r7
+      ${DONE}`,
+  },
+  {
+    name: 'a switch in a loop, whose ways go round again',
+    runs: WORDS,
+    text: `
+      r1 = ${INPUT(0)}
+      r4 = 0
+      r7 = 1
+    again:
+      r4 += 1
+      if r4 > 40 goto out
+      w2 = w1
+      w2 ^= w4
+      w2 &= 15
+      if w2 s> 7 goto upper
+      if w2 s> 3 goto four
+      if w2 == 0 goto again
+      if w2 == 1 goto c1
+      if w2 == 2 goto c2
+      r7 += 5
+      goto again
+    four:
+      if w2 == 4 goto c0
+      if w2 == 5 goto c3
+      if w2 == 6 goto again
+      goto c4
+    upper:
+      if w2 < 10 goto c5
+      if w2 == 12 goto again
+    ${ways('c', 6, 'again')}
     out:
       ${result(0)} = r7
       ${DONE}`,

@@ -1,6 +1,7 @@
 import { ATOMICS, allOperations, type Insn, ldImm64, type MemSize } from '../../src/isa/index.ts';
 import { type Case, CaseWriter, INPUTS, VALUE } from './case.ts';
 import { constant, EDGES, FEW, IMMEDIATES } from './operands.ts';
+import { wideLoads } from './wide-loads.ts';
 
 interface Access {
   readonly name: string;
@@ -163,6 +164,7 @@ export const memoryCases: readonly Case[] = [
   ]),
   unaligned(),
   immediates64(),
+  wideLoads(),
   ...packetLoads(),
   jumpsAround('goto', { opcode: 0x05 }, 'off'),
   jumpsAround('gotol', { opcode: 0x06 }, 'imm'),

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { allOperations, type Insn, type Operation } from '../../src/isa/index.ts';
 import { type Case, CaseWriter, observe } from '../conformance/case.ts';
 import { EDGES, IMMEDIATES } from '../conformance/operands.ts';
+import { DISTURBANCES, gather } from '../conformance/wide-loads.ts';
 import { outcome, type Session } from '../contract/session.ts';
 
 /** Registers that hold numbers, all the time. */
@@ -75,16 +76,56 @@ const accesses = rows.flatMap(([opcode, operation]): fc.Arbitrary<Partial<Insn>>
     : [fc.record({ opcode: code, dst: stack, off, imm: number })];
 });
 
-const instruction = fc.oneof(
+/** One register compared with numbers that are close to each other, again and again: with luck, a switch. */
+const switches = fc
+  .tuple(
+    register,
+    fc.option(fc.constantFrom(7, 15, 63)),
+    fc.constantFrom(0, 0, 0, 1, 5, -3),
+    fc.array(fc.record({ jump: fc.constantFrom(...rows.filter(isNumberJump)), imm: fc.nat(9), off: distance }), {
+      minLength: 4,
+      maxLength: 12,
+    }),
+  )
+  .map(([dst, mask, first, compares]): Partial<Insn>[] => [
+    ...(mask === null ? [] : [{ opcode: 0x57, dst, imm: mask }]),
+    ...compares.map(({ jump: [opcode], imm, off }) => ({ opcode, dst, imm: first + imm, off })),
+  ]);
+
+function isNumberJump([, operation]: (typeof rows)[number]): boolean {
+  return operation.kind === 'jump' && operation.source === 'imm' && operation.op !== 'jset';
+}
+
+/** Numbers put together from what is next to each other in memory. */
+const gathered = fc
+  .record({
+    unit: fc.constantFrom(1 as const, 1 as const, 2 as const),
+    count: fc.integer({ min: 2, max: 8 }),
+    order: fc.constantFrom('le' as const, 'be' as const),
+    bits: fc.constantFrom(32 as const, 64 as const),
+    shape: fc.constantFrom('chain' as const, 'tree' as const),
+    joint: fc.constantFrom('or' as const, 'xor' as const, 'add' as const),
+    disturbance: fc.oneof({ weight: 8, arbitrary: fc.constant('none' as const) }, fc.constantFrom(...DISTURBANCES)),
+    at: fc.nat(7),
+  })
+  // Without the addresses, which are others elsewhere.
+  .map((gathering) => [...gather(gathering), { opcode: 0xb7, dst: 2 }, { opcode: 0xb7, dst: 7 }]);
+
+const single = fc.oneof(
   { weight: 6, arbitrary: fc.oneof(...computations) },
   { weight: 2, arbitrary: fc.oneof(...jumps) },
   { weight: 2, arbitrary: fc.oneof(...accesses) },
+);
+const instructions = fc.oneof(
+  { weight: 30, arbitrary: single.map((insn) => [insn]) },
+  { weight: 1, arbitrary: switches },
+  { weight: 1, arbitrary: gathered },
 );
 
 /** Arithmetic, jumps and a stack, on numbers alone: each program is safe, and its results are the same everywhere. */
 export const randomCase: fc.Arbitrary<Case> = fc
   .tuple(
-    fc.array(instruction, { minLength: 1, maxLength: 30 }),
+    fc.array(instructions, { minLength: 1, maxLength: 30 }),
     fc.array(fc.array(fc.constantFrom(...EDGES), { minLength: 4, maxLength: 4 }), { minLength: 1, maxLength: 4 }),
   )
   .map(([insns, runs]) => {
@@ -94,7 +135,7 @@ export const randomCase: fc.Arbitrary<Case> = fc
       else to.add({ opcode: 0xb7, dst, imm: i - 6 });
     }
     for (let slot = 0; slot < SLOTS; slot++) to.add({ opcode: 0x7b, dst: 10, src: slot, off: -8 * (slot + 1) });
-    to.add(...insns);
+    to.add(...insns.flat());
     for (const reg of NUMBERS) to.keep(`r${reg}`, reg);
     to.add({ opcode: 0x79, dst: 1, src: 10, off: -8 });
     to.keep('the stack', 1);

@@ -1,28 +1,16 @@
 import { fromHex } from '../../bytes/hex.ts';
-import { SysError, UsageError } from '../../errors.ts';
-import type { BpfProgram, RunResult } from '../../loader/program.ts';
-import { verdictName } from '../../uapi/verdict.ts';
-import { type Context, command } from '../command.ts';
+import { UsageError } from '../../errors.ts';
+import type { RunResult } from '../../loader/program.ts';
+import { command } from '../command.ts';
 import { hexDump } from '../format.ts';
 import { PROG, selectProgram } from '../selectors.ts';
-import type { Words } from '../words.ts';
 import { readFrames } from './pcap-file.ts';
+import { type Replayed, replay } from './replay.ts';
 
 interface Ran {
   readonly result: RunResult;
   readonly repeat: number;
   readonly ctx: boolean;
-}
-
-/** What became of the frames of a capture. */
-interface Replayed {
-  readonly frames: number;
-  /** Frames that the kernel does not take: too short for what they say they are, or too long. */
-  readonly refused: number;
-  /** Of one run: the mean. */
-  readonly durationNs: number;
-  /** The most frequent first. */
-  readonly verdicts: readonly { readonly retval: number; readonly name: string | undefined; readonly frames: number }[];
 }
 
 export const progRun = command<Ran | Replayed>({
@@ -31,7 +19,12 @@ export const progRun = command<Ran | Replayed>({
   about: 'runs a program on a packet that goes nowhere, or on each frame of a capture',
   run(context, words) {
     using program = selectProgram(context.kernel, words);
-    if (words.exact('pcap') !== undefined) return replay(context, program, words);
+    if (words.exact('pcap') !== undefined) {
+      const frames = readFrames(context, words.next('the pcap file'));
+      const repeat = words.keyword('repeat') === undefined ? 1 : words.number('repeat', 1, 1_000_000);
+      words.end();
+      return replay(context, program, frames, repeat);
+    }
     let data: Uint8Array | undefined;
     let ctx: Uint8Array | undefined;
     let repeat = 1;
@@ -73,31 +66,6 @@ function replayedText({ frames, refused, durationNs, verdicts }: Replayed): stri
   if (refused > 0) rows.push([refused, 'not taken (EINVAL)']);
   const lines = rows.map(([count, what]) => `${String(count).padStart(10)}  ${what}`);
   return [`${frames} frame${frames === 1 ? '' : 's'}, duration (average): ${durationNs}ns`, ...lines].join('\n');
-}
-
-/** Runs the program on each frame, one after the other, as on a device: what it keeps in maps stays. A frame that the kernel does not take (EINVAL) is counted, unless it takes none. */
-function replay(context: Context, program: BpfProgram, words: Words): Replayed {
-  const frames = readFrames(context, words.next('the pcap file'));
-  const repeat = words.keyword('repeat') === undefined ? 1 : words.number('repeat', 1, 1_000_000);
-  words.end();
-  const counts = new Map<number, number>();
-  let [duration, refused] = [0, 0];
-  for (const data of frames) {
-    try {
-      const { retval, durationNs } = program.run({ data, repeat, dataSizeOut: 0 });
-      counts.set(retval, (counts.get(retval) ?? 0) + 1);
-      duration += durationNs;
-    } catch (error) {
-      if (!(error instanceof SysError) || error.code !== 'EINVAL' || ++refused === frames.length) throw error;
-    }
-  }
-  const verdicts = [...counts].sort(([, a], [, b]) => b - a);
-  return {
-    frames: frames.length,
-    refused,
-    durationNs: Math.round(duration / Math.max(frames.length - refused, 1)),
-    verdicts: verdicts.map(([retval, frames]) => ({ retval, name: verdictName(program.info.type, retval), frames })),
-  };
 }
 
 function packet(digits: string): Uint8Array {

@@ -19,15 +19,15 @@ export class Clock {
     return BigInt(this.#elapsed()) + this.#ahead;
   }
 
-  /** The same as two words, for programs that ask often: the low one, with the high one in `high`. Both are signed. */
-  low(): number {
+  /** The same as two words, for programs that ask often: the low one, with the high one in `high`. Both are signed. `unit`: in so many nanoseconds. */
+  low(unit = 1): number {
     const ahead = this.#aheadNumber;
     if (ahead === undefined) {
-      const now = this.now();
+      const now = this.now() / BigInt(unit);
       this.high = Number(BigInt.asIntN(32, now >> 32n));
       return Number(BigInt.asIntN(32, now));
     }
-    const now = (this.manual ? 0 : this.#elapsed()) + ahead;
+    const now = Math.floor(((this.manual ? 0 : this.#elapsed()) + ahead) / unit);
     this.high = Math.floor(now / 2 ** 32);
     return now | 0;
   }

@@ -1,6 +1,6 @@
 import { SysError } from '../../errors.ts';
 import type { Kernel } from '../../sys/kernel.ts';
-import type { Direction, PacketLab } from '../../sys/lab.ts';
+import type { Direction, PacketLab, TestRunLab } from '../../sys/lab.ts';
 import type { ObservedKernel } from '../../sys/watch.ts';
 import { progTypeNumber } from '../../uapi/bpf.ts';
 import { errno } from '../../uapi/errno.ts';
@@ -21,6 +21,7 @@ import { type BatchOptions, createPacketBatch, type PacketBatch } from './progs/
 import type { BpfProg } from './progs/prog.ts';
 import { createXdpRunner, type XdpRunner } from './progs/xdp-runner.ts';
 import { type LabSocket, type LabSocketInput, openLabSocket } from './sockets/lab-socket.ts';
+import { testRuns } from './syscall/test-runs.ts';
 import { type LabTrace, labTrace } from './trace/lab-trace.ts';
 
 export type { LabRoute } from './net/lab-network.ts';
@@ -48,7 +49,7 @@ export interface LabNamespace extends PacketLab {
 }
 
 /** What one can do to the embedded kernel that no system call does. As a namespace it is the one that the machine starts with. */
-export interface EmbeddedLab extends LabNamespace, ObservedKernel {
+export interface EmbeddedLab extends LabNamespace, TestRunLab, ObservedKernel {
   /** A new network namespace: /run/netns/NAME. Throws SysError: EEXIST, EINVAL for a name that no file can have, ENOSPC. */
   createNamespace(name: string): LabNamespace;
   /** Takes the name away, and with it the namespace, unless something else holds it. Throws SysError ENOENT. */
@@ -142,6 +143,8 @@ export function createLab(machine: Machine, openProcess: (network: Network) => K
     xdp: (process: Kernel, fd: Fd) => createXdpRunner(xdpProgram(process, fd)),
     batch: (process: Kernel, fd: Fd, frames: readonly Uint8Array[], options: BatchOptions = {}) =>
       createPacketBatch(program(process, fd, 'batch'), frames, options),
+    testRuns: (process: Kernel, fd: Fd, frames: readonly Uint8Array[], repeat: number) =>
+      process instanceof Process && process.machine === machine ? testRuns(process, fd, frames, repeat) : undefined,
     cgroups: labCgroups(machine),
     trace: labTrace(machine),
     get congestionControls() {

@@ -3,6 +3,22 @@ import { describe, expect, it } from 'vitest';
 import { LinearMemory, NULL_PAGE } from './memory.ts';
 
 describe('LinearMemory', () => {
+  it('clears these bytes and no others', () => {
+    const around = 16;
+    const block = memory.alloc(400);
+    fc.assert(
+      fc.property(fc.nat(40), fc.nat(320), (at, size) => {
+        const bytes = memory.u8.subarray(block, block + 400);
+        bytes.fill(7);
+        memory.clear(block + around + at, size);
+        const want = new Uint8Array(400).fill(7).fill(0, around + at, around + at + size);
+        expect(Buffer.compare(bytes, want)).toBe(0);
+      }),
+      { seed: 6 },
+    );
+    memory.free(block);
+  });
+
   it('hands out zeroed, aligned blocks that do not overlap, whatever the order of taking and giving back', () => {
     const size = fc.oneof(fc.nat(300), fc.nat(5000), fc.nat(200_000));
     const step = fc.oneof(fc.record({ alloc: size }), fc.record({ free: fc.nat(1000) }));

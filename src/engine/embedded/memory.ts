@@ -30,6 +30,7 @@ export class LinearMemory {
   u8: Uint8Array;
   i32: Int32Array;
   dv: DataView;
+  #f64: Float64Array;
   readonly #pages = new PageRuns();
   readonly #slabs = new Slabs(this.#pages);
   /** By page: 1 if something else than zeros may be there. */
@@ -49,6 +50,7 @@ export class LinearMemory {
     this.u8 = new Uint8Array(memory.buffer);
     this.i32 = new Int32Array(memory.buffer);
     this.dv = new DataView(memory.buffer);
+    this.#f64 = new Float64Array(memory.buffer);
     this.#extend(this.u8.length / PAGE_SIZE);
     this.#pages.take(NULL_PAGE / PAGE_SIZE); // the first run, at address 0
   }
@@ -81,8 +83,8 @@ export class LinearMemory {
     }
     const end = address + this.#sizeAt(address);
     for (let page = Math.floor(address / PAGE_SIZE); page * PAGE_SIZE < end; page++) {
-      if (this.#soiled[page] === 1)
-        this.u8.fill(0, Math.max(address, page * PAGE_SIZE), Math.min(end, (page + 1) * PAGE_SIZE));
+      const from = Math.max(address, page * PAGE_SIZE);
+      if (this.#soiled[page] === 1) this.clear(from, Math.min(end, (page + 1) * PAGE_SIZE) - from);
       this.#soiled[page] = soiled;
     }
     return address;
@@ -135,10 +137,21 @@ export class LinearMemory {
     else for (let i = size - 1; i >= 0; i--) this.u8[to + i] = this.u8[from + i] ?? 0;
   }
 
-  /** Writes zeros. */
+  /** Writes zeros: on shared memory V8 writes element by element, of 8 bytes in a tenth of the time that single bytes take. */
   clear(at: number, size: number): void {
-    if (size > FEW) this.u8.fill(0, at, at + size);
-    else for (let i = 0; i < size; i++) this.u8[at + i] = 0;
+    const end = at + size;
+    if (size <= FEW) {
+      this.#clearBytes(at, end);
+      return;
+    }
+    const [first, last] = [Math.ceil(at / 8), Math.floor(end / 8)];
+    this.#f64.fill(0, first, last);
+    this.#clearBytes(at, 8 * first);
+    this.#clearBytes(8 * last, end);
+  }
+
+  #clearBytes(from: number, to: number): void {
+    for (let at = from; at < to; at++) this.u8[at] = 0;
   }
 
   /** Bytes that the memory has now. */
@@ -173,6 +186,7 @@ export class LinearMemory {
     this.u8 = new Uint8Array(this.memory.buffer);
     this.i32 = new Int32Array(this.memory.buffer);
     this.dv = new DataView(this.memory.buffer);
+    this.#f64 = new Float64Array(this.memory.buffer);
     this.#extend((this.u8.length - before) / PAGE_SIZE);
     return true;
   }

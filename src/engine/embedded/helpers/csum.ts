@@ -58,10 +58,10 @@ export const csum_diff = helper({
   args: ['mem_or_null', 'mem_size', 'mem_or_null', 'mem_size', 'anything'],
   returns: 'integer',
   call(env, from, fromSize, to, toSize, seed) {
-    let sum = seed >>> 0;
-    sum = add(sum, ~sum16(env.memory.dv, from, fromSize) >>> 0, fromSize > 0);
-    sum = add(sum, sum16(env.memory.dv, to, toSize), toSize > 0);
-    return fold(sum);
+    const { dv } = env.memory;
+    if (fromSize === 0) return fold(sum32(dv, to, toSize, seed >>> 0));
+    if (toSize === 0) return fold(~sum32(dv, from, fromSize, ~seed >>> 0) >>> 0);
+    return fold(add(sum32(dv, to, toSize, seed >>> 0), ~sum32(dv, from, fromSize, 0) >>> 0));
   },
 });
 
@@ -113,7 +113,7 @@ function replaced(size: number, from: number, to: number): number | undefined {
     case 2:
       return (~from & 0xffff) + (to & 0xffff);
     case 4:
-      return add(~from >>> 0, to >>> 0, true);
+      return add(~from >>> 0, to >>> 0);
     default:
       return undefined;
   }
@@ -121,21 +121,22 @@ function replaced(size: number, from: number, to: number): number | undefined {
 
 /** The checksum field `sum` after what it covers changed by `difference`. */
 function adjust(sum: number, difference: number): number {
-  return ~fold(add(~sum & 0xffff, difference >>> 0, true)) & 0xffff;
+  return ~fold(add(~sum & 0xffff, difference >>> 0)) & 0xffff;
 }
 
-/** One's complement addition of 32-bit words. */
-function add(a: number, b: number, when: boolean): number {
-  if (!when) return a;
+/** One's complement addition of 32-bit words: 0 only of zeros. */
+function add(a: number, b: number): number {
   const sum = a + b;
   return sum > 0xffffffff ? sum - 0xffffffff : sum;
 }
 
-function sum16(view: DataView, at: number, size: number): number {
-  let sum = 0;
-  for (let i = 0; i + 1 < size; i += 2) sum += view.getUint16(at + i, true);
-  if (size % 2 !== 0) sum += view.getUint8(at + size - 1);
-  return fold(sum);
+/** The sum of words, of which the last may be short, and `seed`. */
+function sum32(view: DataView, at: number, size: number, seed: number): number {
+  let sum = seed;
+  let i = 0;
+  for (; i + 3 < size; i += 4) sum = add(sum, view.getUint32(at + i, true));
+  for (let shift = 0; i < size; i++, shift += 8) sum = add(sum, (view.getUint8(at + i) << shift) >>> 0);
+  return sum;
 }
 
 function fold(sum: number): number {

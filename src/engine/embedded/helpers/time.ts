@@ -1,9 +1,14 @@
-import { answer64, type HelperEnv, helper } from './helper.ts';
+import type { Clock } from '../clock.ts';
+import { type HelperEnv, helper } from './helper.ts';
+
+/** Of CONFIG_HZ=250. */
+const NS_PER_TICK = 4_000_000;
 
 /** CLOCK_MONOTONIC. The embedded machine never sleeps, so it is also the time since boot. */
-function now(env: HelperEnv): number {
-  const { clock } = env.machine;
-  const low = clock.low();
+const now = (env: HelperEnv): number => words(env, env.machine.clock, 1);
+
+function words(env: HelperEnv, clock: Clock, unit: number): number {
+  const low = clock.low(unit);
   env.resultHigh = clock.high;
   return low;
 }
@@ -29,11 +34,11 @@ export const ktime_get_coarse_ns = helper({
 /** CLOCK_TAI. The embedded machine knows no date: its own began when it was started. */
 export const ktime_get_tai_ns = helper({ id: 208, name: 'ktime_get_tai_ns', args: [], returns: 'u64', call: now });
 
-/** In ticks of 4 ms, as with CONFIG_HZ=250. */
+/** In ticks. */
 export const jiffies64 = helper({
   id: 118,
   name: 'jiffies64',
   args: [],
   returns: 'u64',
-  call: (env) => answer64(env, env.machine.clock.now() / 4_000_000n),
+  call: (env) => words(env, env.machine.clock, NS_PER_TICK),
 });

@@ -711,7 +711,7 @@ export class Run implements HelperEnv {
   /** Address of the stack's end for function number `frame`, zeroed: r10. */
   #enter(frame: number): number {
     const end = this.#stackEnd(frame);
-    this.memory.u8.fill(0, end - STACK_SIZE, end);
+    this.memory.clear(end - STACK_SIZE, STACK_SIZE);
     this.#loops[frame] = MAX_LOOPS;
     return end;
   }

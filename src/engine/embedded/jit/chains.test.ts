@@ -8,6 +8,7 @@ import { interpreterOf } from '../interp/interpreter.ts';
 import { Machine } from '../machine.ts';
 import { MAP_HEADER_SIZE } from '../maps/map.ts';
 import { ProgArray } from '../maps/prog-array.ts';
+import { createPacketBatch } from '../progs/packet-batch.ts';
 import type { BpfProg } from '../progs/prog.ts';
 import { XdpBuff } from '../progs/xdp-buff.ts';
 
@@ -55,6 +56,12 @@ function setUp(jit: 'on' | 'off') {
     run({ program }: Loaded, times = OFTEN): number {
       frame.publish();
       return interpreterOf(machine).runRepeatedly(program, frame.context, times, frame).value;
+    },
+    /** The verdicts of a program for each of some frames, all of them so often that it is a long run. */
+    batch({ program }: Loaded): readonly number[] {
+      const frames = Array.from({ length: 4 }, (_, i) => new Uint8Array(60 + i));
+      using batch = createPacketBatch(program, frames, {});
+      return [...batch.run(OFTEN / frames.length).verdicts];
     },
     counts: () =>
       Array.from({ length: SLOTS }, (_, i) => {
@@ -115,7 +122,7 @@ describe('a chain of tail calls', () => {
         fc.array(fc.array(change, { maxLength: 3 }), { minLength: 1, maxLength: 5 }),
         (first, phases) => {
           const [compiled, interpreted] = (['on', 'off'] as const).map((jit) => {
-            const { load, unload, put, empty, run, counts } = setUp(jit);
+            const { load, unload, put, empty, run, batch, counts } = setUp(jit);
             const own = load(first);
             return phases.map((changes) => {
               for (const { slot, program } of changes) {
@@ -125,7 +132,7 @@ describe('a chain of tail calls', () => {
                 put(slot, other);
                 unload(other); // it lives as long as the slot holds it
               }
-              return [run(own), run(own, 3), counts()];
+              return [run(own), run(own, 3), batch(own), counts()];
             });
           });
           expect(compiled).toEqual(interpreted);
@@ -136,11 +143,13 @@ describe('a chain of tail calls', () => {
   });
 
   it('ends after 33, and begins anew with each run', () => {
-    const { load, put, run, counts } = setUp('on');
+    const { load, put, run, batch, counts } = setUp('on');
     const itself = load(chained(0, [1], 7));
     put(1, itself);
     expect(run(itself)).toBe(7);
     expect(counts()[0]).toBe(BigInt(34 * OFTEN));
+    expect(batch(itself)).toEqual([7, 7, 7, 7]);
+    expect(counts()[0]).toBe(BigInt(2 * 34 * OFTEN));
   });
 
   it('is left where the memory of a slot says something else than when it was written', () => {

@@ -2,6 +2,7 @@ import type { Machine } from '../machine.ts';
 import { ProgArray } from '../maps/prog-array.ts';
 import type { BpfProg } from '../progs/prog.ts';
 import { compileChain, type Link, type TailCallSlot } from './compile.ts';
+import type { CompiledCode } from './compiled-run.ts';
 import type { ProgramText } from './program-text.ts';
 import { IMPORT_MODULE, TABLE } from './wasm-module.ts';
 import { type WasmFunction, type WasmTable, wasm } from './webassembly.ts';
@@ -20,12 +21,15 @@ export interface ChainPart {
   readonly imports: (place: number) => Readonly<Record<string, WasmFunction>>;
 }
 
+/** What a chain is run by, as {@link CompiledCode} is. */
+export type ChainCode = Pick<CompiledCode, 'loop' | 'batch'>;
+
 /** A program with those that its tail calls led to when it was written. */
 interface Chain {
   /** What was in the slots that it looked at. The objects, not their ids, which may be used again one day. */
   readonly slots: readonly (TailCallSlot & { readonly program: BpfProg | undefined })[];
   /** `undefined`: there was nothing to link. */
-  readonly loop: WasmFunction | undefined;
+  readonly code: ChainCode | undefined;
   /** How many there were, with this one. */
   readonly count: number;
 }
@@ -47,15 +51,17 @@ export class Chains {
     this.#partOf = partOf;
   }
 
-  /** The loop around a chain that begins with a program, and is as slots are now; `undefined`: there is none. `often`: it is worth while to write one. */
-  loopOf(program: BpfProg, often: boolean): WasmFunction | undefined {
+  /** The chain that begins with a program, and is as slots are now; `undefined`: there is none. `often`: it is worth while to write one. */
+  codeOf(program: BpfProg, often: boolean): ChainCode | undefined {
+    // Other programs in the place of its functions: those in slots have none.
+    if (program.replacements.size > 0) return undefined;
     const known = this.#chains.get(program);
-    if (known?.slots.every((slot) => held(slot) === slot.program)) return known.loop;
+    if (known?.slots.every((slot) => held(slot) === slot.program)) return known.code;
     if (!often) return undefined;
     const count = (known?.count ?? 0) + 1;
-    const chain = count > MAX_CHAINS ? { slots: [], loop: undefined, count } : this.#write(program, count);
+    const chain = count > MAX_CHAINS ? { slots: [], code: undefined, count } : this.#write(program, count);
     this.#chains.set(program, chain);
-    return chain.loop;
+    return chain.code;
   }
 
   #write(first: BpfProg, count: number): Chain {
@@ -68,10 +74,10 @@ export class Chains {
         return program === undefined || place < 0 ? undefined : { id: program.id, place };
       };
       const linked = slots.some((slot) => linkOf(slot) !== undefined);
-      return { slots, loop: linked ? this.#loop(parts, linkOf) : undefined, count };
+      return { slots, code: linked ? this.#codeOf(parts, linkOf) : undefined, count };
     } catch (error) {
       // It is too large for V8, or nests too deep for this compiler.
-      if (error instanceof wasm.CompileError || error instanceof RangeError) return { slots, loop: undefined, count };
+      if (error instanceof wasm.CompileError || error instanceof RangeError) return { slots, code: undefined, count };
       throw error;
     }
   }
@@ -99,12 +105,13 @@ export class Chains {
     return parts;
   }
 
-  #loop(parts: readonly ChainPart[], linkOf: (slot: TailCallSlot) => Link | undefined): WasmFunction | undefined {
+  #codeOf(parts: readonly ChainPart[], linkOf: (slot: TailCallSlot) => Link | undefined): ChainCode | undefined {
     const texts = parts.map(({ text }) => text);
     const functions = Object.assign({}, ...parts.map(({ imports }, place) => imports(place)));
     const imports = { ...functions, memory: this.#machine.memory.memory, [TABLE]: this.#table };
     const module = new wasm.Module(compileChain(texts, linkOf));
-    return new wasm.Instance(module, { [IMPORT_MODULE]: imports }).exports.loop;
+    const { loop, batch } = new wasm.Instance(module, { [IMPORT_MODULE]: imports }).exports;
+    return loop && batch && { loop, batch };
   }
 }
 

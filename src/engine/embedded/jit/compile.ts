@@ -1,5 +1,6 @@
 import type { ProgType } from '../../../uapi/bpf.ts';
 import type { BpfMap } from '../maps/map.ts';
+import { CSUM_DIFF, emitCsumDiff } from './checksum-function.ts';
 import { frameFunctions } from './frame-functions.ts';
 import { mapFunctions } from './map-functions.ts';
 import { ProgramText } from './program-text.ts';
@@ -108,7 +109,7 @@ export function compileProgram(program: ProgramToCompile): CompiledProgram {
 }
 
 /**
- * Programs that lead to each other by tail calls as one module, which exports a loop around the first of them. `linkOf`: the program to go on with where the slot holds it still; what else
+ * Programs that lead to each other by tail calls as one module, which exports `loop` and `batch` of the first of them. `linkOf`: the program to go on with where the slot holds it still; what else
  * it holds is found as ever. Throws RangeError as {@link compileProgram} does.
  */
 export function compileChain(
@@ -127,7 +128,9 @@ export function compileChain(
     module.define(targets[place] ?? -1, text.emit(0, 'target'));
     text.defineCalled();
   }
-  add(module, 'loop', LOOP, emitCallingLoop(targets[0] ?? -1, true));
+  const first = targets[0] ?? -1;
+  add(module, 'loop', LOOP, emitCallingLoop(first, true));
+  add(module, 'batch', BATCH, emitBatch(first, true, texts[0]?.program.registers ?? 0));
   return module.finish();
 }
 
@@ -145,6 +148,7 @@ function writeImports(module: WasmModule, texts: readonly ProgramText[]): void {
   const frameFunction = frameFunctions(module);
   const { registers = 0, shared = false, random: state = 0 } = texts[0]?.program ?? {};
   const random = state === 0 || shared ? undefined : once(() => add(module, undefined, HELPER, emitRandom(state)));
+  const csumDiff = once(() => add(module, undefined, CSUM_DIFF, emitCsumDiff(module)));
   const mapFunction = mapFunctions({ module, registers, wake, shared });
   for (const [place, text] of texts.entries())
     text.begin(module, {
@@ -153,6 +157,7 @@ function writeImports(module: WasmModule, texts: readonly ProgramText[]): void {
       packetLoad,
       resolve,
       random,
+      csumDiff,
       frameFunction,
       mapFunction,
     });

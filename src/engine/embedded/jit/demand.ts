@@ -49,7 +49,13 @@ function demandAtEnd({ end }: Block, demands: readonly Demand[], { r0 }: Results
   if (end.kind === 'exit') now[0] = r0;
   else if (end.kind === 'goto')
     now.set(demands[end.to] as Demand); // each block has one
-  else {
+  else if (end.kind === 'switch') {
+    for (const { to } of end.ways) {
+      const wanted = demands[to] as Demand;
+      for (let reg = 0; reg < now.length; reg++) raise(now, reg, wanted[reg] ?? DEAD);
+    }
+    raise(now, end.reg, LOW);
+  } else {
     now.set(demands[end.next] as Demand);
     const taken = demands[end.taken] as Demand;
     for (let reg = 0; reg < now.length; reg++) raise(now, reg, taken[reg] ?? DEAD);

@@ -2,6 +2,7 @@ import { type AluOp, BPF_ADDR_SPACE_CAST } from '../../../isa/index.ts';
 import { emitSwap16, emitSwap32, emitSwap64 } from './emit-swap.ts';
 import type { FunctionText } from './function-text.ts';
 import type { Op } from './graph.ts';
+import { ANYTHING, bitsOf } from './value.ts';
 import type { NumberType, OpName } from './wasm-op.ts';
 
 /** Operations that are one instruction of WebAssembly, as its name without the type. */
@@ -273,10 +274,11 @@ export function emitSwap(text: FunctionText, op: Op): void {
     text.writeAs(dst, 'i64', type);
     return;
   }
+  const narrow = bitsOf(text.value(dst) ?? ANYTHING) <= 16;
   text.withLocal('i32', (local) => {
     text.read32(dst);
     code.set(local);
-    if (imm === 16) emitSwap16(code, local);
+    if (imm === 16) emitSwap16(code, local, narrow);
     else emitSwap32(code, local);
   });
   text.writeAs(dst, 'i32', type);

@@ -80,6 +80,20 @@ export function emitSame(code: WasmCode, a: number, b: number, offset: number, s
   }
 }
 
+/** Puts up to four bytes, behind the address in a local, on the stack as a number. */
+export function emitWord(code: WasmCode, from: number, offset: number, size: number): void {
+  code.get(from);
+  if (size === 4) code.memory('i32_load', offset);
+  else if (size === 1) code.memory('i32_load8_u', offset);
+  else code.memory('i32_load16_u', offset);
+  if (size !== 3) return;
+  code.get(from);
+  code.memory('i32_load8_u', offset + 2);
+  code.i32(16);
+  code.op('i32_shl');
+  code.op('i32_or');
+}
+
 /** Puts the high word of a register, which lies in the registers for calls, to the low one on the stack. */
 export function orHighWord(code: WasmCode, registers: number, reg: number): void {
   code.i32(registers);

@@ -16,6 +16,7 @@ import type { ArenaText } from './emit-arena.ts';
 import { orHighWord } from './emit-bytes.ts';
 import { emitFrameBytes } from './emit-frame-bytes.ts';
 import { emitLock, emitUnlock } from './emit-lock.ts';
+import { emitOwnHelper } from './emit-own-helper.ts';
 import { emitTailCall } from './emit-tail-call.ts';
 import type { FunctionText } from './function-text.ts';
 import { calleeOf, type Op } from './graph.ts';
@@ -23,8 +24,6 @@ import { CPU, FRAME, HIGH, LOCK, REGISTERS, ROUNDS } from './registers.ts';
 import { BPF_FUNC_map_lookup_elem } from './slots.ts';
 import type { Known } from './transfer.ts';
 
-const BPF_FUNC_get_prandom_u32 = 7;
-const BPF_FUNC_get_smp_processor_id = 8;
 const BPF_FUNC_spin_lock = 93;
 const BPF_FUNC_spin_unlock = 94;
 const BPF_FUNC_loop = 181;
@@ -78,6 +77,8 @@ export interface Callees {
   readonly shared: boolean;
   /** () -> the next random number; `undefined`: the kernel's own thread gives them out. */
   readonly random: (() => number) | undefined;
+  /** See `emitCsumDiff`. */
+  csumDiff(): number;
   /** (context, argument) -> result: the function that stands for a helper which changes the frame, if there is one. */
   frameFunction(helper: number): number | undefined;
   /** The function that does for a map what a helper does, if there is one: the same arguments but for the map. */
@@ -112,31 +113,15 @@ export function emitCall(text: FunctionText, op: Op, callees: Callees, { frame, 
     return;
   }
   if (helper.id === BPF_FUNC_loop && emitCountedLoop(text, op, callees)) return;
-  if (helper.id === BPF_FUNC_get_smp_processor_id) {
-    text.code.i32(callees.registers);
-    text.code.memory('i32_load', CPU, 2);
-    text.writeAs(0, 'i32', text.resultType);
-  } else if (callees.shared && (helper.id === BPF_FUNC_spin_lock || helper.id === BPF_FUNC_spin_unlock))
+  if (emitOwnHelper(text, op, callees)) return;
+  if (callees.shared && (helper.id === BPF_FUNC_spin_lock || helper.id === BPF_FUNC_spin_unlock))
     emitSpinLock(text, callees.registers, helper.id === BPF_FUNC_spin_lock);
-  else if (helper.id === BPF_FUNC_get_prandom_u32 && callees.random !== undefined) {
-    text.code.call(callees.random());
-    text.writeAs(0, 'i32', text.resultType);
-  } else if (helper.id === BPF_FUNC_tail_call) emitTailCall(text, callees, frame, count);
-  else if (!emitMapCall(text, op, callees) && !emitFrameCall(text, op, callees)) {
+  else if (helper.id === BPF_FUNC_tail_call) emitTailCall(text, callees, frame, count);
+  else if (!emitMapCall(text, op, callees)) {
     // What is not in the frame itself may be in its fragments.
     const beyond = () => emitImportCall(text, op, helper, callees);
     if (!emitFrameBytes(text, op, beyond)) emitHelperCall(text, op, helper, callees);
   }
-}
-
-function emitFrameCall(text: FunctionText, op: Op, callees: Callees): boolean {
-  const func = text.around.type === 'xdp' ? callees.frameFunction(op.imm) : undefined;
-  if (func === undefined) return false;
-  text.read32(1);
-  text.read32(2);
-  text.code.call(func);
-  text.writeAs(0, 'i32', text.resultType, true);
-  return true;
 }
 
 /** Another CPU may hold it. */

@@ -1,30 +1,48 @@
+import type { ProgType } from '../../../uapi/bpf.ts';
+import { SK_BUFF } from '../progs/skb.ts';
 import { XDP_MD } from '../progs/xdp-buff.ts';
 import { emitCopy, MAX_WRITTEN_OUT } from './emit-bytes.ts';
 import type { FunctionText } from './function-text.ts';
 import type { Op } from './graph.ts';
 
-const BPF_FUNC_xdp_load_bytes = 189;
-const BPF_FUNC_xdp_store_bytes = 190;
+/** Helpers by their ids, and in which direction they copy. */
+const XDP_BYTES: ReadonlyMap<number, 'load' | 'store'> = new Map([
+  [189, 'load'],
+  [190, 'store'],
+]);
+const SKB_BYTES: ReadonlyMap<number, 'load' | 'store'> = new Map([[26, 'load']]);
+/** Types of programs whose context is a `struct __sk_buff`. */
+const SKB_TYPES: ReadonlySet<ProgType> = new Set(['sched_cls', 'sched_act', 'socket_filter', 'cgroup_skb']);
 
-/** Bytes between the frame of an XDP program and its stack, so many that copying them is written out; false for another call. `beyond`: calls the helper where they are not all in the frame, and leaves its result on the stack. */
+/**
+ * Bytes between the packet of a program and its stack, so many that copying them is written out; false for another call. `beyond`: calls the helper where they are not all in the packet, and leaves
+ * its result on the stack.
+ */
 export function emitFrameBytes(text: FunctionText, op: Op, beyond: () => void): boolean {
-  const loads = op.imm === BPF_FUNC_xdp_load_bytes;
-  if (text.around.type !== 'xdp' || !(loads || op.imm === BPF_FUNC_xdp_store_bytes)) return false;
-  const [bytes, size] = [text.value(3), text.value(4)];
+  const { type } = text.around;
+  const isXdp = type === 'xdp';
+  const direction = isXdp ? XDP_BYTES.get(op.imm) : SKB_TYPES.has(type) ? SKB_BYTES.get(op.imm) : undefined;
+  const [context, bytes, size] = [text.value(1), text.value(3), text.value(4)];
+  // What shows the same packet may be another struct than the context.
+  if (direction === undefined || !(isXdp || context?.kind === 'context')) return false;
   // What lies in the frame itself may overlap.
   if (bytes?.kind !== 'stack' || size?.kind !== 'const' || size.high !== 0) return false;
   if (size.low < 0 || size.low > MAX_WRITTEN_OUT) return false;
   const { code } = text;
+  const field = (offset: number): void => {
+    text.read32(1);
+    code.memory('i32_load', offset, 2);
+  };
   text.withLocal('i32', (offset) =>
     text.withLocal('i32', (room) =>
       text.withLocal('i32', (stack) => {
         text.read32(2);
         code.set(offset);
-        text.read32(1);
-        code.memory('i32_load', XDP_MD.data_end, 2);
-        text.read32(1);
-        code.memory('i32_load', XDP_MD.data, 2);
-        code.op('i32_sub');
+        field(isXdp ? XDP_MD.data_end : SK_BUFF.len);
+        if (isXdp) {
+          field(XDP_MD.data);
+          code.op('i32_sub');
+        }
         code.set(room);
         code.get(offset);
         code.get(room);
@@ -38,14 +56,13 @@ export function emitFrameBytes(text: FunctionText, op: Op, beyond: () => void): 
         code.block('if', 'i32');
         beyond();
         code.op('else');
-        text.read32(1);
-        code.memory('i32_load', XDP_MD.data, 2);
+        field(isXdp ? XDP_MD.data : SK_BUFF.data);
         code.get(offset);
         code.op('i32_add');
         code.set(offset);
         text.read32(3);
         code.set(stack);
-        if (loads) emitCopy(code, stack, offset, 0, 0, size.low);
+        if (direction === 'load') emitCopy(code, stack, offset, 0, 0, size.low);
         else emitCopy(code, offset, stack, 0, 0, size.low);
         code.i32(0);
         code.end();

@@ -8,15 +8,13 @@ import { type Callees, emitCall, type Parameters } from './emit-call.ts';
 import { emitCondition } from './emit-jump.ts';
 import { emitAtomic, emitLoad, emitStore } from './emit-memory.ts';
 import { emitPacketLoad } from './emit-packet.ts';
+import { isNested } from './flow.ts';
 import { FunctionText, type Place, placeOf } from './function-text.ts';
 import type { Block, End, Op } from './graph.ts';
 import { TAIL_CALLS } from './registers.ts';
 import { type Rotate, rotatesOf } from './rotates.ts';
 import { refined } from './transfer.ts';
 import { CONTEXT } from './value.ts';
-
-/** Functions that nest deeper than this are written as one loop around a table of their blocks. */
-const MAX_NESTING = 1000;
 
 /** `analysis`: of the function for this shape, or another that gives back the same. */
 export function emitFunction(analysis: Analysis, shape: Shape, type: ProgType, callees: Callees): Uint8Array {
@@ -82,7 +80,7 @@ class FunctionEmitter {
       code.memory('i32_store', TAIL_CALLS, 2);
     }
     this.#emitEntry();
-    if (flow.reducible && flow.depth <= MAX_NESTING) this.#emitTree(0);
+    if (isNested(flow)) this.#emitTree(0);
     else this.#emitTable();
     if (this.#shape === 'loop') {
       code.op('unreachable');
@@ -252,6 +250,10 @@ class FunctionEmitter {
       this.#go(from, end.to);
       return;
     }
+    if (end.kind === 'switch') {
+      this.#emitSwitch(from, end);
+      return;
+    }
     const { op, taken, next } = end;
     const { values, places } = text;
     const ways = [refined(op, false, values), refined(op, true, values)] as const;
@@ -266,6 +268,21 @@ class FunctionEmitter {
     text.places = places;
     values[op.dst] = ways[0];
     this.#go(from, next);
+  }
+
+  /** Registers are where any of the ways expects them: each has a local for either place. */
+  #emitSwitch(from: number, { reg, low, targets, otherwise, ways }: End & { readonly kind: 'switch' }): void {
+    const text = this.#text;
+    const { code } = text;
+    for (const { to } of ways) this.#toBlock(to);
+    text.read32(reg);
+    if (low !== 0) {
+      code.i32(low);
+      code.op('i32_sub');
+    }
+    const depths = new Map(ways.map(({ to }) => [to, this.#depthOf(from, to)]));
+    const depthOf = (to: number): number => depths.get(to) ?? 0;
+    code.brTable(targets.map(depthOf), depthOf(otherwise));
   }
 
   /** Puts on the stack whether a jump is taken. */
@@ -294,19 +311,22 @@ class FunctionEmitter {
       code.br(this.#labels.length - 1 - this.#tableDepth);
       return;
     }
-    const back = (flow.place[to] ?? 0) <= (flow.place[from] ?? 0);
-    if (!back && !flow.merges[to]) {
-      this.#emitTree(to);
-      return;
-    }
-    const kind = back ? 'loop' : 'behind';
-    for (let i = this.#labels.length - 1; i >= 0; i--) {
-      const label = this.#labels[i];
-      if (label?.kind !== kind || label.block !== to) continue;
-      code.br(this.#labels.length - 1 - i);
-      return;
-    }
-    throw new Error(`no block of the text leads to block ${to}`);
+    if (!this.#isBack(from, to) && !flow.merges[to]) this.#emitTree(to);
+    else code.br(this.#depthOf(from, to));
+  }
+
+  #isBack(from: number, to: number): boolean {
+    const { place } = this.#analysis.flow;
+    return (place[to] ?? 0) <= (place[from] ?? 0);
+  }
+
+  /** How many blocks of the text there are inside the one that leads to a block. */
+  #depthOf(from: number, to: number): number {
+    const kind = this.#isBack(from, to) ? 'loop' : 'behind';
+    const labels = this.#labels;
+    const at = labels.findLastIndex((label) => label.kind === kind && label.block === to);
+    if (at < 0) throw new Error(`no block of the text leads to block ${to}`);
+    return labels.length - 1 - at;
   }
 
   /** Where registers are at the start of a block. */

@@ -1,7 +1,7 @@
 import type { WasmCode } from './wasm-code.ts';
 
-/** (x << 8 & 0xff00) | (x >> 8 & 0xff) */
-export function emitSwap16(code: WasmCode, local: number): void {
+/** (x << 8 & 0xff00) | (x >> 8 & 0xff). `narrow`: the number in the local has 16 bits, so that nothing comes down from above. */
+export function emitSwap16(code: WasmCode, local: number, narrow: boolean): void {
   code.get(local);
   code.i32(8);
   code.op('i32_shl');
@@ -10,8 +10,10 @@ export function emitSwap16(code: WasmCode, local: number): void {
   code.get(local);
   code.i32(8);
   code.op('i32_shr_u');
-  code.i32(0xff);
-  code.op('i32_and');
+  if (!narrow) {
+    code.i32(0xff);
+    code.op('i32_and');
+  }
   code.op('i32_or');
 }
 

@@ -10,7 +10,7 @@ export interface Flow {
   /** The blocks that each is the immediate dominator of, in that order. */
   readonly children: readonly (readonly number[])[];
   readonly loopHeader: readonly boolean[];
-  /** Several ways forward lead there. */
+  /** Several ways forward lead there, or a switch does. */
   readonly merges: readonly boolean[];
   readonly predecessors: readonly (readonly number[])[];
   /** Each way back leads to a block that dominates where it comes from. */
@@ -19,13 +19,13 @@ export interface Flow {
   readonly depth: number;
 }
 
-/** The two that a branch leads to are another two. */
+/** Each once. */
 function eachSuccessor({ end }: Block, tell: (to: number) => void): void {
   if (end.kind === 'goto') tell(end.to);
   else if (end.kind === 'branch') {
     tell(end.next);
     tell(end.taken);
-  }
+  } else if (end.kind === 'switch') for (const { to } of end.ways) tell(to);
 }
 
 export function flowOf(blocks: readonly Block[]): Flow {
@@ -50,7 +50,7 @@ export function flowOf(blocks: readonly Block[]): Flow {
   const merges = predecessors.map((from, block) => {
     let forward = 0;
     for (const other of from) {
-      if ((place[other] ?? 0) < (place[block] ?? 0)) forward++;
+      if ((place[other] ?? 0) < (place[block] ?? 0)) forward += blocks[other]?.end.kind === 'switch' ? SEVERAL : 1;
       else {
         loopHeader[block] = true;
         if (!dominates(block, other)) reducible = false;
@@ -59,6 +59,14 @@ export function flowOf(blocks: readonly Block[]): Flow {
     return forward > 1;
   });
   return { order, place, children, loopHeader, merges, predecessors, reducible, depth };
+}
+
+/** Functions that nest deeper than this are written as one loop around a table of their blocks. */
+const MAX_NESTING = 1000;
+
+/** Whether blocks of WebAssembly can follow the control flow; else a loop goes to each by its number. */
+export function isNested({ reducible, depth }: Flow): boolean {
+  return reducible && depth <= MAX_NESTING;
 }
 
 /** Blocks that are reached, and the same in reverse postorder. */
@@ -83,6 +91,7 @@ function searchOf(blocks: readonly Block[]): { readonly search: Search; readonly
 }
 
 const LEAVE = -1;
+const SEVERAL = 2;
 
 /** Whether one block dominates another. In the tree of dominators, what is below a block has places next to each other. */
 function dominance(order: readonly number[], dominators: Int32Array): (block: number, other: number) => boolean {

@@ -39,11 +39,38 @@ export interface Op {
   readonly key: number | undefined;
 }
 
+/** An instruction that stands in the place of another, or of a part of it: `dst` is what it leaves its result in. */
+export function inPlaceOf(
+  { slot, depth }: Op,
+  operation: Operation,
+  dst: number,
+  { src = 0, off = 0, imm = 0 }: { readonly src?: number; readonly off?: number; readonly imm?: number },
+): Op {
+  // biome-ignore format: a list
+  return { operation, dst, src, result: dst, off, imm, high: 0, slot, depth, probed: false, inArena: false, key: undefined };
+}
+
 /** Where control goes at the end of a block; blocks by their numbers. */
 export type End =
   | { readonly kind: 'goto'; readonly to: number }
   | { readonly kind: 'branch'; readonly op: Op; readonly taken: number; readonly next: number }
+  /** To what the low word of a register says: the first of `targets` for `low`, the next for `low + 1`; `otherwise` for what none is for. `ways`: each of them once. */
+  | {
+      readonly kind: 'switch';
+      readonly reg: number;
+      readonly low: number;
+      readonly targets: readonly number[];
+      readonly otherwise: number;
+      readonly ways: readonly Way[];
+    }
   | { readonly kind: 'exit' };
+
+/** A block that a switch leads to, with the least and the greatest word for which it does. */
+export interface Way {
+  readonly to: number;
+  readonly least: number;
+  readonly most: number;
+}
 
 export interface Block {
   readonly ops: readonly Op[];

@@ -3,6 +3,7 @@ import { encodeInsns, type Insn, parseAssembly } from '../../../isa/index.ts';
 import { progTypeNumber } from '../../../uapi/bpf.ts';
 import type { Fd } from '../../../uapi/fd.ts';
 import { createEmbeddedKernel } from '../embedded.ts';
+import { analyse } from './analysis.ts';
 import { compileProgram } from './compile.ts';
 import type { Op } from './graph.ts';
 import { Functions } from './graph.ts';
@@ -30,6 +31,15 @@ const compile = (text: string) =>
     shared: false,
   });
 
+/** The switches that a function has been found to have: the least number, and how many follow. */
+function tablesOf(text: string): readonly (readonly number[])[] {
+  const { graph } = analyse(new Functions(encodeInsns(insnsOf(text))).graph(0), 'verdict', 'xdp', {
+    constantAt: () => undefined,
+    mapAt: () => undefined,
+  });
+  return graph.blocks.flatMap(({ end }) => (end.kind === 'switch' ? [[end.low, end.targets.length]] : []));
+}
+
 describe('a compiled program', () => {
   it('has the same bytes each time', () => {
     const text = 'r2 = *(u32 *)(r1 + 0)\nr0 = 2\nif r2 == 0 goto end\nr0 = 1\nend:\nexit';
@@ -48,6 +58,47 @@ describe('a compiled program', () => {
     const ops: readonly Op[] = functions.graph(0).blocks[0]?.ops ?? [];
     expect([...rotatesOf(ops).values()].map((rotate) => rotate.by)).toEqual(by === undefined ? [] : [by]);
   });
+
+  const EQUALITIES = 'if r2 == 3 goto b\nif r2 == 4 goto a\nif r2 == 5 goto b\nif r2 == 6 goto c';
+  const TREE =
+    'if w2 s> 4 goto high\nif w2 == 3 goto a\nif w2 == 4 goto b\ngoto end\nhigh:\nif w2 == 5 goto c\nif w2 == 6 goto a';
+  it.each([
+    ['equalities of a word', 'r2 = *(u32 *)(r1 + 0)', EQUALITIES, 3, 4],
+    ['a tree, with signs', 'r2 = *(u32 *)(r1 + 0)', TREE, 3, 4],
+    [
+      'all that a number of two bits can be',
+      'r2 = *(u32 *)(r1 + 0)\nr2 &= 3',
+      EQUALITIES.replaceAll('4', '2').replaceAll('5', '1').replaceAll('6', '0'),
+      0,
+      3,
+    ],
+    ['three comparisons', 'r2 = *(u32 *)(r1 + 0)', EQUALITIES.slice(EQUALITIES.indexOf('\n') + 1), undefined, 0],
+    ['numbers far from each other', 'r2 = *(u32 *)(r1 + 0)', EQUALITIES.replace('6', '600'), undefined, 0],
+    ['numbers of 64 bits', 'r2 = *(u32 *)(r1 + 0)\nr2 <<= 8', EQUALITIES, undefined, 0],
+    ['two registers', 'r2 = *(u32 *)(r1 + 0)\nr3 = r2', EQUALITIES.replace('r2 == 5', 'r3 == 5'), undefined, 0],
+    [
+      'a register that changes between',
+      'r2 = *(u32 *)(r1 + 0)',
+      EQUALITIES.replace('if r2 == 5', 'r2 += 1\nif r2 == 5'),
+      undefined,
+      0,
+    ],
+  ] as const)('makes a table of %s', (_name, before, compares, low, size) => {
+    const text = `${before}\n${compares}\ngoto end\na:\nr0 = 1\nexit\nb:\nr0 = 2\nexit\nc:\nr0 = 3\nexit\nend:\nr0 = 4\nexit`;
+    expect(tablesOf(text)).toEqual(low === undefined ? [] : [[low, size]]);
+  });
+
+  it.each([
+    [30, 1],
+    [300, 0],
+  ])(
+    'behind %i comparisons with numbers far from each other finds %i tables: the search is not without end',
+    (count, tables) => {
+      const far = Array.from({ length: count }, (_, i) => `if r2 == ${i * 1000} goto a`).join('\n');
+      const text = `r2 = *(u32 *)(r1 + 0)\n${far}\nr2 = *(u32 *)(r1 + 4)\n${EQUALITIES}\na:\nr0 = 1\nexit\nb:\nr0 = 2\nexit\nc:\nr0 = 3\nexit`;
+      expect(tablesOf(text).length).toBe(tables);
+    },
+  );
 
   it('is not nested without end', () => {
     const branches = Array.from({ length: 20_000 }, (_, i) => `if r2 == ${i} goto end`).join('\n');

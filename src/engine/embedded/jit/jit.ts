@@ -113,6 +113,8 @@ export class Jit {
     const outer = registers.save();
     this.#begin(run, program, code, 0, undefined);
     run.subjectAt = subjectAt;
+    const often = share.count * repeat >= OWN_LOOP;
+    const { batch } = (code.tailCalls ? this.#chains.codeOf(program, often) : undefined) ?? code;
     try {
       inStretches({
         ...share,
@@ -121,7 +123,7 @@ export class Jit {
         stretch: STRETCH,
         run(list, count) {
           registers.rounds = MAX_ROUNDS;
-          code.batch(list, count, run.top);
+          batch(list, count, run.top);
         },
         ended(error) {
           const fault = run.endEntry(error);
@@ -179,8 +181,7 @@ export class Jit {
 
   /** What runs a program so many times. */
   #loop(program: BpfProg, code: CompiledCode, times: number): WasmFunction {
-    if (code.tailCalls && program.replacements.size > 0) return code.loop;
-    if (code.tailCalls) return this.#chains.loopOf(program, times >= OWN_LOOP) ?? code.loop;
+    if (code.tailCalls) return (this.#chains.codeOf(program, times >= OWN_LOOP) ?? code).loop;
     if (code.ownLoop === undefined && times >= OWN_LOOP) code.ownLoop = this.#compileLoop(program, code) ?? code.loop;
     return code.ownLoop ?? code.loop;
   }

@@ -1,7 +1,9 @@
+import type { BloomFilter } from '../maps/bloom-filter.ts';
 import type { HashMap } from '../maps/hash.ts';
 import type { BpfMap } from '../maps/map.ts';
 import type { QueueMap } from '../maps/queue.ts';
 import { RingBuffer } from '../maps/ringbuf.ts';
+import { emitBloomPeek, emitBloomPush, isCompiledBloom } from './bloom-filter.ts';
 import type { Callees, MapHelper } from './emit-call.ts';
 import { emitHashDelete, emitHashLookup, emitHashUpdate, isChangedCompiled, isCompiledHash } from './hash-map.ts';
 import { emitSharedDelete, emitSharedLookup, emitSharedUpdate } from './hash-shared.ts';
@@ -52,6 +54,7 @@ interface MapFunction {
 function mapFunction(helper: MapHelper, map: BpfMap, around: Around): MapFunction | undefined {
   if (isCompiledHash(map)) return hashFunction(helper, map, around);
   if (isQueue(map)) return around.shared ? undefined : queueFunction(helper, map);
+  if (isCompiledBloom(map)) return around.shared ? undefined : bloomFunction(helper, map);
   if (map instanceof RingBuffer) return ringFunction(helper, map, around);
   return helper === 'lookup' && isCompiledTrie(map)
     ? { signature: ONE_ADDRESS, emit: () => emitTrieLookup(map) }
@@ -110,6 +113,17 @@ function queueFunction(helper: MapHelper, map: QueueMap): MapFunction | undefine
     case 'pop':
     case 'peek':
       return { signature: ONE_ADDRESS, emit: () => emitTake(map, helper === 'pop') };
+    default:
+      return undefined;
+  }
+}
+
+function bloomFunction(helper: MapHelper, map: BloomFilter): MapFunction | undefined {
+  switch (helper) {
+    case 'push':
+      return { signature: PUSH, emit: () => emitBloomPush(map) };
+    case 'peek':
+      return { signature: ONE_ADDRESS, emit: () => emitBloomPeek(map) };
     default:
       return undefined;
   }

@@ -14,7 +14,8 @@ import { tailCallSlots } from './tail-call-slots.ts';
 import type { WasmModule } from './wasm-module.ts';
 
 /** What of a module the programs in it call: numbers of functions. */
-interface Imported extends Pick<Callees, 'packetLoad' | 'resolve' | 'random' | 'frameFunction' | 'mapFunction'> {
+interface Imported
+  extends Pick<Callees, 'packetLoad' | 'resolve' | 'random' | 'csumDiff' | 'frameFunction' | 'mapFunction'> {
   /** By number: see `callees`. */
   readonly helpers: ReadonlyMap<number, number> | undefined;
   /** See `reachesImport`. */

@@ -1,4 +1,5 @@
 import type { Op } from './graph.ts';
+import { losesArguments, Origins } from './origins.ts';
 
 /** A number that is turned round: as C has no operator for it, it is written as two shifts whose results are put together. V8 sees that of 32 bits, not of 64. */
 export interface Rotate {
@@ -20,8 +21,7 @@ class Search {
   readonly found = new Map<number, Rotate>();
   /** By register: the instruction that wrote it last. */
   readonly #writers: number[] = [];
-  /** By register: whose value it has, as a number that says which instruction left it where. `undefined`: it is there since the start. */
-  readonly #origins: (number | undefined)[] = [];
+  readonly #origins = new Origins();
   readonly #shifts = new Map<number, Shift>();
 
   constructor(ops: readonly Op[]) {
@@ -29,26 +29,21 @@ class Search {
   }
 
   #follow(op: Op, i: number): void {
-    const { operation, dst, src, result } = op;
+    const { dst, result } = op;
     const rotate = this.#rotateAt(op);
     if (rotate !== undefined) this.found.set(i, rotate);
     if (isShift(op, 'lsh') || isShift(op, 'rsh'))
-      this.#shifts.set(i, { left: isShift(op, 'lsh'), by: op.imm & 63, at: i, reg: dst, origin: this.#originOf(dst) });
+      this.#shifts.set(i, {
+        left: isShift(op, 'lsh'),
+        by: op.imm & 63,
+        at: i,
+        reg: dst,
+        origin: this.#origins.of(dst),
+      });
+    this.#origins.follow(op);
     if (result < 0) return;
-    const isCopy = operation.kind === 'alu' && operation.op === 'mov' && operation.source === 'reg';
-    const copied = isCopy && operation.bits === 64 && op.off === 0 ? this.#originOf(src) : undefined;
-    if (operation.kind === 'call' || operation.kind === 'ld_abs' || operation.kind === 'ld_ind')
-      for (let reg = 1; reg <= 5; reg++) this.#wrote(reg, i);
-    this.#wrote(result, i, copied);
-  }
-
-  #wrote(reg: number, i: number, copied?: number): void {
-    this.#writers[reg] = i;
-    this.#origins[reg] = copied ?? (i + 1) * MAX_REGISTERS + reg;
-  }
-
-  #originOf(reg: number): number {
-    return this.#origins[reg] ?? reg;
+    if (losesArguments(op)) for (let reg = 1; reg <= 5; reg++) this.#writers[reg] = i;
+    this.#writers[result] = i;
   }
 
   #rotateAt({ operation, dst, src }: Op): Rotate | undefined {
@@ -63,9 +58,6 @@ class Search {
     return { by: first.left ? first.by : second.by, at: earlier.at, reg: earlier.reg };
   }
 }
-
-/** More than a function has. */
-const MAX_REGISTERS = 8192;
 
 /** A shift by a constant. */
 interface Shift {

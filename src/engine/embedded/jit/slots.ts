@@ -2,7 +2,7 @@ import { calledBy } from '../interp/called.ts';
 import type { BpfMap } from '../maps/map.ts';
 import { DEAD, type Demand, demandsBehind, type Results } from './demand.ts';
 import type { Flow } from './flow.ts';
-import type { Block, Graph, Op } from './graph.ts';
+import { type Block, type Graph, inPlaceOf, type Op } from './graph.ts';
 import { at, type Known, transfer, type Values } from './transfer.ts';
 import { bitsOf, isAddress, type Value } from './value.ts';
 import { eachWay } from './values.ts';
@@ -198,46 +198,24 @@ function addInRegister(ops: Op[], op: Op, register: number): void {
   switch (operation.kind) {
     case 'load': {
       const bits = operation.signed || operation.size === 8 ? 64 : 32;
-      ops.push(alu(op, { op: 'mov', bits }, op.dst, register, operation.signed ? 8 * operation.size : 0));
+      const off = operation.signed ? 8 * operation.size : 0;
+      ops.push(inPlaceOf(op, { kind: 'alu', op: 'mov', bits, source: 'reg' }, op.dst, { src: register, off }));
       return;
     }
     case 'store': {
       const bits = operation.size === 8 ? 64 : 32;
       const mask = 2 ** (8 * operation.size) - 1;
       if (operation.source === 'imm') {
-        ops.push(alu(op, { op: 'mov', bits }, register, undefined, operation.size < 4 ? op.imm & mask : op.imm));
+        const imm = operation.size < 4 ? op.imm & mask : op.imm;
+        ops.push(inPlaceOf(op, { kind: 'alu', op: 'mov', bits, source: 'imm' }, register, { imm }));
         return;
       }
-      ops.push(alu(op, { op: 'mov', bits }, register, op.src, 0));
-      if (operation.size < 4) ops.push(alu(op, { op: 'and', bits: 32 }, register, undefined, mask));
+      ops.push(inPlaceOf(op, { kind: 'alu', op: 'mov', bits, source: 'reg' }, register, { src: op.src }));
+      if (operation.size < 4)
+        ops.push(inPlaceOf(op, { kind: 'alu', op: 'and', bits: 32, source: 'imm' }, register, { imm: mask }));
       return;
     }
     default:
       ops.push({ ...op, key: register });
   }
-}
-
-/** `src`: a register, with `more` as the bits of a signed number that it is, or `undefined` for `more` itself. */
-function alu(
-  op: Op,
-  what: { readonly op: 'mov' | 'and'; readonly bits: 32 | 64 },
-  dst: number,
-  src: number | undefined,
-  more: number,
-): Op {
-  const isImmediate = src === undefined;
-  return {
-    operation: { kind: 'alu', op: what.op, bits: what.bits, source: isImmediate ? 'imm' : 'reg' },
-    dst,
-    src: src ?? 0,
-    result: dst,
-    off: isImmediate ? 0 : more,
-    imm: isImmediate ? more : 0,
-    high: 0,
-    slot: op.slot,
-    depth: op.depth,
-    probed: false,
-    inArena: false,
-    key: undefined,
-  };
 }

@@ -1,8 +1,8 @@
 import { STACK_SIZE } from '../interp/run.ts';
 import type { Flow } from './flow.ts';
-import { type Block, frameRegister, type Graph } from './graph.ts';
+import { type Block, frameRegister, type Graph, type Way } from './graph.ts';
 import { type Known, refined, transfer, type Values } from './transfer.ts';
-import { joinValues, number, sameValue, type Value } from './value.ts';
+import { bitsOf, constant, isNarrow, joinValues, number, sameValue, type Value } from './value.ts';
 
 /** How often what comes to a block may become less known by a bit, before it is taken to be a whole word. */
 const PATIENCE = 3;
@@ -56,6 +56,14 @@ function eachOutcome(block: Block, before: Values, around: Known, tell: (to: num
 /** Likewise, given what is known at its end. */
 export function eachWay({ end }: Block, values: Values, tell: (to: number, values: Values) => void): void {
   if (end.kind === 'goto') tell(end.to, values);
+  if (end.kind === 'switch') {
+    const left = values[end.reg];
+    for (const way of end.ways) {
+      values[end.reg] = chosen(left, way);
+      tell(way.to, values);
+    }
+    values[end.reg] = left;
+  }
   if (end.kind !== 'branch') return;
   const { op, next, taken } = end;
   const left = values[op.dst];
@@ -65,6 +73,13 @@ export function eachWay({ end }: Block, values: Values, tell: (to: number, value
   values[op.dst] = refined(op, true, values);
   tell(taken, values);
   values[op.dst] = left;
+}
+
+/** What is known of the register that a switch looks at where it went a way. */
+function chosen(value: Value | undefined, { least, most }: Way): Value | undefined {
+  if (value?.kind !== 'number' || !isNarrow(value)) return value;
+  if (least === most) return constant(least, 0);
+  return number(Math.min(bitsOf(value), 32 - Math.clz32(most)));
 }
 
 /** `before` itself if nothing changes. */

@@ -164,9 +164,9 @@ export class ArenaMap extends BpfMap {
       // What user space has written to is not free, though nobody has said so.
       if (this.#claimWritten(first, count)) continue;
       this.#free.take(first, count);
-      const { u8 } = this.machine.memory;
-      u8.fill(1, this.table + first, this.table + first + count);
-      if (this.#mayNotTouch) u8.fill(0, this.base + first * HOST_PAGE, this.base + (first + count) * HOST_PAGE);
+      const { memory } = this.machine;
+      memory.u8.fill(1, this.table + first, this.table + first + count);
+      if (this.#mayNotTouch) memory.clear(this.base + first * HOST_PAGE, count * HOST_PAGE);
       return (this.userLow + first * HOST_PAGE) | 0;
     }
   }
@@ -178,11 +178,12 @@ export class ArenaMap extends BpfMap {
     const end = Math.min(this.#userSize, from - this.userLow + count * HOST_PAGE);
     if (start >= end) return;
     const [first, pages] = [start >>> PAGE_SHIFT, (end - start) >>> PAGE_SHIFT];
-    const { u8 } = this.machine.memory;
+    const { memory } = this.machine;
+    const { u8 } = memory;
     for (let page = first; page < first + pages; page++) {
       if (u8[this.table + page] === 0 && !this.#isWritten(page)) continue;
       u8[this.table + page] = 0;
-      u8.fill(0, this.base + page * HOST_PAGE, this.base + (page + 1) * HOST_PAGE);
+      memory.clear(this.base + page * HOST_PAGE, HOST_PAGE);
     }
     this.#free.give(first, pages);
   }

@@ -46,19 +46,21 @@ function bitCount(attr: MapAttr): number {
  *     │ bits   │ bits - 1 │ hashes   │
  *     └────────┴──────────┴──────────┘
  */
-class BloomFilter extends BpfMap {
-  readonly #bits: number;
-  readonly #mask: number;
+export class BloomFilter extends BpfMap {
+  /** Address. */
+  readonly bits: number;
+  /** Bits, less one. */
+  readonly mask: number;
   /** What each hash multiplies the words of a value by. */
-  readonly #factors: readonly Int32Array[];
+  readonly factors: readonly Int32Array[];
 
   constructor(machine: Machine, attr: MapAttr, address: number) {
     super(machine, attr, address);
-    this.#bits = address + MAP_HEADER_SIZE;
-    this.#mask = bitCount(attr) - 1;
+    this.bits = address + MAP_HEADER_SIZE;
+    this.mask = bitCount(attr) - 1;
     const seed = (attr.flags & BPF_F_ZERO_SEED) !== 0 ? 0 : machine.random() | 0;
-    this.#factors = Array.from({ length: hashCount(attr) }, (_, n) => keyFactors(attr.valueSize, seed + n));
-    [this.#bits, this.#mask, this.#factors.length].forEach((word, i) => {
+    this.factors = Array.from({ length: hashCount(attr) }, (_, n) => keyFactors(attr.valueSize, seed + n));
+    [this.bits, this.mask, this.factors.length].forEach((word, i) => {
       machine.memory.dv.setInt32(address + 32 + 4 * i, word, true);
     });
   }
@@ -66,9 +68,9 @@ class BloomFilter extends BpfMap {
   override push(value: number, flags: number): number {
     if (flags !== BPF_ANY) return -errno.EINVAL;
     const { u8 } = this.machine.memory;
-    for (const factors of this.#factors) {
+    for (const factors of this.factors) {
       const bit = this.#bit(value, factors);
-      const at = this.#bits + Math.floor(bit / 8);
+      const at = this.bits + Math.floor(bit / 8);
       u8[at] = (u8[at] ?? 0) | (1 << (bit % 8));
     }
     return 0;
@@ -77,9 +79,9 @@ class BloomFilter extends BpfMap {
   /** Whether the value at `value` may have been put in: 0, else -ENOENT. */
   override peek(value: number): number {
     const { u8 } = this.machine.memory;
-    for (const factors of this.#factors) {
+    for (const factors of this.factors) {
       const bit = this.#bit(value, factors);
-      if (((u8[this.#bits + Math.floor(bit / 8)] ?? 0) & (1 << (bit % 8))) === 0) return -errno.ENOENT;
+      if (((u8[this.bits + Math.floor(bit / 8)] ?? 0) & (1 << (bit % 8))) === 0) return -errno.ENOENT;
     }
     return 0;
   }
@@ -106,10 +108,10 @@ class BloomFilter extends BpfMap {
   }
 
   memoryUsage(): number {
-    return OVERHEAD + (this.#mask + 1) / 8;
+    return OVERHEAD + (this.mask + 1) / 8;
   }
 
   #bit(value: number, factors: Int32Array): number {
-    return (hashKey(this.machine.memory.dv, value, this.attr.valueSize, factors) & this.#mask) >>> 0;
+    return (hashKey(this.machine.memory.dv, value, this.attr.valueSize, factors) & this.mask) >>> 0;
   }
 }

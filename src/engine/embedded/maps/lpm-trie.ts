@@ -54,6 +54,12 @@ export class LpmTrie extends BpfMap {
   readonly #valueOffset: number;
   readonly #nodes = new Set<number>();
   #count = 0;
+  /** A node that left the trie, for the next that comes; 0: none. */
+  #spare = 0;
+  // What #walk found: the last node of the way, and the two above it; 0 where there is none.
+  #last = 0;
+  #above = 0;
+  #further = 0;
 
   constructor(machine: Machine, attr: MapAttr, address: number) {
     super(machine, attr, address);
@@ -68,7 +74,9 @@ export class LpmTrie extends BpfMap {
     const length = this.#lengthOf(key);
     if (length > this.#maxLength) return 0;
     let found = 0;
-    for (const node of this.#path(key + PREFIX, length)) if (!this.#isFork(node)) found = node;
+    this.#walk(key + PREFIX, length, (node) => {
+      if (!this.#isFork(node)) found = node;
+    });
     return found === 0 ? 0 : found + this.#valueOffset;
   }
 
@@ -77,8 +85,8 @@ export class LpmTrie extends BpfMap {
     const length = this.#lengthOf(key);
     if (length > this.#maxLength) return -errno.EINVAL;
     const data = key + PREFIX;
-    const path = this.#path(data, length);
-    const last = path.at(-1) ?? 0;
+    this.#walk(data, length);
+    const last = this.#last;
     const exact = last !== 0 && this.#length(last) === length ? last : 0;
     const isThere = exact !== 0 && !this.#isFork(exact);
     if (isThere && flags === BPF_NOEXIST) return -errno.EEXIST;
@@ -91,7 +99,7 @@ export class LpmTrie extends BpfMap {
     if (exact !== 0) {
       // As on Linux, a pointer to the old value stays what it was until its memory is used again.
       for (const side of [0, 1] as const) this.#setChild(node, side, this.#child(exact, side));
-      this.#relink(path.at(-2) ?? 0, exact, node);
+      this.#relink(this.#above, exact, node);
       this.#drop(exact);
     } else if (!this.#insert(node, last, data, length)) {
       this.#drop(node);
@@ -127,8 +135,8 @@ export class LpmTrie extends BpfMap {
   delete(key: number): number {
     const length = this.#lengthOf(key);
     if (length > this.#maxLength) return -errno.EINVAL;
-    const path = this.#path(key + PREFIX, length);
-    const node = path.at(-1) ?? 0;
+    this.#walk(key + PREFIX, length);
+    const node = this.#last;
     if (node === 0 || this.#length(node) !== length || this.#isFork(node)) return -errno.ENOENT;
     this.#count--;
     const [left, right] = [this.#child(node, 0), this.#child(node, 1)];
@@ -137,12 +145,12 @@ export class LpmTrie extends BpfMap {
       this.machine.memory.dv.setUint32(node + FORK, 1, true);
       return 0;
     }
-    const parent = path.at(-2) ?? 0;
+    const parent = this.#above;
     this.#relink(parent, node, left || right);
     this.#drop(node);
     // A fork with one child left is none.
     if (parent !== 0 && this.#isFork(parent) && left === 0 && right === 0) {
-      this.#relink(path.at(-3) ?? 0, parent, this.#child(parent, 0) || this.#child(parent, 1));
+      this.#relink(this.#further, parent, this.#child(parent, 0) || this.#child(parent, 1));
       this.#drop(parent);
     }
     return 0;
@@ -202,17 +210,28 @@ export class LpmTrie extends BpfMap {
   /** The nodes whose prefixes the given one starts with, shortest first. */
   #path(data: number, length: number): number[] {
     const path: number[] = [];
+    this.#walk(data, length, (node) => path.push(node));
+    return path;
+  }
+
+  /** Goes along those nodes, and leaves the last ones in `#last`, `#above` and `#further`. */
+  #walk(data: number, length: number, tell?: (node: number) => void): void {
+    this.#last = 0;
+    this.#above = 0;
+    this.#further = 0;
     let node = this.#root;
     // Lengths grow on the way down; a tree that a program has written over is left where they do not.
     for (let least = 0; node !== 0; ) {
       const own = this.#length(node);
       if (own < least || own > length || this.#common(node, data, length) < own) break;
-      path.push(node);
+      tell?.(node);
+      this.#further = this.#above;
+      this.#above = this.#last;
+      this.#last = node;
       if (own === length) break;
       least = own + 1;
       node = this.#child(node, this.#bit(data, own));
     }
-    return path;
   }
 
   /** How many bits a node's prefix and another have in common. */
@@ -232,16 +251,33 @@ export class LpmTrie extends BpfMap {
 
   #newNode(data: number, length: number): number {
     const { memory } = this.machine;
-    const node = memory.alloc(this.#valueOffset + this.attr.valueSize);
+    const node = this.#takeBlock();
     if (node === 0) return 0;
-    this.#nodes.add(node);
     memory.dv.setUint32(node + LENGTH, length, true);
     memory.copy(node + DATA, data, this.#dataSize);
     return node;
   }
 
+  /** A node of zeros, but for its data and value, or 0. */
+  #takeBlock(): number {
+    const { memory, sharing } = this.machine;
+    const spare = sharing ? 0 : this.#spare;
+    if (spare !== 0) {
+      this.#spare = 0;
+      memory.clear(spare, DATA);
+      return spare;
+    }
+    const node = memory.alloc(this.#valueOffset + this.attr.valueSize);
+    if (node !== 0) this.#nodes.add(node);
+    return node;
+  }
+
+  /** Other CPUs may stand on it still: then its memory is given back, which is used again when they are done. */
   #drop(node: number): void {
-    if (this.#nodes.delete(node)) this.machine.memory.free(node);
+    if (node === this.#spare || !this.#nodes.has(node)) return;
+    const free = this.machine.sharing ? node : this.#spare;
+    if (!this.machine.sharing) this.#spare = node;
+    if (this.#nodes.delete(free)) this.machine.memory.free(free);
   }
 
   /** Makes `node` the child of `parent` that `data` goes to, or the root. */

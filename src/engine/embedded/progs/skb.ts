@@ -149,7 +149,7 @@ export class Skb {
 
   /** `block`: address of {@link Skb.size} bytes, which are the caller's. Give back what it leads to with {@link Skb.hide}. */
   static at(memory: LinearMemory, block: number, input: SkbInput): Skb {
-    memory.u8.fill(0, block, block + SK_BUFF_SIZE + HEADROOM);
+    memory.clear(block, SK_BUFF_SIZE + HEADROOM);
     return new Skb(memory, block, input);
   }
   /** Bytes that a frame takes with its context. */
@@ -230,7 +230,7 @@ export class Skb {
     const { u8 } = this.memory;
     const at = this.data + offset;
     u8.copyWithin(at + inserted, at + removed, this.end);
-    u8.fill(0, at, at + inserted);
+    this.memory.clear(at, inserted);
     this.end += growth;
     return true;
   }

@@ -10,6 +10,7 @@ const MAX_METADATA = XDP_PACKET_HEADROOM - XDP_FRAME_SIZE;
 /** Pages beside the first one that a frame can lie in. */
 const MAX_FRAGMENTS = 17;
 const PAGE_SIZE = 4096;
+const NOTHING = new Uint8Array(0);
 
 /** BPF_PROG_TEST_RUN of an XDP program. 0 or -errno. Frames that go round in live mode (BPF_F_TEST_XDP_LIVE_FRAMES) are not there. */
 export function testRunXdp(prog: BpfProg, attr: TestRunAttr): number {
@@ -32,9 +33,9 @@ export function testRunXdp(prog: BpfProg, attr: TestRunAttr): number {
   if (device < 0) return device;
 
   const linear = Math.min(end, XDP_MAX_FRAME + metadata);
-  const fragments = data.slice(linear, Math.max(linear, size > XDP_MAX_FRAME + metadata ? size : 0));
+  const fragments = size > XDP_MAX_FRAME + metadata ? data.slice(linear, size) : NOTHING;
   if (fragments.length > MAX_FRAGMENTS * PAGE_SIZE) return -errno.ENOMEM;
-  const buff = XdpBuff.create(machine.memory, machine.netns, data.slice(0, linear), metadata);
+  const buff = XdpBuff.create(machine.memory, machine.netns, data.subarray(0, linear), metadata);
   if (buff === undefined) return -errno.ENOMEM;
   try {
     buff.ifindex = device || 1;
@@ -45,18 +46,25 @@ export function testRunXdp(prog: BpfProg, attr: TestRunAttr): number {
       return interpreter.runRepeatedly(prog, buff.context, times, buff);
     });
     if (typeof ran === 'number') return ran;
-    const whole = new Uint8Array(buff.end - buff.meta + buff.fragments.length);
-    whole.set(machine.memory.u8.subarray(buff.meta, buff.end));
-    whole.set(buff.fragments, buff.end - buff.meta);
     if (given !== undefined) {
       given.setUint32(XDP_MD.data, buff.data - buff.meta, true);
       given.setUint32(XDP_MD.data_end, buff.end - buff.meta, true);
     }
-    const result = finishData(attr, whole, ran.verdict.value, ran.duration);
+    const result = finishData(attr, wholeFrame(buff), ran.verdict.value, ran.duration);
     return result !== 0 || context === undefined ? result : finishContext(attr, context);
   } finally {
     buff.free();
   }
+}
+
+/** With its metadata, and what is in fragments. */
+function wholeFrame({ memory, meta, end, fragments }: XdpBuff): Uint8Array {
+  const linear = memory.u8.subarray(meta, end);
+  if (fragments.length === 0) return linear;
+  const whole = new Uint8Array(linear.length + fragments.length);
+  whole.set(linear);
+  whole.set(fragments, linear.length);
+  return whole;
 }
 
 /** The device that the frame shall have come in by, 0 for the default, or -errno. Devices here have one queue. */

@@ -197,7 +197,7 @@ export class XdpBuff {
   adjustTail(delta: number): boolean {
     const { data, meta, end } = this;
     if (end + delta > this.#limit || end + delta < data + ETH_HLEN) return false;
-    if (delta > 0) this.memory.u8.fill(0, end, end + delta);
+    if (delta > 0) this.memory.clear(end, delta);
     this.#move(meta, data, end + delta);
     return true;
   }

@@ -1,0 +1,113 @@
+import { BPF_ANY } from '../../../uapi/bpf.ts';
+import { errno } from '../../../uapi/errno.ts';
+import { BloomFilter } from '../maps/bloom-filter.ts';
+import { MIX } from '../maps/key.ts';
+import type { BpfMap } from '../maps/map.ts';
+import { emitWord, MAX_WRITTEN_OUT } from './emit-bytes.ts';
+import { WasmCode } from './wasm-code.ts';
+
+/** A filter whose bits compiled programs find by themselves. */
+export function isCompiledBloom(map: BpfMap): map is BloomFilter {
+  return map instanceof BloomFilter && map.attr.valueSize <= MAX_WRITTEN_OUT;
+}
+
+/** (value, flags) -> 0 or -errno. As `BloomFilter.push`. */
+export function emitBloomPush(map: BloomFilter): Uint8Array {
+  const code = new WasmCode(2);
+  const [value, flags] = [0, 1];
+  code.get(flags);
+  code.i32(BPF_ANY);
+  code.op('i32_ne');
+  code.block('if');
+  code.i32(-errno.EINVAL);
+  code.op('return');
+  code.end();
+  eachBit(code, map, value, (at, bit) => {
+    code.get(at);
+    code.get(at);
+    code.memory('i32_load8_u', 0);
+    code.i32(1);
+    code.get(bit);
+    code.op('i32_shl');
+    code.op('i32_or');
+    code.memory('i32_store8', 0);
+  });
+  code.i32(0);
+  return code.finish();
+}
+
+/** (value) -> 0 or -ENOENT. As `BloomFilter.peek`. */
+export function emitBloomPeek(map: BloomFilter): Uint8Array {
+  const code = new WasmCode(1);
+  eachBit(code, map, 0, (at, bit) => {
+    code.get(at);
+    code.memory('i32_load8_u', 0);
+    code.get(bit);
+    code.op('i32_shr_u');
+    code.i32(1);
+    code.op('i32_and');
+    code.op('i32_eqz');
+    code.block('if');
+    code.i32(-errno.ENOENT);
+    code.op('return');
+    code.end();
+  });
+  code.i32(0);
+  return code.finish();
+}
+
+/** Finds the bit of each hash of a value: `write` is told the locals that have the address of its byte, and which bit it is there. */
+function eachBit(code: WasmCode, map: BloomFilter, value: number, write: (at: number, bit: number) => void): void {
+  const { valueSize } = map.attr;
+  const words: number[] = [];
+  for (let offset = 0; offset < valueSize; offset += 4) {
+    const word = code.local('i32');
+    emitWord(code, value, offset, Math.min(4, valueSize - offset));
+    code.set(word);
+    emitShifted(code, word, 16);
+    words.push(word);
+  }
+  const [hash, at] = [code.local('i32'), code.local('i32')];
+  for (const factors of map.factors) {
+    // As `hashKey`.
+    code.i32(valueSize);
+    for (const [i, word] of words.entries()) {
+      code.get(word);
+      code.i32(factors[i] ?? 1);
+      code.op('i32_mul');
+      code.op('i32_add');
+    }
+    code.set(hash);
+    emitShifted(code, hash, 16, MIX[0]);
+    emitShifted(code, hash, 13, MIX[1]);
+    emitShifted(code, hash, 16);
+    code.get(hash);
+    code.i32(map.mask | 0);
+    code.op('i32_and');
+    code.tee(hash);
+    code.i32(3);
+    code.op('i32_shr_u');
+    code.i32(map.bits);
+    code.op('i32_add');
+    code.set(at);
+    code.get(hash);
+    code.i32(7);
+    code.op('i32_and');
+    code.set(hash);
+    write(at, hash);
+  }
+}
+
+/** x = (x ^ x >>> shift) * factor */
+function emitShifted(code: WasmCode, local: number, shift: number, factor?: number): void {
+  code.get(local);
+  code.get(local);
+  code.i32(shift);
+  code.op('i32_shr_u');
+  code.op('i32_xor');
+  if (factor !== undefined) {
+    code.i32(factor);
+    code.op('i32_mul');
+  }
+  code.set(local);
+}
