@@ -53,6 +53,7 @@ done
 build test/objects/map_def_long.c test/objects/map_def_long.o -g0
 build test/objects/map_programs.c test/objects/map_programs.o
 build test/objects/cgroup_programs.c test/objects/cgroup_programs.o
+build test/objects/header_options.c test/objects/header_options.o
 build test/objects/helper_programs.c test/objects/helper_programs.o
 build test/objects/values.c test/objects/values.o
 build test/objects/system_helpers.c test/objects/system_helpers.o

@@ -22,6 +22,15 @@ import { serviceOf } from './program-options.ts';
 import type { Psock } from './psock.ts';
 import type { SocketHooks } from './socket-hooks.ts';
 
+/** As struct bpf_sock_ops and struct bpf_tcp_sock have them. */
+export interface TcpFigures {
+  readonly rcv_nxt: number;
+  readonly snd_nxt: number;
+  readonly snd_una: number;
+  readonly mss_cache: number;
+  readonly snd_cwnd: number;
+}
+
 /** What setsockopt(2) sets, as far as it is known here. */
 export interface SocketOptions {
   /** SO_MARK, SO_PRIORITY. */
@@ -39,7 +48,7 @@ export abstract class Socket {
   readonly network: Network;
   /** Whose it is. */
   readonly process: Process;
-  /** Where it was made: that of its process then. */
+  /** That of its process when it was made; of a connection that somebody else made, that of who listens. */
   readonly cgroup: Cgroup;
   readonly family: Family;
   /** SOCK_*, IPPROTO_*. */
@@ -86,19 +95,28 @@ export abstract class Socket {
   /** What the next call answers, once: positive. */
   #error = 0;
 
-  constructor(network: Network, process: Process, family: Family) {
+  constructor(network: Network, process: Process, family: Family, cgroup = process.cgroup) {
     this.network = network.get();
     this.process = process;
-    this.cgroup = process.cgroup;
+    this.cgroup = cgroup;
     this.family = family;
     this.cookie = network.machine.nextSocketCookie();
     this.local = this.remote = this.nowhere;
   }
 
   /** Has from a listener what programs have set of that. */
-  inherit({ numbers, congestion }: Socket): void {
+  inherit({ numbers, congestion, sockOpsFlags }: Socket): void {
     for (const [name, value] of numbers) this.numbers.set(name, value);
     this.congestion = congestion;
+    this.sockOpsFlags = sockOpsFlags;
+  }
+  /** Somebody has asked for a connection, and nothing else is known of it. */
+  get requested(): boolean {
+    return false;
+  }
+  /** Of a connection of TCP: how far it is. */
+  get figures(): TcpFigures | undefined {
+    return undefined;
   }
   /** Bytes of one segment, where there are any. */
   get segmentSize(): number {

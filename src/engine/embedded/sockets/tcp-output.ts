@@ -1,4 +1,6 @@
 import type { Timer } from '../timers.ts';
+import { optionsBy, reserveOptions } from './header-options.ts';
+import type { SavedSyn } from './saved-syn.ts';
 import { SOCK_OPS } from './socket-hooks.ts';
 import type { TcpConnection } from './tcp-connection.ts';
 import {
@@ -6,6 +8,7 @@ import {
   before,
   encodeSegment,
   FIN,
+  MAX_OPTIONS,
   PSH,
   type Segment,
   SYN,
@@ -78,23 +81,27 @@ export class TcpOutput {
   }
 
   /** Asks the programs how a connection begins. */
-  begin(ask: (op: number) => number): void {
-    const segments = ask(SOCK_OPS.rwndInit);
+  begin(savedSyn?: SavedSyn): void {
+    const segments = this.#ask(SOCK_OPS.rwndInit);
     if (segments > 0) this.#firstWindow = segments * this.#socket.ownMss;
-    const ticks = ask(SOCK_OPS.timeoutInit);
+    this.#socket.savedSyn = savedSyn;
+    const ticks = this.#ask(SOCK_OPS.timeoutInit);
     if (ticks > 0) this.#firstTimeout = BigInt(ticks) * TICK;
-    // Nobody marks packets here, whatever they answer.
-    ask(SOCK_OPS.needsEcn);
+    if (!this.#socket.requested) this.#ask(SOCK_OPS.needsEcn);
+  }
+  #ask(op: number): number {
+    return this.#socket.hooks.sockOps(this.#socket, { op });
   }
 
-  /** SYN, or with `ack` the answer to one. */
-  syn(ack: boolean): number {
+  /** SYN, or with `ack` the answer to one, which has come just now if it is given. */
+  syn(ack: boolean, answered?: SavedSyn): number {
     this.next = (this.#first + 1) >>> 0;
     this.max = this.next;
     this.#arm();
     const { ownMss } = this.#socket;
     const window = Math.min(ack ? ANSWER_WINDOW : FIRST_WINDOW, this.#firstWindow);
-    return this.send(ack ? SYN | ACK : SYN, this.#first, EMPTY, { mss: ownMss, scale: WINDOW_SCALE, window });
+    const segment = { mss: ownMss, scale: WINDOW_SCALE, window };
+    return this.send(ack ? SYN | ACK : SYN, this.#first, EMPTY, segment, answered);
   }
 
   /** An acknowledgement. True if it is one of something that was sent. */
@@ -118,9 +125,11 @@ export class TcpOutput {
 
   /** Sends what the other end has room for, and our FIN when all is sent. */
   push(): void {
+    const options =
+      TIMESTAMP_OPTION + (this.#pending <= 0 ? 0 : reserveOptions(this.#socket, MAX_OPTIONS - TIMESTAMP_OPTION));
     for (;;) {
       const sent = (this.next - this.una) >>> 0;
-      const size = Math.min(this.#queue.length - sent, this.mss - TIMESTAMP_OPTION, this.window - sent);
+      const size = Math.min(this.#queue.length - sent, this.mss - options, this.window - sent);
       if (size <= 0) break;
       const last = sent + size === this.#queue.length;
       const fin = last && this.finished;
@@ -129,11 +138,16 @@ export class TcpOutput {
       this.#sent(size + (fin ? 1 : 0), fin);
       this.send(ACK | (last ? PSH : 0) | (fin ? FIN : 0), seq, data);
     }
-    const all = (this.next - this.una) >>> 0 === this.#queue.length;
-    if (!this.finished || !all || (this.#finSeq !== undefined && !before(this.next, this.#finSeq))) return;
+    if (!this.finished || this.#pending !== 0 || (this.#finSeq !== undefined && !before(this.next, this.#finSeq)))
+      return;
     const seq = this.next;
     this.#sent(1, true);
     this.send(FIN | ACK, seq, EMPTY);
+  }
+
+  /** Bytes that were not sent yet. */
+  get #pending(): number {
+    return this.#queue.length - ((this.next - this.una) >>> 0);
   }
 
   #sent(numbers: number, fin: boolean): void {
@@ -143,7 +157,7 @@ export class TcpOutput {
     if (this.#timer === undefined) this.#arm();
   }
 
-  send(flags: number, seq: number, payload: Uint8Array, more: Partial<Segment> = {}): number {
+  send(flags: number, seq: number, payload: Uint8Array, more: Partial<Segment> = {}, syn?: SavedSyn): number {
     const { local, remote, received, network } = this.#socket;
     const now = Number((network.machine.clock.now() / 1_000_000n) & 0xffff_ffffn);
     const segment: Segment = {
@@ -159,7 +173,8 @@ export class TcpOutput {
       payload,
       ...more,
     };
-    return this.#socket.sendSegment(encodeSegment(local.address, remote.address, segment));
+    const options = optionsBy(this.#socket, { flags, payload, syn });
+    return this.#socket.sendSegment(encodeSegment(local.address, remote.address, segment, options));
   }
 
   stop(): void {
@@ -191,7 +206,7 @@ export class TcpOutput {
       this.#socket.timedOut();
       return;
     }
-    hooks.sockOps(this.#socket, SOCK_OPS.rto);
+    hooks.sockOps(this.#socket, { op: SOCK_OPS.rto });
     if (state === 'syn_sent' || state === 'syn_recv') this.syn(state === 'syn_recv');
     else {
       this.next = this.una;

@@ -3,6 +3,8 @@
 export const TCP_STATES = {
   established: 1, syn_sent: 2, syn_recv: 3, fin_wait1: 4, fin_wait2: 5, time_wait: 6, close: 7, close_wait: 8, last_ack: 9, listen: 10, closing: 11,
 } as const;
+/** Somebody has asked for it, and there is no socket yet. */
+export const TCP_NEW_SYN_RECV = 12;
 export type TcpState = keyof typeof TCP_STATES;
 
 /** States in which there is data to be sent or acknowledged. */
