@@ -2,10 +2,13 @@ import { expect } from 'vitest';
 import { parsePacket } from '../../src/engine/embedded/inet/packet.ts';
 import { attachToCgroup, type LoadedObject, load, openObject } from '../../src/index.ts';
 import { findCgroups } from '../../src/loader/cgroups.ts';
+import { findDevice } from '../../src/loader/devices.ts';
+import { encodeNeighbour } from '../../src/net/index.ts';
 import { errno } from '../../src/uapi/errno.ts';
+import { NLM_F_CREATE, NLM_F_EXCL, RTM_NEWNEIGH } from '../../src/uapi/netlink.ts';
 import { objectBytes } from '../support/objects.ts';
 import { CgroupTree } from './cgroup-bench.ts';
-import type { BenchSocket, NetBench } from './net-bench.ts';
+import { ask, type BenchSocket, type NetBench } from './net-bench.ts';
 import { outcome, Session } from './session.ts';
 import { SocketBench } from './sockets.ts';
 
@@ -14,7 +17,7 @@ const object = openObject(objectBytes('test/objects/header_options.o'), { file: 
 const ROOM = 64;
 const STEPS = 24;
 // biome-ignore format: aligned table
-const CALLS = { nothing: 0, load: 1, store: 2, reserve: 3, callbacks: 4, getsockopt: 5, setsockopt: 6, header: 7 } as const;
+const CALLS = { nothing: 0, load: 1, store: 2, reserve: 3, callbacks: 4, getsockopt: 5, setsockopt: 6, header: 7, reply: 8 } as const;
 // biome-ignore format: aligned table
 const OPS = {
   timeout_init: 1, rwnd_init: 2, connect: 3, active: 4, passive: 5, needs_ecn: 6, rto: 8, retrans: 9, state: 10, listen: 11, rtt: 12,
@@ -25,9 +28,12 @@ type Op = keyof typeof OPS;
 /** BPF_WRITE_HDR_TCP_CURRENT_MSS: how often that is asked for is each kernel's own. */
 const CURRENT_MSS = 1;
 /** BPF_SOCK_OPS_*_CB_FLAG. */
-export const WRITE = 64;
-const [STATE, RTT, PARSE_ALL, PARSE_UNKNOWN, ALL] = [4, 8, 16, 32, 127];
+export const [RTO, RETRANS, STATE, RTT, PARSE_ALL, PARSE_UNKNOWN, WRITE, ALL] = [1, 2, 4, 8, 16, 32, 64, 127];
 const SYN = 1;
+const TCP_SYNCNT = 7;
+const NUD_PERMANENT = 0x80;
+/** Of no device. */
+const NOBODY = Uint8Array.of(2, 0, 0, 0, 0, 77);
 const [TCP_SAVE_SYN, TCP_SAVED_SYN, TCP_BPF_SYN, TCP_BPF_SYN_IP, TCP_BPF_SYN_MAC] = [27, 28, 1005, 1006, 1007];
 
 /** A helper that the program calls at an op of one end. */
@@ -65,7 +71,7 @@ interface Plan {
   readonly refused?: readonly Op[];
 }
 
-/** {@link SocketBench}, whose processes are in a cgroup with a program. Each row has a port of its own. */
+/** {@link SocketBench}, whose processes are in a cgroup with a program, and 10.0.0.77, which nobody has. Each row has a port of its own. */
 export class OptionBench extends SocketBench implements Disposable {
   readonly #enter: (path: string) => void;
   readonly #home: string;
@@ -78,6 +84,9 @@ export class OptionBench extends SocketBench implements Disposable {
     this.#home = findCgroups(bench.kernel('a'));
     // Once: the verifier has a lot to do.
     this.#loaded = load(bench.kernel('a'), object, {});
+    const { ifindex } = findDevice(bench.kernel('a'), 'v0');
+    const nobody = { family: 2, ifindex, state: NUD_PERMANENT, address: Uint8Array.of(10, 0, 0, 77), hardware: NOBODY };
+    ask(bench, 'a', RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_EXCL, encodeNeighbour(nobody));
   }
 
   /** What `act` answers, and what the program has noted of each end meanwhile. */
@@ -102,7 +111,9 @@ export class OptionBench extends SocketBench implements Disposable {
         .slice(0, Number(globals.count))
         .filter(({ op, args, call }) => op !== OPS.len || args[0] !== CURRENT_MSS || call === CALLS.nothing);
       const of = (server: number) =>
-        noted.filter((event) => event.server === server && event.call !== CALLS.callbacks).map(show);
+        noted
+          .filter((event) => event.server === server && event.call !== CALLS.callbacks && event.call !== CALLS.reply)
+          .map(show);
       return { answer, client: of(0), server: of(1) };
     } finally {
       this.end();
@@ -151,6 +162,8 @@ function show({ op, call, option, args, whole, state, skb_len, tcp_flags, result
   const name = nameOf(OPS, op);
   const code = result < 0n ? nameOf(errno, -Number(result)) : Number(result);
   if (op === OPS.state) return `state ${args[0]}>${args[1]}${call === CALLS.nothing ? '' : ` ${code}`}`;
+  if (op === OPS.rto) return `rto ${args.join(' ')}`;
+  if (op === OPS.retrans) return `retrans ${args.slice(1).join(' ')}`;
   if (call === CALLS.nothing) return `${name} ${whole === 0 ? 'asked ' : ''}${state} ${skb_len} ${tcp_flags}`;
   const isCode = call !== CALLS.load && call !== CALLS.header;
   // Of headers of Ethernet and IP the first byte is always the same.
@@ -280,6 +293,9 @@ export const headerOptionRows: readonly Row[] = [
   ['states: nobody listens', { steps: asking(STATE, STATE), watched: ['state'] }, knock, row('ECONNREFUSED', ['state 2>7'])],
   ['states: closed before all was read', { steps: asking(STATE, STATE), watched: ['state'] }, (b) => { const [c, s] = b.ends(); c.send(text('lost')); return b.watch(() => s.close()).map((line) => line.replace(/\d+>/, '')); }, row(['< tcp * RST ACK times ""'], ['state 2>1', 'state 1>7'], ['state 3>1', 'state 1>7'])],
   ['states: more for one that is closed', { steps: asking(STATE, STATE), watched: ['state'] }, (b) => { const [c, s] = b.ends(); s.close(); got(c); return b.watch(() => c.send(text('more'))).map((line) => line.replace(/\d+>/, '>')).slice(-1); }, row(['< tcp >* RST  ""'], ['state 2>1', 'state 1>8', 'state 8>7'], ['state 3>1', 'state 1>4', 'state 4>5', 'state 5>7'])],
+  ['times: of the handshake, and of each answer', { steps: asking(RTT | STATE, RTT | STATE), watched: ['rtt', 'state', 'active', 'passive'] }, (b) => { const [c, s] = b.ends(); for (const word of ['one', 'two']) { c.send(text(word)); got(s); } s.send(text('three')); return got(c); }, row('three', ['rtt 2 0 0', 'state 2>1', 'active 1 40 18', 'rtt 1 0 0', 'rtt 1 0 0'], ['rtt 3 0 0', 'passive 3 32 16', 'state 3>1', 'rtt 1 0 0'])],
+  ['nobody answers', { steps: [...asking(RTO | RETRANS | STATE, 0), step('client', 'timeout_init', 'reply', 0, 25), step('client', 'connect', 'setsockopt', 4, TCP_SYNCNT, [1])], watched: ['rto', 'retrans', 'state'] }, (b) => b.tcp('a').connect({ ...b.to(), address: '10.0.0.77' }), row('ETIMEDOUT', [['connect', 0], 'rto 0 25 0', 'retrans 1 0', 'rto 1 25 0', 'retrans 1 0', 'rto 2 25 1', 'state 2>7'])],
+  ['nobody answers: not asked to be told', { steps: [...asking(STATE, 0), step('client', 'timeout_init', 'reply', 0, 25), step('client', 'connect', 'setsockopt', 4, TCP_SYNCNT, [1])], watched: ['rto', 'retrans', 'state'] }, (b) => b.tcp('a').connect({ ...b.to(), address: '10.0.0.77' }), row('ETIMEDOUT', [['connect', 0], 'state 2>7'])],
 ];
 
 export function expectHeaderRow(bench: OptionBench, [, plan, act, want]: Row): void {

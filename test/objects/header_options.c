@@ -10,7 +10,7 @@ char LICENSE[] SEC("license") = "GPL";
 #define ROOM 64
 #define SOL_TCP 6
 
-enum { NOTHING, LOAD, STORE, RESERVE, CALLBACKS, GETSOCKOPT, SETSOCKOPT, HEADER };
+enum { NOTHING, LOAD, STORE, RESERVE, CALLBACKS, GETSOCKOPT, SETSOCKOPT, HEADER, REPLY };
 
 /** At an op of a side, which helper with what. */
 struct step {
@@ -110,6 +110,9 @@ static __always_inline __s64 perform(struct bpf_sock_ops *ctx, struct step *step
 		return len ? bpf_setsockopt(ctx, SOL_TCP, step->flags, bytes, len) : 0;
 	case HEADER:
 		return read_header(ctx, bytes, step->flags, step->len);
+	case REPLY:
+		ctx->reply = step->flags;
+		break;
 	}
 	return 0;
 }

@@ -21,15 +21,7 @@ import type { Endpoint, Flow } from './endpoint.ts';
 import { serviceOf } from './program-options.ts';
 import type { Psock } from './psock.ts';
 import type { SocketHooks } from './socket-hooks.ts';
-
-/** As struct bpf_sock_ops and struct bpf_tcp_sock have them. */
-export interface TcpFigures {
-  readonly rcv_nxt: number;
-  readonly snd_nxt: number;
-  readonly snd_una: number;
-  readonly mss_cache: number;
-  readonly snd_cwnd: number;
-}
+import type { TcpFigures } from './tcp-state.ts';
 
 /** What setsockopt(2) sets, as far as it is known here. */
 export interface SocketOptions {

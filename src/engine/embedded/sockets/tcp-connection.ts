@@ -1,30 +1,26 @@
 import { errno } from '../../../uapi/errno.ts';
-import { AF_INET } from '../inet/address.ts';
 import type { Incoming } from '../inet/ip-stack.ts';
-import { IPPROTO_TCP, IPV4_HEADER, IPV6_HEADER, type IpPacket } from '../inet/packet.ts';
+import { IPPROTO_TCP, type IpPacket } from '../inet/packet.ts';
 import type { Device } from '../net/device.ts';
 import { parseOptionsBy, showSegment } from './header-options.ts';
 import { isPredicted } from './header-prediction.ts';
-import { allowedSegment } from './program-options.ts';
+import { largestSegment } from './largest-segment.ts';
 import type { Psock } from './psock.ts';
 import { ReceiveQueue } from './receive-queue.ts';
 import type { SavedSyn } from './saved-syn.ts';
-import { Socket, type TcpFigures } from './socket.ts';
+import { Socket } from './socket.ts';
 import { SOCK_OPS } from './socket-hooks.ts';
 import { TcpOutput } from './tcp-output.ts';
 import { refuseSegment } from './tcp-refuse.ts';
+import { ACK, before, FIN, parseSegment, type ReceivedSegment, RST, type Segment, SYN } from './tcp-segment.ts';
 import {
-  ACK,
-  before,
-  FIN,
-  parseSegment,
-  type ReceivedSegment,
-  RST,
-  type Segment,
-  SYN,
-  TCP_HEADER,
-} from './tcp-segment.ts';
-import { FIN_ACKNOWLEDGED, FIN_RECEIVED, isSynchronized, TCP_STATES, type TcpState } from './tcp-state.ts';
+  FIN_ACKNOWLEDGED,
+  FIN_RECEIVED,
+  isSynchronized,
+  TCP_STATES,
+  type TcpFigures,
+  type TcpState,
+} from './tcp-state.ts';
 
 const EMPTY = new Uint8Array(0);
 /** Bytes that wait to be received. */
@@ -66,7 +62,14 @@ export abstract class TcpConnection extends Socket {
   }
   override get figures(): TcpFigures {
     const { received, output } = this;
-    return { rcv_nxt: received, snd_nxt: output.next, snd_una: output.una, mss_cache: output.mss, snd_cwnd: 10 };
+    return {
+      rcv_nxt: received,
+      snd_nxt: output.next,
+      snd_una: output.una,
+      mss_cache: output.mss,
+      snd_cwnd: 10,
+      srtt_us: output.smoothedTime,
+    };
   }
   get room(): number {
     if (this.psock?.blocked) return 0;
@@ -74,13 +77,7 @@ export abstract class TcpConnection extends Socket {
   }
   /** What a segment to us may hold at most. Bytes. */
   get ownMss(): number {
-    const way = this.network.inet.wayTo(this.remote.address, this.device);
-    const device = typeof way === 'number' || way.route.type === 'local' ? this.network.loopback : way.route.device;
-    return Math.min(
-      65495,
-      allowedSegment(this),
-      (device?.mtu ?? 1500) - TCP_HEADER - (this.family === AF_INET ? IPV4_HEADER : IPV6_HEADER),
-    );
+    return largestSegment(this);
   }
 
   override get redirectable(): boolean {
@@ -139,7 +136,7 @@ export abstract class TcpConnection extends Socket {
     }
     if ((flags & SYN) === 0 || !acked) return;
     this.synchronize(segment);
-    this.output.acknowledge(ack);
+    this.output.acknowledge(ack, segment.timestamps?.[1]);
     this.become('established');
     this.hooks.sockOps(this, { op: SOCK_OPS.activeEstablished, segment: showSegment(segment.bytes) });
     this.acknowledge();
@@ -169,7 +166,7 @@ export abstract class TcpConnection extends Socket {
     if (this.state === 'syn_recv') {
       if (!this.#establish(segment, packet)) return;
     } else if (!this.#predicts || !isPredicted(this, segment)) parseOptionsBy(this, segment);
-    if (!this.output.acknowledge(ack)) {
+    if (!this.output.acknowledge(ack, segment.timestamps?.[1])) {
       this.acknowledge();
       return;
     }
@@ -185,13 +182,14 @@ export abstract class TcpConnection extends Socket {
   }
 
   /** The last step of being connected to. */
-  #establish({ ack, bytes }: ReceivedSegment, packet: IpPacket): boolean {
+  #establish({ ack, bytes, timestamps }: ReceivedSegment, packet: IpPacket): boolean {
     if (ack !== this.output.next) {
       refuseSegment(this.network, packet);
       return false;
     }
     if (!this.handOver()) return false;
     this.#predicts = true;
+    this.output.acknowledge(ack, timestamps?.[1]);
     this.hooks.sockOps(this, { op: SOCK_OPS.passiveEstablished, segment: showSegment(bytes) });
     this.become('established');
     return true;

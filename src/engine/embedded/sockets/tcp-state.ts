@@ -33,3 +33,14 @@ export const FIN_RECEIVED: Readonly<Partial<Record<TcpState, TcpState>>> = {
   fin_wait1: 'closing',
   fin_wait2: 'time_wait',
 };
+
+/** As struct bpf_sock_ops and struct bpf_tcp_sock have them. */
+export interface TcpFigures {
+  readonly rcv_nxt: number;
+  readonly snd_nxt: number;
+  readonly snd_una: number;
+  readonly mss_cache: number;
+  readonly snd_cwnd: number;
+  /** Eight times the smoothed round trip time: microseconds. */
+  readonly srtt_us: number;
+}
