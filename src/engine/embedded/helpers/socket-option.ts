@@ -1,9 +1,11 @@
 import { errno } from '../../../uapi/errno.ts';
 import { AF_INET, AF_INET6, addressSize } from '../inet/address.ts';
+import { bindToDevice, SO_BINDTODEVICE } from '../sockets/bind-to-device.ts';
 import {
   CONGESTION_CONTROLS,
   IPPROTO_TCP,
   programOption,
+  SOL_SOCKET,
   setProgramOption,
   TCP_CONGESTION,
   TCP_SAVED_SYN,
@@ -30,6 +32,8 @@ export const setsockopt = helper({
     if (socket === undefined) return -errno.EINVAL;
     if (isTcp(socket, level) && name === TCP_CONGESTION)
       return setCongestion(socket, env.memory.u8.subarray(value, value + size));
+    if (level === SOL_SOCKET && name === SO_BINDTODEVICE)
+      return bindToDevice(socket, env.memory.u8.slice(value, value + size));
     // Whoever asks for it may not say what it is.
     if (size >= INT && isTcp(socket, level) && name === TCP_SAVED_SYN) return -errno.ENOPROTOOPT;
     const done = size === INT && setProgramOption(socket, level, name, env.memory.dv.getInt32(value, true));
