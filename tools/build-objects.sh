@@ -69,6 +69,7 @@ build test/objects/unsafe.c test/objects/unsafe.o
 build test/objects/globals.c test/objects/globals.o
 build test/objects/externs.c test/objects/externs.o
 build test/objects/ksyms.c test/objects/ksyms.o
+build test/objects/kernel_vars.c test/objects/kernel_vars.o
 build test/objects/struct_ops.c test/objects/struct_ops.o
 build test/objects/tracing.c test/objects/tracing.o
 build test/objects/tracing.c test/objects/tracing_more.o -DMORE
