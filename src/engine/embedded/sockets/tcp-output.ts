@@ -145,7 +145,8 @@ export class TcpOutput {
       TIMESTAMP_OPTION + (this.#pending <= 0 ? 0 : reserveOptions(this.#socket, MAX_OPTIONS - TIMESTAMP_OPTION));
     for (;;) {
       const sent = (this.next - this.una) >>> 0;
-      const size = Math.min(this.#queue.length - sent, this.mss - options, this.window - sent);
+      // However little the other end says that it takes.
+      const size = Math.min(this.#queue.length - sent, Math.max(1, this.mss - options), this.window - sent);
       if (size <= 0) break;
       const last = sent + size === this.#queue.length;
       const fin = last && this.finished;

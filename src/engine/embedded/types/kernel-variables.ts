@@ -39,12 +39,13 @@ export class KernelVariables {
 
   #make(name: string): number {
     const variable = BY_NAME.get(name);
+    if (variable === undefined) return 0;
     const { vmlinux, objects, memory, cpus } = this.#machine;
     const { btf } = vmlinux;
     const id = btf.find('var', name);
     const type = id === undefined ? undefined : btf.type(id);
     const bytes = type?.kind === 'var' ? btf.size(type.typeId) : 0;
-    if (variable === undefined || bytes === 0 || bytes > MAX_SIZE) return 0;
+    if (bytes === 0 || bytes > MAX_SIZE) return 0;
     const size = roundUp(bytes, 8);
     const address = objects.alloc('percpu', size, [], name);
     const { struct } = variable;
