@@ -53,6 +53,7 @@ done
 build test/objects/map_def_long.c test/objects/map_def_long.o -g0
 build test/objects/map_programs.c test/objects/map_programs.o
 build test/objects/cgroup_programs.c test/objects/cgroup_programs.o
+build test/objects/header_options.c test/objects/header_options.o
 build test/objects/helper_programs.c test/objects/helper_programs.o
 build test/objects/values.c test/objects/values.o
 build test/objects/system_helpers.c test/objects/system_helpers.o
@@ -68,6 +69,7 @@ build test/objects/unsafe.c test/objects/unsafe.o
 build test/objects/globals.c test/objects/globals.o
 build test/objects/externs.c test/objects/externs.o
 build test/objects/ksyms.c test/objects/ksyms.o
+build test/objects/kernel_vars.c test/objects/kernel_vars.o
 build test/objects/struct_ops.c test/objects/struct_ops.o
 build test/objects/tracing.c test/objects/tracing.o
 build test/objects/tracing.c test/objects/tracing_more.o -DMORE

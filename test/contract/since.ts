@@ -16,6 +16,8 @@ const CHANGES: readonly Change[] = [
   [/^tracepoints and perf events: .*info/,                  '6.18', 'what links of probes say'],
   [/^tracepoints and perf events: raw/,                      '6.10', 'cookies of raw tracepoints'],
   [/^tracepoints and perf events: link/,                     '5.15', 'links of perf events'],
+  [/^variables of the kernel: /,                             '6.18', 'not tried before'],
+  [/^options of TCP headers: /,                              '6.18', 'not tried before'],
   [/^functions, lines and relocations of a program: /,       '6.18', 'the sentences of the verifier'],
   [/^instructions that are none: /,                          '6.18', 'the sentences of the verifier'],
   [/^programs as they are shown: /,                          '6.18', 'what does nothing is left out'],

@@ -29,6 +29,7 @@ export const socketOptionRows: readonly OptionRow[] = [
   ['SO_RCVLOWAT, tcp', SOL_SOCKET, 18, 'tcp', [100, 0, 0, 100], [0, 0, 0, 1], [-1, 0, 0, 16777216]],
   ['SO_RCVLOWAT, udp', SOL_SOCKET, 18, 'udp', [100, 0, 0, 100], [0, 0, 0, 1], [-1, 0, 0, 2147483647]],
   ['SO_MARK, tcp', SOL_SOCKET, 36, 'tcp', [-1, 0, 0, 4294967295]],
+  ['SO_BINDTODEVICE, tcp', SOL_SOCKET, 25, 'tcp', [0x6f6c, 0, -22, 0], [0x7878, -19, -22, 0], [0, 0, -22, 0]],
   ['SO_MAX_PACING_RATE, tcp', SOL_SOCKET, 47, 'tcp', [100000, 0, 0, 100000], [-1, 0, 0, 4294967295]],
   ['SO_BINDTOIFINDEX, tcp', SOL_SOCKET, 62, 'tcp', [1, 0, 0, 1], [0, 0, 0, 0], [-1, -22, 0, 0], [77, 0, 0, 77]],
   ['SO_BINDTOIFINDEX, udp', SOL_SOCKET, 62, 'udp', [1, 0, 0, 1], [0, 0, 0, 0], [-1, -22, 0, 0], [77, 0, 0, 77]],

@@ -1,5 +1,5 @@
 import { addAddress, addPair, addRoute, setUp } from './inet-packets.ts';
-import type { Address, BenchSocket, NetBench, Side } from './net-bench.ts';
+import { type Address, type BenchSocket, type NetBench, type Side, said } from './net-bench.ts';
 import { showFrame } from './show-frame.ts';
 
 const at = (address: string, port: number): Address => ({ address, port });
@@ -107,6 +107,13 @@ function transfer([from, to]: readonly [BenchSocket, BenchSocket], size: number)
   return seen;
 }
 
+const int = (value: number): Uint8Array => new Uint8Array(Int32Array.of(value).buffer);
+/** An option, in hexadecimal digits. */
+function read(socket: BenchSocket, level: number, name: number, size: number): string {
+  const value = said(() => socket.getsockopt(level, name, new Uint8Array(size)));
+  return value instanceof Uint8Array ? Buffer.from(value).toString('hex') : String(value);
+}
+
 /** Each closes its sockets at its end. */
 // biome-ignore format: one scenario a row
 export const socketRows: readonly (readonly [name: string, run: (b: SocketBench) => unknown, want: unknown])[] = [
@@ -146,6 +153,17 @@ export const socketRows: readonly (readonly [name: string, run: (b: SocketBench)
   ['bind: both reuse the port', (b) => { for (let i = 0; i < 2; i++) { const s = b.udp('a'); s.set('reusePort', 1); s.bind(at('10.0.0.1', 53)); } return 'both'; }, 'both'],
   ['bind: only one does', (b) => { b.udp('a', at('10.0.0.1', 53)); const s = b.udp('a'); s.set('reusePort', 1); return failed(() => s.bind(at('10.0.0.1', 53))); }, 'EADDRINUSE'],
   ['bind: TCP reuses the address unless somebody listens', (b) => { const one = b.tcp('a'); one.set('reuseAddress', 1); one.bind(at('10.0.0.1', 80)); const two = b.tcp('a'); two.set('reuseAddress', 1); two.bind(at('10.0.0.1', 80)); one.listen(); const three = b.tcp('a'); three.set('reuseAddress', 1); return failed(() => three.bind(at('10.0.0.1', 80))); }, 'EADDRINUSE'],
+
+  ['option: a device', (b) => { const s = b.udp('b'); const none = read(s, 1, 25, 16); s.setsockopt(1, 25, text('v1\0')); const one = read(s, 1, 25, 16); s.setsockopt(1, 25, text('')); return [none, one, read(s, 1, 25, 16)]; }, ['', '763100', '']],
+  ['option: a device that is not there', (b) => failed(() => b.udp('a').setsockopt(1, 25, text('v1'))), 'ENODEV'],
+  ['option: the name of a device is longer than the buffer', (b) => { const s = b.udp('b'); s.setsockopt(1, 25, text('v1')); return read(s, 1, 25, 15); }, 'EINVAL'],
+  ['option: only by its device', (b) => { const s = b.udp('b'); s.setsockopt(1, 25, text('lo')); s.bind(at('0.0.0.0', 53)); b.udp('a').send(text('hi'), at('10.0.0.2', 53)); return got(s); }, undefined],
+  ['option: TCP, only by its device', (b) => { const s = b.tcp('b'); s.setsockopt(1, 25, text('lo')); s.bind(at('0.0.0.0', 80)); s.listen(); return failed(() => b.tcp('a').connect(at('10.0.0.2', 80))); }, 'ECONNREFUSED'],
+  ['option: one for each device', (b) => { const [one, two] = ['v1', 'lo'].map((name) => { const s = b.udp('b'); s.setsockopt(1, 25, text(name)); s.bind(at('0.0.0.0', 53)); return s; }); b.udp('a').send(text('hi'), at('10.0.0.2', 53)); return [one, two].map((s) => s && got(s)); }, ['hi', undefined]],
+  ['option: the SYN is kept', (b) => { const l = b.listen('b', at('10.0.0.2', 80)); l.setsockopt(6, 27, int(1)); b.tcp('a').connect(at('10.0.0.2', 80)); const s = b.accept(l); return [read(l, 6, 27, 4), read(l, 6, 28, 80), read(s, 6, 28, 40), read(s, 6, 28, 80).slice(0, 2), read(s, 6, 28, 80)]; }, ['01000000', '', 'EINVAL', '45', '']],
+  ['option: the SYN and its link header are kept', (b) => { const l = b.listen('b', at('fd00::2', 80), undefined, 'inet6'); l.setsockopt(6, 27, int(2)); b.tcp('a', undefined, 'inet6').connect(at('fd00::2', 80)); const s = b.accept(l); const syn = read(s, 6, 28, 200); return [syn.length, syn.slice(0, 24)]; }, [188, '02000000000b02000000000a']],
+  ['option: the SYN cannot be set', (b) => { const l = b.listen('b', at('10.0.0.2', 80)); return [failed(() => l.setsockopt(6, 28, int(1))), failed(() => l.setsockopt(6, 27, int(3))), failed(() => l.setsockopt(6, 27, text('abc'))), failed(() => b.udp('b').setsockopt(6, 27, int(1))), read(b.udp('b'), 6, 28, 80)]; }, ['ENOPROTOOPT', 'EINVAL', 'EINVAL', 'ENOPROTOOPT', 'EOPNOTSUPP']],
+  ['option: numbers', (b) => { const [u, t] = [b.udp('a'), b.tcp('a')]; for (const s of [u, t]) s.setsockopt(1, 7, int(10000)); t.setsockopt(6, 1, int(7)); return [read(u, 1, 7, 4), read(t, 1, 7, 4), read(t, 6, 1, 4), read(t, 6, 5, 2), failed(() => t.setsockopt(6, 5, int(0))), failed(() => u.setsockopt(6, 1, int(1))), failed(() => t.setsockopt(6, 1008, int(1))), failed(() => u.setsockopt(1, 1000, int(1)))]; }, ['204e0000', '204e0000', '01000000', '4b00', 'EINVAL', 'ENOPROTOOPT', 'ENOPROTOOPT', 'ENOPROTOOPT']],
 
   ['TCP: data both ways', (b) => { const [c, s] = b.pair(); c.send(text('question')); const asked = got(s); s.send(text('answer')); return [asked, got(c), names(c), names(s)[0]]; }, ['question', 'answer', ['10.0.0.1', '10.0.0.2', 80], '10.0.0.2']],
   ['TCP: over IPv6', (b) => { const [c, s] = b.pair('inet6'); c.send(text('question')); return [got(s), names(c)]; }, ['question', ['fd00::1', 'fd00::2', 80]]],

@@ -36,6 +36,7 @@ import { TraceLog } from './trace-log.ts';
 import { declaredFunctions } from './types/declared.ts';
 import { embeddedKernelBtf } from './types/kernel-btf.ts';
 import { KernelStruct } from './types/kernel-object.ts';
+import { KernelVariables } from './types/kernel-variables.ts';
 import { Wakeups } from './wakeups.ts';
 
 export interface MachineOptions {
@@ -134,6 +135,7 @@ export class Machine {
   readonly mapTimers = new MapTimers(this);
   /** What programs hold of the kernel's. */
   readonly objects = new KernelObjects(this);
+  readonly variables = new KernelVariables(this);
   readonly #mapsByAddress = new Map<number, BpfMap>();
   readonly #processes = new Map<number, Process>();
   readonly #mapsWithFields = new Set<BpfMap>();

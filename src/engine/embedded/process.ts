@@ -251,6 +251,11 @@ export class Process implements Kernel, Descriptors {
   get kernelBtf(): Btf {
     return this.machine.vmlinux.btf;
   }
+  /** The address of a function or variable of the kernel; `undefined` if it has none. */
+  symbolAddress(name: string): bigint | undefined {
+    const { tracing, variables } = this.machine;
+    return tracing.functions.get(name)?.address ?? (BigInt(variables.address(name)) || undefined);
+  }
   btf(fd: number): BtfObject | number {
     const file = this.files.get(fd);
     if (file?.kind === 'btf') return file.btf;

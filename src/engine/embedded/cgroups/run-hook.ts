@@ -5,6 +5,7 @@ import type { Machine } from '../machine.ts';
 import { runAt } from '../maps/cgroup-storage.ts';
 import type { BpfProg } from '../progs/prog.ts';
 import type { Skb } from '../progs/skb.ts';
+import type { SockOpsCall } from '../sockets/sock-ops-call.ts';
 import type { Socket } from '../sockets/socket.ts';
 import type { Cgroup } from './cgroup.ts';
 import type { SysctlAccess } from './sysctl-access.ts';
@@ -21,6 +22,7 @@ export interface CgroupCall {
   readonly socket?: Socket;
   /** Address of the struct bpf_sock that the context has of it. */
   readonly skAt?: number;
+  readonly sockOps?: SockOpsCall;
 }
 
 /** What the programs of a hook came to. */

@@ -35,8 +35,7 @@ export const CGROUP_SOCKET_HOOKS: SocketHooks = {
     rename(socket, byFamily(socket, 'cgroup_inet4_getsockname', 'cgroup_inet6_getsockname'), name),
   egress: runEgress,
   ingress: runIngress,
-  sockOps: (socket, op, ...args) => runSockOps(socket, op, args),
-  requestOps: (socket, op) => runSockOps(socket, op, [], false),
+  sockOps: runSockOps,
 };
 
 function byFamily(socket: Socket, inet: AttachType, inet6: AttachType): AttachType {

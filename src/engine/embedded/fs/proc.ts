@@ -27,15 +27,16 @@ export function procEntries(process: Process): Entries {
   };
 }
 
-/** The functions that kprobes can be on: all of the kernel that there is to be traced. And the programs, for who has a stack with them. */
+/** The functions that kprobes can be on: all of the kernel that there is to be traced; its variables; and the programs, for who has a stack with them. */
 function kallsyms({ machine }: Process): string {
   const functions = [...machine.tracing.functions.values()].map(
     ({ name, address }) => `${address.toString(16)} T ${name}\n`,
   );
+  const variables = [...machine.variables.addresses()].map(([name, address]) => `${address.toString(16)} D ${name}\n`);
   const programs = [...machine.progs.values()].map(
     ({ address, symbol }) => `${address.toString(16)} t ${symbol}\t[bpf]\n`,
   );
-  return [...functions, ...programs].join('');
+  return [...functions, ...variables, ...programs].join('');
 }
 
 /** Seconds since the machine was started, and seconds that its CPUs were idle: nobody counts those here. */

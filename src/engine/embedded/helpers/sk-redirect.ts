@@ -1,4 +1,3 @@
-import { bpfSockOps } from '../../../uapi/contexts.ts';
 import { errno } from '../../../uapi/errno.ts';
 import type { BpfMap } from '../maps/map.ts';
 import { SocketMap } from '../maps/socket-map.ts';
@@ -176,13 +175,15 @@ const READY: ReadonlySet<number> = new Set([
 
 function updateMap(
   env: HelperEnv,
-  context: number,
+  _context: number,
   map: ArgKinds['const_map_ptr'],
   key: number,
   flags: number,
 ): number {
   if (!(map instanceof SocketMap)) return env.fail('the map of the call is no map of sockets');
   const socket = env.subject?.kind === 'cgroup' ? env.subject.socket : undefined;
-  const op = env.memory.dv.getUint32(context + bpfSockOps.fields.op[1], true);
-  return socket === undefined || !READY.has(op) ? -errno.EOPNOTSUPP : map.insert(key, socket, flags);
+  const op = env.subject?.kind === 'cgroup' ? env.subject.sockOps?.op : undefined;
+  return socket === undefined || op === undefined || !READY.has(op)
+    ? -errno.EOPNOTSUPP
+    : map.insert(key, socket, flags);
 }

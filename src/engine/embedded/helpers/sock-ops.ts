@@ -11,7 +11,7 @@ export const sock_ops_cb_flags_set = helper({
   returns: 'integer',
   call({ subject, memory }, ctx, flags) {
     const socket = subject?.kind === 'cgroup' ? subject.socket : undefined;
-    if (socket === undefined) return -errno.EINVAL;
+    if (socket === undefined || socket.requested) return -errno.EINVAL;
     socket.sockOpsFlags = flags & SOCK_OPS_ALL_CB_FLAGS;
     memory.dv.setUint32(ctx + bpfSockOps.fields.bpf_sock_ops_cb_flags[1], socket.sockOpsFlags, true);
     return flags & ~SOCK_OPS_ALL_CB_FLAGS;

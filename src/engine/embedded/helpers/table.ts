@@ -7,6 +7,7 @@ import * as dynptr from './dynptr.ts';
 import * as ecn from './ecn.ts';
 import * as fib from './fib-lookup.ts';
 import * as funcArgs from './func-args.ts';
+import * as headerOption from './header-option.ts';
 import type { Helper } from './helper.ts';
 import * as kptr from './kptr.ts';
 import * as loops from './loop.ts';
@@ -55,6 +56,7 @@ const ALL: readonly Helper[] = [
   cgroup,
   sysctl,
   sockOps,
+  headerOption,
   skRedirect,
   skb,
   vlan,

@@ -45,6 +45,8 @@ export interface FdSource {
   btf(fd: number): BtfObject | number;
   /** The types of the kernel, where its functions are found by their ids. */
   readonly kernelBtf: Btf;
+  /** The address of a function or variable of the kernel; `undefined` if it has none. */
+  symbolAddress(name: string): bigint | undefined;
 }
 
 /**
@@ -75,8 +77,14 @@ export function resolveMaps(
     if (insn?.opcode !== LD_IMM64) continue;
     const second = insns[++i];
     if (second === undefined || insn.src === 0 || insn.src === BPF_PSEUDO_FUNC) continue;
-    if (insn.src === BPF_PSEUDO_BTF_ID)
-      return reject('kernel is missing BTF, make sure CONFIG_DEBUG_INFO_BTF=y is specified in Kconfig.');
+    if (insn.src === BPF_PSEUDO_BTF_ID) {
+      const symbol = kernelSymbol(fds, insn.imm, second.imm);
+      if (typeof symbol !== 'bigint') return symbol;
+      runnable[i - 1] = { ...insn, src: 0, imm: Number(BigInt.asIntN(32, symbol)) };
+      runnable[i] = { ...second, imm: Number(BigInt.asIntN(32, symbol >> 32n)) };
+      xlated.splice(i - 1, 2, ...runnable.slice(i - 1, i + 1));
+      continue;
+    }
     const fd = mapFd(insn, fdArray);
     if (typeof fd !== 'number') return fd;
     const map = fds.map(fd);
@@ -94,6 +102,19 @@ export function resolveMaps(
     else xlated[i - 1] = { ...insn, src: direct ? BPF_PSEUDO_MAP_VALUE : BPF_PSEUDO_MAP_FD, imm: map.id };
   }
   return { xlated, runnable: encodeInsns(runnable), maps: [...maps], uses };
+}
+
+/** The address of a variable or function that a BTF has under an id. `fd`: of that BTF; 0: the kernel's own. */
+function kernelSymbol(fds: FdSource, id: number, fd: number): bigint | Rejection {
+  const given = fd === 0 ? undefined : fds.btf(fd);
+  if (typeof given === 'number') return reject('invalid module BTF object FD specified.');
+  const btf = given?.btf ?? fds.kernelBtf;
+  const type = id > 0 && id < btf.typeCount ? btf.type(id) : undefined;
+  if (type === undefined) return reject(`ldimm64 insn specifies invalid btf_id ${id}.`, 'ENOENT');
+  if (type.kind !== 'var' && type.kind !== 'func')
+    return reject(`pseudo btf_id ${id} in ldimm64 isn't KIND_VAR or KIND_FUNC`);
+  const address = fds.symbolAddress(type.name);
+  return address ?? reject(`ldimm64 failed to find the address for kernel symbol '${type.name}'.`, 'ENOENT');
 }
 
 /** Its place in the table of those that there are; -1: it is none, or one of a module. */

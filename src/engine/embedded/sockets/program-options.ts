@@ -7,6 +7,9 @@ export const IPPROTO_TCP = 6;
 const IPPROTO_IPV6 = 41;
 export const TCP_CONGESTION = 13;
 export const TCP_MAXSEG = 2;
+export const TCP_SYNCNT = 7;
+export const TCP_SAVE_SYN = 27;
+export const TCP_SAVED_SYN = 28;
 const IP_TOS = 1;
 const IPV6_TCLASS = 67;
 
@@ -86,12 +89,12 @@ const OPTIONS: readonly Option[] = [
   { level: IPPROTO_TCP, name: 4,  only: 'tcp', initial: 7200, store: within(1, 32767) },
   { level: IPPROTO_TCP, name: 5,  only: 'tcp', initial: 75, store: within(1, 32767) },
   { level: IPPROTO_TCP, name: 6,  only: 'tcp', initial: 9, store: within(1, 127) },
-  { level: IPPROTO_TCP, name: 7,  only: 'tcp', initial: 6, store: within(1, 127) },
+  { level: IPPROTO_TCP, name: TCP_SYNCNT, only: 'tcp', initial: 6, store: within(1, 127) },
   { level: IPPROTO_TCP, name: 10, only: 'tcp', store: (value) => (value === 0 ? 0 : Math.max(value, MIN_RECEIVE / 2)) },
   { level: IPPROTO_TCP, name: 16, only: 'tcp', store: within(0, 1) },
   { level: IPPROTO_TCP, name: 18, only: 'tcp', store: within(0, INT_MAX) },
   { level: IPPROTO_TCP, name: 25, only: 'tcp' },
-  { level: IPPROTO_TCP, name: 27, only: 'tcp', store: within(0, 2) },
+  { level: IPPROTO_TCP, name: TCP_SAVE_SYN, only: 'tcp', store: within(0, 2) },
   { level: IPPROTO_TCP, name: 44, only: 'tcp', initial: 120_000, store: within(1000, 120_000) },
   { level: IPPROTO_TCP, name: 1001, only: 'tcp', store: within(1, INT_MAX), shown: 'no' },
   { level: IPPROTO_TCP, name: 1002, only: 'tcp', store: within(1, INT_MAX), shown: 'no' },

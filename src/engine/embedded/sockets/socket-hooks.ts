@@ -1,12 +1,13 @@
 import type { Device } from '../net/device.ts';
 import type { Endpoint } from './endpoint.ts';
+import type { SockOpsCall } from './sock-ops-call.ts';
 import type { Socket } from './socket.ts';
 
 /** BPF_SOCK_OPS_* that sockets here go through. */
 // biome-ignore format: aligned table
 export const SOCK_OPS = {
   timeoutInit: 1, rwndInit: 2, tcpConnect: 3, activeEstablished: 4, passiveEstablished: 5, needsEcn: 6, baseRtt: 7, rto: 8, retrans: 9,
-  state: 10, tcpListen: 11, rtt: 12,
+  state: 10, tcpListen: 11, rtt: 12, parseHdr: 13, hdrOptLen: 14, writeHdrOpt: 15,
 } as const;
 
 /**
@@ -40,7 +41,5 @@ export interface SocketHooks {
   /** BPF_CGROUP_INET_INGRESS: a packet for the socket. False drops it. */
   ingress(socket: Socket, device: Device, packet: Uint8Array): boolean;
   /** BPF_CGROUP_SOCK_OPS: the program's reply, -1 without one. */
-  sockOps(socket: Socket, op: number, ...args: readonly number[]): number;
-  /** Likewise of a connection that is being asked for: there is no whole socket yet. */
-  requestOps(socket: Socket, op: number): number;
+  sockOps(socket: Socket, call: SockOpsCall): number;
 }

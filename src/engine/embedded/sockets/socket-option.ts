@@ -1,40 +1,24 @@
 import { errno } from '../../../uapi/errno.ts';
-import { checkGetsockopt, checkSetsockopt } from '../cgroups/sockopt.ts';
-import { IPPROTO_TCP } from '../inet/packet.ts';
-import { TCP_CONGESTION } from './program-options.ts';
-import type { Socket, SocketOptions } from './socket.ts';
+import { checkGetsockopt, checkSetsockopt, type SocketOption } from '../cgroups/sockopt.ts';
+import { AF_INET } from '../inet/address.ts';
+import { bindToDevice, boundDeviceName, SO_BINDTODEVICE } from './bind-to-device.ts';
+import {
+  IPPROTO_TCP,
+  programOption,
+  SOL_SOCKET,
+  setProgramOption,
+  TCP_CONGESTION,
+  TCP_SAVED_SYN,
+} from './program-options.ts';
+import type { Socket } from './socket.ts';
+import { TcpSocket } from './tcp-socket.ts';
 
-const SOL_SOCKET = 1;
+const SO_BROADCAST = 6;
 const INT = 4;
 /** Bytes of the name of a congestion control with its NUL. */
 const TCP_CA_NAME_MAX = 16;
-
-/** The options that are numbers, by their name at SOL_SOCKET. */
-// biome-ignore format: aligned table
-const NUMBERS: ReadonlyMap<number, { readonly name: keyof SocketOptions; readonly flag: boolean }> = new Map([
-  [2,  { name: 'reuseAddress', flag: true }],
-  [6,  { name: 'broadcast', flag: true }],
-  [12, { name: 'priority', flag: false }],
-  [15, { name: 'reusePort', flag: true }],
-  [36, { name: 'mark', flag: false }],
-]);
-
-/** An option at SOL_SOCKET; `undefined` if sockets here do not have it. */
-export function numberOption(socket: Socket, name: number): number | undefined {
-  const option = NUMBERS.get(name);
-  return option && Number(socket.options[option.name]);
-}
-export function storeNumberOption(socket: Socket, name: number, value: number): void {
-  const option = NUMBERS.get(name);
-  if (option !== undefined) Object.assign(socket.options, { [option.name]: option.flag ? value !== 0 : value });
-}
-
-function isCongestion(
-  { control }: Socket,
-  { level, name }: { readonly level: number; readonly name: number },
-): boolean {
-  return control !== undefined && level === IPPROTO_TCP && name === TCP_CONGESTION;
-}
+/** From here on options are for programs alone. */
+const FIRST_OF_PROGRAMS = 1000;
 
 /** TCP_CONGESTION: by its name, as far as that is bytes. 0 or -errno. */
 export function chooseCongestion({ control }: Socket, bytes: Uint8Array): number {
@@ -43,31 +27,66 @@ export function chooseCongestion({ control }: Socket, bytes: Uint8Array): number
   return control?.choose(name) ?? -errno.ENOPROTOOPT;
 }
 
+function isCongestion({ control }: Socket, level: number, name: number): boolean {
+  return control !== undefined && level === IPPROTO_TCP && name === TCP_CONGESTION;
+}
+
 /** setsockopt(2), past the programs of the socket's cgroup: 0 or -errno. */
 export function setOption(socket: Socket, level: number, name: number, value: Uint8Array): number {
   const checked = checkSetsockopt(socket.network.machine, socket.cgroup, socket, { level, name, value });
   if (checked === 'done') return 0;
-  if (typeof checked === 'number') return checked;
-  if (isCongestion(socket, checked)) return chooseCongestion(socket, checked.value);
-  if (checked.level !== SOL_SOCKET || !NUMBERS.has(checked.name)) return -errno.ENOPROTOOPT;
-  if (checked.value.length < INT) return -errno.EINVAL;
-  const { buffer, byteOffset } = checked.value;
-  storeNumberOption(socket, checked.name, new DataView(buffer, byteOffset).getInt32(0, true));
+  return typeof checked === 'number' ? checked : storeOption(socket, checked);
+}
+
+function storeOption(socket: Socket, { level, name, value }: SocketOption): number {
+  if (level === SOL_SOCKET && name === SO_BINDTODEVICE) return bindToDevice(socket, value);
+  if (isCongestion(socket, level, name)) return chooseCongestion(socket, value);
+  if (!isNumber(socket, level, name)) return -errno.ENOPROTOOPT;
+  if (value.length < INT) return -errno.EINVAL;
+  const number = new DataView(value.buffer, value.byteOffset).getInt32(0, true);
+  if (level === SOL_SOCKET && name === SO_BROADCAST) socket.options.broadcast = number !== 0;
+  else if (!setProgramOption(socket, level, name, number)) return -errno.EINVAL;
   return 0;
 }
 
 /** getsockopt(2) into `buffer`: the bytes that the caller gets, or -errno. */
 export function getOption(socket: Socket, level: number, name: number, buffer: Uint8Array): Uint8Array | number {
+  const found = readOption(socket, level, name, buffer.length);
   const value = buffer.slice();
-  const place = { level, name, value };
-  if (isCongestion(socket, place)) {
-    value.fill(0, 0, TCP_CA_NAME_MAX).set(new TextEncoder().encode(socket.control?.name).subarray(0, value.length));
-    const length = Math.min(value.length, TCP_CA_NAME_MAX);
-    return checkGetsockopt(socket.network.machine, socket.cgroup, socket, place, length, 0);
-  }
-  const option = level === SOL_SOCKET ? numberOption(socket, name) : undefined;
-  const length = Math.min(value.length, INT);
-  if (option !== undefined) value.set(new Uint8Array(Int32Array.of(option).buffer).subarray(0, length));
-  const retval = option === undefined ? -errno.ENOPROTOOPT : 0;
-  return checkGetsockopt(socket.network.machine, socket.cgroup, socket, place, length, retval);
+  const [length, retval] = typeof found === 'number' ? [Math.min(value.length, INT), found] : [found.length, 0];
+  if (typeof found !== 'number') value.set(found);
+  return checkGetsockopt(socket.network.machine, socket.cgroup, socket, { level, name, value }, length, retval);
+}
+
+/** Its value, not more than `size` bytes, or -errno. */
+function readOption(socket: Socket, level: number, name: number, size: number): Uint8Array | number {
+  if (level === SOL_SOCKET && name === SO_BINDTODEVICE) return boundDeviceName(socket, size);
+  if (level === IPPROTO_TCP && name === TCP_SAVED_SYN && socket instanceof TcpSocket) return takeSyn(socket, size);
+  if (isCongestion(socket, level, name)) return nameBytes(socket.control?.name ?? '').subarray(0, size);
+  if (level !== SOL_SOCKET && level !== socket.protocol && socket.family === AF_INET) return -errno.EOPNOTSUPP;
+  if (!isNumber(socket, level, name)) return -errno.ENOPROTOOPT;
+  const isBroadcast = level === SOL_SOCKET && name === SO_BROADCAST;
+  const number = isBroadcast ? Number(socket.options.broadcast) : (programOption(socket, level, name) ?? 0);
+  return new Uint8Array(Int32Array.of(number).buffer).subarray(0, size);
+}
+
+function isNumber(socket: Socket, level: number, name: number): boolean {
+  if (level === SOL_SOCKET && name === SO_BROADCAST) return true;
+  const known = level === SOL_SOCKET || level === IPPROTO_TCP;
+  return known && name < FIRST_OF_PROGRAMS && programOption(socket, level, name) !== undefined;
+}
+
+function nameBytes(name: string): Uint8Array {
+  const bytes = new Uint8Array(TCP_CA_NAME_MAX);
+  bytes.set(new TextEncoder().encode(name).subarray(0, TCP_CA_NAME_MAX - 1));
+  return bytes;
+}
+
+/** The SYN that was kept, once; nothing where there is none. */
+function takeSyn(socket: TcpSocket, size: number): Uint8Array | number {
+  const { savedSyn } = socket;
+  if (savedSyn === undefined) return new Uint8Array(0);
+  if (savedSyn.bytes.length > size) return -errno.EINVAL;
+  socket.savedSyn = undefined;
+  return savedSyn.bytes;
 }

@@ -2,7 +2,6 @@ import { bpfSock, bpfTcpSock } from '../../../uapi/contexts.ts';
 import { sockBytes } from '../cgroups/socket-context.ts';
 import type { LinearMemory } from '../memory.ts';
 import type { Socket } from './socket.ts';
-import { TcpSocket } from './tcp-socket.ts';
 
 interface View {
   readonly socket: Socket;
@@ -33,17 +32,10 @@ export class SocketViews {
 
   /** Address of the struct bpf_tcp_sock; 0 if the socket is none of TCP. */
   showTcp(socket: Socket): number {
-    const address = socket instanceof TcpSocket ? this.show(socket) : 0;
-    if (address === 0 || !(socket instanceof TcpSocket)) return 0;
-    const { control, output, received } = socket;
-    const fields = {
-      rcv_nxt: received,
-      snd_nxt: output.next,
-      snd_una: output.una,
-      mss_cache: output.mss,
-      snd_cwnd: control.read('snd_cwnd') || 10,
-    };
-    this.#memory.u8.set(bpfTcpSock.encode(fields), address + bpfSock.size);
+    const { figures } = socket;
+    const address = figures === undefined ? 0 : this.show(socket);
+    if (address === 0 || figures === undefined) return 0;
+    this.#memory.u8.set(bpfTcpSock.encode(figures), address + bpfSock.size);
     return address + bpfSock.size;
   }
 

@@ -22,6 +22,7 @@ import type { Endpoint, Flow } from './endpoint.ts';
 import { serviceOf } from './program-options.ts';
 import type { Psock } from './psock.ts';
 import type { SocketHooks } from './socket-hooks.ts';
+import type { TcpFigures } from './tcp-state.ts';
 
 /** What setsockopt(2) sets, as far as it is known here. */
 export interface SocketOptions {
@@ -40,7 +41,7 @@ export abstract class Socket {
   readonly network: Network;
   /** Whose it is. */
   readonly process: Process;
-  /** Where it was made: that of its process then. */
+  /** That of its process when it was made; of a connection that somebody else made, that of who listens. */
   readonly cgroup: Cgroup;
   readonly family: Family;
   /** SOCK_*, IPPROTO_*. */
@@ -87,18 +88,27 @@ export abstract class Socket {
   /** What the next call answers, once: positive. */
   #error = 0;
 
-  constructor(network: Network, process: Process, family: Family) {
+  constructor(network: Network, process: Process, family: Family, cgroup = process.cgroup) {
     this.network = network.get();
     this.process = process;
-    this.cgroup = process.cgroup;
+    this.cgroup = cgroup;
     this.family = family;
     this.cookie = network.machine.nextSocketCookie();
     this.local = this.remote = this.nowhere;
   }
 
   /** Has from a listener what programs have set of that. */
-  inherit({ numbers }: Socket): void {
+  inherit({ numbers, sockOpsFlags }: Socket): void {
     for (const [name, value] of numbers) this.numbers.set(name, value);
+    this.sockOpsFlags = sockOpsFlags;
+  }
+  /** Somebody has asked for a connection, and nothing else is known of it. */
+  get requested(): boolean {
+    return false;
+  }
+  /** Of a connection of TCP: how far it is. */
+  get figures(): TcpFigures | undefined {
+    return undefined;
   }
   /** Bytes of one segment, where there are any. */
   get segmentSize(): number {

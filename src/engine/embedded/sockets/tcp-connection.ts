@@ -1,16 +1,27 @@
 import { errno } from '../../../uapi/errno.ts';
-import { AF_INET } from '../inet/address.ts';
-import { IPPROTO_TCP, IPV4_HEADER, IPV6_HEADER, type IpPacket } from '../inet/packet.ts';
+import type { Incoming } from '../inet/ip-stack.ts';
+import { IPPROTO_TCP, type IpPacket } from '../inet/packet.ts';
+import type { Device } from '../net/device.ts';
 import { CongestionControl } from './congestion-control.ts';
-import { allowedSegment } from './program-options.ts';
+import { parseOptionsBy, showSegment } from './header-options.ts';
+import { isPredicted } from './header-prediction.ts';
+import { largestSegment } from './largest-segment.ts';
 import type { Psock } from './psock.ts';
 import { ReceiveQueue } from './receive-queue.ts';
+import type { SavedSyn } from './saved-syn.ts';
 import { Socket } from './socket.ts';
 import { SOCK_OPS } from './socket-hooks.ts';
 import { TcpOutput } from './tcp-output.ts';
 import { refuseSegment } from './tcp-refuse.ts';
-import { ACK, before, FIN, parseSegment, RST, type Segment, SYN, TCP_HEADER } from './tcp-segment.ts';
-import { FIN_ACKNOWLEDGED, FIN_RECEIVED, isSynchronized, TCP_STATES, type TcpState } from './tcp-state.ts';
+import { ACK, before, FIN, parseSegment, type ReceivedSegment, RST, type Segment, SYN } from './tcp-segment.ts';
+import {
+  FIN_ACKNOWLEDGED,
+  FIN_RECEIVED,
+  isSynchronized,
+  TCP_STATES,
+  type TcpFigures,
+  type TcpState,
+} from './tcp-state.ts';
 
 const EMPTY = new Uint8Array(0);
 /** Bytes that wait to be received. */
@@ -33,9 +44,13 @@ export abstract class TcpConnection extends Socket {
   protected ended = false;
   /** And this one. */
   protected shut = false;
+  /** There is something to compare segments with. */
+  #predicts = false;
+  /** TCP_SAVED_SYN: how it was asked for. */
+  savedSyn: SavedSyn | undefined;
 
   /** A segment for who listens. */
-  protected abstract receiveOpening(segment: Segment, packet: IpPacket): void;
+  protected abstract receiveOpening(segment: Segment, packet: IpPacket, frame: Incoming): void;
   /** The handshake is done: whether who listens has room for it. */
   protected abstract handOver(): boolean;
   /** It ends, maybe before anybody had it. */
@@ -47,19 +62,24 @@ export abstract class TcpConnection extends Socket {
   override get segmentSize(): number {
     return this.output.mss;
   }
+  override get figures(): TcpFigures {
+    const { received, output } = this;
+    return {
+      rcv_nxt: received,
+      snd_nxt: output.next,
+      snd_una: output.una,
+      mss_cache: output.mss,
+      snd_cwnd: this.control.read('snd_cwnd') || 10,
+      srtt_us: output.smoothedTime,
+    };
+  }
   get room(): number {
     if (this.psock?.blocked) return 0;
     return Math.max(0, RECEIVE_BUFFER - this.queue.size - (this.psock?.held ?? 0));
   }
   /** What a segment to us may hold at most. Bytes. */
   get ownMss(): number {
-    const way = this.network.inet.wayTo(this.remote.address, this.device);
-    const device = typeof way === 'number' || way.route.type === 'local' ? this.network.loopback : way.route.device;
-    return Math.min(
-      65495,
-      allowedSegment(this),
-      (device?.mtu ?? 1500) - TCP_HEADER - (this.family === AF_INET ? IPV4_HEADER : IPV6_HEADER),
-    );
+    return largestSegment(this);
   }
 
   override get redirectable(): boolean {
@@ -83,10 +103,10 @@ export abstract class TcpConnection extends Socket {
     if (isSynchronized(this.state)) this.acknowledge();
   }
 
-  override receive(packet: IpPacket): void {
+  override receive(packet: IpPacket, _device: Device, frame: Incoming): void {
     const segment = parseSegment(packet);
     if (segment === undefined) return;
-    if (this.state === 'listen') this.receiveOpening(segment, packet);
+    if (this.state === 'listen') this.receiveOpening(segment, packet, frame);
     else if (this.state === 'syn_sent') this.#receiveAnswer(segment, packet);
     else this.#receiveConnected(segment, packet);
     this.network.machine.wake.all();
@@ -105,7 +125,7 @@ export abstract class TcpConnection extends Socket {
     this.#reset(errno.ETIMEDOUT);
   }
 
-  #receiveAnswer(segment: Segment, packet: IpPacket): void {
+  #receiveAnswer(segment: ReceivedSegment, packet: IpPacket): void {
     const { flags, ack } = segment;
     const acked = (flags & ACK) !== 0 && ack === this.output.next;
     if ((flags & ACK) !== 0 && !acked) {
@@ -118,10 +138,10 @@ export abstract class TcpConnection extends Socket {
     }
     if ((flags & SYN) === 0 || !acked) return;
     this.synchronize(segment);
-    this.output.acknowledge(ack);
+    this.output.acknowledge(ack, segment.timestamps?.[1]);
     this.control.answered(ack);
     this.become('established');
-    this.hooks.sockOps(this, SOCK_OPS.activeEstablished);
+    this.hooks.sockOps(this, { op: SOCK_OPS.activeEstablished, segment: showSegment(segment.bytes) });
     this.control.begin();
     this.acknowledge();
   }
@@ -135,7 +155,7 @@ export abstract class TcpConnection extends Socket {
     this.output.peerTime = timestamps?.[0] ?? 0;
   }
 
-  #receiveConnected(segment: Segment, packet: IpPacket): void {
+  #receiveConnected(segment: ReceivedSegment, packet: IpPacket): void {
     const { flags, seq, ack } = segment;
     if ((flags & RST) !== 0) {
       if (seq === this.received) this.#reset(this.state === 'close_wait' ? errno.EPIPE : errno.ECONNRESET);
@@ -147,40 +167,47 @@ export abstract class TcpConnection extends Socket {
       return;
     }
     if ((flags & ACK) === 0) return;
-    if (this.state === 'syn_recv' && !this.#establish(ack, packet)) return;
+    if (this.state === 'syn_recv') {
+      if (!this.#establish(segment, packet)) return;
+    } else if (!this.#predicts || !isPredicted(this, segment)) parseOptionsBy(this, segment);
     if (!this.output.acknowledge(ack, segment.timestamps?.[1])) {
       this.acknowledge();
       return;
     }
     if (!before(seq, this.received)) this.output.peerTime = segment.timestamps?.[0] ?? 0;
-    this.output.window = segment.window << this.output.scale;
+    const window = segment.window << this.output.scale;
+    if (window !== this.output.window || segment.payload.length > 0) this.#predicts = true;
+    this.output.window = window;
     this.relieve();
     const next = this.output.finAcknowledged ? FIN_ACKNOWLEDGED[this.state] : undefined;
     if (next !== undefined) this.#advance(next);
-    if (segment.payload.length > 0 || (flags & FIN) !== 0) this.#receiveData(segment);
+    if (segment.payload.length > 0 || (flags & FIN) !== 0) this.#receiveData(segment, packet);
     if (isSynchronized(this.state)) this.output.push();
   }
 
   /** The last step of being connected to. */
-  #establish(ack: number, packet: IpPacket): boolean {
+  #establish({ ack, bytes, timestamps }: ReceivedSegment, packet: IpPacket): boolean {
     if (ack !== this.output.next) {
       refuseSegment(this.network, packet);
       return false;
     }
     if (!this.handOver()) return false;
+    this.#predicts = true;
+    this.output.acknowledge(ack, timestamps?.[1]);
+    this.hooks.sockOps(this, { op: SOCK_OPS.passiveEstablished, segment: showSegment(bytes) });
     this.become('established');
-    this.hooks.sockOps(this, SOCK_OPS.passiveEstablished);
     this.control.begin();
     return true;
   }
 
-  #receiveData({ seq, payload, flags }: Segment): void {
+  #receiveData({ seq, payload, flags }: Segment, packet: IpPacket): void {
     const known = (this.received - seq) | 0;
     const fresh = payload.subarray(Math.min(payload.length, Math.max(0, known)));
     const isNext = known >= 0 && known <= payload.length && !this.ended;
     if (isNext && fresh.length > 0) {
       if (this.closed) {
-        this.abort();
+        refuseSegment(this.network, packet);
+        this.end();
         return;
       }
       if (fresh.length > this.room) {
@@ -195,7 +222,10 @@ export abstract class TcpConnection extends Socket {
       this.received = (this.received + 1) >>> 0;
       this.ended = true;
       const next = FIN_RECEIVED[this.state];
+      const open = this.state === 'established';
+      if (!open) this.acknowledge();
       if (next !== undefined) this.#advance(next);
+      if (!open) return;
     }
     this.acknowledge();
   }
@@ -221,17 +251,27 @@ export abstract class TcpConnection extends Socket {
 
   #advance(state: TcpState): void {
     if (state === 'close') this.end();
-    else this.become(state);
-    if (state === 'time_wait' || (state === 'fin_wait2' && this.closed)) this.endLater();
+    else if (state === 'time_wait') {
+      this.endLater();
+      this.state = state;
+    } else {
+      this.become(state);
+      if (state === 'fin_wait2' && this.closed) this.endLater();
+    }
   }
 
+  /** What waits for its end is less than a socket: programs are told that it is closed, and no more. */
   protected endLater(): void {
+    this.#tellState('close');
+    this.sockOpsFlags = 0;
     this.network.machine.timers.after(TIME_WAIT, () => this.end());
   }
 
   protected abort(): void {
-    if (this.state !== 'close')
-      this.output.send(RST | ACK, this.output.next, EMPTY, { timestamps: undefined, window: 0 });
+    if (this.state !== 'close') {
+      this.become('close');
+      this.output.send(RST | ACK, this.output.next, EMPTY);
+    }
     this.end();
   }
 
@@ -252,9 +292,12 @@ export abstract class TcpConnection extends Socket {
   }
 
   protected become(state: TcpState): void {
-    const old = this.state;
+    this.#tellState(state);
     if (state === 'close' || state === 'time_wait') this.control.end();
     this.state = state;
-    this.hooks.sockOps(this, SOCK_OPS.state, TCP_STATES[old], TCP_STATES[state]);
+  }
+
+  #tellState(next: TcpState): void {
+    this.hooks.sockOps(this, { op: SOCK_OPS.state, args: [TCP_STATES[this.state], TCP_STATES[next]] });
   }
 }

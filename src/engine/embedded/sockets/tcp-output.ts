@@ -1,4 +1,8 @@
 import type { Timer } from '../timers.ts';
+import { optionsBy, reserveOptions } from './header-options.ts';
+import { IPPROTO_TCP, programOption, TCP_SYNCNT } from './program-options.ts';
+import { RoundTrip } from './round-trip.ts';
+import type { SavedSyn } from './saved-syn.ts';
 import { SOCK_OPS } from './socket-hooks.ts';
 import type { TcpConnection } from './tcp-connection.ts';
 import {
@@ -6,6 +10,7 @@ import {
   before,
   encodeSegment,
   FIN,
+  MAX_OPTIONS,
   PSH,
   type Segment,
   SYN,
@@ -17,10 +22,9 @@ const EMPTY = new Uint8Array(0);
 /** Bytes that wait to be sent or acknowledged. */
 export const SEND_BUFFER = 256 * 1024;
 const SECOND = 1_000_000_000n;
-/** Of Linux's clock, with CONFIG_HZ=250. */
+/** Nanoseconds of one of Linux's clock, with CONFIG_HZ=250. */
 const TICK = 4_000_000n;
-/** tcp_syn_retries and tcp_syn_linear_timeouts, tcp_synack_retries, tcp_retries2 of Linux. */
-const SYN_RETRIES = 10;
+/** tcp_syn_linear_timeouts, tcp_synack_retries, tcp_retries2 of Linux. */
 const SYN_LINEAR = 4;
 const SYNACK_RETRIES = 5;
 const DATA_RETRIES = 15;
@@ -46,6 +50,11 @@ export class TcpOutput {
   /** The number behind our FIN, once it was sent. */
   #finSeq: number | undefined;
   #retries = 0;
+  readonly #roundTrip = new RoundTrip();
+  /** Of all that is acknowledged beyond, programs are told once more how long it took. */
+  #measured: number | undefined;
+  /** When we began to ask for a connection. */
+  #began = 0n;
   /** What programs have said of how it begins: bytes that it takes, and how long an answer may take. */
   #firstWindow = Number.POSITIVE_INFINITY;
   #firstTimeout = SECOND;
@@ -77,6 +86,9 @@ export class TcpOutput {
   get queued(): number {
     return this.#queue.length;
   }
+  get smoothedTime(): number {
+    return this.#roundTrip.smoothed;
+  }
 
   add(data: Uint8Array): void {
     const queue = new Uint8Array(this.#queue.length + data.length);
@@ -86,27 +98,36 @@ export class TcpOutput {
   }
 
   /** Asks the programs how a connection begins. */
-  begin(ask: (op: number) => number): void {
-    const segments = ask(SOCK_OPS.rwndInit);
+  begin(savedSyn?: SavedSyn): void {
+    const segments = this.#tell(SOCK_OPS.rwndInit);
     if (segments > 0) this.#firstWindow = segments * this.#socket.ownMss;
-    const ticks = ask(SOCK_OPS.timeoutInit);
+    this.#socket.savedSyn = savedSyn;
+    const ticks = this.#tell(SOCK_OPS.timeoutInit);
     if (ticks > 0) this.#firstTimeout = BigInt(ticks) * TICK;
-    // Nobody marks packets here, whatever they answer.
-    ask(SOCK_OPS.needsEcn);
+    if (!this.#socket.requested) this.#tell(SOCK_OPS.needsEcn);
+  }
+  #tell(op: number, ...args: readonly number[]): number {
+    return this.#socket.hooks.sockOps(this.#socket, { op, args });
+  }
+  get #now(): bigint {
+    return this.#socket.network.machine.clock.now();
   }
 
-  /** SYN, or with `ack` the answer to one. */
-  syn(ack: boolean): number {
-    this.next = (this.#first + 1) >>> 0;
-    this.max = this.next;
+  /** SYN, or with `ack` the answer to one, which has come just now if it is given. */
+  syn(ack: boolean, answered?: SavedSyn): number {
+    if (this.max === this.#first) {
+      this.#began = this.#now;
+      this.#sent(1, false);
+    }
     this.#arm();
     const { ownMss } = this.#socket;
     const window = Math.min(ack ? ANSWER_WINDOW : FIRST_WINDOW, this.#firstWindow);
-    return this.send(ack ? SYN | ACK : SYN, this.#first, EMPTY, { mss: ownMss, scale: WINDOW_SCALE, window });
+    const segment = { mss: ownMss, scale: WINDOW_SCALE, window };
+    return this.send(ack ? SYN | ACK : SYN, this.#first, EMPTY, segment, answered);
   }
 
   /** An acknowledgement. True if it is one of something that was sent. */
-  acknowledge(ack: number, echo = 0): boolean {
+  acknowledge(ack: number, echo?: number): boolean {
     if (before(ack, this.una) || before(this.max, ack)) return false;
     if (ack === this.una) return true;
     const bytes = (ack - this.una) >>> 0;
@@ -117,9 +138,14 @@ export class TcpOutput {
     this.#queue = this.#queue.slice(Math.min(this.#queue.length, bytes - syn));
     this.una = ack;
     if (before(this.next, ack)) this.next = ack;
+    const took = this.#roundTrip.acknowledged(ack, this.#now, echo);
+    if (took !== undefined && (this.#measured === undefined || before(this.#measured, ack))) {
+      this.#measured = this.next;
+      this.#tell(SOCK_OPS.rtt, took, this.#roundTrip.smoothed);
+    }
     this.#retries = 0;
     this.#arm();
-    this.#socket.control.acknowledged({ ack, packets, inFlight, echo });
+    this.#socket.control.acknowledged({ ack, packets, inFlight, echo: echo ?? 0 });
     return true;
   }
 
@@ -134,35 +160,51 @@ export class TcpOutput {
   /** Sends what the other end has room for, and our FIN when all is sent. */
   push(): void {
     const { control } = this.#socket;
+    const options =
+      TIMESTAMP_OPTION + (this.#pending <= 0 ? 0 : reserveOptions(this.#socket, MAX_OPTIONS - TIMESTAMP_OPTION));
     for (;;) {
       const sent = (this.next - this.una) >>> 0;
       const room = Math.min(this.window, control.window * this.segment) - sent;
-      const size = Math.min(this.#queue.length - sent, this.segment, room);
+      // However little the other end says that it takes.
+      const size = Math.min(this.#queue.length - sent, Math.max(1, this.mss - options), room);
       if (size <= 0) break;
       if (!before(this.next, this.max)) control.sends(this.inFlight, (this.next + size) >>> 0);
       const last = sent + size === this.#queue.length;
       const fin = last && this.finished;
       const data = this.#queue.subarray(sent, sent + size);
-      const seq = this.next;
-      this.#sent(size + (fin ? 1 : 0), fin);
-      this.send(ACK | (last ? PSH : 0) | (fin ? FIN : 0), seq, data);
+      this.#sendNext(ACK | (last ? PSH : 0) | (fin ? FIN : 0), data);
     }
     control.sent(this.inFlight);
-    const all = (this.next - this.una) >>> 0 === this.#queue.length;
-    if (!this.finished || !all || (this.#finSeq !== undefined && !before(this.next, this.#finSeq))) return;
+    if (!this.finished || this.#pending !== 0 || (this.#finSeq !== undefined && !before(this.next, this.#finSeq)))
+      return;
+    this.#sendNext(FIN | ACK, EMPTY);
+  }
+
+  #sendNext(flags: number, data: Uint8Array): void {
     const seq = this.next;
-    this.#sent(1, true);
-    this.send(FIN | ACK, seq, EMPTY);
+    const again = before(seq, this.max);
+    const fin = (flags & FIN) !== 0;
+    this.#sent(data.length + (fin ? 1 : 0), fin);
+    const sent = this.send(flags, seq, data);
+    if (again) this.#tell(SOCK_OPS.retrans, seq, 1, sent);
+  }
+
+  /** Bytes that were not sent yet. */
+  get #pending(): number {
+    return this.#queue.length - ((this.next - this.una) >>> 0);
   }
 
   #sent(numbers: number, fin: boolean): void {
     this.next = (this.next + numbers) >>> 0;
-    if (before(this.max, this.next)) this.max = this.next;
+    if (before(this.max, this.next)) {
+      this.max = this.next;
+      this.#roundTrip.sent(this.next, this.#now);
+    }
     if (fin) this.#finSeq = this.next;
     if (this.#timer === undefined) this.#arm();
   }
 
-  send(flags: number, seq: number, payload: Uint8Array, more: Partial<Segment> = {}): number {
+  send(flags: number, seq: number, payload: Uint8Array, more: Partial<Segment> = {}, syn?: SavedSyn): number {
     const { local, remote, received } = this.#socket;
     const segment: Segment = {
       sourcePort: local.port,
@@ -177,7 +219,8 @@ export class TcpOutput {
       payload,
       ...more,
     };
-    return this.#socket.sendSegment(encodeSegment(local.address, remote.address, segment));
+    const options = optionsBy(this.#socket, { flags, payload, syn });
+    return this.#socket.sendSegment(encodeSegment(local.address, remote.address, segment, options));
   }
 
   /** An acknowledgement by itself. */
@@ -213,20 +256,39 @@ export class TcpOutput {
 
   #again(): void {
     this.#timer = undefined;
-    const { state, hooks } = this.#socket;
-    const retries = state === 'syn_sent' ? SYN_RETRIES : state === 'syn_recv' ? SYNACK_RETRIES : DATA_RETRIES;
-    if (++this.#retries > retries) {
+    const { state, requested } = this.#socket;
+    const expired = this.#isExpired();
+    if (!requested) this.#tell(SOCK_OPS.rto, this.#retries, Number(this.#timeout() / TICK), Number(expired));
+    if (expired) {
       this.#socket.timedOut();
       return;
     }
-    hooks.sockOps(this.#socket, SOCK_OPS.rto);
-    if (state === 'syn_sent' || state === 'syn_recv') this.syn(state === 'syn_recv');
-    else {
+    this.#retries++;
+    this.#roundTrip.sentAgain(this.max);
+    if (state === 'syn_sent' || state === 'syn_recv') {
+      const sent = this.syn(state === 'syn_recv');
+      if (!requested) this.#tell(SOCK_OPS.retrans, this.#first, 1, sent);
+    } else {
       this.#socket.control.timedOut(this.#time);
       this.next = this.una;
       this.push();
       this.#arm();
     }
     this.#socket.network.machine.traffic.drain();
+  }
+
+  /** Nobody answers. Of a connection that is asked for, it is also given up when so much time has passed as with pauses that double each time. */
+  #isExpired(): boolean {
+    switch (this.#socket.state) {
+      case 'syn_sent': {
+        const wanted = programOption(this.#socket, IPPROTO_TCP, TCP_SYNCNT) ?? 0;
+        const patience = this.#firstTimeout * ((2n << BigInt(wanted)) - 1n);
+        return this.#retries >= wanted + SYN_LINEAR || this.#now - this.#began >= patience;
+      }
+      case 'syn_recv':
+        return this.#retries >= SYNACK_RETRIES;
+      default:
+        return this.#retries >= DATA_RETRIES;
+    }
   }
 }

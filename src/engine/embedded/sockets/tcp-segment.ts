@@ -14,7 +14,12 @@ export const TIMESTAMP_OPTION = 12;
 /** Our window's scale: 7 bits. */
 export const WINDOW_SCALE = 7;
 
-const OPTION = { end: 0, nop: 1, mss: 2, scale: 3, sackPermitted: 4, timestamps: 8 } as const;
+/** Bytes of options that a header has room for. */
+export const MAX_OPTIONS = 40;
+
+export const OPTION = { end: 0, nop: 1, mss: 2, scale: 3, sackPermitted: 4, timestamps: 8 } as const;
+/** Options that a stack has something to do with, whether it does or not. Source: what Linux 6.18 does not call unknown. */
+const KNOWN: ReadonlySet<number> = new Set([2, 3, 4, 5, 8, 19, 34, 172, 174]);
 
 export interface Segment {
   readonly sourcePort: number;
@@ -32,8 +37,15 @@ export interface Segment {
   readonly payload: Uint8Array;
 }
 
+export interface ReceivedSegment extends Segment {
+  /** As it came, from its header on. */
+  readonly bytes: Uint8Array;
+  /** It has options that no stack knows. */
+  readonly unknown: boolean;
+}
+
 /** Of a packet that has at least a header. `undefined` if the header does not fit into it. */
-export function parseSegment({ payload }: IpPacket): Segment | undefined {
+export function parseSegment({ payload }: IpPacket): ReceivedSegment | undefined {
   const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength);
   const header = 4 * (view.getUint8(12) >> 4);
   if (header < TCP_HEADER || header > payload.length) return undefined;
@@ -46,14 +58,16 @@ export function parseSegment({ payload }: IpPacket): Segment | undefined {
     window: view.getUint16(14),
     ...parseOptions(payload.subarray(TCP_HEADER, header)),
     payload: payload.subarray(header),
+    bytes: payload,
   };
 }
 
-function parseOptions(bytes: Uint8Array): Pick<Segment, 'mss' | 'scale' | 'timestamps'> {
+function parseOptions(bytes: Uint8Array): Pick<ReceivedSegment, 'mss' | 'scale' | 'timestamps' | 'unknown'> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let mss: number | undefined;
   let scale: number | undefined;
   let timestamps: readonly [number, number] | undefined;
+  let unknown = false;
   for (let at = 0; at < bytes.length; ) {
     const kind = view.getUint8(at);
     if (kind === OPTION.end) break;
@@ -66,24 +80,40 @@ function parseOptions(bytes: Uint8Array): Pick<Segment, 'mss' | 'scale' | 'times
     if (kind === OPTION.mss && length === 4) mss = view.getUint16(at + 2);
     if (kind === OPTION.scale && length === 3) scale = Math.min(14, view.getUint8(at + 2));
     if (kind === OPTION.timestamps && length === 10) timestamps = [view.getUint32(at + 2), view.getUint32(at + 6)];
+    if (!KNOWN.has(kind)) unknown = true;
     at += length;
   }
-  return { mss, scale, timestamps };
+  return { mss, scale, timestamps, unknown };
+}
+
+/** Who adds options to those that a segment has of itself. */
+export interface OptionWriter {
+  /** Bytes of the `room` that is left: whole words. */
+  reserve(room: number): number;
+  /** Fills the last `reserved` bytes of the header. */
+  write(bytes: Uint8Array, reserved: number): void;
 }
 
 /** The bytes of a segment between two addresses, with its checksum. Options in the order in which Linux puts them. */
-export function encodeSegment(source: Uint8Array, destination: Uint8Array, segment: Segment): Uint8Array {
+export function encodeSegment(
+  source: Uint8Array,
+  destination: Uint8Array,
+  segment: Segment,
+  writer?: OptionWriter,
+): Uint8Array {
   const options = encodeOptions(segment);
+  const reserved = writer?.reserve(MAX_OPTIONS - options.length) ?? 0;
   const header = new Uint8Array(TCP_HEADER);
   const view = new DataView(header.buffer);
   view.setUint16(0, segment.sourcePort);
   view.setUint16(2, segment.destinationPort);
   view.setUint32(4, segment.seq);
   view.setUint32(8, segment.ack);
-  view.setUint8(12, ((TCP_HEADER + options.length) / 4) << 4);
+  view.setUint8(12, ((TCP_HEADER + options.length + reserved) / 4) << 4);
   view.setUint8(13, segment.flags);
   view.setUint16(14, segment.window);
-  const bytes = concatBytes([header, options, segment.payload]);
+  const bytes = concatBytes([header, options, new Uint8Array(reserved), segment.payload]);
+  writer?.write(bytes, reserved);
   new DataView(bytes.buffer).setUint16(16, transportChecksum(source, destination, IPPROTO_TCP, bytes));
   return bytes;
 }

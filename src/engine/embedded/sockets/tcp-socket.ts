@@ -1,8 +1,10 @@
 import { errno } from '../../../uapi/errno.ts';
 import { isUnspecified } from '../inet/address.ts';
+import type { Incoming } from '../inet/ip-stack.ts';
 import type { IpPacket } from '../inet/packet.ts';
 import { Backlog } from './backlog.ts';
 import type { Endpoint } from './endpoint.ts';
+import { keptSyn, synOf } from './saved-syn.ts';
 import { SOCK_OPS } from './socket-hooks.ts';
 import { TcpConnection } from './tcp-connection.ts';
 import { TcpOutput } from './tcp-output.ts';
@@ -22,6 +24,9 @@ export class TcpSocket extends TcpConnection {
   /** Of a connection whose handshake is under way: who listens. */
   get listener(): TcpSocket | undefined {
     return this.#listener;
+  }
+  override get requested(): boolean {
+    return this.#listener !== undefined;
   }
   /** Of one that listens: nobody more can ask, and nobody who has asked is kept waiting. */
   get opensMany(): boolean {
@@ -47,8 +52,8 @@ export class TcpSocket extends TcpConnection {
     if (bound !== 0) return bound;
     this.#backlog.limit = backlog;
     if (this.state === 'listen') return 0;
-    this.become('listen');
-    this.hooks.sockOps(this, SOCK_OPS.tcpListen);
+    this.state = 'listen';
+    this.hooks.sockOps(this, { op: SOCK_OPS.tcpListen });
     return 0;
   }
 
@@ -73,8 +78,8 @@ export class TcpSocket extends TcpConnection {
     }
     this.output = new TcpOutput(this, this.network.machine.random());
     this.become('syn_sent');
-    this.hooks.sockOps(this, SOCK_OPS.tcpConnect);
-    this.output.begin((op) => this.hooks.sockOps(this, op));
+    this.hooks.sockOps(this, { op: SOCK_OPS.tcpConnect });
+    this.output.begin();
     const sent = this.output.syn(false);
     this.network.machine.traffic.drain();
     if (sent === 0) return this.takeError();
@@ -124,11 +129,11 @@ export class TcpSocket extends TcpConnection {
 
   protected override closeProtocol(): void {
     if (this.state === 'listen') {
+      this.end();
       for (const child of this.#backlog.clear()) {
         child.abort();
         child.close();
       }
-      this.end();
     } else if (isSynchronized(this.state) && this.state !== 'time_wait') {
       // What was not read is lost, and the other end is told so.
       if (this.queue.size > 0) this.abort();
@@ -137,7 +142,7 @@ export class TcpSocket extends TcpConnection {
     } else if (this.state !== 'time_wait') this.end();
   }
 
-  protected override receiveOpening(segment: Segment, packet: IpPacket): void {
+  protected override receiveOpening(segment: Segment, packet: IpPacket, frame: Incoming): void {
     const { sockets } = this.network.inet;
     if ((segment.flags & RST) !== 0) return;
     if ((segment.flags & ACK) !== 0) {
@@ -145,7 +150,7 @@ export class TcpSocket extends TcpConnection {
       return;
     }
     if ((segment.flags & SYN) === 0 || this.#backlog.full || sockets.full) return;
-    const child = new TcpSocket(this.network, this.process, this.family);
+    const child = new TcpSocket(this.network, this.process, this.family, this.cgroup);
     Object.assign(child.options, this.options);
     child.inherit(this);
     child.control.follow(this.control);
@@ -157,9 +162,10 @@ export class TcpSocket extends TcpConnection {
     this.#backlog.open(child);
     child.output = new TcpOutput(child, this.network.machine.random());
     child.synchronize(segment);
-    child.output.begin((op) => child.hooks.requestOps(child, op));
-    child.become('syn_recv');
-    child.output.syn(true);
+    const syn = synOf(packet, frame);
+    child.output.begin(keptSyn(this, syn));
+    child.state = 'syn_recv';
+    child.output.syn(true, syn);
   }
 
   protected override handOver(): boolean {

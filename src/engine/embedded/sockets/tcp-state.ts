@@ -3,6 +3,8 @@
 export const TCP_STATES = {
   established: 1, syn_sent: 2, syn_recv: 3, fin_wait1: 4, fin_wait2: 5, time_wait: 6, close: 7, close_wait: 8, last_ack: 9, listen: 10, closing: 11,
 } as const;
+/** Somebody has asked for it, and there is no socket yet. */
+export const TCP_NEW_SYN_RECV = 12;
 export type TcpState = keyof typeof TCP_STATES;
 
 /** States in which there is data to be sent or acknowledged. */
@@ -31,3 +33,14 @@ export const FIN_RECEIVED: Readonly<Partial<Record<TcpState, TcpState>>> = {
   fin_wait1: 'closing',
   fin_wait2: 'time_wait',
 };
+
+/** As struct bpf_sock_ops and struct bpf_tcp_sock have them. */
+export interface TcpFigures {
+  readonly rcv_nxt: number;
+  readonly snd_nxt: number;
+  readonly snd_una: number;
+  readonly mss_cache: number;
+  readonly snd_cwnd: number;
+  /** Eight times the smoothed round trip time: microseconds. */
+  readonly srtt_us: number;
+}

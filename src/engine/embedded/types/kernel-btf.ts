@@ -16,6 +16,7 @@ import {
   TYPED_TRACEPOINTS,
   TYPEDEFS,
 } from './kernel-structs.ts';
+import { VARIABLES } from './kernel-variables.ts';
 
 let built: Uint8Array | undefined;
 
@@ -78,13 +79,31 @@ class KernelTypesBuilder {
       return { kind: 'typedef', name, typeId: this.#id(type) };
     });
     const kfuncs = KFUNC_TABLE.map(({ prototype }) => this.#function(prototype));
+    const variables = VARIABLES.map(({ declaration }) => this.#variable(declaration));
     for (const type of this.#rest) this.#btf.add(type);
     for (const type of [...typedefs, ...functions]) this.#btf.add(type);
     for (const func of kfuncs) {
       const typeId = this.#btf.add(func);
       this.#btf.add({ kind: 'decl_tag', name: 'bpf_kfunc', typeId, component: -1 });
     }
+    this.#addPerCpu(variables);
     return this.#btf.bytes();
+  }
+
+  /** Variables that each CPU has lie one after the other in a section. */
+  #addPerCpu(variables: readonly (Extent & { readonly type: BtfType })[]): void {
+    let end = 0;
+    const places = variables.map(({ size, align, type }) => {
+      const offset = roundUp(end, align);
+      end = offset + size;
+      return { typeId: this.#btf.add(type), offset, size };
+    });
+    this.#btf.add({ kind: 'datasec', name: '.data..percpu', size: end, variables: places });
+  }
+
+  #variable(declaration: string): Extent & { readonly type: BtfType } {
+    const { name, type } = parseDeclaration(declaration);
+    return { ...this.#extent(type), type: { kind: 'var', name, typeId: this.#id(type), linkage: 1 } };
   }
 
   #function(prototype: string): BtfType {

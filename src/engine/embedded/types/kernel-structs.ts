@@ -135,6 +135,7 @@ export const STRUCTS: Readonly<Record<string, string>> = {
   cgroup_subsys_state: 'struct cgroup *cgroup; struct cgroup_subsys_state *parent',
   cgroup: 'struct cgroup_subsys_state self; unsigned long flags; int level; struct kernfs_node *kn',
   kernfs_node: 'const char *name; u64 id',
+  rq: 'int cpu; int online',
   inode: 'umode_t i_mode; uid_t i_uid; gid_t i_gid; unsigned long i_ino; dev_t i_rdev; loff_t i_size',
   dentry: 'struct dentry *d_parent; struct inode *d_inode; unsigned char d_shortname[40]',
   file: 'unsigned int f_mode; unsigned int f_flags; struct inode *f_inode; loff_t f_pos; struct dentry *f_dentry; const struct cred *f_cred',
