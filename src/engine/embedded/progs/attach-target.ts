@@ -10,7 +10,7 @@ import type { ProgUser } from './to-verify.ts';
 /** What attach_btf_id of a program of type tracing or lsm leads to, in the kernel's BTF. */
 export function checkTarget(machine: Machine, user: ProgUser, btfId: number): Rejection | undefined {
   const { type, attachType } = user;
-  if (type.name === 'struct_ops') return checkMember(machine, user, btfId);
+  if (type.name === 'struct_ops') return checkStruct(machine, user, btfId);
   if (type.name !== 'tracing' && type.name !== 'lsm') return undefined;
   if (btfId === 0) return reject('Tracing programs must provide btf_id');
   const { btf } = machine.vmlinux;
@@ -27,20 +27,13 @@ export function checkTarget(machine: Machine, user: ProgUser, btfId: number): Re
   return checkFunction(machine, user, place, target.name);
 }
 
-/** A function of a struct that programs may fill; the attach type says which. */
-function checkMember(machine: Machine, { attachType, gpl }: ProgUser, btfId: number): Rejection | undefined {
+/** A struct that programs may fill. Which of its functions, and whether it is one, the verifier looks at. */
+function checkStruct(machine: Machine, { gpl }: ProgUser, btfId: number): Rejection | undefined {
   if (!gpl) return reject('struct ops programs must have a GPL compatible license');
   if (btfId === 0) return reject('', 'ENOTSUPP');
-  const ops = opsOfType(machine, btfId, 'typeId');
-  if (ops === undefined) return reject(`attach_btf_id ${btfId} is not a supported struct`, 'ENOTSUPP');
-  const { name, unsupported } = ops.kind;
-  const member = ops.layout.members[attachType];
-  if (member === undefined) return reject(`attach to invalid member idx ${attachType} of struct ${name}`);
-  if (member.holds !== 'function')
-    return reject(`attach to invalid member ${member.name}(@idx ${attachType}) of struct ${name}`);
-  if (unsupported.includes(member.name))
-    return reject(`attach to unsupported member ${member.name} of struct ${name}`, 'ENOTSUPP');
-  return undefined;
+  return opsOfType(machine, btfId, 'typeId') === undefined
+    ? reject(`attach_btf_id ${btfId} is not a supported struct`, 'ENOTSUPP')
+    : undefined;
 }
 
 function checkTracepoint(machine: Machine, btf: Btf, btfId: number, target: BtfType): Rejection | undefined {

@@ -7,7 +7,6 @@ const TCP_CONG_MASK = 0x3;
 /** Congestion controls of TCP that are programs. Source: net/ipv4/bpf_tcp_ca.c. */
 export const congestionOps: StructOpsKind = {
   name: 'tcp_congestion_ops',
-  unsupported: ['get_info'],
   checkMember(name, bytes) {
     if (name === 'flags') return (word(bytes) & ~TCP_CONG_MASK) !== 0 ? -errno.EINVAL : 0;
     if (name === 'name') return /^[A-Za-z0-9_.]+$/.test(textOf(bytes) ?? '') ? 0 : -errno.EINVAL;

@@ -9,7 +9,6 @@ import type { StructOpsKind } from './kind.ts';
 /** The struct of Linux's own tests: its functions run in test runs alone. */
 export const dummyOps: StructOpsKind = {
   name: 'bpf_dummy_ops',
-  unsupported: [],
   checkMember: () => -errno.EOPNOTSUPP,
   validate: () => 0,
   register: () => -errno.EOPNOTSUPP,

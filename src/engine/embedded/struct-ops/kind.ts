@@ -16,8 +16,6 @@ export interface FilledOps {
 /** A struct of the kernel that programs may fill: one row of table.ts. */
 export interface StructOpsKind {
   readonly name: string;
-  /** Functions in it that no program can be. */
-  readonly unsupported: readonly string[];
   /** What a member without a function may hold; `undefined`: zeros, as in all others. 0 or -errno. */
   readonly checkMember: (name: string, bytes: Uint8Array) => number | undefined;
   /** 0 or -errno. */

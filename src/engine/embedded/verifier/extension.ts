@@ -1,6 +1,6 @@
 import type { Btf, BtfType } from '../../../btf/index.ts';
 import { attachTypeNumber, type ProgType } from '../../../uapi/bpf.ts';
-import { isComposite, isScalarType, skipModifiers } from './btf-walk.ts';
+import { isComposite, isScalarType, kindName, skipModifiers } from './btf-walk.ts';
 
 /** A function of a loaded program, as one whose place another program may take. */
 export interface TargetFunction {
@@ -101,7 +101,7 @@ function protoProblem(own: Side, other: Side): string | undefined {
   const [count, wanted] = [own.params.length, other.params.length];
   if (count !== wanted) return `${own.name}() has ${count} args while ${other.name}() has ${wanted} args`;
   if (!areAlike(own.result, other.result))
-    return `Return type ${kindOf(own.result)} of ${own.name}() doesn't match type ${kindOf(other.result)} of ${other.name}()`;
+    return `Return type ${kindName(own.result)} of ${own.name}() doesn't match type ${kindName(other.result)} of ${other.name}()`;
   for (let i = 0; i < count; i++) {
     const problem = paramProblem(own, other, i);
     if (problem !== undefined) return problem;
@@ -111,7 +111,7 @@ function protoProblem(own: Side, other: Side): string | undefined {
 
 function paramProblem(own: Side, other: Side, i: number): string | undefined {
   const [a, b] = [own.param(i), other.param(i)];
-  if (!areAlike(a, b)) return `arg${i} in ${own.name}() is ${kindOf(a)} while ${other.name}() has ${kindOf(b)}`;
+  if (!areAlike(a, b)) return `arg${i} in ${own.name}() is ${kindName(a)} while ${other.name}() has ${kindName(b)}`;
   if ('size' in a && 'size' in b && a.size !== b.size)
     return `arg${i} in ${own.name}() has size ${a.size} while ${other.name}() has ${b.size}`;
   if (isScalarType(a)) return undefined;
@@ -133,8 +133,4 @@ function areAlike(a: BtfType, b: BtfType): boolean {
 function sizeOfList(type: BtfType): number {
   if ('members' in type) return type.members.length;
   return 'values' in type ? type.values.length : 0;
-}
-
-function kindOf({ kind }: BtfType): string {
-  return kind === 'void' ? 'UNKNOWN' : kind.toUpperCase();
 }
