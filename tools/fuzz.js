@@ -7,7 +7,7 @@ import { spawnSync } from 'node:child_process';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 
-const KINDS = ['maps', 'objects', 'verifier', 'mutants', 'xlated', 'jit', 'arenas'];
+const KINDS = ['maps', 'objects', 'verifier', 'mutants', 'xlated', 'jit', 'arenas', 'calls'];
 const root = resolve(import.meta.dirname, '..');
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -868,6 +868,18 @@ end:${RETURN}`,
     answer: 'ok',
   },
   {
+    name: 'a branch, one side of which leads to the other',
+    text: `
+  r0 = 0
+  *(u64 *)(r10 - 8) = 5
+  if r0 == r0 goto +2
+  if r0 == 1 goto +0
+  goto +1
+  r0 += r0
+  r0 = *(u8 *)(r10 - 8)${RETURN}`,
+    answer: 'ok',
+  },
+  {
     name: 'more than a million steps',
     text: `
   r1 = 0

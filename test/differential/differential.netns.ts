@@ -1,5 +1,7 @@
+import { existsSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { type Btf, parseBtf } from '../../src/btf/index.ts';
 import { createEmbeddedKernel } from '../../src/engine/embedded/index.ts';
 import { createLinuxKernel } from '../../src/engine/linux/index.ts';
 import { possibleCpus, Session } from '../contract/session.ts';
@@ -8,6 +10,7 @@ import { CASES } from '../contract/verifier.ts';
 import { skipBefore, skipFrom } from '../support/since.ts';
 import { SLOW } from '../support/slow.ts';
 import { arenaCase, runArena } from './arenas.ts';
+import { callPrograms, contextReads, insnsOf, linuxSays, nullCall, readInsns, weSay } from './calls.ts';
 import { randomCase, runCase } from './compiled.ts';
 import { mapSequence, runMaps } from './maps.ts';
 import { mutant, originals, runMutant } from './mutants.ts';
@@ -23,6 +26,8 @@ const SECONDS = process.env.SKEP_FUZZ_SECONDS === undefined ? undefined : Number
 const SEQUENCES = Math.ceil(1000 / SLOW);
 const SEED = Number(process.env.SKEP_FUZZ_SEED ?? 5);
 const ONLY = process.env.SKEP_FUZZ_ONLY;
+
+const KERNEL_BTF = '/sys/kernel/btf/vmlinux';
 
 const linux = createLinuxKernel();
 const cpus = possibleCpus(new Session(linux));
@@ -49,14 +54,18 @@ function compare<T>(
         if (at >= 0) throw new Error(`embedded says ${here[at]}, ${other} ${there[at]}, at ${at}`);
       }
     }),
-    {
-      seed: SEED,
-      ...(SECONDS === undefined
-        ? { numRuns: SEQUENCES }
-        : { numRuns: 10_000_000, interruptAfterTimeLimit: 1000 * SECONDS }),
-      includeErrorInReport: true,
-    },
+    checkOptions(),
   );
+  report(name, result);
+}
+
+function checkOptions() {
+  const length =
+    SECONDS === undefined ? { numRuns: SEQUENCES } : { numRuns: 10_000_000, interruptAfterTimeLimit: 1000 * SECONDS };
+  return { seed: SEED, ...length, includeErrorInReport: true };
+}
+
+function report<T>(name: string, result: fc.RunDetails<T>): void {
   console.log(`${name}: ${result.numRuns} sequences`);
   if (result.counterexample !== null) throw new Error(fc.defaultReportMessage(result));
   expect(result.numRuns).toBeGreaterThan(0);
@@ -66,7 +75,7 @@ describe('both kernels answer the same', { timeout: 1000 * (SECONDS ?? 0) + 120_
   beforeEach((context) => {
     skipBefore(context, '6.18', 'what the embedded kernel answers like');
     const name = context.task.name;
-    if (/^(verifier|xlated|logs)/.test(name))
+    if (/^(verifier|xlated|logs|calls|arguments)/.test(name))
       skipFrom(context, '7.3', 'the log, and what is left of a program, as they were');
     if (name === 'maps') skipFrom(context, '7.3', 'flags of updates, as they were');
     context.skip(ONLY !== undefined && ONLY !== name, `only ${ONLY} is asked for`);
@@ -91,6 +100,33 @@ describe('both kernels answer the same', { timeout: 1000 * (SECONDS ?? 0) + 120_
     for (const { name, ...program } of CASES.filter(({ answer }) => !answer.startsWith('ENOSPC'))) {
       const [here, there] = [embedded.kernel, linux].map((kernel) => verify(kernel, program, () => 'ok', level).log);
       expect([name, ...(here ?? [])]).toEqual([name, ...(there ?? [])]);
+    }
+  });
+  const types = (): Btf => parseBtf(new Uint8Array(readFileSync(KERNEL_BTF)));
+  it('calls', (context) => {
+    context.skip(!existsSync(KERNEL_BTF), 'the kernel has no types to see');
+    const btf = types();
+    const asksForNull = insnsOf(nullCall(btf));
+    const refusesNull = linuxSays(linux, nullCall(btf), asksForNull)?.includes('Possibly NULL') === true;
+    context.skip(!refusesNull, 'this build of Linux 6.18 lets functions of the kernel have NULL, as later ones do not');
+    const result = fc.check(
+      fc.property(callPrograms(btf), (program) => {
+        const insns = insnsOf(program);
+        const there = linuxSays(linux, program, insns);
+        if (there !== undefined) expect(weSay(btf, program, insns)).toBe(there);
+      }),
+      checkOptions(),
+    );
+    report('calls', result);
+  });
+  it('arguments of what is traced', (context) => {
+    context.skip(!existsSync(KERNEL_BTF), 'the kernel has no types to see');
+    context.skip(ONLY !== undefined, `only ${ONLY} is asked for`);
+    const btf = types();
+    for (const program of contextReads(btf, 16)) {
+      const insns = readInsns(program.argument);
+      const there = linuxSays(linux, program, insns);
+      if (there !== undefined) expect([program, weSay(btf, program, insns)]).toEqual([program, there]);
     }
   });
   it('arenas', () => compare('arenas', arenaCase, runArena, { linux, interpreter: interpreting.kernel }));

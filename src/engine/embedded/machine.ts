@@ -80,6 +80,8 @@ export class Machine {
   readonly compiles: boolean;
   /** The CPU that programs run on. */
   cpu = 0;
+  /** Whether several CPUs have run programs: maps are spread for that, see `BpfMap.spread`. */
+  spread = false;
   /** Whether other CPUs run programs meanwhile: threads that change maps by themselves. */
   sharing = false;
   /** The process whose system call is running. */

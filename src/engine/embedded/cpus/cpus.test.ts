@@ -125,6 +125,29 @@ describe('programs on several CPUs', () => {
     for (const [key, value] of entries) expect(value).toBe(3n * BigInt(key as number));
   });
 
+  it('find what one CPU put in, as that finds what they did', () => {
+    const embedded = createEmbeddedKernel({ cpus: 2 });
+    opened.push(embedded);
+    const loaded = load(embedded.kernel, object, { maxEntries: { recent: 512 } });
+    const { fd } = loaded.program('remember');
+    const recent = loaded.map('recent');
+    let known = 0;
+    for (const [cpus, count] of [
+      [1, 40],
+      [2, 80],
+      [1, 120],
+      [2, 160],
+    ] as const) {
+      using batch = embedded.lab.batch(embedded.kernel, fd, flows(count), { cpus });
+      expect([...recent].length).toBe(known);
+      expect(new Set(batch.run().verdicts)).toEqual(new Set([XDP_PASS]));
+      known = count;
+      expect([...recent.keys()].sort((a, b) => Number(a) - Number(b))).toEqual(
+        Array.from({ length: count }, (_, i) => i),
+      );
+    }
+  });
+
   it('forget in places of their own, where there are enough', () => {
     const embedded = createEmbeddedKernel({ cpus: 2 });
     opened.push(embedded);

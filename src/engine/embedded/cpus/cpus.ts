@@ -66,6 +66,7 @@ class Cpus {
       throw new NotSupportedError('interpreting on several CPUs', { instead: 'only compiled programs run there' });
     const { programs, targets } = programsFrom(program, jit);
     const loaded: Loaded[] = [];
+    spreadMaps(this.#machine);
     memory.holdFrees();
     this.#machine.sharing = true;
     try {
@@ -227,6 +228,13 @@ export function cpusOf(machine: Machine): Cpus {
 /** Ends their threads, if there are any. */
 export function stopCpus(machine: Machine): void {
   threads.get(machine)?.stop();
+}
+
+/** Throws SysError ENOMEM. */
+function spreadMaps(machine: Machine): void {
+  if (machine.spread) return;
+  for (const map of machine.maps.values()) if (!map.spread()) throw new SysError(errno.ENOMEM, 'cpus');
+  machine.spread = true;
 }
 
 /** A program, and those that its tail calls may lead to, in whose slots their places then are. */

@@ -1,7 +1,7 @@
 import { BPF_ANY } from '../../../uapi/bpf.ts';
 import { errno } from '../../../uapi/errno.ts';
 import { BloomFilter } from '../maps/bloom-filter.ts';
-import { MIX } from '../maps/key.ts';
+import { FINISH } from '../maps/key.ts';
 import type { BpfMap } from '../maps/map.ts';
 import { emitWord, MAX_WRITTEN_OUT } from './emit-bytes.ts';
 import { WasmCode } from './wasm-code.ts';
@@ -78,9 +78,8 @@ function eachBit(code: WasmCode, map: BloomFilter, value: number, write: (at: nu
       code.op('i32_add');
     }
     code.set(hash);
-    emitShifted(code, hash, 16, MIX[0]);
-    emitShifted(code, hash, 13, MIX[1]);
-    emitShifted(code, hash, 16);
+    emitShifted(code, hash, FINISH.before, FINISH.factor);
+    emitShifted(code, hash, FINISH.after);
     code.get(hash);
     code.i32(map.mask | 0);
     code.op('i32_and');

@@ -1,6 +1,7 @@
 import { errno } from '../../../uapi/errno.ts';
 import type { HashMap } from '../maps/hash.ts';
-import { BUCKET_LOCK, FIRST, NEXT } from '../maps/hash-layout.ts';
+import { BUCKET_LOCK } from '../maps/hash-buckets.ts';
+import { FIRST, NEXT } from '../maps/hash-layout.ts';
 import { HashText } from './hash-text.ts';
 import { PlacesText } from './places-text.ts';
 import type { WasmCode } from './wasm-code.ts';

@@ -1,6 +1,7 @@
 import type { HashMap } from '../maps/hash.ts';
-import { BUCKET, FIRST, HASH, KEY, NEXT } from '../maps/hash-layout.ts';
-import { MIX } from '../maps/key.ts';
+import { BUCKET_MASK, BUCKETS } from '../maps/hash-buckets.ts';
+import { FIRST, HASH, KEY, NEXT } from '../maps/hash-layout.ts';
+import { FINISH } from '../maps/key.ts';
 import { LruHashMap, USED } from '../maps/lru-hash.ts';
 import { emitCopy, emitSame, emitZeros } from './emit-bytes.ts';
 import { CPU } from './registers.ts';
@@ -44,26 +45,23 @@ export class HashText {
       code.op('i32_mul');
       code.op('i32_add');
     }
-    code.set(this.keyHash);
-    for (const [shift, factor] of [
-      [16, MIX[0]],
-      [13, MIX[1]],
-      [16, undefined],
-    ] as const) {
-      code.get(this.keyHash);
-      code.get(this.keyHash);
-      code.i32(shift);
-      code.op('i32_shr_u');
-      code.op('i32_xor');
-      if (factor !== undefined) {
-        code.i32(factor);
-        code.op('i32_mul');
-      }
-      code.set(this.keyHash);
-    }
-    code.get(this.keyHash);
+    this.#foldDown(FINISH.before);
+    code.i32(FINISH.factor);
+    code.op('i32_mul');
+    this.#foldDown(FINISH.after);
+    code.tee(this.keyHash);
     this.#bucketOfHash();
     code.set(this.bucket);
+  }
+
+  /** A number on the stack becomes itself xor its upper bits. */
+  #foldDown(shift: number): void {
+    const { code } = this;
+    code.tee(this.keyHash);
+    code.get(this.keyHash);
+    code.i32(shift);
+    code.op('i32_shr_u');
+    code.op('i32_xor');
   }
 
   /** Up to four bytes of a key as a number. */
@@ -189,12 +187,12 @@ export class HashText {
   /** A hash on the stack becomes the address of its bucket. */
   #bucketOfHash(): void {
     const { code } = this;
-    const { buckets, bucketCount } = this.#map;
-    code.i32(bucketCount - 1);
+    const { address } = this.#map;
+    code.i32(address + BUCKET_MASK);
+    code.memory('i32_load', 0, 2);
     code.op('i32_and');
-    code.i32(BUCKET);
-    code.op('i32_mul');
-    code.i32(buckets);
+    code.i32(address + BUCKETS);
+    code.memory('i32_load', 0, 2);
     code.op('i32_add');
   }
 

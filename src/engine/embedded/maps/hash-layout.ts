@@ -8,11 +8,10 @@ export const NEXT = 0;
 export const HASH = 4;
 export const KEY = 8;
 export const FIRST = 0;
-export const BUCKET_LOCK = 4;
-/** Bytes of a bucket: neighbours share a line of a processor's cache with few others. */
-export const BUCKET = 16;
+/** Bytes of what leads to an element. */
+export const LINK = 4;
 
-/** Buckets for an element, and how many there are at most for that. */
+/** Buckets for an element where several CPUs run, and how many there are at most for that. */
 const SPARSE = 4;
 const MAX_SPARSE = 2 ** 18;
 
@@ -26,7 +25,7 @@ const MAX_BUCKETS = 2 ** 28 - 1;
 
 /** How a hash map lies in linear memory. */
 export interface Layout {
-  /** A power of two. */
+  /** A power of two, at least one for each element. */
   readonly buckets: number;
   /** Bytes of an element: its two words, key and values. */
   readonly element: number;
@@ -60,14 +59,14 @@ export function layOut(
   prealloc: boolean,
   { cpus, percpu = false, replaces = !percpu, stateSize = 0 }: LayoutOptions,
 ): Layout {
-  const buckets = bucketCount(maxEntries);
+  const buckets = linuxBuckets(maxEntries);
   const places = prealloc ? maxEntries + (replaces ? cpus : 0) : 0;
   const values = percpu ? cpus : 1;
   const valueOffset = KEY + roundUp(keySize, 8);
   const stride = roundUp(valueSize, 8);
   const state = valueOffset + stride * values;
   const element = state + stateSize;
-  const size = MAP_HEADER_SIZE + APART * (1 + cpus) + BUCKET * buckets + element * places;
+  const size = MAP_HEADER_SIZE + APART * (1 + cpus) + bucketBytes(buckets) + element * places;
   return { buckets, element, valueOffset, values, stride, replaces, places, state, size };
 }
 
@@ -77,10 +76,14 @@ export function checkHashSizes({ keySize, valueSize, maxEntries }: MapAttr): num
   return keySize + valueSize >= MAX_ELEMENT || linuxBuckets(maxEntries) > MAX_BUCKETS ? -errno.E2BIG : 0;
 }
 
-/** At least one for each element; several while they are few: who goes along a chain stands on elements that other CPUs write. */
-function bucketCount(maxEntries: number): number {
-  const elements = linuxBuckets(maxEntries);
-  return Math.max(elements, Math.min(SPARSE * elements, MAX_SPARSE));
+/** Bytes of so many buckets, so that elements begin where a number of 64 bits may. */
+export function bucketBytes(buckets: number): number {
+  return roundUp(LINK * buckets, 8);
+}
+
+/** How many buckets there are once several CPUs run. */
+export function spreadBuckets({ buckets }: Layout): number {
+  return Math.max(buckets, Math.min(SPARSE * buckets, MAX_SPARSE));
 }
 
 function linuxBuckets(maxEntries: number): number {

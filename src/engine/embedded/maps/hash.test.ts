@@ -47,7 +47,7 @@ function allKeys(map: HashMap): number[] {
 
 describe('hash map', () => {
   const operation = fc.record({
-    kind: fc.constantFrom('update', 'delete', 'lookup', 'take'),
+    kind: fc.constantFrom('update', 'delete', 'lookup', 'take', 'spread'),
     key: fc.nat(20),
     value: fc.nat(255),
     flags: fc.nat(3),
@@ -97,6 +97,9 @@ describe('hash map', () => {
               if (known !== undefined) expect(memory.u8[VALUE]).toBe(known);
               model.delete(key);
               break;
+            case 'spread':
+              expect(map.spread()).toBe(true);
+              break;
           }
         }
         expect(allKeys(map).sort()).toEqual([...model.keys()].sort());
@@ -113,6 +116,7 @@ describe('hash map', () => {
     const cycle = (): void => {
       const map = makeMap({ flags, maxEntries: 100 });
       for (let key = 0; key < 100; key++) map.update(put(KEY, key, 4), put(VALUE, key, 8), 0);
+      map.spread();
       map.put();
     };
     for (let i = 0; i < 10; i++) cycle();
@@ -147,18 +151,21 @@ describe('hash map', () => {
       (map) => memory.u8.fill(0xa5, map.address + 64, map.address + 64 + 8 * 4),
     ],
   ])('survives a program that writes over it: %s', (_, flags, spoil) => {
-    const map = makeMap({ flags });
-    for (let key = 0; key < 8; key++) map.update(put(KEY, key, 4), put(VALUE, key, 8), 0);
-    spoil(map);
-    for (let key = 0; key < 8; key++) {
-      map.lookup(put(KEY, key, 4));
-      map.update(KEY, VALUE, 0);
-      map.delete(KEY);
-      map.update(KEY, VALUE, 0);
+    for (const spread of [false, true]) {
+      const map = makeMap({ flags });
+      for (let key = 0; key < 8; key++) map.update(put(KEY, key, 4), put(VALUE, key, 8), 0);
+      spoil(map);
+      if (spread) map.spread();
+      for (let key = 0; key < 8; key++) {
+        map.lookup(put(KEY, key, 4));
+        map.update(KEY, VALUE, 0);
+        map.delete(KEY);
+        map.update(KEY, VALUE, 0);
+      }
+      expect(allKeys(map).length).toBeLessThanOrEqual(1000);
+      for (let bucket = 0; bucket < map.bucketCount; bucket++) expect(map.elementsOf(bucket).length).toBeLessThan(9);
+      map.put();
     }
-    expect(allKeys(map).length).toBeLessThanOrEqual(1000);
-    for (let bucket = 0; bucket < map.bucketCount; bucket++) expect(map.elementsOf(bucket).length).toBeLessThan(9);
-    map.put();
   });
 
   it('is the same with the same seed', () => {

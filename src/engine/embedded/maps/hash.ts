@@ -4,18 +4,8 @@ import { errno } from '../../../uapi/errno.ts';
 import type { Machine } from '../machine.ts';
 import { APART } from '../memory.ts';
 import { ACCESS_FLAGS, checkFlags, checkPercpuValue, isLocked, NUMA_FLAG, withoutLock } from './check.ts';
-import {
-  BUCKET,
-  BUCKET_LOCK,
-  checkHashSizes,
-  FIRST,
-  HASH,
-  hashMemory,
-  KEY,
-  type Layout,
-  layOut,
-  NEXT,
-} from './hash-layout.ts';
+import { BUCKET_LOCK, HashBuckets } from './hash-buckets.ts';
+import { bucketBytes, checkHashSizes, FIRST, HASH, hashMemory, KEY, type Layout, layOut, NEXT } from './hash-layout.ts';
 import { HashPlaces } from './hash-places.ts';
 import { hashKey, keyFactors, sameKey } from './key.ts';
 import { BpfMap, type Descriptors, MAP_HEADER_SIZE, type MapAttr, type MapType } from './map.ts';
@@ -54,12 +44,16 @@ export function createHash(
   layout: Layout,
 ): HashMap | number {
   const address = machine.memory.alloc(layout.size);
-  return address === 0 ? -errno.ENOMEM : new Kind(machine, attr, address, layout);
+  if (address === 0) return -errno.ENOMEM;
+  const map = new Kind(machine, attr, address, layout);
+  if (!machine.spread || map.spread()) return map;
+  map.put();
+  return -errno.ENOMEM;
 }
 
 /**
  * Chains of elements from an array of buckets. In linear memory follow each other the header, what each CPU has of the places (`HashPlaces`), the buckets, and the places of the elements
- * (with BPF_F_NO_PREALLOC each element is a block of its own). A bucket, and an element:
+ * (with BPF_F_NO_PREALLOC each element is a block of its own). A bucket once several CPUs run (until then it is the first word alone), and an element:
  *
  *      0                          4       8      16      0             4        8                value's offset
  *     ┌──────────────────────────┬───────┬──────┐       ┌─────────────┬────────┬────────────────┬───────────────────────┐
@@ -74,26 +68,23 @@ export function createHash(
  */
 export class HashMap extends BpfMap {
   override readonly batch = ['lookup', 'lookup_and_delete', 'update', 'delete'] as const;
-  /** A power of two. */
-  readonly bucketCount: number;
   readonly layout: Layout;
   /** Address of the first place. */
   readonly places: number;
-  /** Address of the first bucket. */
-  readonly buckets: number;
   /** What the words of keys are multiplied by for their hash. */
   readonly factors: Int32Array;
   /** BPF_F_NO_PREALLOC: the blocks of the elements. */
   readonly #blocks: Set<number> | undefined;
   readonly #free: HashPlaces;
+  readonly #buckets: HashBuckets;
 
   constructor(machine: Machine, attr: MapAttr, address: number, layout: Layout) {
     super(machine, attr, address);
     this.layout = layout;
-    this.bucketCount = layout.buckets;
     const free = roundUp(address + MAP_HEADER_SIZE, APART);
-    this.buckets = free + APART * machine.cpus;
-    this.places = this.buckets + BUCKET * layout.buckets;
+    const buckets = free + APART * machine.cpus;
+    this.#buckets = new HashBuckets(machine, layout, address, buckets);
+    this.places = buckets + bucketBytes(layout.buckets);
     this.#free = new HashPlaces(machine, layout, free, this.places);
     this.#blocks = layout.places === 0 ? new Set() : undefined;
     this.factors = keyFactors(attr.keySize, (attr.flags & BPF_F_ZERO_SEED) !== 0 ? 0 : machine.random() | 0);
@@ -105,6 +96,9 @@ export class HashMap extends BpfMap {
   /** Elements that are in the map. */
   get count(): number {
     return this.#blocks?.size ?? this.#free.count;
+  }
+  get bucketCount(): number {
+    return this.#buckets.count;
   }
   /** Address of what each CPU has of the places. */
   get shares(): number {
@@ -177,7 +171,13 @@ export class HashMap extends BpfMap {
       memory.clear(element + this.layout.valueOffset, this.layout.values * this.layout.stride);
     else this.copier.begin(element + this.layout.valueOffset);
     this.#write(element, value, allCpus);
-    const bucket = this.#bucket(code);
+    this.#link(element, code);
+  }
+
+  /** Puts an element at the front of its chain. */
+  #link(element: number, code: number): void {
+    const { dv } = this.machine.memory;
+    const bucket = this.#buckets.of(code);
     dv.setInt32(element + NEXT, dv.getInt32(bucket + FIRST, true), true);
     dv.setInt32(bucket + FIRST, element, true);
   }
@@ -242,10 +242,11 @@ export class HashMap extends BpfMap {
       const found = this.#find(key, code);
       if (found !== 0) {
         element = this.#follow(found + NEXT);
-        bucket = (code & (this.bucketCount - 1)) + 1;
+        bucket = this.#buckets.indexOf(code) + 1;
       }
     }
-    for (; element === 0 && bucket < this.bucketCount; bucket++) element = this.#follow(this.#bucket(bucket) + FIRST);
+    for (; element === 0 && bucket < this.bucketCount; bucket++)
+      element = this.#follow(this.#buckets.at(bucket) + FIRST);
     if (element === 0) return -errno.ENOENT;
     this.machine.memory.copy(next, element + KEY, this.attr.keySize);
     return 0;
@@ -272,7 +273,7 @@ export class HashMap extends BpfMap {
   /** Addresses of key and value of each element in a bucket, in the order of its chain: what batches walk. */
   elementsOf(bucket: number): { readonly key: number; readonly value: number }[] {
     const elements = [];
-    let element = this.#follow(this.#bucket(bucket) + FIRST);
+    let element = this.#follow(this.#buckets.at(bucket) + FIRST);
     for (let left = this.count; element !== 0 && left > 0; left--) {
       elements.push({ key: element + KEY, value: element + this.layout.valueOffset });
       element = this.#follow(element + NEXT);
@@ -326,14 +327,28 @@ export class HashMap extends BpfMap {
       this.#dropFields(this.places + place * this.layout.element);
     for (const block of this.#blocks ?? []) this.#dropFields(block);
     for (const block of this.#blocks ?? []) this.machine.memory.free(block);
+    this.#buckets.free();
+  }
+
+  /** Prepares the map for several CPUs; see `HashBuckets`. False where there is no memory for that. Walks that have begun may miss elements, as where elements come and go. */
+  override spread(): boolean {
+    if (this.#buckets.areSpread) return true;
+    const firsts = Array.from({ length: this.#buckets.count }, (_, i) => this.#buckets.at(i));
+    if (!this.#buckets.spread()) return false;
+    const { dv } = this.machine.memory;
+    let left = this.count;
+    for (const first of firsts) {
+      for (let element = this.#follow(first); element !== 0 && left > 0; left--) {
+        const next = this.#follow(element + NEXT);
+        this.#link(element, dv.getInt32(element + HASH, true));
+        element = next;
+      }
+    }
+    return true;
   }
 
   #hash(key: number): number {
     return hashKey(this.machine.memory.dv, key, this.attr.keySize, this.factors);
-  }
-
-  #bucket(code: number): number {
-    return this.buckets + BUCKET * (code & (this.bucketCount - 1));
   }
 
   /** Calls while no other CPU changes the chain of a hash. */
@@ -341,7 +356,7 @@ export class HashMap extends BpfMap {
     const { memory, sharing } = this.machine;
     if (!sharing) return use();
     const { i32 } = memory;
-    const at = (this.#bucket(code) + BUCKET_LOCK) / 4;
+    const at = (this.#buckets.of(code) + BUCKET_LOCK) / 4;
     let before: number;
     do before = Atomics.load(i32, at) & ~1;
     while (Atomics.compareExchange(i32, at, before, before | 1) !== before);
@@ -360,7 +375,7 @@ export class HashMap extends BpfMap {
 
   #find(key: number, code: number): number {
     const { dv } = this.machine.memory;
-    let element = this.#follow(this.#bucket(code) + FIRST);
+    let element = this.#follow(this.#buckets.of(code) + FIRST);
     for (let left = this.#longest; element !== 0 && left > 0; left--) {
       if (dv.getInt32(element + HASH, true) === code && sameKey(dv, key, element + KEY, this.attr.keySize))
         return element;
@@ -386,7 +401,7 @@ export class HashMap extends BpfMap {
 
   #unlink(element: number, code: number): void {
     const { memory } = this.machine;
-    let link = this.#bucket(code) + FIRST;
+    let link = this.#buckets.of(code) + FIRST;
     for (let left = this.#longest; left >= 0; left--) {
       const next = this.#follow(link);
       if (next === element || next === 0) break;

@@ -9,6 +9,12 @@ export function keyFactors(size: number, seed: number): Int32Array {
   return Int32Array.from({ length: Math.ceil(size / 4) }, (_, i) => mix(seed + Math.imul(i + 1, GOLDEN)) | 1);
 }
 
+/**
+ * What is done with the sum of the products: their upper bits come down, and go up again. Once is enough: with keys that count up, step by a power of two, or differ in one byte of several
+ * words, chains are as long as those of random numbers.
+ */
+export const FINISH = { before: 16, factor: 0x7feb352d, after: 15 } as const;
+
 /** The hash of a key. `factors`: {@link keyFactors}. Compiled programs do the same. */
 export function hashKey(view: DataView, at: number, size: number, factors: Int32Array): number {
   let hash = size;
@@ -18,7 +24,8 @@ export function hashKey(view: DataView, at: number, size: number, factors: Int32
   let tail = 0;
   for (let last = size - 1; last >= offset; last--) tail = (tail << 8) | view.getUint8(at + last);
   if (offset < size) hash += product(tail, factors[i] ?? 1);
-  return mix(hash | 0);
+  const mixed = Math.imul(hash ^ (hash >>> FINISH.before), FINISH.factor);
+  return mixed ^ (mixed >>> FINISH.after);
 }
 
 /** High bits are brought down first, since products only carry upwards. */
@@ -27,7 +34,7 @@ function product(word: number, factor: number): number {
 }
 
 // The two numbers with which murmur3 ends: each bit of its input changes each of its output as often as not.
-export const MIX = [0x85ebca6b | 0, 0xc2b2ae35 | 0] as const;
+const MIX = [0x85ebca6b | 0, 0xc2b2ae35 | 0] as const;
 
 function mix(hash: number): number {
   let mixed = hash;

@@ -121,6 +121,11 @@ export abstract class BpfMap extends RefCounted implements Mappable {
   /** `key` 0 means "the first". Writes the next key to `next`. */
   abstract nextKey(key: number, next: number): number;
 
+  /** Called once before several CPUs run programs for the first time: whether there was memory for it. */
+  spread(): boolean {
+    return true;
+  }
+
   /** Calls while no other CPU changes the map by itself. */
   exclusively<T>(use: () => T): T {
     return use();

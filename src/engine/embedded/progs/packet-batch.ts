@@ -6,7 +6,7 @@ import { interpreterOf } from '../interp/interpreter.ts';
 import { ENTRY_CONTEXT, ENTRY_SIZE, ENTRY_VERDICT, type Share, type Work } from '../jit/batch.ts';
 import type { Machine } from '../machine.ts';
 import { runNowhere } from '../maps/cgroup-storage.ts';
-import { MIX } from '../maps/key.ts';
+import { FINISH } from '../maps/key.ts';
 import { CACHE_LINE } from '../memory.ts';
 import { ETH_HLEN } from './frame.ts';
 import { type Packet, type PacketKind, packetKind } from './packet-kind.ts';
@@ -106,7 +106,7 @@ class Batch implements PacketBatch {
     this.length = frames.length;
     this.#frames = frames.map((frame) => frame.slice());
     // The low bit of the hash is that of the sum of all bytes, which many flows share.
-    const cpuOf = this.#frames.map((frame) => (Math.imul(hashFlow(frame, ETH_HLEN), MIX[0]) >>> 16) % cpus);
+    const cpuOf = this.#frames.map((frame) => (Math.imul(hashFlow(frame, ETH_HLEN), FINISH.factor) >>> 16) % cpus);
     this.#order = cpuOf.map((_, i) => i).sort((a, b) => (cpuOf[a] ?? 0) - (cpuOf[b] ?? 0));
     const list = this.#list;
     for (let place = 0; place < this.length; place++)

@@ -1,13 +1,15 @@
 import type { Btf, BtfType } from '../../../btf/index.ts';
 import type { BtfFuncProto } from '../../../btf/types.ts';
 import { attachTypeNumber } from '../../../uapi/bpf.ts';
-import { isComposite, isScalarType, skipModifiers } from './btf-walk.ts';
+import type { HelperName } from '../../../uapi/helpers.ts';
+import { isComposite, isScalarType, kindName, skipModifiers } from './btf-walk.ts';
 import type { Env } from './env.ts';
 import { Int64 } from './int64.ts';
 import { lsmResultRange } from './lsm-hooks.ts';
 import { MAYBE_NULL, PERCPU, RDONLY, Reg, TRUSTED, UNKNOWN, USER } from './reg.ts';
 import { Scalar } from './scalar.ts';
 import { promotedStruct } from './struct-ops.ts';
+import { doubtsOf } from './tracepoint-arguments.ts';
 
 /** Arguments of a function that can be traced. */
 const MAX_BPF_FUNC_ARGS = 12;
@@ -31,52 +33,54 @@ export interface Override {
   readonly struct?: string;
 }
 
-/** Iterators: what they pass that may not be there any more. */
+/** Arguments of iterators that may not be there any more: at their end, all. Source: ctx_arg_info of each target. */
 const ITERATED: Readonly<Record<string, readonly { readonly argument: number; readonly override: Override }[]>> = {
+  bpf_iter_bpf_map: [{ argument: 1, override: object('bpf_map', TRUSTED) }],
   bpf_iter_bpf_map_elem: [
     { argument: 2, override: { kind: 'buf', flags: RDONLY | MAYBE_NULL } },
     { argument: 3, override: { kind: 'buf', flags: MAYBE_NULL } },
   ],
+  bpf_iter_bpf_prog: [{ argument: 1, override: object('bpf_prog') }],
+  bpf_iter_bpf_link: [{ argument: 1, override: object('bpf_link') }],
   bpf_iter_bpf_sk_storage_map: [
-    { argument: 2, override: { kind: 'btf_id', flags: MAYBE_NULL, struct: 'sock_common' } },
+    { argument: 2, override: object('sock_common') },
     { argument: 3, override: { kind: 'buf', flags: MAYBE_NULL } },
   ],
   bpf_iter_sockmap: [
     { argument: 2, override: { kind: 'buf', flags: RDONLY | MAYBE_NULL } },
-    { argument: 3, override: { kind: 'btf_id', flags: MAYBE_NULL | TRUSTED, struct: 'sock' } },
+    { argument: 3, override: object('sock', TRUSTED) },
   ],
+  bpf_iter_task: [{ argument: 1, override: object('task_struct', TRUSTED) }],
+  bpf_iter_task_file: [
+    { argument: 1, override: object('task_struct') },
+    { argument: 3, override: object('file') },
+  ],
+  bpf_iter_task_vma: [
+    { argument: 1, override: object('task_struct') },
+    { argument: 2, override: object('vm_area_struct') },
+  ],
+  bpf_iter_cgroup: [{ argument: 1, override: object('cgroup', TRUSTED) }],
+  bpf_iter_tcp: [{ argument: 1, override: object('sock_common', TRUSTED) }],
+  bpf_iter_udp: [{ argument: 1, override: object('udp_sock', TRUSTED) }],
+  bpf_iter_unix: [{ argument: 1, override: object('unix_sock') }],
+  bpf_iter_ipv6_route: [{ argument: 1, override: object('fib6_info') }],
+  bpf_iter_netlink: [{ argument: 1, override: object('netlink_sock') }],
+  bpf_iter_ksym: [{ argument: 1, override: object('kallsym_iter') }],
+  bpf_iter_kmem_cache: [{ argument: 1, override: object('kmem_cache', TRUSTED) }],
+  bpf_iter_dmabuf: [{ argument: 1, override: object('dma_buf') }],
 };
 
-/** Iterators whose object is trusted, and may be NULL at the end. */
-const OBJECT_AT_1: Readonly<Record<string, { readonly struct: string; readonly trusted: boolean }>> = {
-  bpf_iter_bpf_map: { struct: 'bpf_map', trusted: true },
-  bpf_iter_bpf_prog: { struct: 'bpf_prog', trusted: true },
-  bpf_iter_bpf_link: { struct: 'bpf_link', trusted: true },
-  bpf_iter_task: { struct: 'task_struct', trusted: true },
-  bpf_iter_cgroup: { struct: 'cgroup', trusted: true },
-  bpf_iter_tcp: { struct: 'sock_common', trusted: true },
-  bpf_iter_udp: { struct: 'udp_sock', trusted: true },
-  bpf_iter_unix: { struct: 'unix_sock', trusted: true },
-  bpf_iter_ipv6_route: { struct: 'fib6_info', trusted: false },
-  bpf_iter_netlink: { struct: 'netlink_sock', trusted: true },
-  bpf_iter_ksym: { struct: 'kallsym_iter', trusted: false },
-  bpf_iter_kmem_cache: { struct: 'kmem_cache', trusted: true },
-  bpf_iter_dmabuf: { struct: 'dma_buf', trusted: true },
-};
+function object(struct: string, trust = 0): Override {
+  return { kind: 'btf_id', flags: MAYBE_NULL | trust, struct };
+}
 
-/** Arguments of tracepoints that may be NULL, counted from 0. */
-const NULL_ARGUMENTS: Readonly<Record<string, readonly number[]>> = {
-  sched_pi_setprio: [1],
-  sched_stick_numa: [2],
-  sched_swap_numa: [2],
-  task_prctl_unknown: [],
-  kfree_skb: [3],
-  tcp_send_reset: [0, 1],
-  tcp_sendmsg_locked: [],
-  tcp_receive_reset: [],
-  consume_skb: [],
-  block_plug: [],
-};
+/** Helpers that programs of an iterator may call beside those of all tracing. */
+export function iteratorHelpers(env: Env): readonly HelperName[] {
+  const { type, attachType } = env.program;
+  if (type !== 'tracing' || attachType !== attachTypeNumber.trace_iter) return [];
+  return OF_SOCKETS.has(targetOf(env)?.name ?? '') ? ['setsockopt', 'getsockopt'] : [];
+}
+const OF_SOCKETS: ReadonlySet<string> = new Set(['bpf_iter_tcp', 'bpf_iter_unix']);
 
 export function hasTypedContext(env: Env): boolean {
   const { type } = env.program;
@@ -146,16 +150,7 @@ function stubOverrides(btf: Btf, struct: string, member: string): ReadonlyMap<nu
 }
 
 function overridesOf(name: string): ReadonlyMap<number, Override> {
-  const overrides = new Map<number, Override>();
-  for (const { argument, override } of ITERATED[name] ?? []) overrides.set(8 * argument, override);
-  const object = OBJECT_AT_1[name];
-  if (object !== undefined)
-    overrides.set(8, {
-      kind: 'btf_id',
-      flags: MAYBE_NULL | (object.trusted ? TRUSTED : 0),
-      struct: object.struct,
-    });
-  return overrides;
+  return new Map((ITERATED[name] ?? []).map(({ argument, override }) => [8 * argument, override]));
 }
 
 /** An argument of what is attached to; `undefined`: it must not be read so. */
@@ -178,7 +173,7 @@ export function accessTypedContext(env: Env, offset: number, size: number, write
       return refuse(env, `func '${name}' arg${argument} '' has type VOID. Only pointer access is allowed`);
     return refuse(
       env,
-      `func '${name}' arg${argument} '${type.name}' has type ${type.kind.toUpperCase()}. Only pointer access is allowed`,
+      `func '${name}' arg${argument} '${type.name}' has type ${kindName(type)}. Only pointer access is allowed`,
     );
   }
   if (size !== 8) return refuse(env, `func '${name}' size ${size} must be 8`);
@@ -208,9 +203,7 @@ function resultType(env: Env, { name, btf, proto }: Target, argument: number): n
     return proto.returns;
   if (attachType === attachTypeNumber.modify_return) {
     const [type] = skipModifiers(btf, proto.returns);
-    return isScalarType(type)
-      ? proto.returns
-      : refuse(env, `ret type ${type.kind.toUpperCase()} not allowed for fmod_ret`);
+    return isScalarType(type) ? proto.returns : refuse(env, `ret type ${kindName(type)} not allowed for fmod_ret`);
   }
   return refuse(env, `func '${name}' doesn't have ${argument + 1}-th argument`);
 }
@@ -233,14 +226,19 @@ function pointerArgument(
   }
   let flags = argumentsAreTrusted(env) ? TRUSTED : 0;
   if (param.endsWith('__nullable')) flags |= MAYBE_NULL;
-  if (target.skipsFirst && NULL_ARGUMENTS[name]?.includes(argument) === true) flags |= MAYBE_NULL;
+  const doubts = target.skipsFirst ? doubtsOf(name, argument) : undefined;
+  if (doubts?.mayBeNull === true) flags |= MAYBE_NULL;
   const tag = btf.type(pointeeId);
   if (tag.kind === 'type_tag') flags |= tag.name === 'user' ? USER : tag.name === 'percpu' ? PERCPU : 0;
   if (!isComposite(pointed))
-    return refuse(env, `func '${name}' arg${argument} type ${pointed.kind.toUpperCase()} is not a struct`);
+    return refuse(env, `func '${name}' arg${argument} type ${kindName(pointed)} is not a struct`);
   env.log.trace(
-    () => `func '${name}' arg${argument} has btf_id ${btfId} type ${pointed.kind.toUpperCase()} '${pointed.name}'`,
+    () => `func '${name}' arg${argument} has btf_id ${btfId} type ${kindName(pointed)} '${pointed.name || '(anon)'}'`,
   );
+  if (doubts?.mayBeError === true) {
+    env.log.trace(() => `marking pointer arg${argument} as scalar as it may encode error`);
+    return UNKNOWN;
+  }
   const promoted = promotedStruct(env, pointed.name);
   return Reg.pointer('btf_id', {
     btf,

@@ -166,6 +166,11 @@ export function sizeOf(btf: Btf, typeId: number): number | undefined {
   }
 }
 
+/** What the log calls a kind of types. */
+export function kindName({ kind }: BtfType): string {
+  return kind === 'void' ? 'UNKNOWN' : kind.toUpperCase();
+}
+
 export function isComposite(type: BtfType): type is BtfComposite {
   return type.kind === 'struct' || type.kind === 'union';
 }

@@ -5,3 +5,8 @@ export type DynptrKind = 'local' | 'ringbuf' | 'skb' | 'xdp' | 'skb_meta' | 'fil
 export function isReferenced(kind: DynptrKind): boolean {
   return kind === 'ringbuf' || kind === 'file';
 }
+
+/** Whether its bytes are a packet's, where those may move: copies of it know the one that they are of. */
+export function isOfPacket(kind: DynptrKind | undefined): boolean {
+  return kind === 'skb' || kind === 'xdp' || kind === 'skb_meta';
+}

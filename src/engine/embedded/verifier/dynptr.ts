@@ -1,4 +1,4 @@
-import { type DynptrKind, isReferenced } from './dynptr-kind.ts';
+import { type DynptrKind, isOfPacket, isReferenced } from './dynptr-kind.ts';
 import type { Env } from './env.ts';
 import { acquire, release } from './references.ts';
 import { Reg, UNKNOWN } from './reg.ts';
@@ -59,18 +59,21 @@ export function readDynptr(env: Env, reg: Reg): void {
   env.log.touchSlot(spi - 1);
 }
 
-/** `reference`: that of the dynptr that it is a copy of. */
-export function initDynptr(env: Env, reg: Reg, kind: DynptrKind, reference: number): void {
+/** `original`: the dynptr that it is a copy of. */
+export function initDynptr(env: Env, reg: Reg, kind: DynptrKind, original?: Reg): void {
   const frame = frameOf(env, reg);
   const spi = dynptrSlot(env, reg);
   if (typeof spi !== 'number') env.fail('EINVAL', 'Dynptr has to be an uninitialized dynptr');
   destroyDynptr(env, frame, spi);
   destroyDynptr(env, frame, spi - 1);
   const id = env.newId();
-  const refObjId = isReferenced(kind) ? reference || acquire(env, env.insn) : 0;
+  const refObjId = isReferenced(kind) ? original?.refObjId || acquire(env, env.insn) : 0;
+  const dynptrId = isOfPacket(kind) ? original?.dynptrId || id : 0;
   const types = filled(DYNPTR);
-  frame.stack[spi] = { types, reg: Reg.pointer('dynptr', { dynptr: { kind, first: true }, id, refObjId }) };
-  frame.stack[spi - 1] = { types, reg: Reg.pointer('dynptr', { dynptr: { kind, first: false }, id, refObjId }) };
+  for (const first of [true, false]) {
+    const half = Reg.pointer('dynptr', { dynptr: { kind, first }, id, refObjId, dynptrId });
+    frame.stack[first ? spi : spi - 1] = { types, reg: half };
+  }
   env.log.touchSlot(spi);
   env.log.touchSlot(spi - 1);
   env.liveness.write(frame.frameno, spi);

@@ -5,6 +5,7 @@ import type { ErrnoCode } from '../../../uapi/errno.ts';
 import type { HelperName } from '../../../uapi/helpers.ts';
 import { allowedHelpers } from '../helpers/allowed.ts';
 import type { Target } from './btf-context.ts';
+import { iteratorHelpers } from './btf-context.ts';
 import { IdMap } from './compare.ts';
 import { postorder, successorsOf } from './flow.ts';
 import type { Kfunc } from './kfunc.ts';
@@ -102,8 +103,8 @@ export class Env {
   /** The entry of the instruction that is being checked. */
   historyEntry: HistoryEntry | undefined;
   readonly waiting: Branch[] = [];
-  /** States that were kept, by instruction and by where the function was called. */
-  readonly explored: Map<number, State[]>[] = [];
+  /** States that were kept, in the lists that Linux has: as many as instructions. */
+  readonly explored: (State[] | undefined)[] = [];
   lastId = 0;
   /** For comparing states, one after the other. */
   readonly ids = new IdMap();
@@ -163,15 +164,11 @@ export class Env {
     return ++this.lastId;
   }
 
-  /** The states that were kept at an instruction of the function as it was called now. */
+  /** The states that were kept at an instruction of the function as it was called now, among others of the same list: figures count those too. */
   exploredAt(insn: number): State[] {
-    this.explored[insn] ??= new Map();
-    const { callsite } = this.state.frame;
-    const found = this.explored[insn]?.get(callsite);
-    if (found !== undefined) return found;
-    const states: State[] = [];
-    this.explored[insn]?.set(callsite, states);
-    return states;
+    const list = ((insn ^ this.state.frame.callsite) >>> 0) % this.insns.length;
+    this.explored[list] ??= [];
+    return this.explored[list];
   }
 
   insnAt(index: number): Insn {
@@ -228,7 +225,10 @@ export class Env {
 
   /** What programs of this type may call. */
   allowedHelpers(): ReadonlySet<HelperName> {
-    this.#allowed ??= new Set(allowedHelpers(this.program.type, this.program.attachType));
+    this.#allowed ??= new Set([
+      ...allowedHelpers(this.program.type, this.program.attachType),
+      ...iteratorHelpers(this),
+    ]);
     return this.#allowed;
   }
 

@@ -189,24 +189,28 @@ function markTarget(env: Env, index: number): void {
   if (facts !== undefined) facts.isJumpTarget = true;
 }
 
-/** The instructions of a function so that, but for loops, each comes after those that may follow it. */
+/**
+ * The instructions of a function so that most come after those that may follow them, in Linux's order, which the log shows: what a branch leads to is
+ * noted as seen when the branch is, so that a way between its two sides does not count.
+ */
 export function postorder(env: Env, start: number): readonly number[] {
   const order: number[] = [];
   const open = [start];
-  /** Of each instruction that was come to: how many of those behind it were looked at, and one. */
-  const looked = new Uint8Array(env.insns.length);
-  looked[start] = 1;
+  const seen = new Uint8Array(env.insns.length);
+  const expanded = new Uint8Array(env.insns.length);
+  seen[start] = 1;
   for (let top = open[open.length - 1]; top !== undefined; top = open[open.length - 1]) {
-    const next = env.successors(top)[(looked[top] ?? 1) - 1];
-    if (next === undefined) {
+    if (expanded[top] === 1) {
       open.pop();
       order.push(top);
       continue;
     }
-    looked[top] = (looked[top] ?? 1) + 1;
-    if (looked[next] !== 0) continue;
-    looked[next] = 1;
-    open.push(next);
+    expanded[top] = 1;
+    for (const next of env.successors(top)) {
+      if (seen[next] === 1) continue;
+      seen[next] = 1;
+      open.push(next);
+    }
   }
   return order;
 }

@@ -17,7 +17,6 @@ import type { ArgProto, HelperProto } from './prototypes.ts';
 import {
   ALLOC,
   MAYBE_NULL,
-  NON_OWN_REF,
   PACKET_SLICE,
   PERCPU,
   RCU,
@@ -110,7 +109,7 @@ const ACCEPTED: Readonly<Record<string, Accepted>> = {
   spin_lock: [['map_value', 0], ['btf_id', ALLOC]], ringbuf_mem: [['mem', RINGBUF]],
   percpu_btf_id: [['btf_id', PERCPU], ['btf_id', PERCPU | RCU], ['btf_id', PERCPU | TRUSTED]],
   func: [['func', 0]], stack: [['stack', 0]], const_str: [['map_value', 0]], timer: [['map_value', 0]],
-  kptr_xchg_dest: [['map_value', 0], ['btf_id', ALLOC], ['btf_id', ALLOC | NON_OWN_REF]],
+  kptr_xchg_dest: [['map_value', 0], ['btf_id', ALLOC]],
   dynptr: [['stack', 0], ['dynptr', 0]],
 };
 
@@ -123,6 +122,7 @@ export function checkArgument(env: Env, argument: number, meta: CallMeta): void 
   if (given.base === 'anything') return;
   if (reg.isPacket && !mayUsePacket(env, meta)) env.fail('EACCES', 'helper access to the packet is not allowed');
   const base = given.base === 'map_value' ? resolveMapValue(env, meta) : given.base;
+  // Linux 6.18 forgets that it has to be NULL: where paths meet, it lets any number pass.
   if (reg.isNull && given.null) markPrecise(env, regno);
   else {
     checkType(env, regno, base, given, meta);
@@ -380,7 +380,7 @@ export function dynptrArgument(env: Env, regno: number, given: DynptrWanted): vo
   const reg = env.reg(regno);
   if (given.uninit) {
     if (!canInitDynptr(env, reg)) env.fail('EINVAL', 'Dynptr has to be an uninitialized dynptr');
-    initializeDynptr(env, regno, given.dynptr ?? 'local', 0);
+    initializeDynptr(env, regno, given.dynptr ?? 'local');
     return;
   }
   if (reg.kind === 'dynptr' && !given.rdonly)
@@ -393,9 +393,9 @@ export function dynptrArgument(env: Env, regno: number, given: DynptrWanted): vo
 }
 
 /** The stack that the register points to becomes a dynptr: both slots are written. */
-export function initializeDynptr(env: Env, regno: number, kind: DynptrKind, reference: number): void {
+export function initializeDynptr(env: Env, regno: number, kind: DynptrKind, original?: Reg): void {
   for (const offset of [0, 8]) env.writeMemory(regno, offset, 8);
-  initDynptr(env, env.reg(regno), kind, reference);
+  initDynptr(env, env.reg(regno), kind, original);
 }
 
 /** A text that cannot change, with its end. */

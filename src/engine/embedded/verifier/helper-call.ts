@@ -21,6 +21,7 @@ import type { Env } from './env.ts';
 import { checkFormat } from './format-string.ts';
 import { type CallMeta, checkArgument, createMeta } from './helper-args.ts';
 import { acquires, changesPacketData, helperName, isCast } from './helper-facts.ts';
+import { mayCallHere } from './helper-places.ts';
 import { Int64, ZERO } from './int64.ts';
 import { mapCompatible } from './map-compatibility.ts';
 import { markPrecise } from './precision.ts';
@@ -85,6 +86,7 @@ export function checkHelperCall(env: Env, insn: Insn): number {
   const { type, attachType, gpl } = env.program;
   const proto = helperProto(name, type, attachType);
   if (proto.gplOnly && !gpl) env.fail('EINVAL', 'cannot call GPL-restricted function from non-GPL compatible program');
+  if (!mayCallHere(env, name)) env.fail('EINVAL', 'helper call is not allowed in probe');
   checkSleep(env, name, insn.imm, proto);
   const meta = createMeta(name, proto);
   for (let argument = 0; argument < proto.args.length; argument++) checkArgument(env, argument, meta);

@@ -1,10 +1,9 @@
 import type { Btf, BtfType } from '../../../btf/index.ts';
 import { attachTypeNumber } from '../../../uapi/bpf.ts';
 import { isTrusted } from './btf-access.ts';
-import { isComposite, isScalarType, sizeOf, skipModifiers, structMatches } from './btf-walk.ts';
+import { isComposite, isScalarType, kindName, sizeOf, skipModifiers, structMatches } from './btf-walk.ts';
 import { inTreeCallback } from './callbacks.ts';
 import { dynptrAt } from './dynptr.ts';
-import { isReferenced } from './dynptr-kind.ts';
 import type { Env } from './env.ts';
 import {
   checkArgumentOffset,
@@ -110,7 +109,7 @@ export function checkKfuncArgs(env: Env, meta: KfuncMeta): void {
     if (isScalarType(type)) scalarArgument(env, meta, i);
     else if (type.kind === 'ptr') {
       if (pointerArgument(env, meta, i, type)) i++;
-    } else env.fail('EINVAL', `Unrecognized arg#${i} type ${type.kind.toUpperCase()}`);
+    } else env.fail('EINVAL', `Unrecognized arg#${i} type ${kindName(type)}`);
   }
   if (kfunc.flags.has('release') && meta.releaseRegno === 0)
     env.fail('EINVAL', `release kernel function ${name} expects refcounted PTR_TO_BTF_ID`);
@@ -149,8 +148,7 @@ function pointerArgument(
   const param = kfunc.params[index];
   const name = param?.name ?? '';
   const nullable = name.endsWith('__nullable') || name.endsWith('__opt');
-  const trusted = kfunc.flags.has('trusted') || kfunc.flags.has('release');
-  if ((trusted || kfunc.flags.has('rcu')) && (reg.isNull || reg.mayBeNull) && !name.endsWith('__nullable'))
+  if ((reg.isNull || reg.mayBeNull) && !nullable)
     env.fail('EACCES', `Possibly NULL pointer passed to trusted arg${index}`);
   if (reg.refObjId !== 0) {
     if (kfunc.flags.has('release') && meta.refObjId !== 0)
@@ -162,14 +160,14 @@ function pointerArgument(
   const pointer: Pointer = { index, regno, name, pointed, pointedId };
   const kind = kindOf(env, meta, pointer, type);
   if (kind === 'null') return false;
-  if (kind === 'alloc' || kind === 'btf_id' || kind === 'map') checkTrust(env, meta, pointer, kind, trusted);
+  if (kind === 'alloc' || kind === 'btf_id' || kind === 'map') checkTrust(env, meta, pointer, kind);
   if (kfunc.flags.has('release') && reg.refObjId !== 0) checkReleaseOffset(env, reg, regno);
   else checkArgumentOffset(env, reg, regno);
   checkKind(env, meta, pointer, kind, nullable);
   return kind === 'mem_size';
 }
 
-function checkTrust(env: Env, meta: KfuncMeta, { regno }: Pointer, kind: ArgKind, trusted: boolean): void {
+function checkTrust(env: Env, meta: KfuncMeta, { regno }: Pointer, kind: ArgKind): void {
   const reg = env.reg(regno);
   if (kind === 'map') {
     if (reg.map === undefined && reg.btf === undefined) env.fail('EINVAL', `pointer in R${regno} isn't map pointer`);
@@ -183,9 +181,8 @@ function checkTrust(env: Env, meta: KfuncMeta, { regno }: Pointer, kind: ArgKind
     meta.map = reg.map;
     meta.mapUid = reg.mapUid;
   }
-  const rcu = meta.kfunc.flags.has('rcu');
-  if ((!trusted && !rcu) || isTrusted(reg)) return;
-  if (!rcu) env.fail('EINVAL', `R${regno} must be referenced or trusted`);
+  if (isTrusted(reg)) return;
+  if (!meta.kfunc.flags.has('rcu')) env.fail('EINVAL', `R${regno} must be referenced or trusted`);
   if (!reg.has(RCU)) env.fail('EINVAL', `R${regno} must be a rcu pointer`);
 }
 
@@ -215,7 +212,7 @@ function kindOf(env: Env, meta: KfuncMeta, pointer: Pointer, type: BtfType & { r
     if (!isComposite(pointed))
       env.fail(
         'EINVAL',
-        `kernel function ${kfunc.name} args#${index} pointer type ${pointed.kind.toUpperCase()} ${pointed.name} is not supported`,
+        `kernel function ${kfunc.name} args#${index} pointer type ${kindName(pointed)} ${pointed.name} is not supported`,
       );
     return 'btf_id';
   }
@@ -225,7 +222,7 @@ function kindOf(env: Env, meta: KfuncMeta, pointer: Pointer, type: BtfType & { r
   if (!plain && !(sized && pointed.kind === 'void'))
     env.fail(
       'EINVAL',
-      `arg#${index} pointer type ${pointed.kind.toUpperCase()} ${pointed.name} must point to ${sized ? 'void, ' : ''}scalar, or struct with scalar`,
+      `arg#${index} pointer type ${kindName(pointed)} ${pointed.name} must point to ${sized ? 'void, ' : ''}scalar, or struct with scalar`,
     );
   return sized ? 'mem_size' : 'mem';
 }
@@ -239,7 +236,7 @@ function isKernelContext(env: Env, pointed: BtfType): boolean {
 export const KERNEL_CONTEXTS: Readonly<Record<string, string>> = {
   __sk_buff: 'sk_buff', xdp_md: 'xdp_buff', bpf_sock: 'sock', bpf_sock_addr: 'bpf_sock_addr_kern', bpf_sock_ops: 'bpf_sock_ops_kern', sk_msg_md: 'sk_msg',
   pt_regs: 'pt_regs', bpf_perf_event_data: 'bpf_perf_event_data_kern', bpf_sysctl: 'bpf_sysctl_kern', bpf_sockopt: 'bpf_sockopt_kern',
-  sk_reuseport_md: 'sk_reuseport_kern', bpf_sk_lookup: 'bpf_sk_lookup_kern', bpf_nf_ctx: 'bpf_nf_ctx',
+  sk_reuseport_md: 'sk_reuseport_kern', bpf_sk_lookup: 'bpf_sk_lookup_kern', bpf_nf_ctx: 'bpf_nf_ctx', bpf_cgroup_dev_ctx: 'bpf_cgroup_dev_ctx',
 };
 
 function isSizeOf(env: Env, { params, btf }: Kfunc, index: number): boolean {
@@ -352,6 +349,8 @@ function allocatedArgument(env: Env, meta: KfuncMeta, reg: Reg, index: number): 
 function dynptrOf(env: Env, meta: KfuncMeta, regno: number, param: string): void {
   const { name } = meta.kfunc;
   const reg = env.reg(regno);
+  if (reg.kind !== 'stack' && reg.kind !== 'dynptr')
+    env.fail('EINVAL', `arg#${regno - 1} expected pointer to stack or const struct bpf_dynptr`);
   if (!param.endsWith('__uninit')) {
     dynptrArgument(env, regno, { uninit: false, rdonly: reg.kind === 'dynptr' });
     meta.dynptr = dynptrAt(env, env.reg(regno));
@@ -360,7 +359,7 @@ function dynptrOf(env: Env, meta: KfuncMeta, regno: number, param: string): void
   if (name === 'bpf_dynptr_clone') {
     const kind = meta.dynptr?.dynptr?.kind ?? 'local';
     if (reg.kind !== 'stack') dynptrArgument(env, regno, { uninit: true, rdonly: false });
-    initializeDynptr(env, regno, kind, isReferenced(kind) ? (meta.dynptr?.refObjId ?? 0) : 0);
+    initializeDynptr(env, regno, kind, meta.dynptr);
     return;
   }
   const kind =
@@ -466,7 +465,7 @@ function structArgument(env: Env, meta: KfuncMeta, { index, regno, pointed, poin
   if (!same && !projection)
     env.fail(
       'EINVAL',
-      `kernel function ${kfunc.name} args#${index} expected pointer to ${pointed.kind.toUpperCase()} ${pointed.name} but R${regno} has a pointer to ${given.kind.toUpperCase()} ${given.name}`,
+      `kernel function ${kfunc.name} args#${index} expected pointer to ${kindName(pointed)} ${pointed.name} but R${regno} has a pointer to ${kindName(given)} ${given.name}`,
     );
 }
 

@@ -1,9 +1,11 @@
 import { MAX_ERRNO } from '../../../uapi/errno.ts';
 import { pushBranch } from './branches.ts';
-import { isComposite, sizeOf, skipModifiers } from './btf-walk.ts';
+import { isComposite, kindName, sizeOf, skipModifiers } from './btf-walk.ts';
 import { graphNode, inTreeCallback, nonOwning, pushCallback, timerCallback, treeCallback } from './callbacks.ts';
 import { clearCallerSaved } from './calls.ts';
+import { isOfPacket } from './dynptr-kind.ts';
 import type { Env } from './env.ts';
+import { isKfuncCall } from './flow.ts';
 import { Int64, ONES } from './int64.ts';
 import { nextElement } from './iterator.ts';
 import type { Kfunc } from './kfunc.ts';
@@ -31,10 +33,19 @@ import { contextStruct } from './subprog-args.ts';
 /** Objects per CPU are at most so large. Bytes. */
 const BPF_GLOBAL_PERCPU_MA_MAX_SIZE = 512;
 
+/** Calls of no function must be where no path leads. */
+export function checkNoCallLeft(env: Env): void {
+  for (let i = 0; i < env.insns.length; i++) {
+    if (env.factsAt(i).seen && isKfuncCall(env.insnAt(i)) && !env.kfuncs.has(i))
+      env.fail('EINVAL', 'invalid kernel function call not eliminated in verifier pass');
+  }
+}
+
 /** A call of a function of the kernel. True: it ends the program (bpf_throw). */
 export function checkKfuncCall(env: Env): boolean {
   const kfunc = env.kfuncs.get(env.insn);
-  if (kfunc === undefined) return env.fail('EINVAL', 'invalid kernel function call not eliminated in verifier pass');
+  // A call of no function: refused once it is known that it runs, see `checkNoCallLeft`.
+  if (kfunc === undefined) return false;
   const { name } = kfunc;
   if (!kfunc.allowed) env.fail('EACCES', `calling kernel function ${name} is not allowed`);
   if (env.program.lacksKfunc?.(name) === true)
@@ -192,7 +203,7 @@ function pointerResult(env: Env, meta: KfuncMeta, pointeeId: number): Reg {
     if (size === 0n)
       env.fail(
         'EINVAL',
-        `kernel function ${kfunc.name} returns pointer type ${pointed.kind.toUpperCase()} ${pointed.name} is not supported`,
+        `kernel function ${kfunc.name} returns pointer type ${kindName(pointed)} ${pointed.name} is not supported`,
       );
     return Reg.pointer('mem', { memSize: Number(size), flags: readOnly ? RDONLY : 0, refObjId: meta.refObjId });
   }
@@ -230,11 +241,11 @@ function specialResult(env: Env, meta: KfuncMeta): Reg | undefined {
       return Reg.pointer('btf_id', { flags: TRUSTED, btf: kfunc.btf, btfId });
     }
     case 'bpf_rdonly_cast':
-      return readOnlyCast(env, kfunc, Number(constant ?? 0n));
+      return readOnlyCast(env, kfunc, BigInt.asIntN(64, constant ?? 0n));
     case 'bpf_dynptr_slice':
     case 'bpf_dynptr_slice_rdwr': {
       const kind = dynptr?.dynptr?.kind;
-      const isPacket = kind === 'skb' || kind === 'xdp' || kind === 'skb_meta';
+      const isPacket = isOfPacket(kind);
       const readOnly = kfunc.name === 'bpf_dynptr_slice';
       if (!readOnly && isPacket && !mayAccessPacket(env, true))
         env.fail('EINVAL', 'the prog does not allow writes to packet data');
@@ -272,10 +283,11 @@ function newObject(env: Env, kfunc: Kfunc, typeId: bigint): Reg {
   return Reg.pointer('btf_id', { flags: ALLOC | (isPerCpu ? PERCPU : 0), btf, btfId });
 }
 
-function readOnlyCast(env: Env, kfunc: Kfunc, typeId: number): Reg {
+function readOnlyCast(env: Env, kfunc: Kfunc, constant: bigint): Reg {
   const { btf } = kfunc;
+  const typeId = Number(constant);
   const type = typeId >= 0 && typeId < btf.typeCount ? btf.type(typeId) : undefined;
-  if (type === undefined) return env.fail('EINVAL', `Unknown type ID ${typeId} passed to kfunc bpf_rdonly_cast`);
+  if (type === undefined) return env.fail('EINVAL', `Unknown type ID ${constant} passed to kfunc bpf_rdonly_cast`);
   if (isComposite(type)) return Reg.pointer('btf_id', { flags: UNTRUSTED, btf, btfId: typeId });
   if (type.kind === 'void') return Reg.pointer('mem', { flags: RDONLY | UNTRUSTED });
   return env.fail('EINVAL', 'kfunc bpf_rdonly_cast type ID argument must be of a struct or void');

@@ -1,5 +1,6 @@
 import type { Btf, BtfType } from '../../../btf/index.ts';
 import type { BtfFuncProto } from '../../../btf/types.ts';
+import { BPF_F_XDP_DEV_BOUND_ONLY } from '../../../uapi/bpf.ts';
 import type { Env } from './env.ts';
 import { isKfuncCall } from './flow.ts';
 import { KFUNCS, type KfuncFlag, mayCall } from './kfunc-table.ts';
@@ -48,6 +49,8 @@ function resolveKfunc(env: Env, typeId: number, off: number): Kfunc {
   if (proto.kind !== 'func_proto')
     return env.fail('EINVAL', `kernel function btf_id ${typeId} does not have a valid func_proto`);
   const { name } = func;
+  if (name.startsWith('bpf_xdp_metadata_rx_') && (env.program.flags & BPF_F_XDP_DEV_BOUND_ONLY) === 0)
+    env.fail('EINVAL', 'metadata kfuncs require device-bound program');
   const row = KFUNCS.get(name);
   const flags = new Set(row?.flags ?? []);
   return {

@@ -67,10 +67,16 @@ function usesOf(env: Env, index: number): readonly [uses: number, defines: numbe
   }
 }
 
+/** Of one that the program must not call Linux knows nothing. */
+function argumentsOfKfunc(env: Env, index: number): number {
+  const kfunc = env.kfuncs.get(index);
+  return kfunc?.allowed === true ? kfunc.params.length : 5;
+}
+
 function argumentsOf(env: Env, index: number): number {
   const insn = env.insnAt(index);
   let count = 5;
   if (isHelperCall(insn)) count = argumentCount(env, insn.imm) ?? 5;
-  else if (isKfuncCall(insn)) count = env.kfuncs.get(index)?.params.length ?? 5;
+  else if (isKfuncCall(insn)) count = argumentsOfKfunc(env, index);
   return ((1 << Math.min(count, 5)) - 1) << 1;
 }

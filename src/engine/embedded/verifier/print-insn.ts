@@ -15,7 +15,7 @@ export class InsnPrinter {
   /** Where the last instruction's line ends, and how long it is. */
   #end = 0;
   #width = 0;
-  #line: unknown;
+  #line: LineInfo | undefined;
 
   constructor(env: Env) {
     this.#env = env;
@@ -33,8 +33,10 @@ export class InsnPrinter {
     if (log.isTouched) this.printTouched();
     const source = env.lineAt(index);
     if (source !== undefined && source !== this.#line) {
+      const last = this.#line;
+      if (source.fileName !== last?.fileName || source.lineNumber !== last.lineNumber)
+        log.line(sourceText(env, source));
       this.#line = source;
-      log.line(sourceText(env, source));
     }
     const begin = log.length;
     log.line(`${index}: ${insnText(env, index)}`);

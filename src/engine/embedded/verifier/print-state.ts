@@ -22,8 +22,8 @@ export function printFrame(
     if (only !== undefined && (only.slots & (1n << BigInt(spi))) === 0n) continue;
     text += printSlot(frame, frame.slot(spi), spi);
   }
-  const references = state.references.filter(({ kind }) => kind === 'pointer').map(({ id }) => id);
-  if (references.length > 0) text += ` refs=${references.join()}`;
+  const references = state.references.map(({ id }) => id).filter((id) => id !== 0);
+  if (references.length > 0 && state.references[0]?.id !== 0) text += ` refs=${references.join()}`;
   if (frame.inCallback) text += ' cb';
   if (frame.inAsyncCallback) text += ' async_cb';
   return text;
@@ -39,6 +39,12 @@ const SLOT_LETTERS: Readonly<Record<number, string>> = {
   [IRQ_FLAG]: 'f',
 };
 
+/** Of a dynptr. */
+function idsText({ id, refObjId, dynptrId }: Reg): string {
+  const rest = [refObjId === 0 ? '' : `,ref_id=${refObjId}`, dynptrId === 0 ? '' : `,dynptr_id=${dynptrId}`];
+  return `id=${id}${rest.join('')}`;
+}
+
 function printSlot(frame: Frame, slot: Slot, spi: number): string {
   const place = -8 * (spi + 1);
   if (slot.types === 0) return '';
@@ -51,9 +57,7 @@ function printSlot(frame: Frame, slot: Slot, spi: number): string {
       return ` fp${place}${whole ? '' : ''}=${whole ? reg : `${letters.replace(/r+$/, '')}${reg}`}`;
     }
     case DYNPTR:
-      return slot.reg.dynptr?.first === true
-        ? ` fp${place}=dynptr_${slot.reg.dynptr.kind}(id=${slot.reg.id}${slot.reg.refObjId === 0 ? '' : `,ref_id=${slot.reg.refObjId}`})`
-        : '';
+      return slot.reg.dynptr?.first === true ? ` fp${place}=dynptr_${slot.reg.dynptr.kind}(${idsText(slot.reg)})` : '';
     case ITER: {
       if (slot.reg.refObjId === 0) return '';
       const { iter } = slot.reg;

@@ -20,8 +20,8 @@ const SKB = ['sched_cls', 'sched_act', 'lwt_in', 'lwt_out', 'lwt_xmit', 'lwt_seg
 export const VARIANTS: readonly Variant[] = [
   { helper: 'get_cgroup_classid', types: SKB,                                          proto: proto('integer', 'ctx') },
   { helper: 'get_socket_cookie', types: ['sk_reuseport', ...BTF, 'lsm'],                 proto: proto('integer', 'btf_id_sock_common|null') },
-  { helper: 'setsockopt',        types: ['cgroup_sockopt', 'lsm', 'struct_ops'],         proto: proto('integer', 'btf_id_sock_common', 'anything', 'anything', 'mem|rdonly', 'const_size') },
-  { helper: 'getsockopt',        types: ['cgroup_sockopt', 'lsm', 'struct_ops'],         proto: proto('integer', 'btf_id_sock_common', 'anything', 'anything', 'mem|uninit|write', 'const_size') },
+  { helper: 'setsockopt',        types: ['cgroup_sockopt', 'lsm', 'struct_ops', 'tracing'], proto: proto('integer', 'btf_id_sock_common', 'anything', 'anything', 'mem|rdonly', 'const_size') },
+  { helper: 'getsockopt',        types: ['cgroup_sockopt', 'lsm', 'struct_ops', 'tracing'], proto: proto('integer', 'btf_id_sock_common', 'anything', 'anything', 'mem|uninit|write', 'const_size') },
   { helper: 'sk_assign',         types: ['sk_lookup'],                                   proto: proto('integer', 'ctx', 'socket|null', 'anything') },
   { helper: 'sk_storage_get',    types: ['cgroup_sock'],                                 proto: proto('map_value|null', 'const_map_ptr', 'ctx', 'map_value|null', 'anything') },
   { helper: 'sk_storage_get',    types: BTF,                                             proto: proto('map_value|null', 'const_map_ptr', 'btf_id|null:sock_common', 'map_value|null', 'anything') },

@@ -51,12 +51,20 @@ export function mayCallHelper(env: Env, name: HelperName): boolean {
   return member?.struct === 'tcp_congestion_ops' && !(onOptions && member.name === 'release');
 }
 
-/** Functions that the kernel does not let programs be. */
+/** Members that the kernel does not let programs be. */
 export function checkMember(env: Env): void {
-  const member = targetOf(env)?.member;
-  if (member?.struct !== 'bpf_dummy_ops' || (env.program.flags & BPF_F_SLEEPABLE) === 0) return;
-  if (member.name !== 'test_sleepable')
-    env.fail('EINVAL', `attach to unsupported member ${member.name} of struct ${member.struct}`);
+  const { target, attachType, gpl, flags } = env.program;
+  if (!gpl) env.fail('EINVAL', 'struct ops programs must have a GPL compatible license');
+  const struct = target?.btf.type(target.typeId);
+  if (struct?.kind !== 'struct') return;
+  const name = struct.members[attachType]?.name;
+  if (name === undefined) env.fail('EINVAL', `attach to invalid member idx ${attachType} of struct ${struct.name}`);
+  if (targetOf(env) === undefined)
+    env.fail('EINVAL', `attach to invalid member ${name}(@idx ${attachType}) of struct ${struct.name}`);
+  const unsupported = `attach to unsupported member ${name} of struct ${struct.name}`;
+  if (struct.name === 'tcp_congestion_ops' && name === 'get_info') env.fail('ENOTSUPP', unsupported);
+  const isSleepable = (flags & BPF_F_SLEEPABLE) !== 0;
+  if (struct.name === 'bpf_dummy_ops' && isSleepable && name !== 'test_sleepable') env.fail('EINVAL', unsupported);
 }
 
 function placeOf(

@@ -1,6 +1,6 @@
 import type { Btf, BtfType } from '../../../btf/index.ts';
 import type { ProgType } from '../../../uapi/bpf.ts';
-import { isComposite, isScalarType, sizeOf, skipModifiers } from './btf-walk.ts';
+import { isComposite, isScalarType, kindName, sizeOf, skipModifiers } from './btf-walk.ts';
 import type { Env } from './env.ts';
 import { MAYBE_NULL, RDONLY, Reg, TRUSTED, UNKNOWN, UNTRUSTED } from './reg.ts';
 
@@ -69,7 +69,7 @@ function prepareArg(env: Env, btf: Btf, { funcId, name }: Owner, index: number, 
   if (type.kind === 'ptr') return preparePointer(env, btf, index, type, tags);
   if (tags.size > 0) env.fail('EINVAL', `arg#${index} has pointer tag, but is not a pointer type`);
   if (isScalarType(type)) return { kind: 'scalar' };
-  return env.fail('EINVAL', `Arg#${index} type ${type.kind.toUpperCase()} in ${name}() is not supported yet.`);
+  return env.fail('EINVAL', `Arg#${index} type ${kindName(type)} in ${name}() is not supported yet.`);
 }
 
 function tagsOf(env: Env, btf: Btf, funcId: number, index: number): ReadonlySet<string> {
@@ -122,7 +122,7 @@ function preparePointer(
   if (size === undefined || pointed.kind === 'void' || pointed.kind === 'fwd')
     return env.fail(
       'EINVAL',
-      `arg#${index} reference type('${pointed.kind.toUpperCase()} ${pointed.name}') size cannot be determined: -22`,
+      `arg#${index} reference type('${kindName(pointed)} ${pointed.name}') size cannot be determined: -22`,
     );
   return { kind: 'mem', size, nullable: !tags.has('nonnull'), untrusted: false };
 }

@@ -11,7 +11,7 @@ import { helperName } from './helper-facts.ts';
 import { pushHistory } from './history.ts';
 import { checkJump, checkMayGoto } from './jumps.ts';
 import { resolveKfuncs } from './kfunc.ts';
-import { checkKfuncCall } from './kfunc-call.ts';
+import { checkKfuncCall, checkNoCallLeft } from './kfunc-call.ts';
 import { computeLiveRegs } from './live-regs.ts';
 import { checkLoadImm, checkPacketLoad } from './load-imm.ts';
 import { LogText } from './log.ts';
@@ -122,7 +122,6 @@ function prepare(env: Env): void {
   checkFuncRecords(env);
   findExceptionCallback(env);
   findSubprogs(env, env.exceptionStart);
-  printSubprogs(env);
   if (env.exceptionStart !== undefined) {
     env.exceptionCallback = env.subprogAt(env.exceptionStart);
     const callback = env.subprog(env.exceptionCallback);
@@ -130,6 +129,7 @@ function prepare(env: Env): void {
     callback.isAsyncCallback = true;
   }
   resolveKfuncs(env);
+  printSubprogs(env);
   checkSubprogs(env);
   checkFuncInfo(env);
   checkLineInfo(env);
@@ -168,6 +168,7 @@ function run(env: Env): void {
   }
   removeFastcallStack(env);
   checkStackDepth(env);
+  checkNoCallLeft(env);
 }
 
 function removeFastcallStack(env: Env): void {
@@ -202,6 +203,7 @@ function runFunction(env: Env, subprogno: number): void {
 
 function setArguments(env: Env, frame: Frame, subprogno: number): void {
   if (subprogno === 0 && env.program.type !== 'ext') {
+    if (env.program.funcInfo !== undefined) noteArguments(env);
     frame.regs[1] = Reg.pointer('ctx');
     return;
   }
@@ -211,6 +213,16 @@ function setArguments(env: Env, frame: Frame, subprogno: number): void {
     subprog.isCallback = true;
   }
   for (const [i, arg] of prepareArgs(env, subprogno).entries()) frame.regs[i + 1] = registerOf(env, arg);
+}
+
+/** What the types of the program itself say counts for nothing, but the log says what is wrong with them. */
+function noteArguments(env: Env): void {
+  try {
+    prepareArgs(env, 0);
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    env.note(error.message);
+  }
 }
 
 function nextPath(env: Env): boolean {

@@ -24,11 +24,15 @@ export function isVisited(env: Env, insn: number): boolean {
     force ||
     (env.jumpsProcessed - env.previousJumpsProcessed >= 2 && env.insnsProcessed - env.previousInsnsProcessed >= 8);
   const kept = env.exploredAt(insn);
-  cleanStates(env, kept);
+  cleanStates(env, kept, insn);
   let count = 0;
   for (let i = 0; i < kept.length; ) {
     const old = kept[i] as State; // i is below the length
     count++;
+    if (old.insn !== insn) {
+      i++;
+      continue;
+    }
     const found = compareWith(env, old, insn);
     if (found === 'same' || found === 'loop') {
       old.hits++;
@@ -149,9 +153,9 @@ function keepState(env: Env, insn: number): State {
 }
 
 /** Takes out of the kept states what nobody reads any more, once all that follows from them is known. */
-function cleanStates(env: Env, kept: readonly State[]): void {
+function cleanStates(env: Env, kept: readonly State[], insn: number): void {
   for (const state of kept) {
-    if (state.branches > 0 || state.cleaned || env.sccs.isIncomplete(state)) continue;
+    if (state.insn !== insn || state.branches > 0 || state.cleaned || env.sccs.isIncomplete(state)) continue;
     if (!state.hasSameCallsites(env.state)) continue;
     cleanState(env, state);
   }
