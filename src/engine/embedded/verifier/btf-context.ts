@@ -2,7 +2,7 @@ import type { Btf, BtfType } from '../../../btf/index.ts';
 import type { BtfFuncProto } from '../../../btf/types.ts';
 import { attachTypeNumber } from '../../../uapi/bpf.ts';
 import type { HelperName } from '../../../uapi/helpers.ts';
-import { isComposite, isScalarType, kindName, skipModifiers } from './btf-walk.ts';
+import { isComposite, isScalarType, kindName, nameText, skipModifiers } from './btf-walk.ts';
 import type { Env } from './env.ts';
 import { Int64 } from './int64.ts';
 import { lsmResultRange } from './lsm-hooks.ts';
@@ -233,7 +233,7 @@ function pointerArgument(
   if (!isComposite(pointed))
     return refuse(env, `func '${name}' arg${argument} type ${kindName(pointed)} is not a struct`);
   env.log.trace(
-    () => `func '${name}' arg${argument} has btf_id ${btfId} type ${kindName(pointed)} '${pointed.name || '(anon)'}'`,
+    () => `func '${name}' arg${argument} has btf_id ${btfId} type ${kindName(pointed)} '${nameText(pointed)}'`,
   );
   if (doubts?.mayBeError === true) {
     env.log.trace(() => `marking pointer arg${argument} as scalar as it may encode error`);

@@ -40,7 +40,8 @@ export function walkStruct(btf: Btf, typeId: number, offset: number, size: numbe
     if (struct.kind === 'union' && struct.members.length !== 1) flags |= UNTRUSTED;
     if (at + size > struct.size) {
       const inner = flexible(btf, struct, at);
-      if (inner === undefined) return error('EACCES', `access beyond struct ${struct.name} at off ${at} size ${size}`);
+      if (inner === undefined)
+        return error('EACCES', `access beyond struct ${nameText(struct)} at off ${at} size ${size}`);
       if (inner.struct === undefined) return { kind: 'scalar' };
       struct = inner.struct;
       at = inner.offset;
@@ -106,11 +107,11 @@ function findMember(
     if (at + size > end && (flags & UNTRUSTED) === 0)
       return error(
         'EACCES',
-        `access beyond the end of member ${member.name} (mend:${end}) in struct ${struct.name} with off ${at} size ${size}`,
+        `access beyond the end of member ${member.name} (mend:${end}) in struct ${nameText(struct)} with off ${at} size ${size}`,
       );
     return { kind: 'scalar' };
   }
-  return error('EINVAL', `struct ${struct.name} doesn't have field at offset ${at}`);
+  return error('EINVAL', `struct ${nameText(struct)} doesn't have field at offset ${at}`);
 }
 
 interface PointerPlace {
@@ -127,7 +128,7 @@ function pointerAt(btf: Btf, struct: BtfComposite, member: BtfMember, place: Poi
   if (width !== size || at !== start)
     return error(
       'EACCES',
-      `cannot access ptr member ${member.name} with moff ${start} in struct ${struct.name} with off ${at} size ${size}`,
+      `cannot access ptr member ${member.name} with moff ${start} in struct ${nameText(struct)} with off ${at} size ${size}`,
     );
   const next = btf.type(type.typeId);
   const tag = next.kind === 'type_tag' ? (TAGS[next.name] ?? 0) : 0;
@@ -164,6 +165,11 @@ export function sizeOf(btf: Btf, typeId: number): number | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** What the log calls a type. */
+export function nameText({ name }: BtfType): string {
+  return name === '' ? '(anon)' : name;
 }
 
 /** What the log calls a kind of types. */
