@@ -1,7 +1,5 @@
 import type { Env } from './env.ts';
 import type { TargetFunction } from './extension.ts';
-import { Refusal } from './refusal.ts';
-import { prepareArgs } from './subprog-args.ts';
 
 /** The functions of a program that was verified, in its order; not those that no path comes to, which are not there any more. */
 export function targetFunctions(env: Env): readonly TargetFunction[] {
@@ -17,11 +15,6 @@ export function targetFunctions(env: Env): readonly TargetFunction[] {
 
 /** Whether the types of the main function say what it gets, which nobody asks of a program. */
 function takesContext(env: Env): boolean {
-  try {
-    const args = prepareArgs(env, 0);
-    return args.length === 1 && args[0]?.kind === 'ctx';
-  } catch (error) {
-    if (error instanceof Refusal) return false;
-    throw error;
-  }
+  const { args } = env.subprog(0);
+  return args?.length === 1 && args[0]?.kind === 'ctx';
 }
