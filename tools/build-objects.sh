@@ -87,6 +87,7 @@ build test/objects/congestion.c test/objects/congestion.o
 build test/objects/kfuncs.c test/objects/kfuncs.o
 build test/objects/kobjects.c test/objects/kobjects.o
 build test/objects/netfilter.c test/objects/netfilter.o
+build test/objects/map_fields.c test/objects/map_fields.o
 build test/objects/kernel_views.c test/objects/kernel_views.o
 build test/objects/arena.c test/objects/arena.o -mcpu=v4
 build test/objects/arena.c test/objects/arena_at.o -mcpu=v4 -DAT=0x100000000000ull

@@ -1,4 +1,5 @@
 import type { BtfType } from '../../../btf/types.ts';
+import { BPF_OBJ_NAME_LEN } from '../../../uapi/bpf.ts';
 import type { AddressSpace } from '../address-space.ts';
 import type { BtfObject } from '../btf-object.ts';
 import type { Cgroup } from '../cgroups/cgroup.ts';
@@ -74,14 +75,18 @@ export interface Descriptors {
 export type BatchOp = 'lookup' | 'lookup_and_delete' | 'update' | 'delete';
 
 /**
- * Bytes of the header that each map has in linear memory, at {@link BpfMap.address}. All fields are u32.
+ * Bytes of the header that each map has in linear memory, at {@link BpfMap.address}: the struct bpf_map of the kernel's types, whose members programs read by a pointer to the map. All fields are
+ * u32, but for map_extra (u64) and the name.
  *
- *      0         4          8            12            16           20    24 ... 31    32 ... 63
- *     ┌─────────┬──────────┬────────────┬─────────────┬────────────┬─────┬───────────┬────────────────────┐
- *     │ type    │ key_size │ value_size │ max_entries │ map_flags  │ id  │ 0         │ the type's own     │
- *     └─────────┴──────────┴────────────┴─────────────┴────────────┴─────┴───────────┴────────────────────┘
+ *      0         4          8            12            16           20    24          32 ... 63        64                68                 72 ... 87   96
+ *     ┌─────────┬──────────┬────────────┬─────────────┬────────────┬─────┬───────────┬────────────────┬─────────────────┬───────────────────┬──────┬────┐
+ *     │ type    │ key_size │ value_size │ max_entries │ map_flags  │ id  │ map_extra │ the type's own │ btf_key_type_id │ btf_value_type_id │ name │    │
+ *     └─────────┴──────────┴────────────┴─────────────┴────────────┴─────┴───────────┴────────────────┴─────────────────┴───────────────────┴──────┴────┘
  */
-export const MAP_HEADER_SIZE = 64;
+export const MAP_HEADER_SIZE = 96;
+const MAP_EXTRA = 24;
+const TYPE_IDS = 64;
+const NAME = 72;
 
 /**
  * A map of the embedded kernel. Keys and values are addresses in the machine's linear memory, and results are `-errno` or 0, so that one
@@ -112,9 +117,12 @@ export abstract class BpfMap extends RefCounted implements Mappable {
     this.copier = new ValueCopier(machine, attr.valueSize, attr.fields ?? []);
     this.id = machine.adoptMap(this);
     const words = [attr.type, attr.keySize, attr.valueSize, attr.maxEntries, attr.flags, this.id];
-    words.forEach((word, i) => {
-      machine.memory.dv.setUint32(address + 4 * i, word, true);
-    });
+    const { dv, u8 } = machine.memory;
+    for (const [i, word] of words.entries()) dv.setUint32(address + 4 * i, word, true);
+    dv.setBigUint64(address + MAP_EXTRA, attr.mapExtra, true);
+    dv.setUint32(address + TYPE_IDS, attr.keyTypeId, true);
+    dv.setUint32(address + TYPE_IDS + 4, attr.valueTypeId, true);
+    u8.set(new TextEncoder().encode(attr.name).subarray(0, BPF_OBJ_NAME_LEN - 1), address + NAME);
   }
 
   /** Address of the value for the running CPU, or 0: bpf_map_lookup_elem. */

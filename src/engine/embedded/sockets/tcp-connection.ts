@@ -263,6 +263,7 @@ export abstract class TcpConnection extends Socket {
   /** What waits for its end is less than a socket: programs are told that it is closed, and no more. */
   protected endLater(): void {
     this.#tellState('close');
+    this.control.end();
     this.sockOpsFlags = 0;
     this.network.machine.timers.after(TIME_WAIT, () => this.end());
   }
@@ -293,7 +294,7 @@ export abstract class TcpConnection extends Socket {
 
   protected become(state: TcpState): void {
     this.#tellState(state);
-    if (state === 'close' || state === 'time_wait') this.control.end();
+    if (state === 'close') this.control.end();
     this.state = state;
   }
 
