@@ -17,7 +17,7 @@ export class SharedText {
 
   constructor(map: HashMap, code: WasmCode, registers: number) {
     this.code = code;
-    this.hash = new HashText(map, code, registers);
+    this.hash = new HashText(map, code, registers, true);
     this.places = new PlacesText(map, code, true);
     this.#map = map;
     this.#seen = code.local('i32');

@@ -12,6 +12,7 @@ export class HashText {
   readonly code: WasmCode;
   readonly #map: HashMap;
   readonly #registers: number;
+  readonly #spread: boolean;
   /** The hash of the key, the address of its bucket, and of its element or 0. */
   readonly keyHash: number;
   readonly bucket: number;
@@ -19,8 +20,10 @@ export class HashText {
   readonly #word: number;
   readonly #link: number;
 
-  constructor(map: HashMap, code: WasmCode, registers: number) {
+  /** `spread`: the buckets are where they will always be. */
+  constructor(map: HashMap, code: WasmCode, registers: number, spread = false) {
     this.code = code;
+    this.#spread = spread;
     this.#map = map;
     this.#registers = registers;
     [this.keyHash, this.bucket, this.element, this.#word, this.#link] = Array.from({ length: 5 }, () =>
@@ -187,13 +190,18 @@ export class HashText {
   /** A hash on the stack becomes the address of its bucket. */
   #bucketOfHash(): void {
     const { code } = this;
-    const { address } = this.#map;
-    code.i32(address + BUCKET_MASK);
-    code.memory('i32_load', 0, 2);
+    const { address, buckets } = this.#map;
+    this.#number(buckets.mask, address + BUCKET_MASK);
     code.op('i32_and');
-    code.i32(address + BUCKETS);
-    code.memory('i32_load', 0, 2);
+    this.#number(buckets.first, address + BUCKETS);
     code.op('i32_add');
+  }
+
+  /** Puts a number on the stack that changes once, when buckets are spread; `at`: where it is in memory. */
+  #number(value: number, at: number): void {
+    const { code } = this;
+    code.i32(this.#spread ? value | 0 : at);
+    if (!this.#spread) code.memory('i32_load', 0, 2);
   }
 
   /** Takes an element out of its chain. `elsewhere`: its bucket is not that of the key. */

@@ -5,9 +5,9 @@ import { type Layout, LINK, spreadBuckets } from './hash-layout.ts';
 export const BUCKETS = 32;
 export const BUCKET_MASK = 36;
 
-/** Of a bucket that is spread: its lock, and bytes to the next. Neighbours share a line of a processor's cache with few others. */
+/** Of a bucket that is spread: its lock, and bytes to the next. */
 export const BUCKET_LOCK = 4;
-const SPREAD_BUCKET = 16;
+const SPREAD_BUCKET = 8;
 
 /**
  * Where the chains of a hash map begin. As long as one CPU runs at a time a bucket is the address of its first element or 0, and there are as many as elements, close together. Once
@@ -48,10 +48,10 @@ export class HashBuckets {
   }
   /** Address of the bucket of a hash. */
   of(hash: number): number {
-    return this.#first + ((hash & this.#mask) >>> 0);
+    return this.#first + ((hash & this.mask) >>> 0);
   }
   indexOf(hash: number): number {
-    return ((hash & this.#mask) >>> 0) / this.#size;
+    return ((hash & this.mask) >>> 0) / this.#size;
   }
 
   /** Makes room for spread buckets, which are empty: whether there was any. */
@@ -68,12 +68,17 @@ export class HashBuckets {
     if (this.#block !== 0) this.#machine.memory.free(this.#block);
   }
 
-  get #mask(): number {
+  /** Address of the first. */
+  get first(): number {
+    return this.#first;
+  }
+  /** What a hash is masked with for the offset of its bucket. */
+  get mask(): number {
     return this.#size * (this.#count - 1);
   }
   #tell(): void {
     const { dv } = this.#machine.memory;
     dv.setUint32(this.#header + BUCKETS, this.#first, true);
-    dv.setUint32(this.#header + BUCKET_MASK, this.#mask, true);
+    dv.setUint32(this.#header + BUCKET_MASK, this.mask, true);
   }
 }

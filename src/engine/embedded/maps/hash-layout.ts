@@ -12,8 +12,8 @@ export const FIRST = 0;
 export const LINK = 4;
 
 /** Buckets for an element where several CPUs run, and how many there are at most for that. */
-const SPARSE = 4;
-const MAX_SPARSE = 2 ** 18;
+const SPARSE = 8;
+const MAX_SPARSE = 2 ** 19;
 
 /** Bytes of Linux's structs, for the memlock figure: htab without buckets, a bucket, an element without key and value. */
 const OVERHEAD = 896;

@@ -55,10 +55,10 @@ export function createHash(
  * Chains of elements from an array of buckets. In linear memory follow each other the header, what each CPU has of the places (`HashPlaces`), the buckets, and the places of the elements
  * (with BPF_F_NO_PREALLOC each element is a block of its own). A bucket once several CPUs run (until then it is the first word alone), and an element:
  *
- *      0                          4       8      16      0             4        8                value's offset
- *     ┌──────────────────────────┬───────┬──────┐       ┌─────────────┬────────┬────────────────┬───────────────────────┐
- *     │ first element, 0 if none │ lock  │      │       │ next, or 0  │ hash   │ key, padded    │ value, padded to 8    │
- *     └──────────────────────────┴───────┴──────┘       └─────────────┴────────┴────────────────┴───────────────────────┘
+ *      0                          4       8       0             4        8                value's offset
+ *     ┌──────────────────────────┬───────┐       ┌─────────────┬────────┬────────────────┬───────────────────────┐
+ *     │ first element, 0 if none │ lock  │       │ next, or 0  │ hash   │ key, padded    │ value, padded to 8    │
+ *     └──────────────────────────┴───────┘       └─────────────┴────────┴────────────────┴───────────────────────┘
  *
  * The lock is a number that each change of the chain makes greater by two where several CPUs run; it is odd meanwhile. Compiled programs look up, put in and take out by themselves. Who looks for a key
  * takes no lock there: what it finds is there, and if it finds nothing although the number has changed meanwhile, it looks again.
@@ -76,14 +76,14 @@ export class HashMap extends BpfMap {
   /** BPF_F_NO_PREALLOC: the blocks of the elements. */
   readonly #blocks: Set<number> | undefined;
   readonly #free: HashPlaces;
-  readonly #buckets: HashBuckets;
+  readonly buckets: HashBuckets;
 
   constructor(machine: Machine, attr: MapAttr, address: number, layout: Layout) {
     super(machine, attr, address);
     this.layout = layout;
     const free = roundUp(address + MAP_HEADER_SIZE, APART);
     const buckets = free + APART * machine.cpus;
-    this.#buckets = new HashBuckets(machine, layout, address, buckets);
+    this.buckets = new HashBuckets(machine, layout, address, buckets);
     this.places = buckets + bucketBytes(layout.buckets);
     this.#free = new HashPlaces(machine, layout, free, this.places);
     this.#blocks = layout.places === 0 ? new Set() : undefined;
@@ -98,7 +98,7 @@ export class HashMap extends BpfMap {
     return this.#blocks?.size ?? this.#free.count;
   }
   get bucketCount(): number {
-    return this.#buckets.count;
+    return this.buckets.count;
   }
   /** Address of what each CPU has of the places. */
   get shares(): number {
@@ -177,7 +177,7 @@ export class HashMap extends BpfMap {
   /** Puts an element at the front of its chain. */
   #link(element: number, code: number): void {
     const { dv } = this.machine.memory;
-    const bucket = this.#buckets.of(code);
+    const bucket = this.buckets.of(code);
     dv.setInt32(element + NEXT, dv.getInt32(bucket + FIRST, true), true);
     dv.setInt32(bucket + FIRST, element, true);
   }
@@ -242,11 +242,11 @@ export class HashMap extends BpfMap {
       const found = this.#find(key, code);
       if (found !== 0) {
         element = this.#follow(found + NEXT);
-        bucket = this.#buckets.indexOf(code) + 1;
+        bucket = this.buckets.indexOf(code) + 1;
       }
     }
     for (; element === 0 && bucket < this.bucketCount; bucket++)
-      element = this.#follow(this.#buckets.at(bucket) + FIRST);
+      element = this.#follow(this.buckets.at(bucket) + FIRST);
     if (element === 0) return -errno.ENOENT;
     this.machine.memory.copy(next, element + KEY, this.attr.keySize);
     return 0;
@@ -273,7 +273,7 @@ export class HashMap extends BpfMap {
   /** Addresses of key and value of each element in a bucket, in the order of its chain: what batches walk. */
   elementsOf(bucket: number): { readonly key: number; readonly value: number }[] {
     const elements = [];
-    let element = this.#follow(this.#buckets.at(bucket) + FIRST);
+    let element = this.#follow(this.buckets.at(bucket) + FIRST);
     for (let left = this.count; element !== 0 && left > 0; left--) {
       elements.push({ key: element + KEY, value: element + this.layout.valueOffset });
       element = this.#follow(element + NEXT);
@@ -327,14 +327,14 @@ export class HashMap extends BpfMap {
       this.#dropFields(this.places + place * this.layout.element);
     for (const block of this.#blocks ?? []) this.#dropFields(block);
     for (const block of this.#blocks ?? []) this.machine.memory.free(block);
-    this.#buckets.free();
+    this.buckets.free();
   }
 
   /** Prepares the map for several CPUs; see `HashBuckets`. False where there is no memory for that. Walks that have begun may miss elements, as where elements come and go. */
   override spread(): boolean {
-    if (this.#buckets.areSpread) return true;
-    const firsts = Array.from({ length: this.#buckets.count }, (_, i) => this.#buckets.at(i));
-    if (!this.#buckets.spread()) return false;
+    if (this.buckets.areSpread) return true;
+    const firsts = Array.from({ length: this.buckets.count }, (_, i) => this.buckets.at(i));
+    if (!this.buckets.spread()) return false;
     const { dv } = this.machine.memory;
     let left = this.count;
     for (const first of firsts) {
@@ -356,7 +356,7 @@ export class HashMap extends BpfMap {
     const { memory, sharing } = this.machine;
     if (!sharing) return use();
     const { i32 } = memory;
-    const at = (this.#buckets.of(code) + BUCKET_LOCK) / 4;
+    const at = (this.buckets.of(code) + BUCKET_LOCK) / 4;
     let before: number;
     do before = Atomics.load(i32, at) & ~1;
     while (Atomics.compareExchange(i32, at, before, before | 1) !== before);
@@ -375,7 +375,7 @@ export class HashMap extends BpfMap {
 
   #find(key: number, code: number): number {
     const { dv } = this.machine.memory;
-    let element = this.#follow(this.#buckets.of(code) + FIRST);
+    let element = this.#follow(this.buckets.of(code) + FIRST);
     for (let left = this.#longest; element !== 0 && left > 0; left--) {
       if (dv.getInt32(element + HASH, true) === code && sameKey(dv, key, element + KEY, this.attr.keySize))
         return element;
@@ -401,7 +401,7 @@ export class HashMap extends BpfMap {
 
   #unlink(element: number, code: number): void {
     const { memory } = this.machine;
-    let link = this.#buckets.of(code) + FIRST;
+    let link = this.buckets.of(code) + FIRST;
     for (let left = this.#longest; left >= 0; left--) {
       const next = this.#follow(link);
       if (next === element || next === 0) break;

@@ -6,7 +6,6 @@ import { interpreterOf } from '../interp/interpreter.ts';
 import { ENTRY_CONTEXT, ENTRY_SIZE, ENTRY_VERDICT, type Share, type Work } from '../jit/batch.ts';
 import type { Machine } from '../machine.ts';
 import { runNowhere } from '../maps/cgroup-storage.ts';
-import { FINISH } from '../maps/key.ts';
 import { CACHE_LINE } from '../memory.ts';
 import { ETH_HLEN } from './frame.ts';
 import { type Packet, type PacketKind, packetKind } from './packet-kind.ts';
@@ -105,8 +104,7 @@ class Batch implements PacketBatch {
     this.#stride = stride;
     this.length = frames.length;
     this.#frames = frames.map((frame) => frame.slice());
-    // The low bit of the hash is that of the sum of all bytes, which many flows share.
-    const cpuOf = this.#frames.map((frame) => (Math.imul(hashFlow(frame, ETH_HLEN), FINISH.factor) >>> 16) % cpus);
+    const cpuOf = dealt(this.#frames, cpus);
     this.#order = cpuOf.map((_, i) => i).sort((a, b) => (cpuOf[a] ?? 0) - (cpuOf[b] ?? 0));
     const list = this.#list;
     for (let place = 0; place < this.length; place++)
@@ -187,4 +185,17 @@ class Batch implements PacketBatch {
     this.#machine.memory.free(this.#block);
     this.#prog.put();
   }
+}
+
+/** Which CPU each frame is for: those of a flow are one CPU's, the one that has fewest when the first of them comes. */
+function dealt(frames: readonly Uint8Array[], cpus: number): readonly number[] {
+  const cpuOfFlow = new Map<number, number>();
+  const counts = new Uint32Array(cpus);
+  return frames.map((frame) => {
+    const flow = hashFlow(frame, ETH_HLEN);
+    const cpu = cpuOfFlow.get(flow) ?? counts.indexOf(Math.min(...counts));
+    cpuOfFlow.set(flow, cpu);
+    counts[cpu] = (counts[cpu] ?? 0) + 1;
+    return cpu;
+  });
 }
