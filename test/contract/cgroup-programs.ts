@@ -71,8 +71,8 @@ export class CgroupBench {
     return `${this.#outer}/inner`;
   }
 
-  socket(type: 'tcp' | 'udp', port?: number): BenchSocket {
-    const socket = this.net.socket('a', type);
+  socket(type: 'tcp' | 'udp', port?: number, family?: 'inet6'): BenchSocket {
+    const socket = this.net.socket('a', type, family);
     this.#sockets.push(socket);
     if (port !== undefined) socket.bind(at(port));
     return socket;
@@ -281,6 +281,34 @@ export const cgroupProgramRows: readonly ProgramRow[] = [
     'connecting that is refused',
     (b) => b.run('connects_none', (bench) => bench.socket('udp').connect(at(9))),
     ['ECONNREFUSED'],
+  ],
+  [
+    'sending from an IPv6 socket to a mapped address',
+    (b) =>
+      b.run(
+        'sends',
+        (bench) => {
+          const receiver = bench.socket('udp', 4050);
+          bench.socket('udp', undefined, 'inet6').send(Uint8Array.of(1, 2), { address: `::ffff:${HOST}`, port: 9 });
+          return receiver.receive()?.data.length;
+        },
+        3,
+      ),
+    [2, 0x7f000001, 9, 0],
+  ],
+  [
+    'connecting an IPv6 socket to a mapped address',
+    (b) =>
+      b.run(
+        'connects',
+        (bench) => {
+          const socket = bench.socket('udp', undefined, 'inet6');
+          socket.connect({ address: `::ffff:${HOST}`, port: 9 });
+          return socket.peer?.port;
+        },
+        2,
+      ),
+    [9, 0, 0],
   ],
   ['sending elsewhere', (b) => b.run('sends', (bench) => sent(bench, 9), 3), ['5 from 127.0.0.1', 0x7f000001, 9, 0]],
   [

@@ -114,6 +114,27 @@ function read(socket: BenchSocket, level: number, name: number, size: number): s
   return value instanceof Uint8Array ? Buffer.from(value).toString('hex') : String(value);
 }
 
+/** Binds two sockets at one port, UDP and TCP, and says whether both have it. `only`: of IPv6 alone. */
+function conflicts(b: SocketBench, pairs: readonly (readonly [string, string])[]): unknown[] {
+  const bind = (type: 'udp' | 'tcp', where: string) => {
+    const address = where.replace('only ', '');
+    const socket = b[type]('a', undefined, address.includes(':') ? 'inet6' : undefined);
+    if (address !== where) socket.setsockopt(41, 26, int(1));
+    socket.bind(at(address, 60));
+  };
+  return pairs.flatMap(([first, second]) =>
+    (['udp', 'tcp'] as const).map((type) => {
+      bind(type, first);
+      const answer = failed(() => {
+        bind(type, second);
+        return 'both';
+      });
+      b.end();
+      return answer;
+    }),
+  );
+}
+
 /** Each closes its sockets at its end. */
 // biome-ignore format: one scenario a row
 export const socketRows: readonly (readonly [name: string, run: (b: SocketBench) => unknown, want: unknown])[] = [
@@ -153,6 +174,27 @@ export const socketRows: readonly (readonly [name: string, run: (b: SocketBench)
   ['bind: both reuse the port', (b) => { for (let i = 0; i < 2; i++) { const s = b.udp('a'); s.set('reusePort', 1); s.bind(at('10.0.0.1', 53)); } return 'both'; }, 'both'],
   ['bind: only one does', (b) => { b.udp('a', at('10.0.0.1', 53)); const s = b.udp('a'); s.set('reusePort', 1); return failed(() => s.bind(at('10.0.0.1', 53))); }, 'EADDRINUSE'],
   ['bind: TCP reuses the address unless somebody listens', (b) => { const one = b.tcp('a'); one.set('reuseAddress', 1); one.bind(at('10.0.0.1', 80)); const two = b.tcp('a'); two.set('reuseAddress', 1); two.bind(at('10.0.0.1', 80)); one.listen(); const three = b.tcp('a'); three.set('reuseAddress', 1); return failed(() => three.bind(at('10.0.0.1', 80))); }, 'EADDRINUSE'],
+
+  ['dual stack: UDP of IPv4 comes to an IPv6 socket, and back', (b) => { const s = b.udp('b', at('::', 53), 'inet6'); const c = b.udp('a'); c.send(text('hi'), at('10.0.0.2', 53)); const r = s.receive(); s.send(text('yo'), r?.from); return [r?.from.address, from(c), s.name.address]; }, ['::ffff:10.0.0.1', ['yo', '10.0.0.2'], '::']],
+  ['dual stack: and of IPv6 too', (b) => { const s = b.udp('b', at('::', 53), 'inet6'); b.udp('a', undefined, 'inet6').send(text('hi'), at('fd00::2', 53)); return from(s); }, ['hi', 'fd00::1']],
+  ['dual stack: IPv6 alone', (b) => { const s = b.udp('b', undefined, 'inet6'); s.setsockopt(41, 26, int(1)); s.bind(at('::', 53)); b.udp('a').send(text('hi'), at('10.0.0.2', 53)); return got(s); }, undefined],
+  ['dual stack: at a mapped address', (b) => { const s = b.udp('b', at('::ffff:10.0.0.2', 53), 'inet6'); b.udp('a').send(text('hi'), at('10.0.0.2', 53)); return [s.name.address, from(s)]; }, ['::ffff:10.0.0.2', ['hi', '::ffff:10.0.0.1']]],
+  ['dual stack: at any mapped address', (b) => { const s = b.udp('b', at('::ffff:0.0.0.0', 53), 'inet6'); b.udp('a', undefined, 'inet6').send(text('six'), at('fd00::2', 53)); b.udp('a').send(text('four'), at('10.0.0.2', 53)); return [s.name.address, got(s), got(s)]; }, ['::ffff:0.0.0.0', 'four', undefined]],
+  ['dual stack: UDP connects to a mapped address', (b) => { const c = b.udp('a', undefined, 'inet6'); c.connect(at('::ffff:10.0.0.2', 53)); return names(c); }, ['::ffff:10.0.0.1', '::ffff:10.0.0.2', 53]],
+  ['dual stack: on the wire', (b) => b.watch(() => { b.udp('a', at('::', 7), 'inet6').send(text('hi'), at('::ffff:10.0.0.2', 99)); }).filter((line) => line.includes('udp')), ['> udp 7>99 "hi"']],
+  // By loopback, where Linux does not limit how often it says so.
+  ['dual stack: a closed port', (b) => { const c = b.udp('a', undefined, 'inet6'); c.connect(at('::ffff:127.0.0.1', 54)); c.send(text('hi')); return failed(() => c.send(text('hi'))); }, 'ECONNREFUSED'],
+  ['dual stack: the other family does not fit the address', (b) => [['::1', '::ffff:127.0.0.1'], ['::ffff:127.0.0.1', '::1']].flatMap(([mine = '', to = '']) => { const [u, d, t] = [b.udp('a', at(mine, 70), 'inet6'), b.udp('a', at(mine, 71), 'inet6'), b.tcp('a', at(mine, 70), 'inet6')]; const said = [failed(() => u.send(text('x'), at(to, 9))), failed(() => d.connect(at(to, 9))), failed(() => t.connect(at(to, 9)))]; b.end(); return said; }), ['ENETUNREACH', 'ENETUNREACH', 'ENETUNREACH', 'EAFNOSUPPORT', 'EAFNOSUPPORT', 'EAFNOSUPPORT']],
+  ['dual stack: IPv6 alone goes to no mapped address', (b) => { const only = (s: BenchSocket) => { s.setsockopt(41, 26, int(1)); return s; }; const [u, t] = [only(b.udp('a', undefined, 'inet6')), only(b.tcp('a', undefined, 'inet6'))]; const to = at('::ffff:10.0.0.2', 53); return [failed(() => u.send(text('x'), to)), failed(() => u.connect(to)), failed(() => t.connect(to)), failed(() => u.bind(at('::ffff:10.0.0.1', 53)))]; }, ['ENETUNREACH', 'ENETUNREACH', 'ENETUNREACH', 'EINVAL']],
+  ['dual stack: TCP of IPv4 comes to an IPv6 socket', (b) => { const l = b.listen('b', at('::', 80), undefined, 'inet6'); const c = b.tcp('a'); c.connect(at('10.0.0.2', 80)); const s = b.accept(l); c.send(text('question')); const asked = got(s); s.send(text('answer')); return [asked, got(c), s.name.address, s.peer?.address]; }, ['question', 'answer', '::ffff:10.0.0.2', '::ffff:10.0.0.1']],
+  ['dual stack: TCP connects to a mapped address', (b) => { const l = b.listen('b', at('10.0.0.2', 80)); const c = b.tcp('a', undefined, 'inet6'); c.connect(at('::ffff:10.0.0.2', 80)); const s = b.accept(l); c.send(text('hi')); return [got(s), names(c), s.peer?.address]; }, ['hi', ['::ffff:10.0.0.1', '::ffff:10.0.0.2', 80], '10.0.0.1']],
+  ['dual stack: TCP, a closed port', (b) => failed(() => b.tcp('a', undefined, 'inet6').connect(at('::ffff:10.0.0.2', 81))), 'ECONNREFUSED'],
+  ['dual stack: the handshake', (b) => { b.listen('b', at('::', 80), undefined, 'inet6'); return b.watch(() => { b.tcp('a', undefined, 'inet6').connect(at('::ffff:10.0.0.2', 80)); }); }, ['> tcp *>80 SYN mss 1460 scaled times ""', '> tcp *>80 ACK times ""', '< tcp 80>* SYN ACK mss 1460 scaled times ""']],
+  ['dual stack: the socket of IPv4 comes first', (b) => { const [six, four] = (['inet6', undefined] as const).map((family) => { const s = b.udp('b', undefined, family); s.set('reusePort', 1); s.bind(at(family === 'inet6' ? '::' : '0.0.0.0', 53)); return s; }); b.udp('a').send(text('hi'), at('10.0.0.2', 53)); return [six, four].map((s) => s && got(s)); }, [undefined, 'hi']],
+  ['dual stack: ports that are taken', (b) => conflicts(b, [['::', '10.0.0.1'], ['10.0.0.1', '::'], ['::', '0.0.0.0'], ['::ffff:10.0.0.1', '10.0.0.1'], ['::ffff:0.0.0.0', '10.0.0.1'], ['::1', '::'], ['::', 'only ::'], ['::ffff:10.0.0.1', '::']]), Array(16).fill('EADDRINUSE')],
+  ['dual stack: ports that are not', (b) => conflicts(b, [['only ::', '0.0.0.0'], ['0.0.0.0', 'only ::'], ['::1', '0.0.0.0'], ['::ffff:10.0.0.1', '::1'], ['::ffff:10.0.0.1', 'only ::'], ['::ffff:10.0.0.1', '127.0.0.1']]), Array(12).fill('both')],
+  ['dual stack: IPV6_V6ONLY', (b) => { const s = b.udp('a', undefined, 'inet6'); const before = read(s, 41, 26, 4); s.setsockopt(41, 26, int(7)); const after = [read(s, 41, 26, 4), read(s, 41, 26, 1)]; s.bind(at('::', 53)); return [before, ...after, failed(() => s.setsockopt(41, 26, int(1))), failed(() => s.setsockopt(41, 26, int(0)))]; }, ['00000000', '01000000', '01', 'EINVAL', 'EINVAL']],
+  ['dual stack: an IPv4 socket has no IPV6_V6ONLY', (b) => { const s = b.udp('a'); return [failed(() => s.setsockopt(41, 26, int(1))), read(s, 41, 26, 4)]; }, ['ENOPROTOOPT', 'EOPNOTSUPP']],
 
   ['option: a device', (b) => { const s = b.udp('b'); const none = read(s, 1, 25, 16); s.setsockopt(1, 25, text('v1\0')); const one = read(s, 1, 25, 16); s.setsockopt(1, 25, text('')); return [none, one, read(s, 1, 25, 16)]; }, ['', '763100', '']],
   ['option: a device that is not there', (b) => failed(() => b.udp('a').setsockopt(1, 25, text('v1'))), 'ENODEV'],

@@ -1,5 +1,5 @@
 import { bpfSock, bpfSockAddr } from '../../../uapi/contexts.ts';
-import { AF_INET, sameAddress } from '../inet/address.ts';
+import { AF_INET, familyOf, sameAddress } from '../inet/address.ts';
 import { swap16 } from '../interp/arith.ts';
 import type { LinearMemory } from '../memory.ts';
 import type { Endpoint } from '../sockets/endpoint.ts';
@@ -52,8 +52,9 @@ export class SockAddrContext implements Disposable {
     const at = memory.alloc(bpfSockAddr.size + bpfSock.size);
     if (at === 0) return undefined;
     const { family, type, protocol } = socket;
+    const user_family = familyOf(given.address);
     const sk = at + bpfSockAddr.size;
-    const fields = { user_family: family, family, type, protocol, user_port: swap16(given.port), sk: BigInt(sk) };
+    const fields = { user_family, family, type, protocol, user_port: swap16(given.port), sk: BigInt(sk) };
     memory.u8.set(bpfSockAddr.encode(fields), at);
     memory.u8.set(sockBytes(socket), sk);
     const context = new SockAddrContext(memory, at, given);

@@ -21,7 +21,7 @@ export const CGROUP_SOCKET_HOOKS: SocketHooks = {
   bind: (socket, address) => rewrite(socket, byFamily(socket, 'cgroup_inet4_bind', 'cgroup_inet6_bind'), address, true),
   connect: (socket, to) => rewrite(socket, byFamily(socket, 'cgroup_inet4_connect', 'cgroup_inet6_connect'), to),
   sendmsg(socket, to, from) {
-    const hook = byFamily(socket, 'cgroup_udp4_sendmsg', 'cgroup_udp6_sendmsg');
+    const hook = to.address.length === 4 ? 'cgroup_udp4_sendmsg' : 'cgroup_udp6_sendmsg';
     if (!hasPrograms(socket, hook)) return { to, from };
     using context = SockAddrContext.create(socket, to, from);
     if (context === undefined) return -errno.ENOMEM;

@@ -48,6 +48,7 @@ function groupsOf(text: string): number[] | undefined {
 /** The inverse of {@link parseAddress}; the longest run of zero groups as `::`. */
 export function formatAddress(address: Uint8Array): string {
   if (address.length === 4) return address.join('.');
+  if (isMapped(address)) return `::ffff:${unmapped(address).join('.')}`;
   const groups = Array.from({ length: 8 }, (_, i) => ((address[2 * i] ?? 0) << 8) | (address[2 * i + 1] ?? 0));
   let best = { at: 0, length: 1 };
   for (let at = 0; at < 8; at++) {
@@ -58,6 +59,22 @@ export function formatAddress(address: Uint8Array): string {
   const text = (part: readonly number[]) => part.map((group) => group.toString(16)).join(':');
   if (best.length < 2) return text(groups);
   return `${text(groups.slice(0, best.at))}::${text(groups.slice(best.at + best.length))}`;
+}
+
+/** `::ffff:a.b.c.d`: how a socket of IPv6 names an address of IPv4. */
+export function isMapped(address: Uint8Array): boolean {
+  return (
+    address.length === 16 && address[10] === 0xff && address[11] === 0xff && isUnspecified(address.subarray(0, 10))
+  );
+}
+/** An address of IPv4 as IPv6 has it; others as they are. */
+export function mapped(address: Uint8Array): Uint8Array {
+  if (address.length !== 4) return address;
+  return Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, ...address);
+}
+/** The inverse of {@link mapped}. */
+export function unmapped(address: Uint8Array): Uint8Array {
+  return isMapped(address) ? address.subarray(12) : address;
 }
 
 export function sameAddress(a: Uint8Array, b: Uint8Array): boolean {

@@ -1,5 +1,6 @@
 import { bpfSkLookup } from '../../../uapi/contexts.ts';
 import { errno } from '../../../uapi/errno.ts';
+import { AF_INET } from '../inet/address.ts';
 import type { Device } from '../net/device.ts';
 import type { Network } from '../net/network.ts';
 import type { Flow } from '../sockets/endpoint.ts';
@@ -31,7 +32,8 @@ export class SkLookup {
       const ready = socket.type === 2 ? socket.bound && !socket.connected : socket.listening;
       if (!ready) return -errno.ESOCKTNOSUPPORT;
       if (socket.protocol !== this.#flow.protocol) return -errno.EPROTOTYPE;
-      if (socket.family !== this.#flow.family) return -errno.EAFNOSUPPORT;
+      if (socket.family !== this.#flow.family && (socket.family === AF_INET || socket.v6Only))
+        return -errno.EAFNOSUPPORT;
     }
     if (this.selected !== undefined && (flags & REPLACE) === 0) return -errno.EEXIST;
     this.selected = socket;

@@ -20,7 +20,7 @@ export interface SocketAddress {
 }
 
 export interface LabSocketInput extends Partial<SocketOptions> {
-  /** `inet` if not said. An `inet6` socket takes IPv6 alone. */
+  /** `inet` if not said. An `inet6` socket takes IPv4 as well, from `::ffff:a.b.c.d`, unless IPV6_V6ONLY is set. */
   readonly family?: 'inet' | 'inet6' | undefined;
   readonly type: 'tcp' | 'udp';
 }

@@ -8,7 +8,8 @@ const MAX_SEGMENT = 65495;
 
 /** What a segment to a socket may hold at most, by the device that it comes by, and by what programs allow. Bytes. */
 export function largestSegment(socket: Socket): number {
-  const { network, remote, device, family } = socket;
+  const { network, device } = socket;
+  const { family, remote } = socket.flow;
   const way = network.inet.wayTo(remote.address, device);
   const by = typeof way === 'number' || way.route.type === 'local' ? network.loopback : way.route.device;
   const headers = TCP_HEADER + (family === AF_INET ? IPV4_HEADER : IPV6_HEADER);

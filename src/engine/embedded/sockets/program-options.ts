@@ -1,10 +1,11 @@
 import { SOCK_OPS_ALL_CB_FLAGS } from '../cgroups/sock-ops.ts';
+import type { Family } from '../inet/address.ts';
 import type { Socket, SocketOptions } from './socket.ts';
 
 export const SOL_SOCKET = 1;
 export const IPPROTO_IP = 0;
 export const IPPROTO_TCP = 6;
-const IPPROTO_IPV6 = 41;
+export const IPPROTO_IPV6 = 41;
 export const TCP_CONGESTION = 13;
 export const TCP_MAXSEG = 2;
 export const TCP_SYNCNT = 7;
@@ -137,8 +138,8 @@ export function programOption(socket: Socket, level: number, name: number): numb
   return shown === undefined ? stored : shown(stored, socket);
 }
 
-/** The type of service, or traffic class, of what a socket sends. */
-export function serviceOf({ family, numbers }: Socket): number {
+/** The type of service, or traffic class, of packets of this family that a socket sends. */
+export function serviceOf({ numbers }: Socket, family: Family): number {
   return numbers.get(family === 10 ? key(IPPROTO_IPV6, IPV6_TCLASS) : key(IPPROTO_IP, IP_TOS)) ?? 0;
 }
 

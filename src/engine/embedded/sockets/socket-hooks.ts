@@ -25,7 +25,7 @@ export interface SocketHooks {
   postBind(socket: Socket): number;
   /** BPF_CGROUP_INET4_CONNECT, INET6_CONNECT. */
   connect(socket: Socket, to: Endpoint): Endpoint | number;
-  /** BPF_CGROUP_UDP4_SENDMSG, UDP6_SENDMSG: of a datagram with an address of its own. `from`: the source, all 0 if the kernel is to choose. */
+  /** BPF_CGROUP_UDP4_SENDMSG, UDP6_SENDMSG, by the family of `to`: of a datagram with an address of its own. `from`: the source, all 0 if the kernel is to choose. */
   sendmsg(
     socket: Socket,
     to: Endpoint,

@@ -1,8 +1,9 @@
 import { errno } from '../../../uapi/errno.ts';
 import { checkGetsockopt, checkSetsockopt, type SocketOption } from '../cgroups/sockopt.ts';
-import { AF_INET } from '../inet/address.ts';
+import { AF_INET, AF_INET6 } from '../inet/address.ts';
 import { bindToDevice, boundDeviceName, SO_BINDTODEVICE } from './bind-to-device.ts';
 import {
+  IPPROTO_IPV6,
   IPPROTO_TCP,
   programOption,
   SOL_SOCKET,
@@ -14,6 +15,7 @@ import type { Socket } from './socket.ts';
 import { TcpSocket } from './tcp-socket.ts';
 
 const SO_BROADCAST = 6;
+const IPV6_V6ONLY = 26;
 const INT = 4;
 /** Bytes of the name of a congestion control with its NUL. */
 const TCP_CA_NAME_MAX = 16;
@@ -44,7 +46,10 @@ function storeOption(socket: Socket, { level, name, value }: SocketOption): numb
   if (!isNumber(socket, level, name)) return -errno.ENOPROTOOPT;
   if (value.length < INT) return -errno.EINVAL;
   const number = new DataView(value.buffer, value.byteOffset).getInt32(0, true);
-  if (level === SOL_SOCKET && name === SO_BROADCAST) socket.options.broadcast = number !== 0;
+  if (isV6Only(socket, level, name)) {
+    if (socket.bound) return -errno.EINVAL;
+    socket.v6Only = number !== 0;
+  } else if (level === SOL_SOCKET && name === SO_BROADCAST) socket.options.broadcast = number !== 0;
   else if (!setProgramOption(socket, level, name, number)) return -errno.EINVAL;
   return 0;
 }
@@ -65,13 +70,21 @@ function readOption(socket: Socket, level: number, name: number, size: number): 
   if (isCongestion(socket, level, name)) return nameBytes(socket.control?.name ?? '').subarray(0, size);
   if (level !== SOL_SOCKET && level !== socket.protocol && socket.family === AF_INET) return -errno.EOPNOTSUPP;
   if (!isNumber(socket, level, name)) return -errno.ENOPROTOOPT;
-  const isBroadcast = level === SOL_SOCKET && name === SO_BROADCAST;
-  const number = isBroadcast ? Number(socket.options.broadcast) : (programOption(socket, level, name) ?? 0);
-  return new Uint8Array(Int32Array.of(number).buffer).subarray(0, size);
+  return new Uint8Array(Int32Array.of(readNumber(socket, level, name)).buffer).subarray(0, size);
+}
+
+function readNumber(socket: Socket, level: number, name: number): number {
+  if (level === SOL_SOCKET && name === SO_BROADCAST) return Number(socket.options.broadcast);
+  if (isV6Only(socket, level, name)) return Number(socket.v6Only);
+  return programOption(socket, level, name) ?? 0;
+}
+
+function isV6Only({ family }: Socket, level: number, name: number): boolean {
+  return family === AF_INET6 && level === IPPROTO_IPV6 && name === IPV6_V6ONLY;
 }
 
 function isNumber(socket: Socket, level: number, name: number): boolean {
-  if (level === SOL_SOCKET && name === SO_BROADCAST) return true;
+  if ((level === SOL_SOCKET && name === SO_BROADCAST) || isV6Only(socket, level, name)) return true;
   const known = level === SOL_SOCKET || level === IPPROTO_TCP;
   return known && name < FIRST_OF_PROGRAMS && programOption(socket, level, name) !== undefined;
 }

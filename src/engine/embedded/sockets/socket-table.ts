@@ -1,7 +1,7 @@
 import { errno } from '../../../uapi/errno.ts';
 import { runSocketFilter, selectReuseport } from '../hooks/socket-program.ts';
 import { dropTcProgram, holdTcProgram, type TcProgram } from '../hooks/tc-program.ts';
-import { formatAddress, isLimitedBroadcast, isMulticast, isUnspecified, sameAddress } from '../inet/address.ts';
+import { formatAddress, isLimitedBroadcast, isMulticast } from '../inet/address.ts';
 import { transportChecksum } from '../inet/checksum.ts';
 import { sendUnreachable, UNREACHABLE } from '../inet/icmp.ts';
 import type { Incoming } from '../inet/ip-stack.ts';
@@ -10,6 +10,7 @@ import type { Device } from '../net/device.ts';
 import type { Network } from '../net/network.ts';
 import { type Endpoint, type Flow, flowHash, flowKey } from './endpoint.ts';
 import type { Socket } from './socket.ts';
+import { overlap, scoreOf } from './socket-score.ts';
 import { refuseSegment } from './tcp-refuse.ts';
 
 /** ip_local_port_range. */
@@ -100,7 +101,7 @@ export class SocketTable {
     let score = -1;
     for (const socket of this.#byPort.get(portKey(flow.protocol, flow.local.port)) ?? []) {
       if (flow.protocol === IPPROTO_TCP && !socket.listening) continue;
-      const its = socket.score(flow, device);
+      const its = scoreOf(socket, flow, device);
       if (its < 0 || its < score) continue;
       if (its > score) best = [];
       score = its;
@@ -156,7 +157,7 @@ export class SocketTable {
     if (toMany) {
       if (protocol === IPPROTO_UDP)
         for (const socket of [...(this.#byPort.get(portKey(protocol, flow.local.port)) ?? [])])
-          if (socket.score(flow, device) >= 0) this.#give(socket, packet, device, frame);
+          if (scoreOf(socket, flow, device) >= 0) this.#give(socket, packet, device, frame);
       return;
     }
     const given = frame.assigned?.protocol === protocol ? frame.assigned : undefined;
@@ -220,14 +221,6 @@ function groupKey({ protocol, local }: Socket): string {
 /** Bytes of the header that a filter cannot take away. */
 function headerOf({ protocol, payload }: IpPacket): number {
   return protocol === IPPROTO_TCP ? 4 * ((payload[12] ?? 0) >> 4) : 8;
-}
-
-function overlap(socket: Socket, address: Uint8Array, other: Socket): boolean {
-  if (socket.family !== other.family) return false;
-  const [a, b] = [socket.options.boundDevice, other.options.boundDevice];
-  if (a !== 0 && b !== 0 && a !== b) return false;
-  const there = other.local.address;
-  return isUnspecified(address) || isUnspecified(there) || sameAddress(address, there);
 }
 
 function mayShare(socket: Socket, other: Socket): boolean {

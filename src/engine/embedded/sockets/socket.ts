@@ -3,12 +3,16 @@ import type { Cgroup } from '../cgroups/cgroup.ts';
 import { dropTcProgram, holdTcProgram, type TcProgram } from '../hooks/tc-program.ts';
 import {
   AF_INET,
+  AF_INET6,
   addressSize,
   type Family,
+  familyOf,
   isLimitedBroadcast,
+  isMapped,
   isMulticast,
   isUnspecified,
-  sameAddress,
+  mapped,
+  unmapped,
 } from '../inet/address.ts';
 import type { Incoming } from '../inet/ip-stack.ts';
 import type { IpPacket } from '../inet/packet.ts';
@@ -68,6 +72,9 @@ export abstract class Socket {
   readonly numbers = new Map<number, number>();
   /** Of TCP. */
   readonly control: CongestionControl | undefined = undefined;
+  /** IPV6_V6ONLY: an `inet6` socket takes no IPv4. */
+  v6Only = false;
+  /** Addresses of the socket's family: an `inet6` socket has those of IPv4 mapped. */
   local: Endpoint;
   remote: Endpoint;
   /** Has a port of its own, which others cannot bind to. */
@@ -98,9 +105,10 @@ export abstract class Socket {
   }
 
   /** Has from a listener what programs have set of that. */
-  inherit({ numbers, sockOpsFlags }: Socket): void {
+  inherit({ numbers, sockOpsFlags, v6Only }: Socket): void {
     for (const [name, value] of numbers) this.numbers.set(name, value);
     this.sockOpsFlags = sockOpsFlags;
+    this.v6Only = v6Only;
   }
   /** Somebody has asked for a connection, and nothing else is known of it. */
   get requested(): boolean {
@@ -135,12 +143,26 @@ export abstract class Socket {
   get hooks(): SocketHooks {
     return this.network.machine.socketHooks;
   }
+  /** As its packets have it. */
   get flow(): Flow {
-    const { family, protocol, local, remote } = this;
-    return { family, protocol, local, remote };
+    const address = unmapped(this.local.address);
+    return {
+      family: familyOf(address),
+      protocol: this.protocol,
+      local: { address, port: this.local.port },
+      remote: { address: unmapped(this.remote.address), port: this.remote.port },
+    };
   }
   get connected(): boolean {
     return this.remote.port !== 0;
+  }
+  /** Sends and receives IPv4 alone: an `inet` socket, or one at a mapped address. */
+  get isIpv4(): boolean {
+    return this.family === AF_INET || isMapped(this.local.address);
+  }
+  /** An address of a packet as this socket shows it. */
+  shown(address: Uint8Array): Uint8Array {
+    return this.family === AF_INET6 ? mapped(address) : address;
   }
   get nowhere(): Endpoint {
     return { address: new Uint8Array(addressSize(this.family)), port: 0 };
@@ -152,6 +174,7 @@ export abstract class Socket {
 
   bind(address: Endpoint): number {
     if (address.address.length !== addressSize(this.family)) return this.#otherFamily;
+    if (this.v6Only && isMapped(address.address)) return -errno.EINVAL;
     const wanted = this.hooks.bind(this, address);
     if (typeof wanted === 'number') return wanted;
     const { sockets } = this.network.inet;
@@ -175,7 +198,8 @@ export abstract class Socket {
   get #otherFamily(): number {
     return this.family === AF_INET ? -errno.EAFNOSUPPORT : -errno.EINVAL;
   }
-  #checkLocal(address: Uint8Array): number {
+  #checkLocal(wanted: Uint8Array): number {
+    const address = unmapped(wanted);
     if (!isUnspecified(address) && !isMulticast(address) && !isLimitedBroadcast(address)) {
       const type = this.network.inet.routes.lookup(address)?.type;
       if (type !== 'local' && type !== 'broadcast') return -errno.EADDRNOTAVAIL;
@@ -186,7 +210,14 @@ export abstract class Socket {
   connect(to: Endpoint): number {
     if (to.address.length !== addressSize(this.family)) return -errno.EAFNOSUPPORT;
     const wanted = this.hooks.connect(this, to);
-    return typeof wanted === 'number' ? wanted : this.connectTo(wanted);
+    return typeof wanted === 'number' ? wanted : this.checkRemote(wanted.address) || this.connectTo(wanted);
+  }
+
+  /** Whether a socket at this address may send there at all: 0 or -errno. */
+  protected checkRemote(address: Uint8Array): number {
+    if (this.family === AF_INET || isUnspecified(address)) return 0;
+    if (!isMapped(address)) return this.isIpv4 ? -errno.EAFNOSUPPORT : 0;
+    return this.v6Only || !(this.isIpv4 || isUnspecified(this.local.address)) ? -errno.ENETUNREACH : 0;
   }
 
   /** A port if it has none yet. 0 or -errno. */
@@ -194,34 +225,34 @@ export abstract class Socket {
     return this.bound ? 0 : this.network.inet.sockets.takePort(this, { address: this.local.address, port: 0 });
   }
 
-  /** This host, for those who connect to no address. */
-  protected loopbackAddress(): Uint8Array {
-    const { address } = this.nowhere;
-    if (address.length === 4) address[0] = 127;
-    address[address.length - 1] = 1;
-    return address;
+  /** Where packets for `to` go, as they have it: this host where that is no address. */
+  protected destinationOf(to: Uint8Array): Uint8Array {
+    const address = isUnspecified(to) && this.isIpv4 ? new Uint8Array(4) : unmapped(to);
+    if (!isUnspecified(address)) return address;
+    return address.length === 4 ? Uint8Array.of(127, 0, 0, 1) : address.with(15, 1);
   }
 
-  /** The local address if there is none yet: that of the way to `to`. */
+  /** The local address if there is none yet: that of the way to `to`, which is as packets have it. */
   protected chooseLocal(to: Uint8Array): number {
     const way = this.network.inet.wayTo(to, this.device);
     if (typeof way === 'number') return way;
     if ((way.route.type === 'broadcast' || isLimitedBroadcast(to)) && !this.options.broadcast) return -errno.EACCES;
-    if (isUnspecified(this.local.address)) this.local = { ...this.local, address: way.source };
+    if (isUnspecified(unmapped(this.local.address))) this.local = { ...this.local, address: this.shown(way.source) };
     return 0;
   }
 
-  /** Sends a packet of this socket. 0 or -errno. */
+  /** Sends a packet of this socket; the addresses are as the packet has them. 0 or -errno. */
   protected transmit(payload: Uint8Array, to: Uint8Array, from: Uint8Array): number {
     const { mark, priority } = this.options;
+    const family = familyOf(to);
     const header = {
-      family: this.family,
+      family,
       source: from,
       destination: to,
       protocol: this.protocol,
       payload,
       dontFragment: true,
-      tos: serviceOf(this),
+      tos: serviceOf(this, family),
     };
     return this.network.inet.send(header, { device: this.device, mark, priority, sender: this });
   }
@@ -269,24 +300,5 @@ export abstract class Socket {
     endStorages(this);
     this.network.machine.traffic.drain();
     this.network.put();
-  }
-
-  /** Whether a datagram or segment to this end may be for the socket. The higher, the better; -1: no. */
-  score({ family, protocol, local, remote }: Flow, device: Device): number {
-    if (family !== this.family || protocol !== this.protocol || local.port !== this.local.port) return -1;
-    let score = 0;
-    if (!isUnspecified(this.local.address)) {
-      if (!sameAddress(this.local.address, local.address)) return -1;
-      score++;
-    }
-    if (this.connected) {
-      if (this.remote.port !== remote.port || !sameAddress(this.remote.address, remote.address)) return -1;
-      score += 2;
-    }
-    if (this.options.boundDevice !== 0) {
-      if (this.options.boundDevice !== device.ifindex) return -1;
-      score++;
-    }
-    return score;
   }
 }

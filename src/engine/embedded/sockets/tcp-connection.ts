@@ -3,6 +3,7 @@ import type { Incoming } from '../inet/ip-stack.ts';
 import { IPPROTO_TCP, type IpPacket } from '../inet/packet.ts';
 import type { Device } from '../net/device.ts';
 import { CongestionControl } from './congestion-control.ts';
+import type { Flow } from './endpoint.ts';
 import { parseOptionsBy, showSegment } from './header-options.ts';
 import { isPredicted } from './header-prediction.ts';
 import { largestSegment } from './largest-segment.ts';
@@ -112,8 +113,8 @@ export abstract class TcpConnection extends Socket {
     this.network.machine.wake.all();
   }
 
-  sendSegment(bytes: Uint8Array): number {
-    return this.transmit(bytes, this.remote.address, this.local.address);
+  sendSegment(bytes: Uint8Array, { local, remote }: Pick<Flow, 'local' | 'remote'>): number {
+    return this.transmit(bytes, remote.address, local.address);
   }
 
   /** Ends the attempt to connect; a connection that stands goes on trying. */

@@ -205,7 +205,8 @@ export class TcpOutput {
   }
 
   send(flags: number, seq: number, payload: Uint8Array, more: Partial<Segment> = {}, syn?: SavedSyn): number {
-    const { local, remote, received } = this.#socket;
+    const { received } = this.#socket;
+    const { local, remote } = this.#socket.flow;
     const segment: Segment = {
       sourcePort: local.port,
       destinationPort: remote.port,
@@ -220,7 +221,7 @@ export class TcpOutput {
       ...more,
     };
     const options = optionsBy(this.#socket, { flags, payload, syn });
-    return this.#socket.sendSegment(encodeSegment(local.address, remote.address, segment, options));
+    return this.#socket.sendSegment(encodeSegment(local.address, remote.address, segment, options), { local, remote });
   }
 
   /** An acknowledgement by itself. */

@@ -1,5 +1,4 @@
 import { errno } from '../../../uapi/errno.ts';
-import { isUnspecified } from '../inet/address.ts';
 import type { Incoming } from '../inet/ip-stack.ts';
 import type { IpPacket } from '../inet/packet.ts';
 import { Backlog } from './backlog.ts';
@@ -66,12 +65,12 @@ export class TcpSocket extends TcpConnection {
   protected override connectTo(to: Endpoint): number {
     if (this.state === 'syn_sent') return -errno.EALREADY;
     if (this.state !== 'close') return -errno.EISCONN;
-    const address = isUnspecified(to.address) ? this.loopbackAddress() : to.address;
+    const address = this.destinationOf(to.address);
     const chosen = this.chooseLocal(address);
     if (chosen !== 0) return chosen;
     const bound = this.autobind();
     if (bound !== 0) return bound;
-    this.remote = { address, port: to.port };
+    this.remote = { address: this.shown(address), port: to.port };
     if (!this.network.inet.sockets.connect(this)) {
       this.remote = this.nowhere;
       return -errno.EADDRNOTAVAIL;
@@ -154,8 +153,8 @@ export class TcpSocket extends TcpConnection {
     Object.assign(child.options, this.options);
     child.inherit(this);
     child.control.follow(this.control);
-    child.local = { address: packet.destination.slice(), port: segment.destinationPort };
-    child.remote = { address: packet.source.slice(), port: segment.sourcePort };
+    child.local = { address: this.shown(packet.destination).slice(), port: segment.destinationPort };
+    child.remote = { address: this.shown(packet.source).slice(), port: segment.sourcePort };
     child.#listener = this;
     sockets.sharePort(child);
     sockets.connect(child);

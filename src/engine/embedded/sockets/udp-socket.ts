@@ -1,10 +1,11 @@
 import { concatBytes } from '../../../bytes/plain.ts';
 import { errno } from '../../../uapi/errno.ts';
-import { addressSize, isUnspecified } from '../inet/address.ts';
+import { addressSize, isMapped, isUnspecified, unmapped } from '../inet/address.ts';
 import { transportChecksum } from '../inet/checksum.ts';
 import { IPPROTO_UDP, type IpPacket } from '../inet/packet.ts';
 import type { Endpoint } from './endpoint.ts';
 import { Socket } from './socket.ts';
+import type { SocketHooks } from './socket-hooks.ts';
 import { TCP_STATES } from './tcp-state.ts';
 
 export const SOCK_DGRAM = 2;
@@ -38,10 +39,10 @@ export class UdpSocket extends Socket {
 
   protected override connectTo(to: Endpoint): number {
     // Its own host is meant where there is no address.
-    const address = isUnspecified(to.address) ? this.loopbackAddress() : to.address;
+    const address = this.destinationOf(to.address);
     const chosen = this.chooseLocal(address);
     if (chosen !== 0) return chosen;
-    this.remote = { address, port: to.port };
+    this.remote = { address: this.shown(address), port: to.port };
     return this.autobind();
   }
 
@@ -53,22 +54,32 @@ export class UdpSocket extends Socket {
     if (failed !== 0) return failed;
     if (to === undefined && !this.connected) return -errno.EDESTADDRREQ;
     if (to?.port === 0) return -errno.EINVAL;
-    const ends =
-      to === undefined
-        ? { to: this.remote, from: this.local.address }
-        : this.hooks.sendmsg(this, to, this.local.address);
+    const unfit = to === undefined ? 0 : this.checkRemote(to.address);
+    if (unfit !== 0) return unfit;
+    const ends = to === undefined ? { to: this.remote, from: this.local.address } : this.#sendmsg(to);
     if (typeof ends === 'number') return ends;
+    // Only a program has put that there.
+    if (to !== undefined && isMapped(ends.to.address)) return -errno.ENOTSUPP;
     const bound = this.autobind();
     if (bound !== 0) return bound;
-    const address = isUnspecified(ends.to.address) ? this.loopbackAddress() : ends.to.address;
+    const address = this.destinationOf(ends.to.address);
     const way = this.network.inet.wayTo(address, this.device);
     if (typeof way === 'number') return way;
     if (way.route.type === 'broadcast' && !this.options.broadcast) return -errno.EACCES;
-    const from = isUnspecified(ends.from) ? way.source : ends.from;
+    const source = unmapped(ends.from);
+    const from = isUnspecified(source) ? way.source : source;
     const sent = this.transmit(this.#encode(data, from, address, ends.to.port), address, from);
     this.network.machine.traffic.drain();
     // That there was no room for it on the way is nothing that the sender is told.
     return sent === 0 || sent === -errno.ENOBUFS ? data.length : sent;
+  }
+
+  /** To a mapped address it is as for an `inet` socket. */
+  #sendmsg(to: Endpoint): ReturnType<SocketHooks['sendmsg']> {
+    const from = this.local.address;
+    if (!isMapped(to.address)) return this.hooks.sendmsg(this, to, from);
+    const address = unmapped(to.address);
+    return this.hooks.sendmsg(this, { ...to, address }, isMapped(from) ? unmapped(from) : new Uint8Array(4));
   }
 
   #encode(data: Uint8Array, from: Uint8Array, to: Uint8Array, port: number): Uint8Array {
@@ -111,7 +122,7 @@ export class UdpSocket extends Socket {
     if (length < HEADER) return;
     const data = payload.slice(HEADER, length);
     if (this.psock?.judgesIncoming) this.psock.receive(data);
-    else this.#keep({ data, from: { address: source.slice(), port: view.getUint16(0) } });
+    else this.#keep({ data, from: { address: this.shown(source).slice(), port: view.getUint16(0) } });
   }
 
   #keep(datagram: Datagram): void {
