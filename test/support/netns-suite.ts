@@ -5,11 +5,15 @@ import { BUILT } from './built.ts';
 import { root } from './kernels.ts';
 import { namespaceMissing, namespaceTests, runNamespaceTests } from './netns.ts';
 
+/** It takes as long as ten others. */
+const LONGEST = 'test/differential/differential.netns.ts';
+
 /** Every second of the files that run in namespaces, from the first or the second on: two halves, for the two files that vitest runs at once. */
 export function netnsSuite(half: 0 | 1): void {
   const missing = namespaceMissing();
   if (missing !== undefined) console.log(`skipped in namespaces: ${missing}`);
-  const files = namespaceTests().filter((_, i) => i % 2 === half);
+  const others = namespaceTests().filter((file) => file !== LONGEST);
+  const files = [LONGEST, ...others].filter((_, i) => i % 2 === half);
 
   describe.skipIf(missing !== undefined)('in a network and mount namespace of its own', () => {
     // vitest takes longer to start than most of the files do, most of it for making JavaScript of what they share.
