@@ -110,7 +110,7 @@ class Cpus {
     for (const program of programs) {
       const isTarget = targets.has(program);
       const { compiled, module } = checked(program, jit.moduleFor(program, registers, { isTarget, shared: true }));
-      const importer: Importer = { machine, registers, program, code: undefined, resolve: () => lost(cpu) };
+      const importer = importerFor(machine, cpu, program);
       const imported = allImports(importer, compiled, (by, needs) => this.#importerOf(jit, by, needs, cpu));
       if (compiled.callsBack) importer.code = instantiate(module, machine.memory.memory, imported, noTable());
       const takers = new Set(
@@ -156,13 +156,7 @@ class Cpus {
   /** Of a program in the place of a function. */
   #importerOf(jit: Jit, program: BpfProg, { callsBack }: Needs, cpu: Cpu): Importer {
     const machine = this.#machine;
-    const importer: Importer = {
-      machine,
-      registers: cpu.registers,
-      program,
-      code: undefined,
-      resolve: () => lost(cpu),
-    };
+    const importer = importerFor(machine, cpu, program);
     if (callsBack) {
       const { compiled, module } = checked(program, jit.moduleFor(program, cpu.registers, { shared: true }));
       importer.code = instantiate(module, machine.memory.memory, importedFunctions(importer, compiled), noTable());
@@ -281,6 +275,10 @@ function checked(program: BpfProg, made: ReturnType<Jit['moduleFor']>): Module {
   if (helpers.includes(spin_lock.id) && callsBack)
     throw new NotSupportedError(what, { instead: 'it has both locks and functions that helpers call back' });
   return made;
+}
+
+function importerFor(machine: Machine, cpu: Cpu, program: BpfProg): Importer {
+  return { machine, registers: cpu.registers, program, code: undefined, resolve: () => lost(cpu) };
 }
 
 /** For what makes no tail calls. */

@@ -1,9 +1,9 @@
 import { BPF_ANY } from '../../../uapi/bpf.ts';
 import { errno } from '../../../uapi/errno.ts';
 import { BloomFilter } from '../maps/bloom-filter.ts';
-import { FINISH } from '../maps/key.ts';
 import type { BpfMap } from '../maps/map.ts';
-import { emitWord, MAX_WRITTEN_OUT } from './emit-bytes.ts';
+import { MAX_WRITTEN_OUT } from './emit-bytes.ts';
+import { emitFinish, emitKeyWord } from './emit-hash.ts';
 import { WasmCode } from './wasm-code.ts';
 
 /** A filter whose bits compiled programs find by themselves. */
@@ -62,9 +62,8 @@ function eachBit(code: WasmCode, map: BloomFilter, value: number, write: (at: nu
   const words: number[] = [];
   for (let offset = 0; offset < valueSize; offset += 4) {
     const word = code.local('i32');
-    emitWord(code, value, offset, Math.min(4, valueSize - offset));
+    emitKeyWord(code, value, offset, Math.min(4, valueSize - offset), word);
     code.set(word);
-    emitShifted(code, word, 16);
     words.push(word);
   }
   const [hash, at] = [code.local('i32'), code.local('i32')];
@@ -77,10 +76,7 @@ function eachBit(code: WasmCode, map: BloomFilter, value: number, write: (at: nu
       code.op('i32_mul');
       code.op('i32_add');
     }
-    code.set(hash);
-    emitShifted(code, hash, FINISH.before, FINISH.factor);
-    emitShifted(code, hash, FINISH.after);
-    code.get(hash);
+    emitFinish(code, hash);
     code.i32(map.mask | 0);
     code.op('i32_and');
     code.tee(hash);
@@ -95,18 +91,4 @@ function eachBit(code: WasmCode, map: BloomFilter, value: number, write: (at: nu
     code.set(hash);
     write(at, hash);
   }
-}
-
-/** x = (x ^ x >>> shift) * factor */
-function emitShifted(code: WasmCode, local: number, shift: number, factor?: number): void {
-  code.get(local);
-  code.get(local);
-  code.i32(shift);
-  code.op('i32_shr_u');
-  code.op('i32_xor');
-  if (factor !== undefined) {
-    code.i32(factor);
-    code.op('i32_mul');
-  }
-  code.set(local);
 }

@@ -1,9 +1,9 @@
 import type { HashMap } from '../maps/hash.ts';
 import { BUCKET_MASK, BUCKETS } from '../maps/hash-buckets.ts';
 import { FIRST, HASH, KEY, NEXT } from '../maps/hash-layout.ts';
-import { FINISH } from '../maps/key.ts';
 import { LruHashMap, USED } from '../maps/lru-hash.ts';
 import { emitCopy, emitSame, emitZeros } from './emit-bytes.ts';
+import { emitFinish, emitKeyWord } from './emit-hash.ts';
 import { CPU } from './registers.ts';
 import type { WasmCode } from './wasm-code.ts';
 
@@ -38,50 +38,15 @@ export class HashText {
     const { factors } = this.#map;
     code.i32(keySize);
     for (let offset = 0, i = 0; offset < keySize; offset += 4, i++) {
-      this.#keyWord(key, offset, Math.min(4, keySize - offset));
-      code.tee(this.#word);
-      code.get(this.#word);
-      code.i32(16);
-      code.op('i32_shr_u');
-      code.op('i32_xor');
+      emitKeyWord(code, key, offset, Math.min(4, keySize - offset), this.#word);
       code.i32(factors[i] ?? 1);
       code.op('i32_mul');
       code.op('i32_add');
     }
-    this.#foldDown(FINISH.before);
-    code.i32(FINISH.factor);
-    code.op('i32_mul');
-    this.#foldDown(FINISH.after);
+    emitFinish(code, this.keyHash);
     code.tee(this.keyHash);
     this.#bucketOfHash();
     code.set(this.bucket);
-  }
-
-  /** A number on the stack becomes itself xor its upper bits. */
-  #foldDown(shift: number): void {
-    const { code } = this;
-    code.tee(this.keyHash);
-    code.get(this.keyHash);
-    code.i32(shift);
-    code.op('i32_shr_u');
-    code.op('i32_xor');
-  }
-
-  /** Up to four bytes of a key as a number. */
-  #keyWord(key: number, offset: number, size: number): void {
-    const { code } = this;
-    code.get(key);
-    if (size === 4) code.memory('i32_load', offset);
-    else if (size === 1) code.memory('i32_load8_u', offset);
-    else {
-      code.memory('i32_load16_u', offset);
-      if (size === 2) return;
-      code.get(key);
-      code.memory('i32_load8_u', offset + 2);
-      code.i32(16);
-      code.op('i32_shl');
-      code.op('i32_or');
-    }
   }
 
   /** Sets `element`. */

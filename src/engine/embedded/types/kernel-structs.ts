@@ -16,6 +16,7 @@ import {
   skMsgMd,
   skReuseportMd,
 } from '../../../uapi/contexts.ts';
+import { MAP_STRUCTS } from './map-structs.ts';
 
 /** What contexts are called in C. */
 export const CONTEXT_STRUCTS: Readonly<Record<string, Struct<StructFields>>> = {
@@ -96,31 +97,6 @@ export const TYPED_TRACEPOINTS: readonly string[] = [
   'void (*btf_trace_netif_receive_skb)(void *, struct sk_buff *skb)',
 ];
 
-/** What Linux has for a map of each type: a struct bpf_map with more behind it, which is elsewhere here. */
-const MAP_STRUCTS = [
-  ...[
-    'bpf_htab',
-    'bpf_array',
-    'bpf_stack_map',
-    'lpm_trie',
-    'bpf_dtab',
-    'bpf_cpu_map',
-    'xsk_map',
-    'bpf_stab',
-    'bpf_shtab',
-    'bpf_queue_stack',
-  ],
-  ...[
-    'bpf_ringbuf_map',
-    'bpf_bloom_filter',
-    'bpf_cgroup_storage_map',
-    'reuseport_array',
-    'bpf_local_storage_map',
-    'bpf_struct_ops_map',
-    'bpf_arena',
-  ],
-];
-
 /**
  * The structs of the embedded kernel, as C: members one after the other, each aligned to its own size. Names, types and sizes of members are Linux's
  * (6.18); which members there are, and where they lie, is the embedded kernel's: programs that ask by CO-RE find them.
@@ -144,7 +120,8 @@ export const STRUCTS: Readonly<Record<string, string>> = {
   bpf_map:
     'enum bpf_map_type map_type; u32 key_size; u32 value_size; u32 max_entries; u32 map_flags; u32 id; u64 map_extra; u64 own[4]; u32 btf_key_type_id; ' +
     'u32 btf_value_type_id; char name[16]',
-  ...Object.fromEntries(MAP_STRUCTS.map((name) => [name, 'struct bpf_map map'])),
+  // What is behind it on Linux is elsewhere here.
+  ...Object.fromEntries(Object.values(MAP_STRUCTS).map((name) => [name, 'struct bpf_map map'])),
   bpf_prog: 'enum bpf_prog_type type; u32 len; u8 tag[8]; struct bpf_prog_aux *aux',
   bpf_prog_aux: 'u32 used_map_cnt; u32 id; u64 load_time; struct bpf_prog *prog; char name[16]',
   bpf_link: 'u32 id; enum bpf_link_type type; struct bpf_prog *prog',
