@@ -51,9 +51,16 @@ static int judge(struct bpf_nf_ctx *ctx, __u32 priority)
 	struct bpf_dynptr ptr;
 	__u8 buffer[40], more[9];
 	int is6 = state->pf == 10;
-	__u32 i = at++, header = is6 ? 40 : 20;
+	__u32 i, header = is6 ? 40 : 20;
 	__u8 *ip, *udp;
 
+	if (bpf_dynptr_from_skb((struct __sk_buff *)skb, 0, &ptr))
+		return NF_ACCEPT;
+	ip = bpf_dynptr_slice(&ptr, 0, buffer, 20);
+	// Reports of multicast listeners come when they like; they begin with hop-by-hop options.
+	if (!ip || (is6 && ip[6] == 0))
+		return NF_ACCEPT;
+	i = at++;
 	if (i >= MAX)
 		return NF_ACCEPT;
 	seen[i].priority = priority;
@@ -66,12 +73,7 @@ static int judge(struct bpf_nf_ctx *ctx, __u32 priority)
 		seen[i].in = state->in->name[0];
 	if (state->out)
 		seen[i].out = state->out->name[0];
-	if (bpf_dynptr_from_skb((struct __sk_buff *)skb, 0, &ptr))
-		return NF_ACCEPT;
 	seen[i].rdonly = bpf_dynptr_is_rdonly(&ptr);
-	ip = bpf_dynptr_slice(&ptr, 0, buffer, 20);
-	if (!ip)
-		return NF_ACCEPT;
 	seen[i].ttl = is6 ? ip[7] : ip[8];
 	seen[i].next = is6 ? ip[6] : ip[9];
 	udp = bpf_dynptr_slice(&ptr, header, more, 9);
