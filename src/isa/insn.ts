@@ -32,12 +32,12 @@ function viewOf(bytes: Uint8Array): DataView {
 }
 
 function insnAt(view: DataView, at: number): Insn {
-  const registers = view.getUint8(at + 1);
+  const word = view.getInt32(at, true);
   return {
-    opcode: view.getUint8(at),
-    dst: registers & 15,
-    src: registers >> 4,
-    off: view.getInt16(at + 2, true),
+    opcode: word & 0xff,
+    dst: (word >> 8) & 15,
+    src: (word >> 12) & 15,
+    off: word >> 16,
     imm: view.getInt32(at + 4, true),
   };
 }
@@ -56,12 +56,11 @@ export function decodeInsns(bytes: Uint8Array): Insn[] {
 export function encodeInsns(insns: readonly Partial<Insn>[]): Uint8Array {
   const bytes = new Uint8Array(INSN_SIZE * insns.length);
   const view = new DataView(bytes.buffer);
-  for (const [index, { opcode = 0, dst = 0, src = 0, off = 0, imm = 0 }] of insns.entries()) {
-    const at = INSN_SIZE * index;
-    view.setUint8(at, opcode);
-    view.setUint8(at + 1, (dst & 15) | (src << 4));
-    view.setInt16(at + 2, off, true);
+  let at = 0;
+  for (const { opcode = 0, dst = 0, src = 0, off = 0, imm = 0 } of insns) {
+    view.setInt32(at, (opcode & 0xff) | ((dst & 15) << 8) | ((src & 15) << 12) | (off << 16), true);
     view.setInt32(at + 4, imm, true);
+    at += INSN_SIZE;
   }
   return bytes;
 }

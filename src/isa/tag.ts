@@ -10,8 +10,8 @@ import { BPF_PSEUDO_MAP_FD, BPF_PSEUDO_MAP_VALUE, LD_IMM64 } from './opcode.ts';
 export function programTag(insns: Uint8Array, digest: 'sha256' | 'sha1' = 'sha256'): Uint8Array {
   const masked = new Uint8Array(insns);
   for (let i = 0; i < masked.length / INSN_SIZE; i++) {
-    const { opcode, src } = decodeInsn(masked, i);
-    if (opcode !== LD_IMM64) continue;
+    if (masked[INSN_SIZE * i] !== LD_IMM64) continue;
+    const { src } = decodeInsn(masked, i);
     if (src === BPF_PSEUDO_MAP_FD || src === BPF_PSEUDO_MAP_VALUE) {
       masked.fill(0, INSN_SIZE * i + 4, INSN_SIZE * i + 8);
       masked.fill(0, INSN_SIZE * i + 12, INSN_SIZE * i + 16);

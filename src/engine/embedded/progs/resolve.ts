@@ -10,8 +10,10 @@ import {
   BPF_PSEUDO_MAP_IDX_VALUE,
   BPF_PSEUDO_MAP_VALUE,
   encodeInsns,
+  INSN_SIZE,
   type Insn,
   LD_IMM64,
+  ldImm64,
 } from '../../../isa/index.ts';
 import { mapTypeNumber } from '../../../uapi/bpf.ts';
 import { errno } from '../../../uapi/errno.ts';
@@ -50,10 +52,11 @@ export interface FdSource {
 }
 
 /**
- * Replaces the fds in `ld_imm64` by what a program runs with. `fdArray`: what BPF_PSEUDO_MAP_IDX counts in; `bound`: fds of maps that the program
+ * Replaces the fds in `ld_imm64` by what a program runs with. `bytes`: the instructions as they were given. `fdArray`: what BPF_PSEUDO_MAP_IDX counts in; `bound`: fds of maps that the program
  * holds though no instruction names them; BTF may be among them.
  */
 export function resolveMaps(
+  bytes: Uint8Array,
   insns: readonly Insn[],
   fds: FdSource,
   fdArray: readonly number[] | undefined,
@@ -62,7 +65,8 @@ export function resolveMaps(
   const maps = new Set<BpfMap>();
   const uses = new Map<number, { readonly map: BpfMap; readonly offset?: number }>();
   const xlated = [...insns];
-  const runnable = [...insns];
+  const runnable = new Uint8Array(bytes);
+  const run = (i: number, ...instead: readonly Insn[]) => runnable.set(encodeInsns(instead), INSN_SIZE * i);
   for (const fd of bound) {
     const map = fds.map(fd);
     if (typeof map !== 'number') {
@@ -73,16 +77,16 @@ export function resolveMaps(
   for (let i = 0; i < insns.length; i++) {
     const insn = insns[i];
     if (insn?.opcode === (BPF_JMP | BPF_CALL) && insn.src === BPF_PSEUDO_KFUNC_CALL)
-      runnable[i] = { ...insn, off: 0, imm: kfuncIndex(fds.kernelBtf, insn) };
+      run(i, { ...insn, off: 0, imm: kfuncIndex(fds.kernelBtf, insn) });
     if (insn?.opcode !== LD_IMM64) continue;
     const second = insns[++i];
     if (second === undefined || insn.src === 0 || insn.src === BPF_PSEUDO_FUNC) continue;
     if (insn.src === BPF_PSEUDO_BTF_ID) {
       const symbol = kernelSymbol(fds, insn.imm, second.imm);
       if (typeof symbol !== 'bigint') return symbol;
-      runnable[i - 1] = { ...insn, src: 0, imm: Number(BigInt.asIntN(32, symbol)) };
-      runnable[i] = { ...second, imm: Number(BigInt.asIntN(32, symbol >> 32n)) };
-      xlated.splice(i - 1, 2, ...runnable.slice(i - 1, i + 1));
+      const number = ldImm64(insn.dst, symbol);
+      run(i - 1, ...number);
+      [xlated[i - 1], xlated[i]] = number;
       continue;
     }
     const fd = mapFd(insn, fdArray);
@@ -95,13 +99,16 @@ export function resolveMaps(
     const address = direct ? valueAddress(map, second.imm >>> 0) : { low: map.address, high: 0 };
     if ('errno' in address) return address;
     uses.set(i - 1, direct ? { map, offset: second.imm >>> 0 } : { map });
-    runnable[i - 1] = { ...insn, src: 0, imm: address.low };
-    runnable[i] = { ...second, imm: address.high };
+    const number: [Insn, Insn] = [
+      { ...insn, src: 0, imm: address.low },
+      { ...second, imm: address.high },
+    ];
+    run(i - 1, ...number);
     // Of what is no address of the kernel's, nobody can tell which map it is of.
-    if (direct && map.userAddress !== undefined) xlated.splice(i - 1, 2, ...runnable.slice(i - 1, i + 1));
+    if (direct && map.userAddress !== undefined) [xlated[i - 1], xlated[i]] = number;
     else xlated[i - 1] = { ...insn, src: direct ? BPF_PSEUDO_MAP_VALUE : BPF_PSEUDO_MAP_FD, imm: map.id };
   }
-  return { xlated, runnable: encodeInsns(runnable), maps: [...maps], uses };
+  return { xlated, runnable, maps: [...maps], uses };
 }
 
 /** The address of a variable or function that a BTF has under an id. `fd`: of that BTF; 0: the kernel's own. */

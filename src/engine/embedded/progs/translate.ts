@@ -4,10 +4,8 @@ import {
   BPF_JMP,
   BPF_PSEUDO_CALL,
   BPF_PSEUDO_FUNC,
-  decodeInsns,
   INSN_SIZE,
   type Insn,
-  insnSlots,
   jumpTarget,
   LD_IMM64,
   operationOf,
@@ -16,8 +14,8 @@ import { RECORDS, type Records } from './info-records.ts';
 
 /** What the verifier has found out about a program, by slots. */
 export interface Found {
-  /** Instructions that some path comes to. */
-  readonly live: readonly boolean[];
+  /** 1: a slot of an instruction that some path comes to. */
+  readonly live: Uint8Array;
   /** Those that save registers around calls that clobber none of them. */
   readonly spills: ReadonlySet<number>;
   /** Where functions start, ascending. */
@@ -58,7 +56,7 @@ export function translate(
 ): Translated {
   const wired = insns.map((insn, i) => (spills.has(i) ? NOP : hardWired(insn, i, live)));
   const begin = { insns: wired, starts, funcs: places(funcInfo, 'func_info'), lines: places(lineInfo, 'line_info') };
-  const alive = keep(begin, liveSlots(insns, live));
+  const alive = keep(begin, live);
   const end = keep(alive, usefulSlots(alive.insns));
   return {
     insns: nameFunctions(end),
@@ -70,8 +68,7 @@ export function translate(
 /** The program as it runs: where no path comes to stands what ends it. Nobody has looked at what was there. */
 export function withoutDead(bytes: Uint8Array, { live }: Found): Uint8Array {
   const kept = new Uint8Array(bytes);
-  for (const [i, isLive] of liveSlots(decodeInsns(bytes), live).entries()) {
-    if (isLive) continue;
+  for (let i = live.indexOf(0); i >= 0; i = live.indexOf(0, i + 1)) {
     kept.fill(0, INSN_SIZE * i, INSN_SIZE * (i + 1));
     kept[INSN_SIZE * i] = BPF_JMP | BPF_EXIT;
   }
@@ -79,36 +76,25 @@ export function withoutDead(bytes: Uint8Array, { live }: Found): Uint8Array {
 }
 
 /** A branch that goes one way only is a jump. */
-function hardWired(insn: Insn, index: number, live: readonly boolean[]): Insn {
+function hardWired(insn: Insn, index: number, live: Uint8Array): Insn {
   const kind = operationOf(insn.opcode)?.kind;
   if (kind !== 'jump' && kind !== 'may_goto') return insn;
-  if (live[index + 1] !== true) return { ...NOP, off: insn.off };
-  return live[index + 1 + insn.off] === true ? insn : NOP;
-}
-
-function liveSlots(insns: readonly Insn[], live: readonly boolean[]): boolean[] {
-  const kept: boolean[] = [];
-  while (kept.length < insns.length) {
-    const index = kept.length;
-    const insn = insns[index];
-    const slots = insn === undefined ? 1 : insnSlots(insn);
-    for (let i = 0; i < slots; i++) kept.push(live[index] === true);
-  }
-  return kept;
+  if (live[index + 1] !== 1) return { ...NOP, off: insn.off };
+  return live[index + 1 + insn.off] === 1 ? insn : NOP;
 }
 
 /** All but jumps to what follows. One that comes to be so because what was in between went, goes only before a `may_goto`, as on Linux. */
-function usefulSlots(insns: readonly Insn[]): boolean[] {
-  const kept = insns.map(() => true);
+function usefulSlots(insns: readonly Insn[]): Uint8Array {
+  const kept = new Uint8Array(insns.length).fill(1);
   for (const [i, insn] of insns.entries()) {
     if (!jumpsTo(insn, i, i + 1)) continue;
-    kept[i] = false;
+    kept[i] = 0;
     if (operationOf(insn.opcode)?.kind !== 'may_goto') continue;
     for (let before = i - 1; before >= 0; before--) {
-      if (kept[before] === false) continue;
+      if (kept[before] === 0) continue;
       const earlier = insns[before];
       if (earlier === undefined || !jumpsTo(earlier, before, i + 1)) break;
-      kept[before] = false;
+      kept[before] = 0;
       if (operationOf(earlier.opcode)?.kind !== 'may_goto') break;
     }
   }
@@ -123,16 +109,18 @@ function jumpsTo(insn: Insn, index: number, last: number): boolean {
 }
 
 /** The program without the slots that are not kept. */
-function keep({ insns, starts, funcs, lines }: Stage, kept: readonly boolean[]): Stage {
+function keep(stage: Stage, kept: Uint8Array): Stage {
+  if (!kept.includes(0)) return stage;
+  const { insns, starts, funcs, lines } = stage;
   /** Of each slot, and of the end: how many are kept before it. */
-  const place = [0];
-  for (const is of kept) place.push((place.at(-1) ?? 0) + (is ? 1 : 0));
+  const place = new Int32Array(insns.length + 1);
+  for (let i = 0; i < insns.length; i++) place[i + 1] = (place[i] ?? 0) + (kept[i] ?? 0);
   const at = (slot: number) => place[slot] ?? 0;
   const length = at(insns.length);
   const remains = (start: number, i: number) => at(start) < at(starts[i + 1] ?? insns.length);
   const isGone = new Set(starts.filter((start, i) => !remains(start, i)));
   return {
-    insns: insns.flatMap((insn, i) => (kept[i] === true ? [aimed(insn, i, at)] : [])),
+    insns: insns.flatMap((insn, i) => (kept[i] === 1 ? [aimed(insn, i, at)] : [])),
     starts: starts.filter((start) => !isGone.has(start)).map(at),
     funcs: funcs.filter((func) => !isGone.has(func.at)).map((func) => ({ ...func, at: at(func.at) })),
     // What is left without a line has the last one before it.
@@ -162,13 +150,14 @@ function isCall(insn: Insn): boolean {
 /** Calls of functions, and their addresses, in the form in which Linux shows them. */
 function nameFunctions({ insns, starts }: Stage): Insn[] {
   const numbers = new Map(starts.map((start, number) => [start, number]));
+  const numberAt = (start: number) => numbers.get(start) ?? 0;
   const named = [...insns];
   for (const [i, insn] of insns.entries()) {
-    const number = numbers.get(i + 1 + insn.imm) ?? 0;
-    if (isCall(insn) && insn.src === BPF_PSEUDO_CALL) named[i] = { ...insn, off: (insn.imm << 16) >> 16, imm: number };
+    if (isCall(insn) && insn.src === BPF_PSEUDO_CALL)
+      named[i] = { ...insn, off: (insn.imm << 16) >> 16, imm: numberAt(i + 1 + insn.imm) };
     const second = insns[i + 1];
     if (insn.opcode === LD_IMM64 && insn.src === BPF_PSEUDO_FUNC && second !== undefined)
-      named[i + 1] = { ...second, imm: number };
+      named[i + 1] = { ...second, imm: numberAt(i + 1 + insn.imm) };
   }
   return named;
 }

@@ -203,7 +203,7 @@ function check(process: Process, attr: Attr, user: ProgUser & Aimed, bytes: Uint
   const types = readTypes(process, attr, bytes);
   if ('errno' in types) return refused(types);
   const insns = decodeInsns(bytes);
-  const found = readMaps(process, attr, insns);
+  const found = readMaps(process, attr, bytes, insns);
   const references = 'errno' in found ? found : undefined;
   const resolved = 'errno' in found ? NOTHING : found;
   const attachBtfId = attr.attach_btf_id ?? 0;
@@ -280,9 +280,9 @@ function readTypes(process: Process, attr: Attr, insns: Uint8Array): Types | Rej
   return wrong ?? { btf, funcInfo, lineInfo };
 }
 
-function readMaps(process: Process, attr: Attr, insns: readonly Insn[]): Resolved | Rejection {
+function readMaps(process: Process, attr: Attr, bytes: Uint8Array, insns: readonly Insn[]): Resolved | Rejection {
   const boundCount = Math.min(attr.fd_array_cnt ?? 0, attr.fd_array?.length ?? 0);
-  const resolved = resolveMaps(insns, process, attr.fd_array, attr.fd_array?.slice(0, boundCount) ?? []);
+  const resolved = resolveMaps(bytes, insns, process, attr.fd_array, attr.fd_array?.slice(0, boundCount) ?? []);
   if ('errno' in resolved) return resolved;
   const storages = cgroupStorages(resolved.maps).map(({ attr: { type } }) => type);
   if (new Set(storages).size < storages.length)

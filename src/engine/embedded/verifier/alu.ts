@@ -2,6 +2,7 @@ import { type AluOp, BPF_ADDR_SPACE_CAST, type Insn, type Operation } from '../.
 import { BPF_F_TEST_REG_INVARIANTS } from '../../../uapi/bpf.ts';
 import { pushBranch } from './branches.ts';
 import { BPF_MAX_VAR_OFF, type Env } from './env.ts';
+import { NARROWED } from './insn-facts.ts';
 import { add, Int64, isBelow, isSame, ONES, S64_MIN, subtract } from './int64.ts';
 import { markPrecise } from './precision.ts';
 import { MAYBE_NULL, Reg, type RegKind, UNKNOWN, UNTRUSTED } from './reg.ts';
@@ -130,7 +131,7 @@ function combine(env: Env, insn: Insn, operation: Alu): void {
   const dst = env.reg(insn.dst);
   const src = operation.source === 'reg' ? env.reg(insn.src) : env.immediate();
   if (dst.kind === 'arena' || src.kind === 'arena') {
-    if (operation.bits === 64) env.factsAt(env.insn).narrowed = true;
+    if (operation.bits === 64) env.facts.mark(env.insn, NARROWED);
     env.setReg(insn.dst, dst.kind === 'arena' ? dst : src);
     return;
   }

@@ -82,7 +82,7 @@ export function statesEqual(env: Env, old: State, now: State, exactness: Exactne
     const frame = old.frames[i];
     const other = now.frames[i];
     if (frame === undefined || other === undefined || frame.callsite !== other.callsite) return false;
-    if (!framesEqual(frame, other, env.factsAt(old.insnOf(i)).liveRegs, ids, exactness)) return false;
+    if (!framesEqual(frame, other, env.facts.liveRegs[old.insnOf(i)] ?? 0, ids, exactness)) return false;
   }
   return true;
 }

@@ -7,47 +7,20 @@ import { allowedHelpers } from '../helpers/allowed.ts';
 import type { Target } from './btf-context.ts';
 import { iteratorHelpers } from './btf-context.ts';
 import { IdMap } from './compare.ts';
-import { postorder, successorsOf } from './flow.ts';
+import { postorder } from './flow.ts';
+import { InsnFacts } from './insn-facts.ts';
 import type { Kfunc } from './kfunc.ts';
 import type { LogText } from './log.ts';
 import { checkMemoryAccess } from './memory.ts';
 import { InsnPrinter } from './print-insn.ts';
 import type { FieldToVerify, LineInfo, MapToVerify, ProgramToVerify } from './program.ts';
 import { Refusal } from './refusal.ts';
-import { Reg, type RegKind } from './reg.ts';
+import { Reg } from './reg.ts';
 import type { SccVisits } from './scc.ts';
 import type { StackLiveness } from './stack-liveness.ts';
 import type { Frame, HistoryEntry, State } from './state.ts';
 import { structNames } from './struct-names.ts';
 import type { Subprog } from './subprog.ts';
-
-/** What is known of an instruction, whatever path leads to it. */
-export class InsnFacts {
-  /** States are kept here, and compared. */
-  prunePoint = false;
-  /** Going back needs to know where the path came from. */
-  jumpPoint = false;
-  /** A state is kept each time. */
-  forceCheckpoint = false;
-  callsCallback = false;
-  isIterNext = false;
-  isJumpTarget = false;
-  seen = false;
-  /** What the pointer is that it goes through, which has to be the same on all paths. */
-  pointer: { kind: RegKind; flags: number } | undefined;
-  /** Registers that may be read from here on before they are written. Bits. */
-  liveRegs = 0;
-  /** The loop that it is in: a strongly connected component; 0: none. */
-  scc = 0;
-  /** Arithmetic of 64 bits on a pointer into an arena: 32 bits are it all. */
-  narrowed = false;
-  /** Saves or restores a register around a call that clobbers nothing. */
-  fastcall = false;
-  /** Of a call that is inlined: how many registers are saved before it and restored after it for nothing. */
-  needlessSpills = 0;
-  /** Made once it is asked for. */
-  immediate: Reg | undefined;
-}
 
 export interface ArgTag {
   readonly func: number;
@@ -77,7 +50,9 @@ export class Env {
   readonly operations: readonly (Operation | undefined)[];
   /** What is wrong with each instruction by itself: told where a path comes to it. */
   readonly problems: readonly (string | undefined)[];
-  readonly facts: readonly InsnFacts[];
+  readonly facts: InsnFacts;
+  /** The instructions that may follow each within its function, two of each: the next one, then the one that is jumped to; -1: none. */
+  readonly successors: Int32Array;
   readonly log: LogText;
   readonly printer: InsnPrinter;
   subprogs: Subprog[] = [];
@@ -108,10 +83,9 @@ export class Env {
   lastId = 0;
   /** For comparing states, one after the other. */
   readonly ids = new IdMap();
-  readonly #successors: (readonly number[] | undefined)[] = [];
   #argTags: readonly ArgTag[] | undefined;
   #allowed: ReadonlySet<HelperName> | undefined;
-  readonly #orders = new Map<number, readonly number[]>();
+  readonly #orders = new Map<Subprog, Int32Array>();
 
   insnsProcessed = 0;
   jumpsProcessed = 0;
@@ -130,7 +104,8 @@ export class Env {
     this.insns = program.insns;
     this.operations = program.insns.map(({ opcode }) => operationOf(opcode));
     this.problems = program.insns.map(fieldsProblem);
-    this.facts = program.insns.map(() => new InsnFacts());
+    this.facts = new InsnFacts(program.insns.length);
+    this.successors = new Int32Array(2 * program.insns.length);
     this.log = log;
     this.printer = new InsnPrinter(this);
   }
@@ -149,9 +124,9 @@ export class Env {
 
   /** The constant of the instruction, as a signed number. */
   immediate(): Reg {
-    const facts = this.factsAt(this.insn);
-    facts.immediate ??= Reg.int(this.insnAt(this.insn).imm);
-    return facts.immediate;
+    const { immediates } = this.facts;
+    immediates[this.insn] ??= Reg.int(this.insnAt(this.insn).imm);
+    return immediates[this.insn] as Reg; // it was just put there
   }
 
   /** So many states, and ends of loops, are kept more, or fewer. */
@@ -175,12 +150,6 @@ export class Env {
     const insn = this.insns[index];
     if (insn === undefined) throw new Refusal('EFAULT', `invalid insn idx ${index} insn_cnt ${this.insns.length}`);
     return insn;
-  }
-
-  factsAt(index: number): InsnFacts {
-    const facts = this.facts[index];
-    if (facts === undefined) throw new Refusal('EFAULT', `invalid insn idx ${index} insn_cnt ${this.insns.length}`);
-    return facts;
   }
 
   /** Refuses the instruction if it is none, whatever registers hold. */
@@ -287,22 +256,12 @@ export class Env {
     return found;
   }
 
-  /** The instructions that may follow within the function. */
-  successors(insn: number): readonly number[] {
-    let found = this.#successors[insn];
-    if (found === undefined) {
-      found = successorsOf(this, insn);
-      this.#successors[insn] = found;
-    }
-    return found;
-  }
-
   /** The instructions of a function in postorder. */
-  subprogOrder(start: number): readonly number[] {
-    let found = this.#orders.get(start);
+  subprogOrder(subprog: Subprog): Int32Array {
+    let found = this.#orders.get(subprog);
     if (found === undefined) {
-      found = postorder(this, start);
-      this.#orders.set(start, found);
+      found = postorder(this, subprog);
+      this.#orders.set(subprog, found);
     }
     return found;
   }

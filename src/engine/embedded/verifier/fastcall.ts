@@ -3,6 +3,7 @@ import type { ProgType } from '../../../uapi/bpf.ts';
 import type { Env } from './env.ts';
 import { isHelperCall, isKfuncCall } from './flow.ts';
 import { helperName } from './helper-facts.ts';
+import { FASTCALL, JUMP_TARGET } from './insn-facts.ts';
 import { CALLER_SAVED } from './live-regs.ts';
 import { helperProto } from './prototypes.ts';
 
@@ -51,7 +52,7 @@ function markAround(env: Env, call: number, saved: number, lowest: number): void
     const store = env.insns[call - i];
     const load = env.insns[call + i];
     if (store === undefined || load === undefined) break;
-    if (env.factsAt(call - i + 1).isJumpTarget || env.factsAt(call + i).isJumpTarget) break;
+    if (env.facts.has(call - i + 1, JUMP_TARGET) || env.facts.has(call + i, JUMP_TARGET)) break;
     const isPair =
       store.opcode === STORE &&
       load.opcode === LOAD &&
@@ -60,14 +61,14 @@ function markAround(env: Env, call: number, saved: number, lowest: number): void
       store.src === load.dst;
     if (!isPair || (left & (1 << store.src)) === 0 || store.off !== offset || load.off !== offset) break;
     left &= ~(1 << store.src);
-    env.factsAt(call - i).fastcall = true;
-    env.factsAt(call + i).fastcall = true;
+    env.facts.mark(call - i, FASTCALL);
+    env.facts.mark(call + i, FASTCALL);
     pairs++;
   }
   if (pairs === 0) return;
   const subprog = env.subprog(env.subprogOf(call));
   subprog.fastcallStack = Math.min(subprog.fastcallStack, lowest);
-  if (isInlined(env, call)) env.factsAt(call).needlessSpills = pairs;
+  if (isInlined(env, call)) env.facts.needlessSpills[call] = pairs;
   else subprog.keepFastcallStack = true;
 }
 

@@ -10,7 +10,8 @@ import {
 } from '../../../isa/index.ts';
 import type { Env } from './env.ts';
 import { asyncCallbackCall, changesPacketData, helperName, mightSleep, syncCallbackCall } from './helper-facts.ts';
-import { createSubprog } from './subprog.ts';
+import { CALLS_CALLBACK, FORCE_CHECKPOINT, JUMP_POINT, JUMP_TARGET, PRUNE_POINT } from './insn-facts.ts';
+import { createSubprog, type Subprog } from './subprog.ts';
 
 /** Functions of one program. */
 const MAX_SUBPROGS = 256;
@@ -73,21 +74,28 @@ export function checkSubprogs(env: Env): void {
   }
 }
 
-/** The instructions that may follow within the function: the next one, then the one that is jumped to. */
-export function successorsOf(env: Env, index: number): readonly number[] {
-  const insn = env.insnAt(index);
-  const kind = env.operations[index]?.kind;
-  if (kind === 'exit') return [];
-  const target = jumpTarget(insn, index);
-  if (kind === 'goto') return target === undefined ? [] : [target];
-  const next = index + insnSlots(insn);
-  return target === undefined ? [next] : [next, target];
+/** Fills in {@link Env.successors}. */
+export function findSuccessors(env: Env): void {
+  const { insns, operations, successors } = env;
+  successors.fill(-1);
+  for (let i = 0; i < insns.length; i++) {
+    const kind = operations[i]?.kind;
+    if (kind === 'exit') continue;
+    const insn = env.insnAt(i);
+    const target = jumpTarget(insn, i) ?? -1;
+    if (kind === 'goto') successors[2 * i] = target;
+    else {
+      successors[2 * i] = i + insnSlots(insn);
+      successors[2 * i + 1] = target;
+    }
+  }
 }
 
 /**
  * Goes through all instructions, depth first: what cannot be reached is refused, and where paths meet is marked.
  */
 export function checkFlow(env: Env): void {
+  /** 0: nobody came to it; else 1 more than how many of what may follow were looked at. */
   const state = new Uint8Array(env.insns.length);
   walk(env, 0, state);
   if (env.exceptionCallback !== 0) walk(env, env.subprog(env.exceptionCallback).start, state);
@@ -100,75 +108,79 @@ export function checkFlow(env: Env): void {
   }
 }
 
+/** What may follow an instruction: two, and the function that it calls or names. */
+const EDGES = 3;
+
 function walk(env: Env, start: number, state: Uint8Array): void {
-  const open: { readonly index: number; readonly next: readonly number[]; at: number }[] = [];
+  if (state[start] !== 0) return;
+  const { length } = env.insns;
+  const open = new Int32Array(length);
+  let depth = 0;
   const enter = (index: number): void => {
+    visit(env, index);
     state[index] = 1;
-    open.push({ index, next: visit(env, index), at: 0 });
+    open[depth++] = index;
   };
-  if (state[start] === 0) enter(start);
-  for (let top = open[open.length - 1]; top !== undefined; top = open[open.length - 1]) {
-    const next = top.next[top.at++];
-    if (next === undefined) {
-      open.pop();
-      mergeEffects(env, top.index);
+  enter(start);
+  while (depth > 0) {
+    const index = open[depth - 1] ?? 0;
+    const edge = (state[index] ?? 1) - 1;
+    if (edge === EDGES) {
+      depth--;
+      mergeEffects(env, index);
       continue;
     }
-    if (next < 0 || next >= env.insns.length) {
-      env.fail('EINVAL', `jump out of range from insn ${top.index} to ${next}`);
-    }
+    state[index] = edge + 2;
+    const next = edge < 2 ? env.successors[2 * index + edge] : functionAt(env, index);
+    if (next === undefined || next === -1) continue;
+    if (next < 0 || next >= length) env.fail('EINVAL', `jump out of range from insn ${index} to ${next}`);
     if (state[next] === 0) enter(next);
   }
 }
 
-/** Marks what an instruction means for the flow; returns all that may come next, functions too. */
-function visit(env: Env, index: number): readonly number[] {
-  const insn = env.insnAt(index);
-  const facts = env.factsAt(index);
-  const kind = env.operations[index]?.kind;
-  const next = successorsOf(env, index);
-  const called = calledAt(insn, index) ?? namedAt(env, index);
-  if (kind === 'call') visitCall(env, index);
-  if (kind === 'call' || called !== undefined) {
-    markMeeting(env, next[0] ?? index);
-    if (called === undefined) return next;
-    facts.prunePoint = true;
-    markTarget(env, called);
-    return [...next, called];
-  }
-  if (kind === 'goto') markTarget(env, next[0] ?? index);
-  if (kind === 'jump' || kind === 'may_goto') {
-    facts.prunePoint = true;
-    if (kind === 'may_goto') facts.forceCheckpoint = true;
-    markTarget(env, next[1] ?? index);
-  }
-  return next;
+/** Where the function starts that this instruction calls, or whose address it takes. */
+function functionAt(env: Env, index: number): number | undefined {
+  return calledAt(env.insnAt(index), index) ?? namedAt(env, index);
 }
+
+/** Marks what an instruction means for the flow. */
+function visit(env: Env, index: number): void {
+  const { facts, successors } = env;
+  const kind = env.operations[index]?.kind;
+  const next = successors[2 * index] ?? -1;
+  if (kind === 'call') visitCall(env, index);
+  const called = kind === 'call' || kind === 'ld_imm64' ? functionAt(env, index) : undefined;
+  if (kind === 'call' || called !== undefined) {
+    facts.mark(next, PRUNE_POINT | JUMP_POINT);
+    if (called === undefined) return;
+    facts.mark(index, PRUNE_POINT);
+    facts.mark(called, TARGET);
+  } else if (kind === 'goto') facts.mark(next, TARGET);
+  else if (kind === 'jump' || kind === 'may_goto') {
+    facts.mark(index, kind === 'may_goto' ? PRUNE_POINT | FORCE_CHECKPOINT : PRUNE_POINT);
+    facts.mark(successors[2 * index + 1] ?? -1, TARGET);
+  }
+}
+
+/** Of an instruction that some other leads to. */
+const TARGET = PRUNE_POINT | JUMP_POINT | JUMP_TARGET;
 
 function visitCall(env: Env, index: number): void {
   const insn = env.insnAt(index);
-  const facts = env.factsAt(index);
   const kfunc = env.kfuncs.get(index);
-  if (asyncCallbackCall(insn, kfunc)) facts.prunePoint = true;
-  if (syncCallbackCall(insn, kfunc)) {
-    facts.callsCallback = true;
-    facts.forceCheckpoint = true;
-    facts.prunePoint = true;
-    facts.jumpPoint = true;
-  }
+  if (asyncCallbackCall(insn, kfunc)) env.facts.mark(index, PRUNE_POINT);
+  if (syncCallbackCall(insn, kfunc))
+    env.facts.mark(index, CALLS_CALLBACK | FORCE_CHECKPOINT | PRUNE_POINT | JUMP_POINT);
   if (isHelperCall(insn) && changesPacketData(insn.imm)) env.subprog(env.subprogOf(index)).changesPacket = true;
   if (isHelperCall(insn) && mightSleep(env, insn.imm)) env.subprog(env.subprogOf(index)).mightSleep = true;
   if (kfunc?.changesPacket === true) env.subprog(env.subprogOf(index)).changesPacket = true;
   if (kfunc?.sleepable === true) env.subprog(env.subprogOf(index)).mightSleep = true;
-  if (kfunc?.iter === 'next') {
-    facts.prunePoint = true;
-    facts.forceCheckpoint = true;
-  }
+  if (kfunc?.iter === 'next') env.facts.mark(index, PRUNE_POINT | FORCE_CHECKPOINT);
 }
 
 /** What a function that is called does, its caller does. */
 function mergeEffects(env: Env, index: number): void {
-  const called = calledAt(env.insnAt(index), index) ?? namedAt(env, index);
+  const called = functionAt(env, index);
   if (called === undefined) return;
   const caller = env.subprog(env.subprogOf(index));
   const callee = env.subprog(env.subprogOf(called));
@@ -176,41 +188,34 @@ function mergeEffects(env: Env, index: number): void {
   caller.mightSleep ||= callee.mightSleep;
 }
 
-function markMeeting(env: Env, index: number): void {
-  const facts = env.facts[index];
-  if (facts === undefined) return;
-  facts.prunePoint = true;
-  facts.jumpPoint = true;
-}
-
-function markTarget(env: Env, index: number): void {
-  markMeeting(env, index);
-  const facts = env.facts[index];
-  if (facts !== undefined) facts.isJumpTarget = true;
-}
-
 /**
  * The instructions of a function so that most come after those that may follow them, in Linux's order, which the log shows: what a branch leads to is
  * noted as seen when the branch is, so that a way between its two sides does not count.
  */
-export function postorder(env: Env, start: number): readonly number[] {
-  const order: number[] = [];
-  const open = [start];
-  const seen = new Uint8Array(env.insns.length);
-  const expanded = new Uint8Array(env.insns.length);
-  seen[start] = 1;
-  for (let top = open[open.length - 1]; top !== undefined; top = open[open.length - 1]) {
-    if (expanded[top] === 1) {
-      open.pop();
-      order.push(top);
+export function postorder({ successors }: Env, { start, end }: Subprog): Int32Array {
+  const length = end - start;
+  const order = new Int32Array(length);
+  const open = new Int32Array(length);
+  /** 1: seen; 2: what follows is seen too. */
+  const state = new Uint8Array(length);
+  let [count, depth] = [0, 0];
+  const enter = (insn: number): void => {
+    state[insn - start] = 1;
+    open[depth++] = insn;
+  };
+  enter(start);
+  while (depth > 0) {
+    const top = open[depth - 1] ?? start;
+    if (state[top - start] === 2) {
+      depth--;
+      order[count++] = top;
       continue;
     }
-    expanded[top] = 1;
-    for (const next of env.successors(top)) {
-      if (seen[next] === 1) continue;
-      seen[next] = 1;
-      open.push(next);
+    state[top - start] = 2;
+    for (let edge = 0; edge < 2; edge++) {
+      const next = successors[2 * top + edge] ?? -1;
+      if (next >= 0 && state[next - start] === 0) enter(next);
     }
   }
-  return order;
+  return order.subarray(0, count);
 }

@@ -239,7 +239,7 @@ function collect(env: Env, id: number, linked: LinkedReg[]): void {
     const frame = frames[frameno];
     if (frame === undefined) continue;
     // What nobody reads any more is not linked.
-    const { liveRegs } = env.factsAt(frames[frameno + 1]?.callsite ?? env.insn);
+    const liveRegs = env.facts.liveRegs[frames[frameno + 1]?.callsite ?? env.insn] ?? 0;
     for (let number = 0; number < 10; number++) {
       const reg = frame.reg(number);
       if (reg.kind !== 'scalar' || reg.id !== id || (liveRegs & (1 << number)) === 0) continue;

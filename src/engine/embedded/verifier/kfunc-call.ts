@@ -6,6 +6,7 @@ import { clearCallerSaved } from './calls.ts';
 import { isOfPacket } from './dynptr-kind.ts';
 import type { Env } from './env.ts';
 import { isKfuncCall } from './flow.ts';
+import { ITER_NEXT, SEEN } from './insn-facts.ts';
 import { Int64, ONES } from './int64.ts';
 import { nextElement } from './iterator.ts';
 import type { Kfunc } from './kfunc.ts';
@@ -36,7 +37,7 @@ const BPF_GLOBAL_PERCPU_MA_MAX_SIZE = 512;
 /** Calls of no function must be where no path leads. */
 export function checkNoCallLeft(env: Env): void {
   for (let i = 0; i < env.insns.length; i++) {
-    if (env.factsAt(i).seen && isKfuncCall(env.insnAt(i)) && !env.kfuncs.has(i))
+    if (env.facts.has(i, SEEN) && isKfuncCall(env.insnAt(i)) && !env.kfuncs.has(i))
       env.fail('EINVAL', 'invalid kernel function call not eliminated in verifier pass');
   }
 }
@@ -50,7 +51,7 @@ export function checkKfuncCall(env: Env): boolean {
   if (!kfunc.allowed) env.fail('EACCES', `calling kernel function ${name} is not allowed`);
   if (env.program.lacksKfunc?.(name) === true)
     env.fail('ENOTSUPP', `calling kernel function ${name}: the embedded kernel does not have it yet`);
-  env.factsAt(env.insn).isIterNext = kfunc.iter === 'next';
+  if (kfunc.iter === 'next') env.facts.mark(env.insn, ITER_NEXT);
   if (kfunc.sleepable && !env.isSleepable)
     env.fail('EACCES', `program must be sleepable to call sleepable kfunc ${name}`);
   if (name === '__bpf_trap') env.fail('EFAULT', 'unexpected __bpf_trap() due to uninitialized variable?');

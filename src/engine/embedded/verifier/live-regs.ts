@@ -9,18 +9,22 @@ const ALL = 0b11_1111_1111;
 
 /** Which registers each instruction may need: what is not read before it is written again does not count when states are compared. */
 export function computeLiveRegs(env: Env): void {
+  const { successors } = env;
+  const { liveRegs } = env.facts;
+  const uses = new Uint16Array(liveRegs.length);
+  const defines = new Uint16Array(liveRegs.length);
+  for (let i = 0; i < liveRegs.length; i++) [uses[i], defines[i]] = usesOf(env, i);
   for (const subprog of env.subprogs) {
-    const order = env.subprogOrder(subprog.start);
+    const order = env.subprogOrder(subprog);
     for (let changed = true; changed; ) {
       changed = false;
-      for (const index of order) {
-        const facts = env.factsAt(index);
-        const [uses, defines] = usesOf(env, index);
-        let after = 0;
-        for (const next of env.successors(index)) after |= env.factsAt(next).liveRegs;
-        const before = (after & ~defines) | uses;
-        if (before === facts.liveRegs) continue;
-        facts.liveRegs = before;
+      for (let at = 0; at < order.length; at++) {
+        const i = order[at] ?? 0;
+        const [next = -1, target = -1] = [successors[2 * i], successors[2 * i + 1]];
+        const after = (next < 0 ? 0 : (liveRegs[next] ?? 0)) | (target < 0 ? 0 : (liveRegs[target] ?? 0));
+        const before = (after & ~(defines[i] ?? 0)) | (uses[i] ?? 0);
+        if (before === liveRegs[i]) continue;
+        liveRegs[i] = before;
         changed = true;
       }
     }

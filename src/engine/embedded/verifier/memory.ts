@@ -349,10 +349,10 @@ export function checkPointerOffset(env: Env, reg: Reg, regno: number, fixedAllow
 
 /** A pointer is used in one way by an instruction, whatever path leads to it: its load is rewritten. */
 export function notePointer(env: Env, reg: Reg, trustMayDiffer: boolean): void {
-  const facts = env.factsAt(env.insn);
-  const seen = facts.pointer;
+  const { pointers } = env.facts;
+  const seen = pointers.get(env.insn);
   if (seen === undefined) {
-    facts.pointer = { kind: reg.kind, flags: reg.flags };
+    pointers.set(env.insn, { kind: reg.kind, flags: reg.flags });
     return;
   }
   if (seen.kind === reg.kind && seen.flags === reg.flags) return;
@@ -360,7 +360,7 @@ export function notePointer(env: Env, reg: Reg, trustMayDiffer: boolean): void {
   const untrusted = trustMayDiffer && isProbed(reg.kind, reg.flags) && isProbed(seen.kind, seen.flags);
   if (!untrusted) env.fail('EINVAL', 'same insn cannot be used with different pointers');
   const mem = seen.kind === 'mem' || reg.kind === 'mem';
-  facts.pointer = mem ? { kind: 'mem', flags: RDONLY | UNTRUSTED } : { kind: 'btf_id', flags: UNTRUSTED };
+  pointers.set(env.insn, mem ? { kind: 'mem', flags: RDONLY | UNTRUSTED } : { kind: 'btf_id', flags: UNTRUSTED });
 }
 
 /** Loads through such a pointer are zero where it leads nowhere. */

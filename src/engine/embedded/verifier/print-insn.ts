@@ -89,7 +89,8 @@ export function printLiveRegs(env: Env): void {
   log.line('Live regs before insn:');
   for (const [i, insn] of env.insns.entries()) {
     if (insn.opcode === 0) continue;
-    const { scc, liveRegs } = env.factsAt(i);
+    const { [i]: scc = 0 } = env.facts.scc;
+    const { [i]: liveRegs = 0 } = env.facts.liveRegs;
     const loop = scc === 0 ? '' : `${scc}`;
     const regs = Array.from({ length: 10 }, (_, reg) => ((liveRegs & (1 << reg)) === 0 ? '.' : reg)).join('');
     log.line(`${loop.padStart(3)} ${`${i}`.padStart(3)}: ${regs} ${insnText(env, i)}`);

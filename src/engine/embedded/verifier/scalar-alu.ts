@@ -81,7 +81,7 @@ export function scalarAlu(op: ScalarOp, a: Scalar, b: Scalar, bits: 32 | 64): Sc
       if (bits === 32) shift32(op, r, b.u32min);
       else shift64(op, r, b.umin.low);
   }
-  return bits === 32 ? zeroExtended(r) : r.sync();
+  return bits === 32 ? zeroExtended(r) : r.isUnknown ? UNKNOWN_SCALAR : r.sync();
 }
 
 function constAlu(op: ScalarOp, a: Int64, b: Int64): Int64 {
@@ -147,8 +147,15 @@ export function scalarSwapped(a: Scalar, size: number, swap: boolean): Scalar {
   return r.sync();
 }
 
-/** The low half, the high one being 0. Changes `r`. */
+/** The low half, the high one being 0. May change `r`. */
 export function zeroExtended(r: Scalar): Scalar {
+  return r.isUnknown32 ? UNKNOWN_32 : extendWithZeros(r);
+}
+
+/** Any number of 32 bits. */
+const UNKNOWN_32 = extendWithZeros(UNKNOWN_SCALAR.copy());
+
+function extendWithZeros(r: Scalar): Scalar {
   r.tnum = tnumLow32(r.tnum);
   r.umin = Int64.fromUint(r.u32min);
   r.umax = Int64.fromUint(r.u32max);

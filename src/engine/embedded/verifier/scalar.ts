@@ -101,6 +101,29 @@ export class Scalar {
     return this.tnum.mask.low === 0;
   }
 
+  /** Whether it says nothing. */
+  get isUnknown(): boolean {
+    return (
+      this.tnum.mask.high === -1 &&
+      this.isUnknown32 &&
+      this.umin.isZero &&
+      isSame(this.umax, ONES) &&
+      isSame(this.smin, S64_MIN) &&
+      isSame(this.smax, S64_MAX)
+    );
+  }
+
+  /** Whether it says nothing of the low 32 bits. */
+  get isUnknown32(): boolean {
+    return (
+      this.tnum.mask.low === -1 &&
+      this.s32min === S32_MIN &&
+      this.s32max === S32_MAX &&
+      this.#u32min === 0 &&
+      this.#u32max === -1
+    );
+  }
+
   /** Of a known number. */
   get value(): Int64 {
     return this.tnum.value;

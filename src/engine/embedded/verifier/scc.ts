@@ -5,48 +5,61 @@ import type { State } from './state.ts';
 const MAX_ROUNDS = 64;
 
 /** Gives each loop of the program a number: its instructions can reach each other. By Tarjan's algorithm, without recursion. */
-export function computeLoops(env: Env): void {
-  const count = env.insns.length;
-  if (!env.insns.some((_, insn) => env.successors(insn).some((next) => next <= insn))) return;
-  const index = new Int32Array(count).fill(-1);
+export function computeLoops({ insns, successors, facts }: Env): void {
+  const count = insns.length;
+  if (!goesBack(successors)) return;
+  /** In which order they were come to, from 1 on. */
+  const index = new Int32Array(count);
   const low = new Int32Array(count);
   const onStack = new Uint8Array(count);
-  const stack: number[] = [];
-  let next = 0;
-  let loops = 0;
+  const stack = new Int32Array(count);
+  const open = new Int32Array(count);
+  const looked = new Uint8Array(count);
+  let [numbered, height, loops] = [0, 0, 0];
   for (let root = 0; root < count; root++) {
-    if (index[root] !== -1) continue;
-    const open: { readonly insn: number; at: number }[] = [];
+    if (index[root] !== 0) continue;
+    let depth = 0;
     const enter = (insn: number): void => {
-      index[insn] = low[insn] = next++;
-      stack.push(insn);
+      index[insn] = low[insn] = ++numbered;
+      stack[height++] = insn;
       onStack[insn] = 1;
-      open.push({ insn, at: 0 });
+      open[depth++] = insn;
     };
     enter(root);
-    for (let top = open[open.length - 1]; top !== undefined; top = open[open.length - 1]) {
-      const successor = env.successors(top.insn)[top.at++];
-      if (successor !== undefined) {
-        if (index[successor] === -1) enter(successor);
-        else if (onStack[successor] === 1) low[top.insn] = Math.min(low[top.insn] ?? 0, index[successor] ?? 0);
+    while (depth > 0) {
+      const top = open[depth - 1] ?? root;
+      const edge = looked[top] ?? 0;
+      if (edge < 2) {
+        looked[top] = edge + 1;
+        const next = successors[2 * top + edge] ?? -1;
+        if (next < 0) continue;
+        if (index[next] === 0) enter(next);
+        else if (onStack[next] === 1) low[top] = Math.min(low[top] ?? 0, index[next] ?? 0);
         continue;
       }
-      open.pop();
-      const above = open[open.length - 1];
-      if (above !== undefined) low[above.insn] = Math.min(low[above.insn] ?? 0, low[top.insn] ?? 0);
-      if (low[top.insn] !== index[top.insn]) continue;
-      const members: number[] = [];
-      for (let member = -1; member !== top.insn; ) {
-        member = stack.pop() ?? top.insn;
-        onStack[member] = 0;
-        members.push(member);
+      depth--;
+      if (depth > 0) {
+        const above = open[depth - 1] ?? root;
+        low[above] = Math.min(low[above] ?? 0, low[top] ?? 0);
       }
-      if (members.length > 1 || env.successors(top.insn).includes(top.insn)) {
-        loops++;
-        for (const member of members) env.factsAt(member).scc = loops;
+      if (low[top] !== index[top]) continue;
+      const isLoop = stack[height - 1] !== top || successors[2 * top] === top || successors[2 * top + 1] === top;
+      if (isLoop) loops++;
+      for (let member = -1; member !== top; ) {
+        member = stack[--height] ?? top;
+        onStack[member] = 0;
+        if (isLoop) facts.scc[member] = loops;
       }
     }
   }
+}
+
+function goesBack(successors: Int32Array): boolean {
+  for (let i = 0; i < successors.length; i++) {
+    const next = successors[i] ?? -1;
+    if (next >= 0 && next <= i >> 1) return true;
+  }
+  return false;
 }
 
 /** States in a loop that were found equal to an earlier one whose paths were not all followed: their marks are carried on when they are. */
@@ -130,7 +143,7 @@ export class SccVisits {
     const callsites: number[] = [];
     for (let i = 0; i <= state.curframe; i++) {
       const insn = state.insnOf(i);
-      const { scc } = this.#env.factsAt(insn);
+      const scc = this.#env.facts.scc[insn] ?? 0;
       if (scc !== 0) return [...callsites, scc].join();
       callsites.push(insn);
     }

@@ -1,27 +1,41 @@
+import { type BackwardFlow, backwardFlow } from './backward-flow.ts';
 import type { Env } from './env.ts';
-import { and, andNot, bit, type Int64, isSame, ONES, or, ZERO } from './int64.ts';
+import { CALLS_CALLBACK, PRUNE_POINT } from './insn-facts.ts';
+import { andNot, Int64 } from './int64.ts';
 import { slotsText } from './stack-slot.ts';
 import type { State } from './state.ts';
+import type { Subprog } from './subprog.ts';
 
-/** Of one frame at one instruction. Bits by slot. */
+/** Slots of one frame, by bits: of each instruction of a function the low and the high word. */
 interface Masks {
-  mayRead: Int64;
-  mustWrite: Int64;
+  readonly mayRead: Int32Array;
+  readonly mustWrite: Int32Array;
   /** By it or by whatever follows in the function. */
-  mustWriteLater: Int64;
-  liveBefore: Int64;
+  readonly mustWriteLater: Int32Array;
+  readonly liveBefore: Int32Array;
+  /** 1: what it is worked out from has changed since. By places of the function's backward flow. */
+  readonly stale: Uint8Array;
 }
 
 /** A function as called along one chain of calls. */
 interface Instance {
-  readonly callsites: readonly number[];
-  readonly starts: readonly number[];
-  readonly length: number;
-  readonly frames: (Masks[] | undefined)[];
+  readonly subprog: Subprog;
+  readonly flow: BackwardFlow;
+  /** What calls it, and where; `undefined`: the chain begins with it. */
+  readonly outer: Instance | undefined;
+  readonly callsite: number;
+  /** The frames below it and its own. */
+  readonly depth: number;
+  /** What it calls, by function and place. */
+  readonly inner: Map<number, Instance>;
+  readonly frames: (Masks | undefined)[];
   readonly writesKnown: Uint8Array;
   updated: boolean;
   writesDropped: boolean;
 }
+
+/** Frames, each with two words. */
+const FRAME_WORDS = 2 * 8;
 
 /**
  * Which slots of the stack may still be read. What the paths read and surely write is collected for each instruction of each chain of calls, and
@@ -29,10 +43,12 @@ interface Instance {
  */
 export class StackLiveness {
   readonly #env: Env;
-  readonly #instances = new Map<string, Instance>();
+  readonly #roots = new Map<number, Instance>();
+  readonly #flows = new Map<Subprog, BackwardFlow>();
   #current: Instance | undefined;
   #writeInsn = 0;
-  #writes: (Int64 | undefined)[] = [];
+  /** What the instruction writes, by frames. */
+  readonly #writes = new Int32Array(FRAME_WORDS);
 
   constructor(env: Env) {
     this.#env = env;
@@ -40,18 +56,20 @@ export class StackLiveness {
 
   /** The instruction may read a slot of `frameno`. */
   read(frameno: number, insn: number, spi: number): void {
-    this.#read(this.#currentInstance(), frameno, insn, bit(spi));
+    const low = spi < 32 ? 1 << spi : 0;
+    this.#read(this.#currentInstance(), frameno, insn, low, spi < 32 ? 0 : 1 << (spi - 32));
   }
 
   /** From here on writes are those of this instruction. */
   startWrites(insn: number): void {
     this.#currentInstance();
     this.#writeInsn = insn;
-    this.#forgetWrites();
+    this.#writes.fill(0);
   }
 
   write(frameno: number, spi: number): void {
-    this.#write(frameno, bit(spi));
+    const word = 2 * frameno + (spi >> 5);
+    this.#writes[word] = (this.#writes[word] ?? 0) | (1 << (spi & 31));
   }
 
   endWrites(): void {
@@ -67,8 +85,8 @@ export class StackLiveness {
   update(): void {
     this.#current = undefined;
     const { state } = this.#env;
-    for (let frameno = state.curframe; frameno >= 0; frameno--) {
-      const instance = this.#lookup(...chain(this.#env, state, frameno));
+    let instance: Instance | undefined = this.#instanceOf(state, state.curframe);
+    for (; instance !== undefined; instance = instance.outer) {
       if (!instance.updated) continue;
       this.#spread(instance);
       instance.updated = false;
@@ -78,14 +96,14 @@ export class StackLiveness {
 
   /** Whether a slot may be read from the state on. */
   aliveIn(state: State): (frameno: number, spi: number) => boolean {
-    const instances = state.frames.map((_, i) => this.#lookup(...chain(this.#env, state, i)));
-    const last = instances[instances.length - 1] as Instance; // a state has a frame
+    const last = this.#instanceOf(state, state.curframe);
     return (frameno, spi) => {
       if (isLive(last, state.insn, frameno, spi)) return true;
-      for (let i = frameno; i < state.curframe; i++) {
-        const callsite = state.frames[i + 1]?.callsite ?? 0;
-        const at = this.#env.factsAt(callsite).callsCallback ? callsite : callsite + 1;
-        if (isLive(instances[i] as Instance, at, frameno, spi)) return true; // i is below the length
+      let inner = last;
+      for (let { outer } = last; outer !== undefined && outer.depth > frameno; { outer } = outer) {
+        const at = this.#env.facts.has(inner.callsite, CALLS_CALLBACK) ? inner.callsite : inner.callsite + 1;
+        if (isLive(outer, at, frameno, spi)) return true;
+        inner = outer;
       }
       return false;
     };
@@ -93,125 +111,198 @@ export class StackLiveness {
 
   #currentInstance(): Instance {
     const { state } = this.#env;
-    this.#current ??= this.#lookup(...chain(this.#env, state, state.curframe));
+    this.#current ??= this.#instanceOf(state, state.curframe);
     return this.#current;
   }
 
-  #lookup(callsites: readonly number[], starts: readonly number[]): Instance {
-    const key = `${callsites.join()},${starts[starts.length - 1]}`;
-    const known = this.#instances.get(key);
-    if (known !== undefined) return known;
-    const subprog = this.#env.subprog(this.#env.subprogAt(starts[starts.length - 1] ?? 0));
-    const length = subprog.end - subprog.start;
-    const instance = {
-      callsites,
-      starts,
-      length,
-      frames: [],
-      writesKnown: new Uint8Array(length),
-      updated: false,
-      writesDropped: false,
-    };
-    this.#instances.set(key, instance);
-    return instance;
+  /** The function of a frame, as it was called. */
+  #instanceOf(state: State, frameno: number): Instance {
+    const outer = frameno === 0 ? undefined : this.#instanceOf(state, frameno - 1);
+    const { subprogno = 0, callsite = 0 } = state.frames[frameno] ?? {};
+    const known = outer?.inner ?? this.#roots;
+    const key = callsite * this.#env.subprogs.length + subprogno;
+    let found = known.get(key);
+    if (found === undefined) {
+      const subprog = this.#env.subprog(subprogno);
+      found = createInstance(subprog, this.#flowOf(subprog), outer, callsite);
+      known.set(key, found);
+    }
+    return found;
   }
 
-  #write(frameno: number, slots: Int64): void {
-    this.#writes[frameno] = or(this.#writes[frameno] ?? ZERO, slots);
+  #flowOf(subprog: Subprog): BackwardFlow {
+    let found = this.#flows.get(subprog);
+    if (found === undefined) {
+      found = backwardFlow(this.#env, subprog);
+      this.#flows.set(subprog, found);
+    }
+    return found;
   }
 
-  #forgetWrites(): void {
-    if (this.#writes.length > 0) this.#writes = [];
-  }
-
-  #read(instance: Instance, frameno: number, insn: number, slots: Int64): void {
-    const masks = masksOf(instance, frameno, insn);
-    const added = andNot(slots, masks.mayRead);
-    if (added.isZero) return;
-    masks.mayRead = or(masks.mayRead, added);
-    if (!andNot(masks.mayRead, masks.liveBefore).isZero) instance.updated = true;
+  #read(instance: Instance, frameno: number, insn: number, low: number, high: number): void {
+    const masks = masksOf(instance, frameno);
+    const { mayRead, liveBefore } = masks;
+    const at = 2 * (insn - instance.subprog.start);
+    const [oldLow = 0, oldHigh = 0] = [mayRead[at], mayRead[at + 1]];
+    if ((low & ~oldLow) === 0 && (high & ~oldHigh) === 0) return;
+    mayRead[at] = oldLow | low;
+    mayRead[at + 1] = oldHigh | high;
+    becomeStale(instance, masks, insn);
+    if (((oldLow | low) & ~(liveBefore[at] ?? 0)) !== 0 || ((oldHigh | high) & ~(liveBefore[at + 1] ?? 0)) !== 0)
+      instance.updated = true;
   }
 
   #commit(instance: Instance): void {
-    const index = this.#writeInsn - startOf(instance);
+    const index = this.#writeInsn - instance.subprog.start;
     const known = instance.writesKnown[index] === 1;
-    for (let frameno = 0; frameno < instance.starts.length; frameno++) {
-      let slots = this.#writes[frameno] ?? ZERO;
-      const old = instance.frames[frameno]?.[index]?.mustWrite ?? ZERO;
-      if (known) slots = and(slots, old);
-      if (isSame(old, slots)) continue;
-      masksOf(instance, frameno, this.#writeInsn).mustWrite = slots;
+    for (let word = 0; word < 2 * instance.depth; word++) {
+      let slots = this.#writes[word] ?? 0;
+      const frame = instance.frames[word >> 1];
+      const at = 2 * index + (word & 1);
+      const old = frame?.mustWrite[at] ?? 0;
+      if (known) slots &= old;
+      if (old === slots) continue;
+      const masks = frame ?? masksOf(instance, word >> 1);
+      masks.mustWrite[at] = slots;
+      becomeStale(instance, masks, this.#writeInsn);
       instance.updated = true;
-      if (!andNot(old, slots).isZero) instance.writesDropped = true;
+      if ((old & ~slots) !== 0) instance.writesDropped = true;
     }
     instance.writesKnown[index] = 1;
-    this.#forgetWrites();
   }
 
   #spread(instance: Instance): void {
-    if (instance.writesDropped)
-      for (const frame of instance.frames) for (const masks of frame ?? []) masks.mustWriteLater = ZERO;
-    const order = this.#env.subprogOrder(startOf(instance));
+    if (instance.writesDropped) {
+      for (const frame of instance.frames) {
+        frame?.mustWriteLater.fill(0);
+        frame?.stale.fill(1);
+      }
+    }
     let rounds = 0;
     for (let changed = true; changed; rounds++) {
       changed = false;
-      for (const [frameno, frame] of instance.frames.entries()) {
-        if (frame === undefined) continue;
-        for (const insn of order) if (this.#spreadInsn(instance, frameno, insn)) changed = true;
-      }
+      for (const [frameno, frame] of instance.frames.entries())
+        if (frame !== undefined && this.#spreadRound(instance, frameno, frame)) changed = true;
     }
     this.#env.log.detail(() => `${nameOf(instance)} live stack update done in ${rounds} iterations`);
-    if (instance.starts.length > 1) this.#spreadToCaller(instance);
+    if (instance.outer !== undefined) this.#spreadToCaller(instance, instance.outer);
   }
 
-  #spreadInsn(instance: Instance, frameno: number, insn: number): boolean {
-    const successors = this.#env.successors(insn);
-    if (successors.length === 0) return false;
-    const masks = masksOf(instance, frameno, insn);
-    let after = ZERO;
-    let later = ONES;
-    for (const next of successors) {
-      const following = masksOf(instance, frameno, next);
-      after = or(after, following.liveBefore);
-      later = and(later, following.mustWriteLater);
+  /** Once over all instructions, of which most have nothing to change: whether anything did. */
+  #spreadRound(instance: Instance, frameno: number, masks: Masks): boolean {
+    const { successors, log } = this.#env;
+    const { mayRead, mustWrite, mustWriteLater, liveBefore, stale } = masks;
+    const { subprog, flow } = instance;
+    const { start } = subprog;
+    let anyChanged = false;
+    for (let place = stale.indexOf(1); place >= 0; place = stale.indexOf(1, place + 1)) {
+      stale[place] = 0;
+      const insn = flow.order[place] ?? start;
+      const [next = -1, target = -1] = [successors[2 * insn], successors[2 * insn + 1]];
+      if (next < 0) continue;
+      let changed = false;
+      const before = log.followsAll ? slotsOf(masks, insn - start) : undefined;
+      for (let word = 0; word < 2; word++) {
+        const at = 2 * (insn - start) + word;
+        const one = 2 * (next - start) + word;
+        const other = target < 0 ? one : 2 * (target - start) + word;
+        const writes = mustWrite[at] ?? 0;
+        const after = (liveBefore[one] ?? 0) | (liveBefore[other] ?? 0);
+        const live = (after & ~writes) | (mayRead[at] ?? 0);
+        const later = ((mustWriteLater[one] ?? 0) & (mustWriteLater[other] ?? 0)) | writes;
+        if (live === liveBefore[at] && later === mustWriteLater[at]) continue;
+        liveBefore[at] = live;
+        mustWriteLater[at] = later;
+        changed = true;
+      }
+      if (!changed) continue;
+      anyChanged = true;
+      for (let i = flow.first[place] ?? 0; i < (flow.first[place + 1] ?? 0); i++) stale[flow.leading[i] ?? 0] = 1;
+      if (before !== undefined) this.#logChange(instance, frameno, insn, before, slotsOf(masks, insn - start));
     }
-    later = or(later, masks.mustWrite);
-    const before = or(andNot(after, masks.mustWrite), masks.mayRead);
-    const changed = !isSame(before, masks.liveBefore) || !isSame(later, masks.mustWriteLater);
-    if (changed && this.#env.log.followsAll && this.#isLogged(instance, insn, masks)) {
-      const place = `${nameOf(instance)} frame ${frameno} insn ${insn}`;
-      logChange(this.#env, `${place} `, 'live', masks.liveBefore, before);
-      logChange(this.#env, `${place} `, 'written', masks.mustWriteLater, later);
-    }
-    masks.liveBefore = before;
-    masks.mustWriteLater = later;
-    return changed;
+    return anyChanged;
   }
 
-  #isLogged(instance: Instance, insn: number, { mayRead, mustWrite }: Masks): boolean {
-    return !mayRead.isZero || !mustWrite.isZero || insn === startOf(instance) || this.#env.factsAt(insn).prunePoint;
+  #logChange(instance: Instance, frameno: number, insn: number, before: Slots, now: Slots): void {
+    const isShown = !now.reads.isZero || !now.writes.isZero || insn === instance.subprog.start;
+    if (!isShown && !this.#env.facts.has(insn, PRUNE_POINT)) return;
+    const place = `${nameOf(instance)} frame ${frameno} insn ${insn} `;
+    logChange(this.#env, place, 'live', before.live, now.live);
+    logChange(this.#env, place, 'written', before.later, now.later);
   }
 
   /** A call reads and writes what the function that it calls does. */
-  #spreadToCaller(instance: Instance): void {
-    const depth = instance.starts.length - 1;
-    const outer = this.#lookup(instance.callsites.slice(0, -1), instance.starts.slice(0, -1));
-    const callsite = instance.callsites[depth - 1] ?? 0;
-    this.#writeInsn = callsite;
-    this.#forgetWrites();
-    for (let frameno = 0; frameno < depth; frameno++) {
-      if (instance.frames[frameno] === undefined) continue;
-      const masks = masksOf(instance, frameno, startOf(instance));
-      this.#write(frameno, masks.mustWriteLater);
-      this.#read(outer, frameno, callsite, masks.liveBefore);
+  #spreadToCaller(instance: Instance, outer: Instance): void {
+    this.#writeInsn = instance.callsite;
+    this.#writes.fill(0);
+    for (let frameno = 0; frameno < outer.depth; frameno++) {
+      const frame = instance.frames[frameno];
+      if (frame === undefined) continue;
+      this.#writes.set(frame.mustWriteLater.subarray(0, 2), 2 * frameno);
+      this.#read(outer, frameno, instance.callsite, frame.liveBefore[0] ?? 0, frame.liveBefore[1] ?? 0);
     }
     this.#commit(outer);
   }
 }
 
+function createInstance(subprog: Subprog, flow: BackwardFlow, outer: Instance | undefined, callsite: number): Instance {
+  return {
+    subprog,
+    flow,
+    outer,
+    callsite,
+    depth: (outer?.depth ?? 0) + 1,
+    inner: new Map(),
+    frames: [],
+    writesKnown: new Uint8Array(subprog.end - subprog.start),
+    updated: false,
+    writesDropped: false,
+  };
+}
+
+function masksOf(instance: Instance, frameno: number): Masks {
+  let masks = instance.frames[frameno];
+  if (masks === undefined) {
+    const words = 2 * instance.writesKnown.length;
+    masks = {
+      mayRead: new Int32Array(words),
+      mustWrite: new Int32Array(words),
+      mustWriteLater: new Int32Array(words),
+      liveBefore: new Int32Array(words),
+      stale: new Uint8Array(instance.flow.order.length).fill(1),
+    };
+    instance.frames[frameno] = masks;
+  }
+  return masks;
+}
+
+function becomeStale({ flow, subprog }: Instance, { stale }: Masks, insn: number): void {
+  stale[flow.placeOf[insn - subprog.start] ?? 0] = 1;
+}
+
+function isLive({ frames, subprog }: Instance, insn: number, frameno: number, spi: number): boolean {
+  const word = frames[frameno]?.liveBefore[2 * (insn - subprog.start) + (spi >> 5)] ?? 0;
+  return (word & (1 << (spi & 31))) !== 0;
+}
+
+/** What is known of an instruction, for the log. */
+interface Slots {
+  readonly reads: Int64;
+  readonly writes: Int64;
+  readonly live: Int64;
+  readonly later: Int64;
+}
+
+function slotsOf({ mayRead, mustWrite, liveBefore, mustWriteLater }: Masks, index: number): Slots {
+  const at = (words: Int32Array) => new Int64(words[2 * index + 1] ?? 0, words[2 * index] ?? 0);
+  return { reads: at(mayRead), writes: at(mustWrite), live: at(liveBefore), later: at(mustWriteLater) };
+}
+
 /** As the log has it: the calls, and where the function begins. */
-function nameOf(instance: Instance): string {
-  return `(${[...instance.callsites, startOf(instance)].join()})`;
+function nameOf({ subprog, outer, callsite }: Instance): string {
+  const calls = [subprog.start];
+  for (let call = { outer, callsite }; call.outer !== undefined; call = call.outer) calls.unshift(call.callsite);
+  return `(${calls.join()})`;
 }
 
 function logChange(env: Env, place: string, what: string, old: Int64, now: Int64): void {
@@ -219,37 +310,4 @@ function logChange(env: Env, place: string, what: string, old: Int64, now: Int64
   const lost = slotsText(andNot(old, now));
   if (added + lost === '') return;
   env.log.line(`${place}${added && `+${what} ${added} `}${lost && `-${what} ${lost}`}`);
-}
-
-/** The call instructions that lead to a frame, and where the functions start. */
-function chain(env: Env, state: State, frameno: number): [callsites: readonly number[], starts: readonly number[]] {
-  const callsites: number[] = [];
-  const starts: number[] = [];
-  for (let i = 0; i <= frameno; i++) {
-    starts.push(env.subprog(state.frames[i]?.subprogno ?? 0).start);
-    if (i < frameno) callsites.push(state.frames[i + 1]?.callsite ?? 0);
-  }
-  return [callsites, starts];
-}
-
-function startOf(instance: Instance): number {
-  return instance.starts[instance.starts.length - 1] ?? 0;
-}
-
-function masksOf(instance: Instance, frameno: number, insn: number): Masks {
-  let frame = instance.frames[frameno];
-  if (frame === undefined) {
-    frame = Array.from({ length: instance.length }, () => ({
-      mayRead: ZERO,
-      mustWrite: ZERO,
-      mustWriteLater: ZERO,
-      liveBefore: ZERO,
-    }));
-    instance.frames[frameno] = frame;
-  }
-  return frame[insn - startOf(instance)] as Masks; // an instruction of the function
-}
-
-function isLive(instance: Instance, insn: number, frameno: number, spi: number): boolean {
-  return instance.frames[frameno] !== undefined && !and(masksOf(instance, frameno, insn).liveBefore, bit(spi)).isZero;
 }

@@ -3,6 +3,7 @@ import { destroyDynptr } from './dynptr.ts';
 import type { Env } from './env.ts';
 import { BPF_MAX_VAR_OFF, MAX_BPF_STACK } from './env.ts';
 import { pushHistory } from './history.ts';
+import { FASTCALL } from './insn-facts.ts';
 import { markPrecise } from './precision.ts';
 import { KNOWN_ZERO, NOT_INIT, Reg, type RegKind, UNKNOWN } from './reg.ts';
 import { widthOf } from './scalar-alu.ts';
@@ -322,11 +323,10 @@ export function checkStackRange(env: Env, access: StackAccess, zeroAllowed: bool
 /** Slots that only save registers around calls must not be used for anything else; then they are slots like others. */
 export function checkFastcall(env: Env, frame: Frame, insn: number, offset: number): void {
   const subprog = env.subprog(frame.subprogno);
-  if (subprog.fastcallStack <= offset || env.factsAt(insn).fastcall) return;
+  if (subprog.fastcallStack <= offset || env.facts.has(insn, FASTCALL)) return;
   subprog.fastcallStack = -0x8000;
   for (let i = subprog.start; i < subprog.end; i++) {
-    const facts = env.factsAt(i);
-    facts.fastcall = false;
-    facts.needlessSpills = 0;
+    env.facts.unmark(i, FASTCALL);
+    env.facts.needlessSpills[i] = 0;
   }
 }

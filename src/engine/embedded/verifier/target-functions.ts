@@ -1,5 +1,6 @@
 import type { Env } from './env.ts';
 import type { TargetFunction } from './extension.ts';
+import { SEEN } from './insn-facts.ts';
 
 /** The functions of a program that was verified, in its order; not those that no path comes to, which are not there any more. */
 export function targetFunctions(env: Env): readonly TargetFunction[] {
@@ -7,7 +8,7 @@ export function targetFunctions(env: Env): readonly TargetFunction[] {
   return funcInfo.flatMap(({ typeId }, i) => {
     const { start, changesPacket, mightSleep, isExceptionCallback } = env.subprog(i);
     const isReliable = i > 0 || env.program.extension !== undefined || takesContext(env);
-    return env.factsAt(start).seen
+    return env.facts.has(start, SEEN)
       ? [{ typeId, start, changesPacket, mightSleep, isExceptionCallback, isReliable }]
       : [];
   });

@@ -2,14 +2,15 @@ import { atomicOf, type Insn, insnSlots, type Operation } from '../../../isa/ind
 import { checkAlu, checkNegOrEnd } from './alu.ts';
 import { closePath } from './branches.ts';
 import { checkCall, isSubprogCall, leaveSubprog } from './calls.ts';
-import { Env, type InsnFacts } from './env.ts';
+import { Env } from './env.ts';
 import type { TargetFunction } from './extension.ts';
 import { markFastcalls } from './fastcall.ts';
 import { BPF_COMPLEXITY_LIMIT_INSNS, figuresText } from './figures.ts';
-import { checkFlow, checkSubprogs, findSubprogs, isKfuncCall } from './flow.ts';
+import { checkFlow, checkSubprogs, findSubprogs, findSuccessors, isKfuncCall } from './flow.ts';
 import { checkHelperCall } from './helper-call.ts';
 import { helperName } from './helper-facts.ts';
 import { pushHistory } from './history.ts';
+import { FASTCALL, JUMP_POINT, NARROWED, PRUNE_POINT, SEEN } from './insn-facts.ts';
 import { checkJump, checkMayGoto } from './jumps.ts';
 import { resolveKfuncs } from './kfunc.ts';
 import { checkKfuncCall, checkNoCallLeft } from './kfunc-call.ts';
@@ -24,7 +25,7 @@ import { checkAbnormalReturns, checkReferences, checkTarget, findExceptionCallba
 import { checkFuncInfo, checkFuncRecords, checkLineInfo } from './records.ts';
 import { checkResources } from './references.ts';
 import { Refusal } from './refusal.ts';
-import { Reg, UNKNOWN } from './reg.ts';
+import { Reg, type RegKind, UNKNOWN } from './reg.ts';
 import { readReg, writeReg } from './reg-access.ts';
 import { checkReturnCode } from './return-code.ts';
 import { computeLoops, SccVisits } from './scc.ts';
@@ -52,8 +53,8 @@ export interface Verdict {
   readonly insnsProcessed: number;
   readonly totalStates: number;
   readonly peakStates: number;
-  /** Instructions that some path comes to. */
-  readonly live: readonly boolean[];
+  /** 1: a slot of an instruction that some path comes to. */
+  readonly live: Uint8Array;
   /** Instructions that save or restore a register around a call that is inlined, and for nothing. */
   readonly spills: ReadonlySet<number>;
   /** Where functions start, ascending. */
@@ -100,26 +101,36 @@ export function verify(program: ProgramToVerify, logLevel = 0, logRoom = MAX_LOG
     insnsProcessed,
     totalStates,
     peakStates,
-    live: env.facts.map(({ seen }) => seen),
+    live: env.facts.marked(SEEN),
     spills: spillsOf(env),
     starts: env.subprogs.map(({ start }) => start),
     functions: refusal === undefined ? targetFunctions(env) : [],
-    probed: slotsOf(env, ({ pointer }) => pointer !== undefined && isProbed(pointer.kind, pointer.flags)),
-    inArena: slotsOf(env, ({ pointer }) => pointer?.kind === 'arena'),
-    narrowed: slotsOf(env, ({ narrowed }) => narrowed),
+    probed: slotsThrough(env, ({ kind, flags }) => isProbed(kind, flags)),
+    inArena: slotsThrough(env, ({ kind }) => kind === 'arena'),
+    narrowed: slots(env.facts.marked(NARROWED)),
     bufferReach: env.bufferReach,
     enforceAttachType: env.enforceAttachType,
   };
 }
 
-function slotsOf(env: Env, is: (facts: InsnFacts) => boolean): ReadonlySet<number> {
-  return new Set(env.facts.flatMap((facts, i) => (is(facts) ? [i] : [])));
+/** Instructions that go through such pointers. */
+function slotsThrough(env: Env, is: (pointer: { kind: RegKind; flags: number }) => boolean): ReadonlySet<number> {
+  const found = new Set<number>();
+  for (const [insn, pointer] of env.facts.pointers) if (is(pointer)) found.add(insn);
+  return found;
+}
+
+function slots(marked: Uint8Array): ReadonlySet<number> {
+  const found = new Set<number>();
+  for (let i = marked.indexOf(1); i >= 0; i = marked.indexOf(1, i + 1)) found.add(i);
+  return found;
 }
 
 function spillsOf(env: Env): ReadonlySet<number> {
   const spills = new Set<number>();
-  for (const [call, { needlessSpills }] of env.facts.entries())
-    for (let i = 1; i <= needlessSpills; i++) spills.add(call - i).add(call + i);
+  const { needlessSpills } = env.facts;
+  for (let call = 0; call < needlessSpills.length; call++)
+    for (let i = 1; i <= (needlessSpills[call] ?? 0); i++) spills.add(call - i).add(call + i);
   return spills;
 }
 
@@ -141,6 +152,7 @@ function prepare(env: Env): void {
   env.nameSubprogs();
   checkAbnormalReturns(env);
   checkReferences(env);
+  findSuccessors(env);
   checkFlow(env);
   checkTarget(env);
   env.liveness = new StackLiveness(env);
@@ -187,7 +199,7 @@ function removeFastcallStack(env: Env): void {
 /** Bytes of the slots that only save registers around calls that are inlined. */
 function fastcallBytes(env: Env, start: number, end: number): number {
   const offsets = new Set<number>();
-  for (let i = start; i < end; i++) if (env.factsAt(i).fastcall) offsets.add(env.insnAt(i).off);
+  for (let i = start; i < end; i++) if (env.facts.has(i, FASTCALL)) offsets.add(env.insnAt(i).off);
   return 8 * offsets.size;
 }
 
@@ -250,17 +262,16 @@ function followPath(env: Env): void {
   for (;;) {
     env.historyEntry = undefined;
     const insn = env.insnAt(env.insn);
-    const facts = env.factsAt(env.insn);
     if (++env.insnsProcessed > BPF_COMPLEXITY_LIMIT_INSNS)
       env.fail('E2BIG', `BPF program is too large. Processed ${env.insnsProcessed} insn`);
     env.state.lastInsn = env.previousInsn;
-    if (facts.prunePoint && isVisited(env, env.insn)) {
+    if (env.facts.has(env.insn, PRUNE_POINT) && isVisited(env, env.insn)) {
       env.log.trace(() => (env.pathBegins ? `\nfrom ${env.previousInsn} to ${env.insn}: safe` : `${env.insn}: safe`));
       return;
     }
-    if (facts.jumpPoint) pushHistory(env);
+    if (env.facts.has(env.insn, JUMP_POINT)) pushHistory(env);
     env.printer.print();
-    facts.seen = true;
+    env.facts.mark(env.insn, SEEN);
     const here = env.insn;
     env.liveness.startWrites(here);
     const next = step(env, insn);
@@ -315,6 +326,7 @@ function step(env: Env, insn: Insn): number | undefined {
       checkAtomic(env, insn, operation.size);
       return next;
     case 'ld_imm64':
+      env.facts.mark(env.insn + 1, SEEN);
       checkLoadImm(env, insn);
       return next;
     case 'ld_abs':

@@ -2,6 +2,7 @@ import { BPF_F_TEST_STATE_FREQ } from '../../../uapi/bpf.ts';
 import { statesEqual } from './compare.ts';
 import type { Env } from './env.ts';
 import { pushHistory } from './history.ts';
+import { CALLS_CALLBACK, FORCE_CHECKPOINT, ITER_NEXT, JUMP_POINT } from './insn-facts.ts';
 import { propagatePrecision } from './precision.ts';
 import { printFrame } from './print-state.ts';
 import { NOT_INIT, sameButIds } from './reg.ts';
@@ -15,11 +16,9 @@ const MAX_HISTORY = 40;
 /** At a place where paths meet: whether all that can follow was found safe before. Else the state may be kept, for those that come later. */
 export function isVisited(env: Env, insn: number): boolean {
   const { state } = env;
-  const facts = env.factsAt(insn);
+  const checkpoint = env.facts.has(insn, FORCE_CHECKPOINT);
   const force =
-    (env.program.flags & BPF_F_TEST_STATE_FREQ) !== 0 ||
-    facts.forceCheckpoint ||
-    (state.history?.count ?? 0) > MAX_HISTORY;
+    (env.program.flags & BPF_F_TEST_STATE_FREQ) !== 0 || checkpoint || (state.history?.count ?? 0) > MAX_HISTORY;
   let keep =
     force ||
     (env.jumpsProcessed - env.previousJumpsProcessed >= 2 && env.insnsProcessed - env.previousInsnsProcessed >= 8);
@@ -36,7 +35,7 @@ export function isVisited(env: Env, insn: number): boolean {
     const found = compareWith(env, old, insn);
     if (found === 'same' || found === 'loop') {
       old.hits++;
-      if (env.factsAt(env.insn).jumpPoint) pushHistory(env);
+      if (env.facts.has(env.insn, JUMP_POINT)) pushHistory(env);
       propagatePrecision(env, old, state, insn);
       if (found === 'loop') keepBackedge(env, old, insn);
       return true;
@@ -49,7 +48,7 @@ export function isVisited(env: Env, insn: number): boolean {
     )
       keep = false;
     if (keep) old.misses++;
-    const patience = facts.forceCheckpoint && old.branches > 0 ? 64 : 3;
+    const patience = checkpoint && old.branches > 0 ? 64 : 3;
     if (old.misses > old.hits * patience + patience) {
       kept.splice(i, 1);
       old.dropped = true;
@@ -67,7 +66,6 @@ type Comparison = 'same' | 'loop' | 'unfinished' | 'other';
 
 function compareWith(env: Env, old: State, insn: number): Comparison {
   const { state } = env;
-  const facts = env.factsAt(insn);
   if (old.branches === 0) {
     const loop = env.sccs.isIncomplete(old);
     if (!statesEqual(env, old, state, loop ? 'within' : 'loose')) return 'other';
@@ -75,14 +73,14 @@ function compareWith(env: Env, old: State, insn: number): Comparison {
   }
   const frame = old.frame;
   if (frame.inAsyncCallback && frame.asyncEntryCount !== state.frame.asyncEntryCount) return 'unfinished';
-  if (facts.isIterNext) {
+  if (env.facts.has(insn, ITER_NEXT)) {
     if (statesEqual(env, old, state, 'within') && nextIsActive(env, state)) return 'loop';
     return 'unfinished';
   }
   if (env.operations[insn]?.kind === 'may_goto') {
     if (old.mayGotoDepth !== state.mayGotoDepth && statesEqual(env, old, state, 'within')) return 'loop';
   }
-  if (facts.callsCallback) return statesEqual(env, old, state, 'within') ? 'loop' : 'unfinished';
+  if (env.facts.has(insn, CALLS_CALLBACK)) return statesEqual(env, old, state, 'within') ? 'loop' : 'unfinished';
   if (
     mayLoop(old, state) &&
     statesEqual(env, old, state, 'exact') &&
@@ -165,7 +163,7 @@ function cleanState(env: Env, state: State): void {
   state.cleaned = true;
   const isAlive = env.liveness.aliveIn(state);
   for (const [i, frame] of state.frames.entries()) {
-    const { liveRegs } = env.factsAt(state.insnOf(i));
+    const liveRegs = env.facts.liveRegs[state.insnOf(i)] ?? 0;
     for (let reg = 0; reg < 10; reg++) if ((liveRegs & (1 << reg)) === 0) frame.regs[reg] = NOT_INIT;
     for (let spi = 0; spi < frame.stack.length; spi++)
       if (frame.slot(spi).types !== 0 && !isAlive(i, spi)) frame.stack[spi] = EMPTY_SLOT;
