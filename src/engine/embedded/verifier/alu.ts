@@ -122,7 +122,7 @@ export function assignId(env: Env, regno: number): Reg {
   let reg = env.reg(regno);
   if (reg.kind !== 'scalar') return reg;
   if (reg.added !== 0) reg = reg.unlinked();
-  if (reg.id === 0 && !reg.num.isConst) reg = reg.with({ id: env.newId() });
+  if (reg.id === 0 && !reg.num.isConst) reg = reg.withId(env.newId());
   env.frame.regs[regno] = reg;
   return reg;
 }
@@ -274,7 +274,7 @@ function subtractOffset(env: Env, pointer: Reg, num: Scalar): Reg {
 }
 
 function fixed(pointer: Reg, off: number): Reg {
-  return pointer.with({ off });
+  return pointer.withOff(off);
 }
 
 /** The range of a packet that was proved is lost where the pointer may have moved on. */

@@ -3,7 +3,7 @@ import type { Env } from './env.ts';
 import { isCall } from './flow.ts';
 import { helperName, syncCallbackCall } from './helper-facts.ts';
 import { Backwards } from './history.ts';
-import { and, andNot, bit, type Int64, or, ZERO } from './int64.ts';
+import { Int64 } from './int64.ts';
 import { insnText } from './print-insn.ts';
 import { printFrame } from './print-state.ts';
 import { isSpilled, isSpilledScalar, slotsText } from './stack-slot.ts';
@@ -16,7 +16,8 @@ const ARGUMENTS = 0b11_1110;
 class Wanted {
   frameno: number;
   readonly regs: number[] = [0, 0, 0, 0, 0, 0, 0, 0, 0];
-  readonly slots: Int64[] = [ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO, ZERO];
+  /** Of each frame the low and the high word. */
+  readonly slots: number[] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 
   /** The last frame in which something was. */
   #last = 0;
@@ -26,7 +27,7 @@ class Wanted {
   }
 
   get isEmpty(): boolean {
-    for (let i = 0; i <= this.#last; i++) if (this.regs[i] !== 0 || this.slots[i]?.isZero === false) return false;
+    for (let i = 0; i <= this.#last; i++) if (this.regs[i] !== 0 || this.hasSlots(i)) return false;
     return true;
   }
 
@@ -41,12 +42,13 @@ class Wanted {
     return `regs=${regs.join()} stack=${slotsText(this.slotsOf(frameno))}`;
   }
 
-  get slotsHere(): Int64 {
-    return this.slotsOf(this.frameno);
+  slotsOf(frameno: number): Int64 {
+    return new Int64(this.slots[2 * frameno + 1] ?? 0, this.slots[2 * frameno] ?? 0);
   }
 
-  slotsOf(frameno: number): Int64 {
-    return this.slots[frameno] ?? ZERO;
+  /** Any. */
+  hasSlots(frameno = this.frameno): boolean {
+    return this.slots[2 * frameno] !== 0 || this.slots[2 * frameno + 1] !== 0;
   }
 
   hasReg(reg: number, frameno = this.frameno): boolean {
@@ -63,16 +65,18 @@ class Wanted {
   }
 
   hasSlot(spi: number, frameno: number): boolean {
-    return !and(this.slotsOf(frameno), bit(spi)).isZero;
+    return ((this.slots[2 * frameno + (spi >> 5)] ?? 0) & (1 << (spi & 31))) !== 0;
   }
 
   addSlot(spi: number, frameno: number): void {
-    this.slots[frameno] = or(this.slotsOf(frameno), bit(spi));
+    const word = 2 * frameno + (spi >> 5);
+    this.slots[word] = (this.slots[word] ?? 0) | (1 << (spi & 31));
     this.#last = Math.max(this.#last, frameno);
   }
 
   dropSlot(spi: number, frameno: number): void {
-    this.slots[frameno] = andNot(this.slotsOf(frameno), bit(spi));
+    const word = 2 * frameno + (spi >> 5);
+    this.slots[word] = (this.slots[word] ?? 0) & ~(1 << (spi & 31));
   }
 }
 
@@ -105,15 +109,15 @@ export function propagatePrecision(env: Env, old: State, state: State, insn: num
       const { kind, precise } = frame.reg(reg);
       if (kind !== 'scalar' || !precise) continue;
       wanted.addReg(reg, frameno);
-      names.push(`r${reg}`);
+      if (env.log.followsAll) names.push(`r${reg}`);
     }
     for (let spi = 0; spi < frame.stack.length; spi++) {
       const slot = frame.slot(spi);
       if (!isSpilled(slot) || slot.reg.kind !== 'scalar' || !slot.reg.precise) continue;
       wanted.addSlot(spi, frameno);
-      names.push(`fp${-8 * (spi + 1)}`);
+      if (env.log.followsAll) names.push(`fp${-8 * (spi + 1)}`);
     }
-    if (names.length > 0) env.log.detail(() => `frame ${frameno}: propagating ${names.join()}`);
+    if (names.length > 0) env.note(`frame ${frameno}: propagating ${names.join()}`);
   }
   return goBack(env, state, insn, wanted);
 }
@@ -128,9 +132,10 @@ function goBack(env: Env, start: State, fromInsn: number, wanted: Wanted): boole
   let skipFirst = true;
   while (state !== undefined) {
     const { firstInsn } = state;
-    env.log.detail(
-      () => `mark_precise: frame${wanted.frameno}: last_idx ${last} first_idx ${firstInsn} subseq_idx ${following} `,
-    );
+    if (env.log.followsAll)
+      env.note(
+        `mark_precise: frame${wanted.frameno}: last_idx ${last} first_idx ${firstInsn} subseq_idx ${following} `,
+      );
     if (last < 0) return reachEntry(env, state, wanted) || changed;
     const back = new Backwards(state);
     for (let insn: number | undefined = last; insn !== undefined; ) {
@@ -166,7 +171,7 @@ function reachEntry(env: Env, state: State, wanted: Wanted): boolean {
     state.curframe !== 0 ||
     frame.subprogno === 0 ||
     frame.callsite !== MAIN_FUNC ||
-    !wanted.slotsHere.isZero ||
+    wanted.hasSlots() ||
     (wanted.here & ~ARGUMENTS) !== 0
   )
     env.fail('EFAULT', 'BUG backtracking func entry');
@@ -194,7 +199,7 @@ function markState(env: Env, state: State, wanted: Wanted): boolean {
         changed = true;
       }
     }
-    for (let spi = 0; !wanted.slotsOf(frameno).isZero && spi < 64; spi++) {
+    for (let spi = 0; wanted.hasSlots(frameno) && spi < 64; spi++) {
       if (!wanted.hasSlot(spi, frameno)) continue;
       if (spi >= frame.stack.length) env.fail('EFAULT', `BUG backtracking (stack slot ${spi})`);
       const slot = frame.slot(spi);
@@ -204,10 +209,10 @@ function markState(env: Env, state: State, wanted: Wanted): boolean {
         changed = true;
       }
     }
-    env.log.detail(() => {
+    if (env.log.followsAll) {
       const marked = printFrame(state, frame);
-      return `mark_precise: frame${frameno}: parent state ${wanted.text(frameno)}: ${marked}`;
-    });
+      env.note(`mark_precise: frame${frameno}: parent state ${wanted.text(frameno)}: ${marked}`);
+    }
   }
   return changed;
 }
@@ -216,9 +221,10 @@ function markState(env: Env, state: State, wanted: Wanted): boolean {
 export function forceAllPrecise(env: Env, start: State): void {
   env.log.detail(() => `mark_precise: frame${start.curframe}: falling back to forcing all scalars precise`);
   for (let state = start.parent; state !== undefined; state = state.parent)
-    state.mapRegs((reg, name) => {
+    state.mapRegs((reg, frameno, place) => {
       if (reg.kind !== 'scalar' || reg.precise) return reg;
-      env.log.detail(() => `force_precise: ${name()} to be precise`);
+      const name = place < 0 ? `fp${place}` : `r${place}`;
+      env.log.detail(() => `force_precise: frame${frameno}: forcing ${name} to be precise`);
       return reg.withPrecise(true);
     });
 }
@@ -234,9 +240,8 @@ function passBack(
   const insn = env.insnAt(index);
   const operation = env.operations[index];
   if (operation === undefined) return true;
-  env.log.detail(
-    () => `mark_precise: frame${wanted.frameno}: ${wanted.text()} before ${index}: ${insnText(env, index)}`,
-  );
+  if (env.log.followsAll)
+    env.note(`mark_precise: frame${wanted.frameno}: ${wanted.text()} before ${index}: ${insnText(env, index)}`);
   syncLinked(wanted, entry);
   const { dst, src } = insn;
   const access = entry?.stackAccess;
@@ -334,7 +339,7 @@ function passCall(env: Env, index: number, following: number, wanted: Wanted): b
 
 /** From the start of a function to the call of it. Arguments of a callback come from nowhere. */
 function leaveCallee(env: Env, wanted: Wanted, keepArguments: boolean): void {
-  if ((wanted.here & ~ARGUMENTS) !== 0 || !wanted.slotsHere.isZero) bug(env, wanted);
+  if ((wanted.here & ~ARGUMENTS) !== 0 || wanted.hasSlots()) bug(env, wanted);
   for (let reg = 1; reg <= 5; reg++) {
     if (!wanted.hasReg(reg)) continue;
     wanted.dropReg(reg);

@@ -120,6 +120,20 @@ export class Reg {
 
   // What changes with nearly every instruction has a quicker way.
 
+  withOff(off: number): Reg {
+    const reg = new Reg(this);
+    const draft: Draft = reg;
+    draft.off = off;
+    return reg;
+  }
+
+  withId(id: number): Reg {
+    const reg = new Reg(this);
+    const draft: Draft = reg;
+    draft.id = id;
+    return reg;
+  }
+
   withNum(num: Scalar): Reg {
     const reg = new Reg(this);
     const draft: Draft = reg;
@@ -233,6 +247,8 @@ export type RegFields = Omit<
   Reg,
   | 'with'
   | 'withNum'
+  | 'withOff'
+  | 'withId'
   | 'withResult'
   | 'withPrecise'
   | 'has'

@@ -29,10 +29,16 @@ interface Instance {
   /** What it calls, by function and place. */
   readonly inner: Map<number, Instance>;
   readonly frames: (Masks | undefined)[];
+  /** By instructions: one of the three below. */
   readonly writesKnown: Uint8Array;
   updated: boolean;
   writesDropped: boolean;
 }
+
+const UNKNOWN_WRITES = 0;
+const NO_WRITES = 1;
+/** Or there were some once. */
+const SOME_WRITES = 2;
 
 /** Frames, each with two words. */
 const FRAME_WORDS = 2 * 8;
@@ -49,6 +55,7 @@ export class StackLiveness {
   #writeInsn = 0;
   /** What the instruction writes, by frames. */
   readonly #writes = new Int32Array(FRAME_WORDS);
+  #hasWrites = false;
 
   constructor(env: Env) {
     this.#env = env;
@@ -63,12 +70,12 @@ export class StackLiveness {
   /** From here on writes are those of this instruction. */
   startWrites(insn: number): void {
     this.#currentInstance();
-    this.#writeInsn = insn;
-    this.#writes.fill(0);
+    this.#beginWrites(insn);
   }
 
   write(frameno: number, spi: number): void {
     const word = 2 * frameno + (spi >> 5);
+    this.#hasWrites = true;
     this.#writes[word] = (this.#writes[word] ?? 0) | (1 << (spi & 31));
   }
 
@@ -152,9 +159,19 @@ export class StackLiveness {
       instance.updated = true;
   }
 
+  #beginWrites(insn: number): void {
+    this.#writeInsn = insn;
+    if (this.#hasWrites) this.#writes.fill(0);
+    this.#hasWrites = false;
+  }
+
   #commit(instance: Instance): void {
     const index = this.#writeInsn - instance.subprog.start;
-    const known = instance.writesKnown[index] === 1;
+    const known = instance.writesKnown[index] !== UNKNOWN_WRITES;
+    if (!this.#hasWrites && instance.writesKnown[index] !== SOME_WRITES) {
+      instance.writesKnown[index] = NO_WRITES;
+      return;
+    }
     for (let word = 0; word < 2 * instance.depth; word++) {
       let slots = this.#writes[word] ?? 0;
       const frame = instance.frames[word >> 1];
@@ -168,7 +185,7 @@ export class StackLiveness {
       instance.updated = true;
       if ((old & ~slots) !== 0) instance.writesDropped = true;
     }
-    instance.writesKnown[index] = 1;
+    instance.writesKnown[index] = SOME_WRITES;
   }
 
   #spread(instance: Instance): void {
@@ -233,11 +250,11 @@ export class StackLiveness {
 
   /** A call reads and writes what the function that it calls does. */
   #spreadToCaller(instance: Instance, outer: Instance): void {
-    this.#writeInsn = instance.callsite;
-    this.#writes.fill(0);
+    this.#beginWrites(instance.callsite);
     for (let frameno = 0; frameno < outer.depth; frameno++) {
       const frame = instance.frames[frameno];
       if (frame === undefined) continue;
+      this.#hasWrites = true;
       this.#writes.set(frame.mustWriteLater.subarray(0, 2), 2 * frameno);
       this.#read(outer, frameno, instance.callsite, frame.liveBefore[0] ?? 0, frame.liveBefore[1] ?? 0);
     }

@@ -50,6 +50,11 @@ export function isWholeScalar(slot: Slot): boolean {
   return typeOf(slot, 0) === SPILL && slot.reg.kind === 'scalar';
 }
 
+/** Whether of no byte anything is known but that something was written, or not even that. */
+export function isVague(types: number): boolean {
+  return (types & ~filled(MISC)) === 0;
+}
+
 /** Slots, given as bits, by their distance from the frame pointer: `-8,-16`. */
 export function slotsText(slots: Int64): string {
   const places: number[] = [];

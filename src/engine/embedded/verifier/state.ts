@@ -175,18 +175,18 @@ export class State {
     return next === undefined ? this.insn : next.callsite;
   }
 
-  /** Replaces each register and each spilled one by what `change` makes of it. */
-  mapRegs(change: (reg: Reg, place: () => string) => Reg): void {
+  /** Replaces each register and each spilled one by what `change` makes of it. `place`: the register, or below 0 the distance from the frame pointer. */
+  mapRegs(change: (reg: Reg, frameno: number, place: number) => Reg): void {
     for (const { regs, stack, frameno } of this.frames) {
       for (let i = 0; i < regs.length; i++) {
         const reg = regs[i] as Reg; // i is below the length
-        const changed = change(reg, () => `frame${frameno}: forcing r${i}`);
+        const changed = change(reg, frameno, i);
         if (changed !== reg) regs[i] = changed;
       }
       for (let i = 0; i < stack.length; i++) {
         const slot = stack[i] as Slot; // i is below the length
         if (slot.types >>> 28 !== 1) continue;
-        const changed = change(slot.reg, () => `frame${frameno}: forcing fp${-8 * (i + 1)}`);
+        const changed = change(slot.reg, frameno, -8 * (i + 1));
         if (changed !== slot.reg) stack[i] = { types: slot.types, reg: changed };
       }
     }

@@ -19,6 +19,7 @@ const PREFIXES = [
 ] as const;
 
 export function kindText(kind: RegKind, flags: number): string {
+  if (flags === 0) return NAMES[kind];
   const prefix = PREFIXES.map(([flag, text]) => ((flags & flag) === 0 ? '' : text)).join('');
   const suffix = (flags & MAYBE_NULL) === 0 ? '' : kind === 'btf_id' ? 'or_null_' : '_or_null';
   return `${prefix}${NAMES[kind]}${suffix}`;
