@@ -68,4 +68,38 @@ int pulls(struct xdp_md *ctx)
 	return XDP_PASS;
 }
 
+static void move_tail(struct xdp_md *ctx, int delta)
+{
+	note(bpf_xdp_adjust_tail(ctx, delta));
+	note(bpf_xdp_get_buff_len(ctx));
+}
+
+SEC("xdp.frags")
+int tails(struct xdp_md *ctx)
+{
+	__u8 word[8] = { 1, 2, 3, 4, 5, 6, 7, 8 };
+	__u32 whole = bpf_xdp_get_buff_len(ctx);
+
+	// Into the last page, until it is full.
+	move_tail(ctx, 100);
+	note(bpf_xdp_store_bytes(ctx, whole + 92, word, 8));
+	move_tail(ctx, 2612);
+	move_tail(ctx, 1);
+	// The last page goes, and its room.
+	move_tail(ctx, -4096);
+	move_tail(ctx, 1);
+	move_tail(ctx, -96);
+	move_tail(ctx, 97);
+	move_tail(ctx, 20);
+	note(bpf_xdp_load_bytes(ctx, 7532, word, 8));
+	note(word[0] + word[7]);
+	move_tail(ctx, -7600);
+	// No fragment is left.
+	move_tail(ctx, -5000);
+	note(length(ctx));
+	move_tail(ctx, 1);
+	move_tail(ctx, -2528);
+	return XDP_PASS;
+}
+
 char _license[] SEC("license") = "GPL";

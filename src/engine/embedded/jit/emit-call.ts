@@ -113,15 +113,14 @@ export function emitCall(text: FunctionText, op: Op, callees: Callees, { frame, 
     return;
   }
   if (helper.id === BPF_FUNC_loop && emitCountedLoop(text, op, callees)) return;
-  if (emitOwnHelper(text, op, callees)) return;
+  // What is not in the frame itself may be in its fragments.
+  const beyond = () => emitImportCall(text, op, helper, callees);
+  if (emitOwnHelper(text, op, callees, beyond)) return;
   if (callees.shared && (helper.id === BPF_FUNC_spin_lock || helper.id === BPF_FUNC_spin_unlock))
     emitSpinLock(text, callees.registers, helper.id === BPF_FUNC_spin_lock);
   else if (helper.id === BPF_FUNC_tail_call) emitTailCall(text, callees, frame, count);
-  else if (!emitMapCall(text, op, callees)) {
-    // What is not in the frame itself may be in its fragments.
-    const beyond = () => emitImportCall(text, op, helper, callees);
-    if (!emitFrameBytes(text, op, beyond)) emitHelperCall(text, op, helper, callees);
-  }
+  else if (!emitMapCall(text, op, callees) && !emitFrameBytes(text, op, beyond))
+    emitHelperCall(text, op, helper, callees);
 }
 
 /** Another CPU may hold it. */

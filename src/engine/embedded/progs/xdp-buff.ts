@@ -9,7 +9,10 @@ export const XDP_MD = {
   data: 0, data_end: 4, data_meta: 8, ingress_ifindex: 12, rx_queue_index: 16, egress_ifindex: 20,
 } as const;
 export const XDP_MD_SIZE = 24;
-/** Where the headroom begins, from the context on, and where the address is that the frame's end can move to: compiled code moves both itself. */
+/**
+ * Where the headroom begins, from the context on, and where the address is that the frame's end can move to: compiled code moves both itself. 0: there are fragments, and the end is
+ * theirs.
+ */
 export const XDP_HEAD = 32;
 export const XDP_LIMIT = 28;
 export const XDP_PACKET_HEADROOM = 256;
@@ -20,6 +23,8 @@ const XDP_TAILROOM = 320;
 /** Bytes that a frame can grow to: a page without its headroom and what the kernel keeps behind it. */
 export const XDP_MAX_FRAME = 4096 - XDP_PACKET_HEADROOM - XDP_TAILROOM;
 
+/** Bytes that a fragment has, or can grow to. */
+const PAGE_SIZE = 4096;
 const NOTHING = new Uint8Array(0);
 const NO_HOPS: readonly XdpHop[] = [];
 
@@ -44,8 +49,10 @@ export class XdpBuff {
   readonly #limit: number;
   ifindex = 0;
   rxQueue = 0;
-  /** Bytes of the frame beyond `end`, in fragments, which programs reach by helpers alone. */
-  fragments = NOTHING;
+  #fragments: Uint8Array = NOTHING;
+  /** Bytes of the last fragment, and those that are free behind it. */
+  #last = 0;
+  #room = 0;
   /** For programs that run where a frame leaves: the device. */
   egressIfindex = 0;
   /** Where it goes if the program returns XDP_REDIRECT: several ways for a broadcast. */
@@ -132,7 +139,18 @@ export class XdpBuff {
     i32[at + XDP_MD.data / 4] = data;
     i32[at + XDP_MD.data_end / 4] = end;
     i32[at + XDP_MD.data_meta / 4] = meta;
-    i32[at + XDP_LIMIT / 4] = this.#limit;
+    i32[at + XDP_LIMIT / 4] = this.#fragments.length > 0 ? 0 : this.#limit;
+  }
+
+  /** Bytes of the frame beyond `end`, each page of which is a fragment. Programs reach them by helpers alone. */
+  get fragments(): Uint8Array {
+    return this.#fragments;
+  }
+  set fragments(bytes: Uint8Array) {
+    this.#fragments = bytes;
+    this.#last = bytes.length % PAGE_SIZE || Math.min(bytes.length, PAGE_SIZE);
+    this.#room = PAGE_SIZE - this.#last;
+    this.#move(this.meta, this.data, this.end);
   }
 
   get length(): number {
@@ -170,7 +188,7 @@ export class XdpBuff {
     if (delta > fragments.length || meta - shift < this.#head + XDP_FRAME_SIZE) return false;
     this.memory.copy(meta - shift, meta, end - meta);
     this.memory.u8.set(fragments.subarray(0, delta), end - shift);
-    this.fragments = fragments.slice(delta);
+    this.#fragments = fragments.slice(delta);
     this.#move(meta - shift, data - shift, end - shift + delta);
     return true;
   }
@@ -193,12 +211,41 @@ export class XdpBuff {
     return true;
   }
 
-  /** Moves the end by `delta` bytes; new bytes are zero. */
+  /** Moves the end by `delta` bytes, that of the last fragment where there are some; new bytes are zero. */
   adjustTail(delta: number): boolean {
+    if (this.#fragments.length > 0) return delta < 0 ? this.#shrinkFragments(-delta) : this.#growFragment(delta);
     const { data, meta, end } = this;
     if (end + delta > this.#limit || end + delta < data + ETH_HLEN) return false;
     if (delta > 0) this.memory.clear(end, delta);
     this.#move(meta, data, end + delta);
+    return true;
+  }
+
+  #growFragment(delta: number): boolean {
+    if (delta > this.#room) return false;
+    const grown = new Uint8Array(this.#fragments.length + delta);
+    grown.set(this.#fragments);
+    this.#fragments = grown;
+    this.#last += delta;
+    this.#room -= delta;
+    return true;
+  }
+
+  /** Fragments of which nothing is left go, with the room behind them; what is more is taken from the frame itself. */
+  #shrinkFragments(size: number): boolean {
+    let left = size;
+    let { length } = this.#fragments;
+    if (left > this.length + length - ETH_HLEN) return false;
+    while (left > 0 && length > 0) {
+      const last = Math.min(this.#last, length);
+      const cut = Math.min(left, last);
+      left -= cut;
+      length -= cut;
+      this.#last = cut === last ? PAGE_SIZE : last - cut;
+      this.#room = cut === last ? 0 : this.#room + cut;
+    }
+    this.#fragments = this.#fragments.slice(0, length);
+    this.#move(this.meta, this.data, this.end - left);
     return true;
   }
 
