@@ -8,7 +8,7 @@ import type { Target } from './btf-context.ts';
 import { iteratorHelpers } from './btf-context.ts';
 import { IdMap } from './compare.ts';
 import { postorder } from './flow.ts';
-import { InsnFacts } from './insn-facts.ts';
+import { InsnFacts, REPEATED } from './insn-facts.ts';
 import type { Kfunc } from './kfunc.ts';
 import type { LogText } from './log.ts';
 import { checkMemoryAccess } from './memory.ts';
@@ -124,9 +124,12 @@ export class Env {
 
   /** The constant of the instruction, as a signed number. */
   immediate(): Reg {
+    const { imm } = this.insnAt(this.insn);
+    if (!this.facts.has(this.insn, REPEATED)) return Reg.int(imm);
     const { immediates } = this.facts;
-    immediates[this.insn] ??= Reg.int(this.insnAt(this.insn).imm);
-    return immediates[this.insn] as Reg; // it was just put there
+    const known = immediates[this.insn] ?? Reg.int(imm);
+    immediates[this.insn] = known;
+    return known;
   }
 
   /** So many states, and ends of loops, are kept more, or fewer. */

@@ -16,6 +16,9 @@ export const NARROWED = 1 << 7;
 /** Saves or restores a register around a call that clobbers nothing. */
 export const FASTCALL = 1 << 8;
 
+/** Some path comes to it again. */
+export const REPEATED = 1 << 9;
+
 /** What is known of each instruction, whatever path leads to it. A program has up to a million: arrays of numbers, no object for each. */
 export class InsnFacts {
   readonly #marks: Uint16Array;
@@ -26,8 +29,9 @@ export class InsnFacts {
   /** Of a call that is inlined: how many registers are saved before it and restored after it for nothing. */
   readonly needlessSpills: Uint8Array;
   /** What the pointer is that it goes through, which has to be the same on all paths. */
-  readonly pointers = new Map<number, { readonly kind: RegKind; readonly flags: number }>();
-  /** Its constant, made once it is asked for. */
+  readonly pointerKinds: (RegKind | undefined)[];
+  readonly pointerFlags: Uint16Array;
+  /** Its constant: kept where it is asked for again, since of long straight programs each would outlive what is soon gone. */
   readonly immediates: (Reg | undefined)[];
 
   constructor(count: number) {
@@ -35,6 +39,8 @@ export class InsnFacts {
     this.liveRegs = new Uint16Array(count);
     this.scc = new Int32Array(count);
     this.needlessSpills = new Uint8Array(count);
+    this.pointerKinds = new Array(count);
+    this.pointerFlags = new Uint16Array(count);
     this.immediates = new Array(count);
   }
 

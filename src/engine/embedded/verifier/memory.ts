@@ -54,6 +54,13 @@ export function checkMemoryAccess(env: Env, access: Access): void {
   const reg = env.reg(regno);
   checkAlignment(env, reg, access.offset, size, access.strict === true);
   const offset = access.offset + reg.off;
+  if (reg.kind === 'stack') {
+    checkStackBounds(env, { regno, offset, size, write });
+    if (!write) readStack(env, regno, offset, size, value);
+    else writeStack(env, regno, offset, size, value >= 0 ? { regno: value } : { imm: access.imm });
+    narrowLoaded(env, access);
+    return;
+  }
   const moved = { ...access, offset };
   switch (reg.kind) {
     case 'map_key':
@@ -70,11 +77,6 @@ export function checkMemoryAccess(env: Env, access: Access): void {
       break;
     case 'ctx':
       accessContext(env, reg, moved);
-      break;
-    case 'stack':
-      checkStackBounds(env, { regno, offset, size, write });
-      if (!write) readStack(env, regno, offset, size, value);
-      else writeStack(env, regno, offset, size, value >= 0 ? { regno: value } : { imm: access.imm });
       break;
     case 'packet':
     case 'packet_meta':
@@ -349,18 +351,21 @@ export function checkPointerOffset(env: Env, reg: Reg, regno: number, fixedAllow
 
 /** A pointer is used in one way by an instruction, whatever path leads to it: its load is rewritten. */
 export function notePointer(env: Env, reg: Reg, trustMayDiffer: boolean): void {
-  const { pointers } = env.facts;
-  const seen = pointers.get(env.insn);
-  if (seen === undefined) {
-    pointers.set(env.insn, { kind: reg.kind, flags: reg.flags });
+  const { pointerKinds, pointerFlags } = env.facts;
+  const kind = pointerKinds[env.insn];
+  const flags = pointerFlags[env.insn] ?? 0;
+  if (kind === undefined) {
+    pointerKinds[env.insn] = reg.kind;
+    pointerFlags[env.insn] = reg.flags;
     return;
   }
-  if (seen.kind === reg.kind && seen.flags === reg.flags) return;
-  if (!isRewritten(seen.kind) && !isRewritten(reg.kind)) return;
-  const untrusted = trustMayDiffer && isProbed(reg.kind, reg.flags) && isProbed(seen.kind, seen.flags);
+  if (kind === reg.kind && flags === reg.flags) return;
+  if (!isRewritten(kind) && !isRewritten(reg.kind)) return;
+  const untrusted = trustMayDiffer && isProbed(reg.kind, reg.flags) && isProbed(kind, flags);
   if (!untrusted) env.fail('EINVAL', 'same insn cannot be used with different pointers');
-  const mem = seen.kind === 'mem' || reg.kind === 'mem';
-  pointers.set(env.insn, mem ? { kind: 'mem', flags: RDONLY | UNTRUSTED } : { kind: 'btf_id', flags: UNTRUSTED });
+  const isMem = kind === 'mem' || reg.kind === 'mem';
+  pointerKinds[env.insn] = isMem ? 'mem' : 'btf_id';
+  pointerFlags[env.insn] = isMem ? RDONLY | UNTRUSTED : UNTRUSTED;
 }
 
 /** Loads through such a pointer are zero where it leads nowhere. */

@@ -58,6 +58,7 @@ export function scalarAlu(op: ScalarOp, a: Scalar, b: Scalar, bits: 32 | 64): Sc
   if (!canFollow(op, b, bits)) return undefined;
   if (a.isConst && b.isConst)
     return Scalar.known(bits === 32 ? constAlu32(op, a.value.low, b.value.low) : constAlu(op, a.value, b.value));
+  if (bits === 32 && isAny32(op, a, b)) return UNKNOWN_32;
   const r = a.copy();
   switch (op) {
     case 'add':
@@ -82,6 +83,18 @@ export function scalarAlu(op: ScalarOp, a: Scalar, b: Scalar, bits: 32 | 64): Sc
       else shift64(op, r, b.umin.low);
   }
   return bits === 32 ? zeroExtended(r) : r.isUnknown ? UNKNOWN_SCALAR : r.sync();
+}
+
+/** Whether nothing is known of the low half of the result, as is nearly always so in what mixes bits. */
+function isAny32(op: ScalarOp, a: Scalar, b: Scalar): boolean {
+  if (op === 'xor') return a.isUnknown32 || b.isUnknown32;
+  if (op !== 'add' && op !== 'sub') return false;
+  return (a.isUnknown32 && isPlain32(b)) || (b.isUnknown32 && isPlain32(a));
+}
+
+/** One number, or any. */
+function isPlain32(a: Scalar): boolean {
+  return (a.isConst32 && a.s32min === a.s32max && a.u32min === a.u32max) || a.isUnknown32;
 }
 
 function constAlu(op: ScalarOp, a: Int64, b: Int64): Int64 {

@@ -10,7 +10,7 @@ import { checkFlow, checkSubprogs, findSubprogs, findSuccessors, isKfuncCall } f
 import { checkHelperCall } from './helper-call.ts';
 import { helperName } from './helper-facts.ts';
 import { pushHistory } from './history.ts';
-import { FASTCALL, JUMP_POINT, NARROWED, PRUNE_POINT, SEEN } from './insn-facts.ts';
+import { FASTCALL, JUMP_POINT, NARROWED, PRUNE_POINT, REPEATED, SEEN } from './insn-facts.ts';
 import { checkJump, checkMayGoto } from './jumps.ts';
 import { resolveKfuncs } from './kfunc.ts';
 import { checkKfuncCall, checkNoCallLeft } from './kfunc-call.ts';
@@ -105,8 +105,8 @@ export function verify(program: ProgramToVerify, logLevel = 0, logRoom = MAX_LOG
     spills: spillsOf(env),
     starts: env.subprogs.map(({ start }) => start),
     functions: refusal === undefined ? targetFunctions(env) : [],
-    probed: slotsThrough(env, ({ kind, flags }) => isProbed(kind, flags)),
-    inArena: slotsThrough(env, ({ kind }) => kind === 'arena'),
+    probed: slotsThrough(env, isProbed),
+    inArena: slotsThrough(env, (kind) => kind === 'arena'),
     narrowed: slots(env.facts.marked(NARROWED)),
     bufferReach: env.bufferReach,
     enforceAttachType: env.enforceAttachType,
@@ -114,9 +114,13 @@ export function verify(program: ProgramToVerify, logLevel = 0, logRoom = MAX_LOG
 }
 
 /** Instructions that go through such pointers. */
-function slotsThrough(env: Env, is: (pointer: { kind: RegKind; flags: number }) => boolean): ReadonlySet<number> {
+function slotsThrough(env: Env, is: (kind: RegKind, flags: number) => boolean): ReadonlySet<number> {
   const found = new Set<number>();
-  for (const [insn, pointer] of env.facts.pointers) if (is(pointer)) found.add(insn);
+  const { pointerKinds, pointerFlags } = env.facts;
+  for (let i = 0; i < pointerKinds.length; i++) {
+    const kind = pointerKinds[i];
+    if (kind !== undefined && is(kind, pointerFlags[i] ?? 0)) found.add(i);
+  }
   return found;
 }
 
@@ -271,7 +275,7 @@ function followPath(env: Env): void {
     }
     if (env.facts.has(env.insn, JUMP_POINT)) pushHistory(env);
     env.printer.print();
-    env.facts.mark(env.insn, SEEN);
+    env.facts.mark(env.insn, env.facts.has(env.insn, SEEN) ? REPEATED : SEEN);
     const here = env.insn;
     env.liveness.startWrites(here);
     const next = step(env, insn);
