@@ -7,6 +7,7 @@ import {
   type Insn,
   insnSlots,
   jumpTarget,
+  LD_IMM64,
 } from '../../../isa/index.ts';
 import type { Env } from './env.ts';
 import { asyncCallbackCall, changesPacketData, helperName, mightSleep, syncCallbackCall } from './helper-facts.ts';
@@ -43,7 +44,7 @@ export function isHelperCall(insn: Insn): boolean {
 export function findSubprogs(env: Env, extra?: number): void {
   const starts = new Set([0]);
   for (let i = 0; i < env.insns.length; i++) {
-    const start = calledAt(env.insnAt(i), i) ?? namedAt(env, i);
+    const start = functionAt(env, i);
     if (start === undefined) continue;
     if (start < 0 || start >= env.insns.length) env.fail('EINVAL', 'call to invalid destination');
     starts.add(start);
@@ -140,7 +141,8 @@ function walk(env: Env, start: number, state: Uint8Array): void {
 
 /** Where the function starts that this instruction calls, or whose address it takes. */
 function functionAt(env: Env, index: number): number | undefined {
-  return calledAt(env.insnAt(index), index) ?? namedAt(env, index);
+  const insn = env.insnAt(index);
+  return insn.opcode === LD_IMM64 ? namedAt(env, index) : calledAt(insn, index);
 }
 
 /** Marks what an instruction means for the flow. */

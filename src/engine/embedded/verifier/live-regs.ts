@@ -11,9 +11,8 @@ const ALL = 0b11_1111_1111;
 export function computeLiveRegs(env: Env): void {
   const { successors } = env;
   const { liveRegs } = env.facts;
-  const uses = new Uint16Array(liveRegs.length);
-  const defines = new Uint16Array(liveRegs.length);
-  for (let i = 0; i < liveRegs.length; i++) [uses[i], defines[i]] = usesOf(env, i);
+  const effects = new Int32Array(liveRegs.length);
+  for (let i = 0; i < effects.length; i++) effects[i] = effectOf(env, i);
   for (const subprog of env.subprogs) {
     const order = env.subprogOrder(subprog);
     for (let changed = true; changed; ) {
@@ -22,7 +21,8 @@ export function computeLiveRegs(env: Env): void {
         const i = order[at] ?? 0;
         const [next = -1, target = -1] = [successors[2 * i], successors[2 * i + 1]];
         const after = (next < 0 ? 0 : (liveRegs[next] ?? 0)) | (target < 0 ? 0 : (liveRegs[target] ?? 0));
-        const before = (after & ~(defines[i] ?? 0)) | (uses[i] ?? 0);
+        const uses = effects[i] ?? 0;
+        const before = ((after & ~(uses >>> 16)) | uses) & 0xffff;
         if (before === liveRegs[i]) continue;
         liveRegs[i] = before;
         changed = true;
@@ -31,8 +31,12 @@ export function computeLiveRegs(env: Env): void {
   }
 }
 
-/** Registers that an instruction reads, and those that it writes. Bits. */
-function usesOf(env: Env, index: number): readonly [uses: number, defines: number] {
+/** Registers that an instruction reads and those that it writes, 16 bits each: no object for each of a million. */
+function effect(uses: number, defines: number): number {
+  return uses | (defines << 16);
+}
+
+function effectOf(env: Env, index: number): number {
   const insn = env.insnAt(index);
   const operation = env.operations[index];
   const dst = 1 << insn.dst;
@@ -40,34 +44,34 @@ function usesOf(env: Env, index: number): readonly [uses: number, defines: numbe
   switch (operation?.kind) {
     case 'alu': {
       const source = operation.source === 'reg' ? src : 0;
-      return operation.op === 'mov' ? [source, dst] : [source | dst, dst];
+      return operation.op === 'mov' ? effect(source, dst) : effect(source | dst, dst);
     }
     case 'neg':
     case 'end':
-      return [dst, dst];
+      return effect(dst, dst);
     case 'load':
-      return [src, dst];
+      return effect(src, dst);
     case 'store':
-      return [operation.source === 'reg' ? dst | src : dst, 0];
+      return effect(operation.source === 'reg' ? dst | src : dst, 0);
     case 'atomic': {
       const atomic = atomicOf(insn.imm);
-      if (atomic?.op === 'load') return [src, dst];
-      if (atomic?.op === 'cmpxchg') return [dst | src | 1, 1];
-      return [dst | src, atomic?.fetch === true ? src : 0];
+      if (atomic?.op === 'load') return effect(src, dst);
+      if (atomic?.op === 'cmpxchg') return effect(dst | src | 1, 1);
+      return effect(dst | src, atomic?.fetch === true ? src : 0);
     }
     case 'ld_imm64':
-      return [0, dst];
+      return effect(0, dst);
     case 'ld_abs':
     case 'ld_ind':
-      return [ALL, 0];
+      return effect(ALL, 0);
     case 'jump':
-      return [operation.source === 'reg' ? dst | src : dst, 0];
+      return effect(operation.source === 'reg' ? dst | src : dst, 0);
     case 'exit':
-      return [1, 0];
+      return effect(1, 0);
     case 'call':
-      return [argumentsOf(env, index), CALLER_SAVED];
+      return effect(argumentsOf(env, index), CALLER_SAVED);
     default:
-      return [0, 0];
+      return effect(0, 0);
   }
 }
 
