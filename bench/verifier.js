@@ -7,7 +7,7 @@ import { createEmbeddedKernel } from '../dist/engine/embedded/index.js';
 import { createLinuxKernel } from '../dist/engine/linux/index.js';
 import { verifierPrograms } from './verifier-programs.js';
 
-/** Loads of each program: as many as fit in, but one more than a few. Milliseconds. */
+/** Milliseconds in which each program is loaded again and again, at least so often and at most. */
 const PATIENCE = 4000;
 const [FEWEST, MOST] = [3, 400];
 
