@@ -230,6 +230,13 @@ describe('programs on several CPUs', () => {
     expect(run('ticket', 1).verdicts.length).toBe(FRAMES);
   });
 
+  it('say how long each took', () => {
+    const { durationNs, cpus } = open().run('on_own');
+    expect(cpus.map((cpu) => cpu.frames)).toEqual([FRAMES / 2, FRAMES / 2]);
+    expect(Math.max(...cpus.map((cpu) => cpu.durationNs))).toBe(durationNs);
+    expect(Math.min(...cpus.map((cpu) => cpu.durationNs))).toBeGreaterThan(0);
+  });
+
   it('have nothing to do without frames', () => {
     const { kernel, lab, loaded } = open();
     using batch = lab.batch(kernel, loaded.program('ticket').fd, [], { cpus: 2 });

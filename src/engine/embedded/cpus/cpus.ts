@@ -57,9 +57,9 @@ class Cpus {
   }
 
   /**
-   * Runs a program for each entry of a CPU's share. Nanoseconds from the start until the last CPU is done, by the clock of the host. Throws NotSupportedError for a program that several cannot run, and SysError ENOMEM.
+   * Runs a program for each entry of a CPU's share. Nanoseconds from the start until each CPU is done, by the clock of the host. Throws NotSupportedError for a program that several cannot run, and SysError ENOMEM.
    */
-  run(program: BpfProg, shares: readonly Share[], work: Work): number {
+  run(program: BpfProg, shares: readonly Share[], work: Work): readonly number[] {
     const { memory } = this.#machine;
     const { jit } = interpreterOf(this.#machine);
     if (jit === undefined)
@@ -75,8 +75,8 @@ class Cpus {
       this.#serve(loaded, STATE.ready);
       const start = performance.now();
       for (const { cpu } of loaded) cpu.tell('running');
-      this.#serve(loaded, STATE.done);
-      return Math.round((performance.now() - start) * 1e6);
+      const ends = this.#serve(loaded, STATE.done);
+      return loaded.map((one) => Math.round(((ends.get(one) ?? start) - start) * 1e6));
     } catch (error) {
       // They may be anywhere.
       this.stop();
@@ -164,8 +164,9 @@ class Cpus {
     return importer;
   }
 
-  /** Does what the CPUs ask for until all are in a state. */
-  #serve(loaded: readonly Loaded[], until: number): void {
+  /** Does what the CPUs ask for until all are in a state: when each was found there, by `performance.now()`. */
+  #serve(loaded: readonly Loaded[], until: number): ReadonlyMap<Loaded, number> {
+    const ends = new Map<Loaded, number>();
     const waiting = new Set(loaded);
     const passes = () => loaded.reduce((sum, { cpu }) => sum + cpu.get('passes'), 0);
     let [heard, done] = [performance.now(), passes()];
@@ -177,6 +178,7 @@ class Cpus {
         switch (cpu.state) {
           case until:
             waiting.delete(one);
+            ends.set(one, performance.now());
             served = true;
             break;
           case STATE.asks:
@@ -191,6 +193,7 @@ class Cpus {
       else if (performance.now() - heard > PATIENCE) throw new Error('embedded kernel: the CPUs are silent');
       if (!served) Atomics.wait(this.#bell, 0, rung, PATIENCE / 10);
     }
+    return ends;
   }
 
   /** Does what a CPU asks for as if it ran there. */

@@ -26,6 +26,8 @@ export interface BatchResult {
   readonly verdicts: Uint32Array;
   /** From the first frame until the last CPU was done, by the clock of the host. Nanoseconds. */
   readonly durationNs: number;
+  /** Of each CPU that had frames: how many, and how long until it was done with them, `repeat` times. Processors are seldom equally fast: what all can do is the sum of their rates. */
+  readonly cpus: readonly { readonly frames: number; readonly durationNs: number }[];
 }
 
 /**
@@ -133,11 +135,14 @@ class Batch implements PacketBatch {
       repeat,
       subjectAt: (context) => this.#packets[this.#order[Math.floor((context - this.#block) / this.#stride)] ?? -1],
     };
-    const ran = runNowhere(this.#prog, () =>
-      this.#shares.length > 1 ? cpusOf(this.#machine).run(this.#prog, shares, work) : this.#runHere(shares, work),
-    );
+    let durations: readonly number[] = [];
+    const ran = runNowhere(this.#prog, () => {
+      durations = shares.length === 0 ? [] : this.#durations(shares, work);
+      return 0;
+    });
     if (ran < 0) throw new SysError(-ran, 'batch');
-    return { verdicts: this.#verdicts(), durationNs: ran };
+    const cpus = shares.map(({ count }, i) => ({ frames: count, durationNs: durations[i] ?? 0 }));
+    return { verdicts: this.#verdicts(), durationNs: Math.max(0, ...durations), cpus };
   }
 
   /** All frames as they were given. */
@@ -157,11 +162,13 @@ class Batch implements PacketBatch {
     this.#packets = [];
   }
 
-  #runHere(shares: readonly Share[], work: Work): number {
+  /** Nanoseconds that each share took. */
+  #durations(shares: readonly Share[], work: Work): readonly number[] {
+    if (this.#shares.length > 1) return cpusOf(this.#machine).run(this.#prog, shares, work);
     const interpreter = interpreterOf(this.#machine);
     const start = performance.now();
     for (const share of shares) interpreter.runBatch(this.#prog, share, work);
-    return Math.round((performance.now() - start) * 1e6);
+    return [Math.round((performance.now() - start) * 1e6)];
   }
 
   #verdicts(): Uint32Array {
