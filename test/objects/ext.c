@@ -24,7 +24,7 @@ static void count(__u32 key)
 {
 	__u64 *value = bpf_map_lookup_elem(&counts, &key);
 	if (value)
-		(*value)++;
+		__sync_fetch_and_add(value, 1);
 }
 
 // Functions that can be replaced; what they return is not known to who calls them.
