@@ -135,12 +135,8 @@ class Batch implements PacketBatch {
       repeat,
       subjectAt: (context) => this.#packets[this.#order[Math.floor((context - this.#block) / this.#stride)] ?? -1],
     };
-    let durations: readonly number[] = [];
-    const ran = runNowhere(this.#prog, () => {
-      durations = shares.length === 0 ? [] : this.#durations(shares, work);
-      return 0;
-    });
-    if (ran < 0) throw new SysError(-ran, 'batch');
+    const durations = runNowhere(this.#prog, () => this.#durations(shares, work));
+    if (typeof durations === 'number') throw new SysError(-durations, 'batch');
     const cpus = shares.map(({ count }, i) => ({ frames: count, durationNs: durations[i] ?? 0 }));
     return { verdicts: this.#verdicts(), durationNs: Math.max(0, ...durations), cpus };
   }
@@ -167,8 +163,10 @@ class Batch implements PacketBatch {
     if (this.#shares.length > 1) return cpusOf(this.#machine).run(this.#prog, shares, work);
     const interpreter = interpreterOf(this.#machine);
     const start = performance.now();
-    for (const share of shares) interpreter.runBatch(this.#prog, share, work);
-    return [Math.round((performance.now() - start) * 1e6)];
+    return shares.map((share) => {
+      interpreter.runBatch(this.#prog, share, work);
+      return Math.round((performance.now() - start) * 1e6);
+    });
   }
 
   #verdicts(): Uint32Array {

@@ -3,13 +3,20 @@ import { interpreterOf } from '../interp/interpreter.ts';
 import { ETH_HLEN } from './frame.ts';
 import type { BpfProg } from './prog.ts';
 import { finishContext, finishData, readContext, repeatRun, type TestRunAttr } from './test-run-output.ts';
-import { XDP_FRAME_SIZE, XDP_MAX_FRAME, XDP_MD, XDP_MD_SIZE, XDP_PACKET_HEADROOM, XdpBuff } from './xdp-buff.ts';
+import {
+  PAGE_SIZE,
+  XDP_FRAME_SIZE,
+  XDP_MAX_FRAME,
+  XDP_MD,
+  XDP_MD_SIZE,
+  XDP_PACKET_HEADROOM,
+  XdpBuff,
+} from './xdp-buff.ts';
 
 /** Bytes of metadata that a frame can have, a multiple of 4: the headroom without what the kernel keeps of it for itself. */
 const MAX_METADATA = XDP_PACKET_HEADROOM - XDP_FRAME_SIZE;
 /** Pages beside the first one that a frame can lie in. */
 const MAX_FRAGMENTS = 17;
-const PAGE_SIZE = 4096;
 const NOTHING = new Uint8Array(0);
 
 /** BPF_PROG_TEST_RUN of an XDP program. 0 or -errno. Frames that go round in live mode (BPF_F_TEST_XDP_LIVE_FRAMES) are not there. */

@@ -24,7 +24,7 @@ const XDP_TAILROOM = 320;
 export const XDP_MAX_FRAME = 4096 - XDP_PACKET_HEADROOM - XDP_TAILROOM;
 
 /** Bytes that a fragment has, or can grow to. */
-const PAGE_SIZE = 4096;
+export const PAGE_SIZE = 4096;
 const NOTHING = new Uint8Array(0);
 const NO_HOPS: readonly XdpHop[] = [];
 
