@@ -54,6 +54,15 @@ struct {
 	__type(value, __u64);
 } grown SEC(".maps");
 
+#define STAYING 64
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 3 * STAYING);
+	__type(key, __u32);
+	__type(value, __u64);
+} staying SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 16);
@@ -133,6 +142,29 @@ int event(struct xdp_md *ctx)
 		return XDP_DROP;
 	*record = number(ctx);
 	bpf_ringbuf_submit(record, 0);
+	return XDP_PASS;
+}
+
+/* What is always there is always found, while all CPUs give it new values, and other keys come and go. */
+SEC("xdp")
+int stay(struct xdp_md *ctx)
+{
+	__u32 n = number(ctx), other = STAYING + n;
+	__u32 mine = n % STAYING;
+	__u64 value = mine * 3;
+
+	if (bpf_map_update_elem(&staying, &mine, &value, BPF_EXIST))
+		return XDP_ABORTED;
+	if (bpf_map_update_elem(&staying, &other, &value, BPF_NOEXIST))
+		return XDP_DROP;
+	for (__u32 i = 0; i < 8; i++) {
+		__u32 key = (n * 5 + i) % STAYING;
+
+		if (!bpf_map_lookup_elem(&staying, &key))
+			return XDP_TX;
+	}
+	if (bpf_map_delete_elem(&staying, &other))
+		return XDP_REDIRECT;
 	return XDP_PASS;
 }
 

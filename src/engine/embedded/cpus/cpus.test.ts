@@ -117,6 +117,14 @@ describe('programs on several CPUs', () => {
     expect(() => map.set(64, 0n)).toThrow(expect.objectContaining({ code: 'E2BIG' }));
   });
 
+  it('find what is there, whatever others do to it', () => {
+    const { run, loaded } = open();
+    const staying = loaded.map('staying');
+    for (let key = 0; key < 64; key++) staying.set(key, 0n);
+    expect(new Set(run('stay').verdicts)).toEqual(new Set([XDP_PASS]));
+    expect([...staying.keys()].sort((a, b) => Number(a) - Number(b))).toEqual(Array.from({ length: 64 }, (_, i) => i));
+  });
+
   it('forget what was not used for long', () => {
     const { run, loaded } = open();
     expect(new Set(run('remember', 5000).verdicts)).toEqual(new Set([XDP_PASS]));

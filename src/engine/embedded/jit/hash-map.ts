@@ -1,6 +1,7 @@
 import { BPF_EXIST, BPF_NOEXIST } from '../../../uapi/bpf.ts';
 import { errno } from '../../../uapi/errno.ts';
 import { HashMap } from '../maps/hash.ts';
+import { FIRST } from '../maps/hash-buckets.ts';
 import { LruHashMap } from '../maps/lru-hash.ts';
 import type { BpfMap } from '../maps/map.ts';
 import { HashText } from './hash-text.ts';
@@ -18,7 +19,7 @@ export function isCompiledHash(map: BpfMap): map is HashMap {
 
 /** Whether they put elements in and take them out, too: where those have their places from the start. */
 export function isChangedCompiled(map: BpfMap): map is HashMap {
-  return isCompiledHash(map) && map.layout.places > 0 && map.copier.fields.length === 0;
+  return isCompiledHash(map) && map.layout.prealloc && map.copier.fields.length === 0;
 }
 
 /** (key) -> address of the value, or 0. As `HashMap.lookup`. */
@@ -45,56 +46,88 @@ export function emitHashUpdate(map: HashMap, registers: number): Uint8Array {
   const text = new HashText(map, code, registers);
   const places = new PlacesText(map, code, false);
   const { element } = text;
+  const place = code.local('i32');
   text.hash(key);
   places.begin(registers);
   text.find(key);
   code.get(element);
   code.block('if');
   text.answerIf(flags, BPF_NOEXIST, errno.EEXIST);
-  if (map.layout.replaces) emitRenewal(text, places, key, value, 'i32_store');
+  if (map.layout.replaces)
+    emitRenewal(text, places, key, value, (fresh) => {
+      code.get(text.link);
+      text.leadTo(fresh);
+      code.memory('i32_store', FIRST, 2);
+    });
   else text.writeValue(value);
   code.i32(0);
   code.op('return');
   code.end();
   text.answerIf(flags, BPF_EXIST, errno.ENOENT);
-  places.take(element, () => {
-    if (map instanceof LruHashMap) emitThrowOut(text, places);
+  places.take(place, () => {
+    if (map instanceof LruHashMap) emitThrowOut(text, places, place);
     else {
       code.i32(-errno.E2BIG);
       code.op('return');
     }
   });
-  text.putNew(key, value, 'i32_store');
+  emitNew(text, place, key, value, () => {
+    code.get(text.bucket);
+    text.leadTo(place);
+    code.memory('i32_store', FIRST, 2);
+  });
   places.count(1);
   code.i32(0);
   return code.finish();
 }
 
-/** Puts a new element in the place of the one in `element`. `store`: how others get to see it. */
+/** Puts a new element in the place of the one in `element`. `lead`: lets the link that leads there lead to a place. */
 export function emitRenewal(
   text: HashText,
   places: PlacesText,
   key: number,
   value: number,
-  store: 'i32_store' | 'i32_atomic_store',
+  lead: (place: number) => void,
 ): void {
   const { code, element } = text;
-  const old = code.local('i32');
-  code.get(element);
+  const [old, fresh] = [code.local('i32'), code.local('i32')];
+  text.placeOf(text.leads);
   code.set(old);
-  places.spare(element);
-  text.putNew(key, value, store);
-  text.unlink(old);
+  places.spare(fresh);
+  code.get(fresh);
+  text.elementAt();
+  code.set(element);
+  text.fill(key, value);
+  text.follow(fresh, () => {
+    code.get(old);
+    text.linkOf();
+  });
   places.setSpare(old);
+  lead(fresh);
+}
+
+/** Puts a new element at the front of its chain, at a place. `lead`: lets the bucket lead there. */
+export function emitNew(text: HashText, place: number, key: number, value: number, lead: () => void): void {
+  const { code, element } = text;
+  code.get(place);
+  text.elementAt();
+  code.set(element);
+  text.fill(key, value);
+  text.follow(place, () => code.get(text.bucket));
+  lead();
 }
 
 /** As `LruHashMap.makeRoom`: all places are taken. */
-function emitThrowOut(text: HashText, places: PlacesText): void {
+function emitThrowOut(text: HashText, places: PlacesText, place: number): void {
   const { code, element } = text;
+  const [bucket, link] = [code.local('i32'), code.local('i32')];
   code.block('loop');
-  places.passHand(element);
+  places.passHand(place, element);
   code.end();
-  text.unlink(element, true);
+  text.bucketOf(element);
+  code.set(bucket);
+  text.search(link, bucket, place, () => code.op('unreachable'));
+  text.unlink(link, place);
   places.count(-1);
 }
 
@@ -103,6 +136,7 @@ export function emitHashDelete(map: HashMap, registers: number): Uint8Array {
   const code = new WasmCode(1);
   const text = new HashText(map, code, registers);
   const places = new PlacesText(map, code, false);
+  const place = code.local('i32');
   text.hash(0);
   text.find(0);
   code.get(text.element);
@@ -111,9 +145,11 @@ export function emitHashDelete(map: HashMap, registers: number): Uint8Array {
   code.i32(-errno.ENOENT);
   code.op('return');
   code.end();
-  text.unlink(text.element);
+  text.placeOf(text.leads);
+  code.set(place);
+  text.unlink(text.link, place);
   places.begin(registers);
-  places.give(text.element);
+  places.give(place, text.element);
   places.count(-1);
   code.i32(0);
   return code.finish();

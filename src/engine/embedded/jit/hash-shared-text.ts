@@ -1,7 +1,6 @@
 import { errno } from '../../../uapi/errno.ts';
 import type { HashMap } from '../maps/hash.ts';
-import { BUCKET_LOCK } from '../maps/hash-buckets.ts';
-import { FIRST, NEXT } from '../maps/hash-layout.ts';
+import { BUCKET_LOCK, FIRST } from '../maps/hash-buckets.ts';
 import { HashText } from './hash-text.ts';
 import { PlacesText } from './places-text.ts';
 import type { WasmCode } from './wasm-code.ts';
@@ -56,14 +55,42 @@ export class SharedText {
     this.#unlock(this.hash.bucket, this.#seen);
   }
 
+  /** Lets the bucket lead to a place, and unlocks it: both at once. */
+  unlockFirst(place: number): void {
+    const { code, hash } = this;
+    code.get(hash.bucket);
+    hash.leadTo(place);
+    code.op('i64_extend_i32_u');
+    this.#next(this.#seen);
+    code.op('i64_extend_i32_u');
+    code.i64(8 * BUCKET_LOCK, 0);
+    code.op('i64_shl');
+    code.op('i64_or');
+    code.memory('i64_atomic_store', FIRST, 3);
+  }
+  /** Lets the link that leads to the element lead to a place, and unlocks. */
+  unlockLeading(place: number): void {
+    const { code, hash } = this;
+    code.get(hash.link);
+    code.get(hash.bucket);
+    code.op('i32_eq');
+    code.block('if');
+    this.unlockFirst(place);
+    code.op('else');
+    code.get(hash.link);
+    hash.leadTo(place);
+    code.memory('i32_atomic_store', FIRST, 2);
+    this.unlock();
+    code.end();
+  }
+
   /**
-   * Sets `element` to the place of one that was not used for long, which is taken out; see `LruHashMap`. Places that are on their way into a chain, or out of one, are in none: where
+   * Sets `place` to that of an element that was not used for long, which is taken out; see `LruHashMap`. Places that are on their way into a chain, or out of one, are in none: where
    * there are only such ones, there is no room, as on Linux.
    */
-  throwOut(): void {
-    const { code, element } = this;
-    const [place, left, bucket, seen, at] = Array.from({ length: 5 }, () => code.local('i32')) as [
-      number,
+  throwOut(place: number): void {
+    const { code, hash, places, element } = this;
+    const [left, bucket, seen, link] = Array.from({ length: 4 }, () => code.local('i32')) as [
       number,
       number,
       number,
@@ -71,7 +98,6 @@ export class SharedText {
     ];
     code.i32(Math.min(4 * this.#map.layout.places, 2 ** 31 - 1));
     code.set(left);
-    code.block('block');
     code.block('loop');
     code.get(left);
     code.op('i32_eqz');
@@ -83,39 +109,17 @@ export class SharedText {
     code.i32(1);
     code.op('i32_sub');
     code.set(left);
-    this.places.passHand(element);
-    this.hash.bucketOf(element);
-    code.tee(bucket);
-    code.set(at);
+    places.passHand(place, element);
+    hash.bucketOf(element);
+    code.set(bucket);
     this.#lock(bucket, seen);
-    // Along the chain to the link that leads to it: the first word of the bucket, or of an element.
-    code.block('block');
-    code.block('loop');
-    code.get(at);
-    code.memory('i32_load', FIRST, 2);
-    code.tee(place);
-    code.op('i32_eqz');
-    code.brIf(1);
-    code.get(place);
-    code.get(element);
-    code.op('i32_eq');
-    code.block('if');
-    code.get(at);
-    code.get(element);
-    code.memory('i32_load', NEXT, 2);
-    code.memory('i32_store', FIRST, 2);
+    hash.search(link, bucket, place, () => {
+      this.#unlock(bucket, seen);
+      code.br(3);
+    });
+    hash.unlink(link, place);
     this.#unlock(bucket, seen);
-    this.places.count(-1);
-    code.br(4);
-    code.end();
-    code.get(place);
-    code.set(at);
-    code.br(0);
-    code.end();
-    code.end();
-    this.#unlock(bucket, seen);
-    code.br(0);
-    code.end();
+    places.count(-1);
     code.end();
   }
 
@@ -141,9 +145,13 @@ export class SharedText {
   #unlock(bucket: number, seen: number): void {
     const { code } = this;
     code.get(bucket);
+    this.#next(seen);
+    code.memory('i32_atomic_store', BUCKET_LOCK, 2);
+  }
+  #next(seen: number): void {
+    const { code } = this;
     code.get(seen);
     code.i32(2);
     code.op('i32_add');
-    code.memory('i32_atomic_store', BUCKET_LOCK, 2);
   }
 }

@@ -2,7 +2,7 @@ import { BPF_EXIST, BPF_NOEXIST } from '../../../uapi/bpf.ts';
 import { errno } from '../../../uapi/errno.ts';
 import type { HashMap } from '../maps/hash.ts';
 import { LruHashMap } from '../maps/lru-hash.ts';
-import { emitRenewal } from './hash-map.ts';
+import { emitNew, emitRenewal } from './hash-map.ts';
 import { SharedText } from './hash-shared-text.ts';
 import { WasmCode } from './wasm-code.ts';
 
@@ -12,20 +12,31 @@ import { WasmCode } from './wasm-code.ts';
 export function emitSharedLookup(map: HashMap, registers: number): Uint8Array {
   const code = new WasmCode(1);
   const text = new SharedText(map, code, registers);
-  text.hash.hash(0);
+  const { hash } = text;
+  hash.hash(0);
+  code.block('block');
+  hash.find(0);
+  code.get(text.element);
+  code.brIf(0);
+  // A bucket that leads nowhere is an answer. The end of a chain is none, where an element on the way may have come to another chain.
+  code.get(hash.link);
+  code.get(hash.bucket);
+  code.op('i32_ne');
+  code.block('if');
   code.block('loop');
   text.look();
-  text.hash.find(0);
+  hash.find(0);
   code.get(text.element);
-  code.block('if');
-  text.hash.markUsed();
-  text.hash.value();
-  code.op('return');
-  code.end();
+  code.brIf(2);
   text.hasChanged();
   code.brIf(0);
   code.end();
+  code.end();
   code.i32(0);
+  code.op('return');
+  code.end();
+  hash.markUsed();
+  hash.value();
   return code.finish();
 }
 
@@ -35,45 +46,41 @@ export function emitSharedUpdate(map: HashMap, registers: number): Uint8Array {
   const code = new WasmCode(3);
   const text = new SharedText(map, code, registers);
   const { hash, places, element } = text;
-  const fresh = code.local('i32');
+  const place = code.local('i32');
+  const isLru = map instanceof LruHashMap;
   hash.hash(key);
   places.begin(registers);
   code.block('loop');
+  if (isLru) emitRoom(text, key, flags, place);
   text.lock();
   hash.find(key);
   code.get(element);
   code.block('if');
-  hash.answerIf(flags, BPF_NOEXIST, errno.EEXIST, () => text.unlock());
-  if (map.layout.replaces) emitRenewal(hash, places, key, value, 'i32_atomic_store');
-  else hash.writeValue(value);
-  text.unlock();
+  hash.answerIf(flags, BPF_NOEXIST, errno.EEXIST, () => emitEnd(text, place, isLru));
+  if (map.layout.replaces) emitRenewal(hash, places, key, value, (fresh) => text.unlockLeading(fresh));
+  else {
+    hash.writeValue(value);
+    emitEnd(text, place, isLru);
+  }
   code.i32(0);
   code.op('return');
   code.end();
-  hash.answerIf(flags, BPF_EXIST, errno.ENOENT, () => text.unlock());
-  text.unlock();
-  places.take(element, () => {
-    if (map instanceof LruHashMap) text.throwOut();
-    else {
+  hash.answerIf(flags, BPF_EXIST, errno.ENOENT, () => emitEnd(text, place, isLru));
+  if (isLru) {
+    // It has gone meanwhile.
+    code.get(place);
+    code.op('i32_eqz');
+    code.block('if');
+    text.unlock();
+    code.br(1);
+    code.end();
+  } else
+    places.take(place, () => {
+      text.unlock();
       code.i32(-errno.E2BIG);
       code.op('return');
-    }
-  });
-  code.get(element);
-  code.set(fresh);
-  text.lock();
-  hash.find(key);
-  code.get(element);
-  code.block('if');
-  // Another CPU was faster.
-  text.unlock();
-  places.give(fresh);
-  code.br(1);
-  code.end();
-  code.get(fresh);
-  code.set(element);
-  hash.putNew(key, value, 'i32_atomic_store');
-  text.unlock();
+    });
+  emitNew(hash, place, key, value, () => text.unlockFirst(place));
   places.count(1);
   code.i32(0);
   code.op('return');
@@ -82,11 +89,43 @@ export function emitSharedUpdate(map: HashMap, registers: number): Uint8Array {
   return code.finish();
 }
 
+/** Without the lock, since it takes those of others: sets `place` to one for the key, if it is not there. */
+function emitRoom(text: SharedText, key: number, flags: number, place: number): void {
+  const { code, hash, places, element } = text;
+  hash.find(key);
+  code.get(element);
+  code.get(place);
+  code.op('i32_or');
+  code.op('i32_eqz');
+  code.get(flags);
+  code.i32(BPF_EXIST);
+  code.op('i32_ne');
+  code.op('i32_and');
+  code.block('if');
+  places.take(place, () => text.throwOut(place));
+  code.end();
+}
+
+/** Unlocks; a place that was taken is not needed. */
+function emitEnd(text: SharedText, place: number, mayHavePlace: boolean): void {
+  const { code, places, hash, element } = text;
+  text.unlock();
+  if (!mayHavePlace) return;
+  code.get(place);
+  code.block('if');
+  code.get(place);
+  hash.elementAt();
+  code.set(element);
+  places.give(place, element);
+  code.end();
+}
+
 /** (key) -> 0 or -errno. */
 export function emitSharedDelete(map: HashMap, registers: number): Uint8Array {
   const code = new WasmCode(1);
   const text = new SharedText(map, code, registers);
   const { hash, places, element } = text;
+  const place = code.local('i32');
   hash.hash(0);
   text.lock();
   hash.find(0);
@@ -97,10 +136,12 @@ export function emitSharedDelete(map: HashMap, registers: number): Uint8Array {
   code.i32(-errno.ENOENT);
   code.op('return');
   code.end();
-  hash.unlink(element);
+  hash.placeOf(hash.leads);
+  code.set(place);
+  hash.unlink(hash.link, place);
   text.unlock();
   places.begin(registers);
-  places.give(element);
+  places.give(place, element);
   places.count(-1);
   code.i32(0);
   return code.finish();

@@ -1,6 +1,6 @@
 import type { HashMap } from '../maps/hash.ts';
-import { BUCKET_MASK, BUCKETS } from '../maps/hash-buckets.ts';
-import { FIRST, HASH, KEY, NEXT } from '../maps/hash-layout.ts';
+import { BUCKET_MASK, BUCKETS, FIRST } from '../maps/hash-buckets.ts';
+import { HASH, KEY, LINK, STATE } from '../maps/hash-layout.ts';
 import { LruHashMap, USED } from '../maps/lru-hash.ts';
 import { emitCopy, emitSame, emitZeros } from './emit-bytes.ts';
 import { emitFinish, emitKeyWord } from './emit-hash.ts';
@@ -13,12 +13,15 @@ export class HashText {
   readonly #map: HashMap;
   readonly #registers: number;
   readonly #spread: boolean;
-  /** The hash of the key, the address of its bucket, and of its element or 0. */
+  /** The hash of the key, and the address of its bucket. */
   readonly keyHash: number;
   readonly bucket: number;
+  /** Address of the link that leads to the element with the key or the end of the chain, and what that says. */
+  readonly link: number;
+  readonly leads: number;
+  /** Address of the element, or 0. */
   readonly element: number;
   readonly #word: number;
-  readonly #link: number;
 
   /** `spread`: the buckets are where they will always be. */
   constructor(map: HashMap, code: WasmCode, registers: number, spread = false) {
@@ -26,9 +29,9 @@ export class HashText {
     this.#spread = spread;
     this.#map = map;
     this.#registers = registers;
-    [this.keyHash, this.bucket, this.element, this.#word, this.#link] = Array.from({ length: 5 }, () =>
+    [this.keyHash, this.bucket, this.link, this.leads, this.element, this.#word] = Array.from({ length: 6 }, () =>
       code.local('i32'),
-    ) as [number, number, number, number, number];
+    ) as [number, number, number, number, number, number];
   }
 
   /** As `hashKey`. */
@@ -49,31 +52,65 @@ export class HashText {
     code.set(this.bucket);
   }
 
-  /** Sets `element`. */
+  /** Sets `link`, `leads` and `element`. */
   find(key: number): void {
     const { code, element } = this;
-    code.get(this.bucket);
-    code.memory('i32_load', FIRST, 2);
+    code.i32(0);
     code.set(element);
+    code.get(this.bucket);
+    code.set(this.link);
     code.block('block');
     code.block('loop');
-    code.get(element);
+    code.get(this.link);
+    code.memory('i32_load', FIRST, 2);
+    code.tee(this.leads);
     code.op('i32_eqz');
     code.brIf(1);
-    code.get(element);
-    code.memory('i32_load', HASH, 2);
+    code.get(this.leads);
     code.get(this.keyHash);
-    code.op('i32_eq');
+    code.op('i32_xor');
+    code.i32(this.#map.layout.placeMask);
+    code.op('i32_le_u');
     code.block('if');
+    this.placeOf(this.leads);
+    this.elementAt();
+    code.set(element);
     emitSame(code, key, element, KEY, this.#map.attr.keySize);
     code.brIf(2);
-    code.end();
-    code.get(element);
-    code.memory('i32_load', NEXT, 2);
+    code.i32(0);
     code.set(element);
+    code.end();
+    this.placeOf(this.leads);
+    this.linkOf();
+    code.set(this.link);
     code.br(0);
     code.end();
     code.end();
+  }
+
+  /** Puts the place that a link leads to on the stack, of what is in a local. */
+  placeOf(leads: number): void {
+    this.code.get(leads);
+    this.code.i32(this.#map.layout.placeMask);
+    this.code.op('i32_and');
+  }
+  /** A place on the stack becomes the address of its element. */
+  elementAt(): void {
+    const { code } = this;
+    const { prealloc, element } = this.#map.layout;
+    code.i32(prealloc ? element : LINK);
+    code.op('i32_mul');
+    code.i32(this.#map.zeroth);
+    code.op('i32_add');
+    if (!prealloc) code.memory('i32_load', 0, 2);
+  }
+  /** A place on the stack becomes the address of its link. */
+  linkOf(): void {
+    const { code } = this;
+    code.i32(LINK);
+    code.op('i32_mul');
+    code.i32(this.#map.links);
+    code.op('i32_add');
   }
 
   /** Puts the address of the element's value for the running CPU on the stack. */
@@ -104,12 +141,18 @@ export class HashText {
     code.end();
   }
 
-  /** Says that the element was looked for. */
+  /** Says that the element was looked for, where that was not said already: other CPUs may look at it, too. */
   markUsed(): void {
     if (!(this.#map instanceof LruHashMap)) return;
-    this.code.get(this.element);
-    this.code.i32(USED);
-    this.code.memory('i32_store', this.#map.layout.state, 2);
+    const { code, element } = this;
+    code.get(element);
+    code.memory('i32_load', STATE, 2);
+    code.op('i32_eqz');
+    code.block('if');
+    code.get(element);
+    code.i32(USED);
+    code.memory('i32_store', STATE, 2);
+    code.end();
   }
 
   /** Copies the value at `from` to that of the element, for the running CPU. */
@@ -126,8 +169,8 @@ export class HashText {
     emitCopy(code, here, from, 0, 0, attr.valueSize);
   }
 
-  /** Makes an element of the place in `element`, and puts it at the front of its chain. `store`: how others get to see it. */
-  putNew(key: number, value: number, store: 'i32_store' | 'i32_atomic_store'): void {
+  /** Makes an element with the key at the address in `element`. */
+  fill(key: number, value: number): void {
     const { code, element } = this;
     const { layout, attr } = this.#map;
     code.get(element);
@@ -136,13 +179,25 @@ export class HashText {
     emitCopy(code, element, key, KEY, 0, attr.keySize);
     if (layout.values > 1) emitZeros(code, element, layout.valueOffset, layout.stride * layout.values);
     this.writeValue(value);
-    code.get(element);
-    code.get(this.bucket);
-    code.memory('i32_load', FIRST, 2);
-    code.memory('i32_store', NEXT, 2);
-    code.get(this.bucket);
-    code.get(element);
-    code.memory(store, FIRST, 2);
+  }
+
+  /** Lets the link of a place say what the link whose address `from` puts on the stack says. */
+  follow(place: number, from: () => void): void {
+    const { code } = this;
+    code.get(place);
+    this.linkOf();
+    from();
+    code.memory('i32_load', 0, 2);
+    code.memory('i32_store', 0, 2);
+  }
+  /** Puts a link to a place on the stack, for the key's hash. */
+  leadTo(place: number): void {
+    const { code } = this;
+    code.get(this.keyHash);
+    code.i32(~this.#map.layout.placeMask);
+    code.op('i32_and');
+    code.get(place);
+    code.op('i32_or');
   }
 
   /** Puts the address of an element's bucket on the stack. */
@@ -169,31 +224,42 @@ export class HashText {
     if (!this.#spread) code.memory('i32_load', 0, 2);
   }
 
-  /** Takes an element out of its chain. `elsewhere`: its bucket is not that of the key. */
-  unlink(element: number, elsewhere = false): void {
+  /** Sets a local to the address of the link that leads to a place, along the chain of a bucket. `none`: what to do at its end, and not to come back from; two blocks further out than what is around. */
+  search(link: number, bucket: number, place: number, none: () => void): void {
     const { code } = this;
-    const next = this.#word;
-    if (elsewhere) this.bucketOf(element);
-    else code.get(this.bucket); // its first word is a link, as that of an element
-    code.set(this.#link);
+    const word = this.#word;
+    code.get(bucket);
+    code.set(link);
     code.block('block');
     code.block('loop');
-    code.get(this.#link);
-    code.memory('i32_load', 0, 2);
-    code.tee(next);
-    code.get(element);
+    code.get(link);
+    code.memory('i32_load', FIRST, 2);
+    code.set(word);
+    this.placeOf(word);
+    code.tee(word);
+    code.get(place);
     code.op('i32_eq');
     code.brIf(1);
-    code.get(next);
-    code.i32(NEXT);
-    code.op('i32_add');
-    code.set(this.#link);
+    code.get(word);
+    code.op('i32_eqz');
+    code.block('if');
+    none();
+    code.end();
+    code.get(word);
+    this.linkOf();
+    code.set(link);
     code.br(0);
     code.end();
     code.end();
-    code.get(this.#link);
-    code.get(element);
-    code.memory('i32_load', NEXT, 2);
+  }
+
+  /** Takes the element at a place out of the chain, to which the link at an address leads. */
+  unlink(link: number, place: number): void {
+    const { code } = this;
+    code.get(link);
+    code.get(place);
+    this.linkOf();
+    code.memory('i32_load', 0, 2);
     code.memory('i32_store', 0, 2);
   }
 }

@@ -62,25 +62,23 @@ function mapFunction(helper: MapHelper, map: BpfMap, around: Around): MapFunctio
 }
 
 function hashFunction(helper: MapHelper, map: HashMap, { registers, shared }: Around): MapFunction | undefined {
-  // Where places come and go with their elements, the kernel itself does it: none goes while several CPUs run.
-  const changed = isChangedCompiled(map);
-  if (helper !== 'lookup' && !changed) return undefined;
-  const atOnce = shared && changed;
+  // Where elements have no memory of their own, the kernel itself changes the map: none goes while several CPUs run.
+  if (helper !== 'lookup' && !isChangedCompiled(map)) return undefined;
   switch (helper) {
     case 'lookup':
       return {
         signature: ONE_ADDRESS,
-        emit: () => (atOnce ? emitSharedLookup(map, registers) : emitHashLookup(map, registers)),
+        emit: () => (shared ? emitSharedLookup(map, registers) : emitHashLookup(map, registers)),
       };
     case 'update':
       return {
         signature: UPDATE,
-        emit: () => (atOnce ? emitSharedUpdate(map, registers) : emitHashUpdate(map, registers)),
+        emit: () => (shared ? emitSharedUpdate(map, registers) : emitHashUpdate(map, registers)),
       };
     case 'delete':
       return {
         signature: ONE_ADDRESS,
-        emit: () => (atOnce ? emitSharedDelete(map, registers) : emitHashDelete(map, registers)),
+        emit: () => (shared ? emitSharedDelete(map, registers) : emitHashDelete(map, registers)),
       };
     default:
       return undefined;

@@ -1,5 +1,5 @@
 import type { HashMap } from '../maps/hash.ts';
-import { HASH } from '../maps/hash-layout.ts';
+import { HASH, STATE } from '../maps/hash-layout.ts';
 import { COUNT, END, FREE, FRESH, HAND, LIST_LOCK, RANGE, RANGE_SIZE, SPARE } from '../maps/hash-places.ts';
 import { NOT_USED } from '../maps/lru-hash.ts';
 import { APART } from '../memory.ts';
@@ -17,7 +17,7 @@ export class PlacesText {
   /** Address of what the running CPU has, and of what one has whose places are asked for. */
   readonly #own: number;
   readonly #list: number;
-  readonly #place: number;
+  readonly #fresh: number;
   readonly #left: number;
 
   constructor(map: HashMap, code: WasmCode, shared: boolean) {
@@ -25,7 +25,7 @@ export class PlacesText {
     this.#code = code;
     this.#cpus = map.machine.cpus;
     this.#shared = shared;
-    [this.#own, this.#list, this.#place, this.#left] = Array.from({ length: 4 }, () => code.local('i32')) as [
+    [this.#own, this.#list, this.#fresh, this.#left] = Array.from({ length: 4 }, () => code.local('i32')) as [
       number,
       number,
       number,
@@ -48,7 +48,7 @@ export class PlacesText {
   }
 
   /** Sets a local to a place that no element has. `none`: what to do where there is none. */
-  take(element: number, none: () => void): void {
+  take(place: number, none: () => void): void {
     const code = this.#code;
     code.get(this.#own);
     code.set(this.#list);
@@ -56,8 +56,8 @@ export class PlacesText {
     code.set(this.#left);
     code.block('block');
     code.block('loop');
-    this.#takeFrom(element);
-    code.get(element);
+    this.#takeFrom(place);
+    code.get(place);
     code.brIf(1);
     code.get(this.#left);
     code.i32(1);
@@ -73,11 +73,11 @@ export class PlacesText {
   }
 
   /** Sets a local to a place of those that `list` has, or 0. */
-  #takeFrom(element: number): void {
+  #takeFrom(place: number): void {
     const code = this.#code;
     const list = this.#list;
     code.i32(0);
-    code.set(element);
+    code.set(place);
     // Without the lock, whether it is worth while.
     code.get(list);
     code.memory('i32_load', FREE, 2);
@@ -91,28 +91,28 @@ export class PlacesText {
     this.#lock(emitLock, list);
     code.get(list);
     code.memory('i32_load', FREE, 2);
-    code.tee(element);
+    code.tee(place);
     code.block('if');
     code.get(list);
-    code.get(element);
+    code.get(place);
+    this.#address();
     code.memory('i32_load', HASH, 2);
     code.memory('i32_store', FREE, 2);
     code.op('else');
     code.get(list);
     code.memory('i32_load', FRESH, 2);
-    code.tee(this.#place);
+    code.tee(this.#fresh);
     code.get(list);
     code.memory('i32_load', END, 2);
     code.op('i32_lt_u');
     code.block('if');
     code.get(list);
-    code.get(this.#place);
+    code.get(this.#fresh);
     code.i32(1);
     code.op('i32_add');
     code.memory('i32_store', FRESH, 2);
-    code.get(this.#place);
-    this.#address();
-    code.set(element);
+    code.get(this.#fresh);
+    code.set(place);
     code.end();
     code.end();
     this.#lock(emitUnlock, list);
@@ -134,8 +134,8 @@ export class PlacesText {
     code.set(this.#list);
   }
 
-  /** Gives the place in a local to those that the running CPU has free. */
-  give(element: number): void {
+  /** Gives a place to those that the running CPU has free. `element`: the address of its element. */
+  give(place: number, element: number): void {
     const code = this.#code;
     this.#lock(emitLock, this.#own);
     code.get(element);
@@ -143,7 +143,7 @@ export class PlacesText {
     code.memory('i32_load', FREE, 2);
     code.memory('i32_store', HASH, 2);
     code.get(this.#own);
-    code.get(element);
+    code.get(place);
     code.memory('i32_store', FREE, 2);
     this.#lock(emitUnlock, this.#own);
   }
@@ -159,15 +159,15 @@ export class PlacesText {
   }
 
   /** Sets a local to the place for a new value of a key that is there. */
-  spare(element: number): void {
+  spare(place: number): void {
     this.#code.get(this.#own);
     this.#code.memory('i32_load', SPARE, 2);
-    this.#code.set(element);
+    this.#code.set(place);
   }
-  /** The place in a local, in which an element was, is the next for that. */
-  setSpare(element: number): void {
+  /** The place in a local, which an element had, is the next for that. */
+  setSpare(place: number): void {
     this.#code.get(this.#own);
-    this.#code.get(element);
+    this.#code.get(place);
     this.#code.memory('i32_store', SPARE, 2);
   }
 
@@ -182,45 +182,44 @@ export class PlacesText {
     code.memory('i32_store', COUNT, 2);
   }
 
-  /** Within a loop: sets a local to the place at the hand, which moves on; if that was used, as it then no longer is, the loop begins anew. */
-  passHand(element: number): void {
+  /** Within a loop: sets locals to the place at the hand, which moves on, and its element; if that was used, as it then no longer is, the loop begins anew. */
+  passHand(place: number, element: number): void {
     const code = this.#code;
     const own = this.#own;
-    const { layout } = this.#map;
     code.get(own);
     code.memory('i32_load', HAND, 2);
-    code.tee(this.#place);
+    code.tee(place);
     this.#address();
     code.set(element);
     code.get(own);
-    this.#behind();
+    this.#behind(place);
     code.memory('i32_store', HAND, 2);
     code.get(element);
-    code.memory('i32_load', layout.state, 2);
+    code.memory('i32_load', STATE, 2);
     code.block('if');
     code.get(element);
     code.i32(NOT_USED);
-    code.memory('i32_store', layout.state, 2);
+    code.memory('i32_store', STATE, 2);
     code.br(1);
     code.end();
   }
 
-  /** Puts the number of the place behind that in `place` on the stack: of several CPUs each goes around its own range, one alone around all. */
-  #behind(): void {
+  /** Puts the place behind one on the stack: of several CPUs each goes around its own range, one alone around all. */
+  #behind(place: number): void {
     const code = this.#code;
     const range = (): void => {
-      if (!this.#shared) code.i32(0);
+      if (!this.#shared) code.i32(1);
       else {
         code.get(this.#own);
         code.memory('i32_load', RANGE, 2);
       }
     };
-    code.get(this.#place);
+    code.get(place);
     code.i32(1);
     code.op('i32_add');
-    code.tee(this.#place);
+    code.tee(this.#fresh);
     range();
-    code.get(this.#place);
+    code.get(this.#fresh);
     range();
     code.op('i32_sub');
     if (!this.#shared) code.i32(this.#map.layout.places);
@@ -232,12 +231,12 @@ export class PlacesText {
     code.op('select');
   }
 
-  /** The number of a place on the stack becomes its address. */
+  /** A place on the stack becomes the address of its element. */
   #address(): void {
     const code = this.#code;
     code.i32(this.#map.layout.element);
     code.op('i32_mul');
-    code.i32(this.#map.places);
+    code.i32(this.#map.zeroth);
     code.op('i32_add');
   }
 }

@@ -5,14 +5,14 @@ import { type Layout, LINK, spreadBuckets } from './hash-layout.ts';
 export const BUCKETS = 32;
 export const BUCKET_MASK = 36;
 
-/** Of a bucket that is spread: its lock, and bytes to the next. */
+/** Of a bucket: what leads to its first element. Of one that is spread: its lock, and bytes to the next. */
+export const FIRST = 0;
 export const BUCKET_LOCK = 4;
 const SPREAD_BUCKET = 8;
 
 /**
- * Where the chains of a hash map begin. As long as one CPU runs at a time a bucket is the address of its first element or 0, and there are as many as elements, close together. Once
- * several CPUs run, the buckets are spread: each has its lock beside it, and while they are few there are several for an element, since who goes along a chain stands on elements that
- * others write.
+ * Where the chains of a hash map begin. As long as one CPU runs at a time a bucket is the link to its first element, and there are as many as elements, close together. Once
+ * several CPUs run, the buckets are spread: each has its lock beside it, and while they are few there are several for an element, since who changes a chain writes into its bucket.
  */
 export class HashBuckets {
   readonly #machine: Machine;

@@ -3,16 +3,15 @@ import { errno } from '../../../uapi/errno.ts';
 import { APART } from '../memory.ts';
 import { MAP_HEADER_SIZE, type MapAttr } from './map.ts';
 
-// Offsets in an element, and in a bucket; see the picture at HashMap.
-export const NEXT = 0;
-export const HASH = 4;
+// Offsets in an element; see the picture at HashMap.
+export const HASH = 0;
+export const STATE = 4;
 export const KEY = 8;
-export const FIRST = 0;
-/** Bytes of what leads to an element. */
+/** Bytes of a link. */
 export const LINK = 4;
 
 /** Buckets for an element where several CPUs run, and how many there are at most for that. */
-const SPARSE = 8;
+const SPARSE = 2;
 const MAX_SPARSE = 2 ** 19;
 
 /** Bytes of Linux's structs, for the memlock figure: htab without buckets, a bucket, an element without key and value. */
@@ -27,6 +26,12 @@ const MAX_BUCKETS = 2 ** 28 - 1;
 export interface Layout {
   /** A power of two, at least one for each element. */
   readonly buckets: number;
+  /** Elements that there can be at once, those included that take the place of others. Their places have numbers from 1 on. */
+  readonly places: number;
+  /** The bits of a link that are a place's number. */
+  readonly placeMask: number;
+  /** Whether elements have their memory from the start; else, with BPF_F_NO_PREALLOC, a place is the address of a block. */
+  readonly prealloc: boolean;
   /** Bytes of an element: its two words, key and values. */
   readonly element: number;
   readonly valueOffset: number;
@@ -36,10 +41,6 @@ export interface Layout {
   readonly stride: number;
   /** Whether a new value takes a new element; else it is written over the old one. */
   readonly replaces: boolean;
-  /** Elements that have a place from the start; 0 with BPF_F_NO_PREALLOC. */
-  readonly places: number;
-  /** Offset of an element's state (u32), where it has one; else the element's size. */
-  readonly state: number;
   /** Bytes of it all, wherever it begins. */
   readonly size: number;
 }
@@ -50,24 +51,24 @@ export interface LayoutOptions {
   readonly percpu?: boolean | undefined;
   /** A new value takes a new element, for which each CPU has a place to spare: unless it is said, where there is one value. */
   readonly replaces?: boolean | undefined;
-  readonly stateSize?: number | undefined;
 }
 
 /** `prealloc`: elements have their places from the start. */
 export function layOut(
   { keySize, valueSize, maxEntries }: MapAttr,
   prealloc: boolean,
-  { cpus, percpu = false, replaces = !percpu, stateSize = 0 }: LayoutOptions,
+  { cpus, percpu = false, replaces = !percpu }: LayoutOptions,
 ): Layout {
   const buckets = linuxBuckets(maxEntries);
-  const places = prealloc ? maxEntries + (replaces ? cpus : 0) : 0;
+  const places = maxEntries + (replaces ? cpus : 0);
+  const placeMask = roundUpToPowerOfTwo(places + 1) - 1;
   const values = percpu ? cpus : 1;
   const valueOffset = KEY + roundUp(keySize, 8);
   const stride = roundUp(valueSize, 8);
-  const state = valueOffset + stride * values;
-  const element = state + stateSize;
-  const size = MAP_HEADER_SIZE + APART * (1 + cpus) + bucketBytes(buckets) + element * places;
-  return { buckets, element, valueOffset, values, stride, replaces, places, state, size };
+  const element = valueOffset + stride * values;
+  const before = MAP_HEADER_SIZE + APART * (1 + cpus) + wordsBytes(buckets) + wordsBytes(1 + places);
+  const size = before + (prealloc ? element * places : wordsBytes(1 + places));
+  return { buckets, places, placeMask, prealloc, element, valueOffset, values, stride, replaces, size };
 }
 
 /** The sizes that all kinds of hash have to have. */
@@ -76,9 +77,9 @@ export function checkHashSizes({ keySize, valueSize, maxEntries }: MapAttr): num
   return keySize + valueSize >= MAX_ELEMENT || linuxBuckets(maxEntries) > MAX_BUCKETS ? -errno.E2BIG : 0;
 }
 
-/** Bytes of so many buckets, so that elements begin where a number of 64 bits may. */
-export function bucketBytes(buckets: number): number {
-  return roundUp(LINK * buckets, 8);
+/** Bytes of so many links, so that elements behind them begin where a number of 64 bits may. */
+export function wordsBytes(links: number): number {
+  return roundUp(LINK * links, 8);
 }
 
 /** How many buckets there are once several CPUs run. */
@@ -96,6 +97,6 @@ export function hashMemory({ keySize, maxEntries }: MapAttr, layout: Layout, ele
   const element = ELEMENT + roundUp(keySize, 8);
   if (layout.values > 1) return base + (element + 8 + layout.stride * cpus) * elements;
   // Where a new value takes a new element, each CPU has a pointer to its spare one.
-  const spare = layout.replaces && layout.places > 0 ? 8 * cpus : 0;
+  const spare = layout.replaces && layout.prealloc ? 8 * cpus : 0;
   return base + (element + layout.stride) * elements + spare;
 }

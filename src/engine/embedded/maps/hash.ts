@@ -4,9 +4,10 @@ import { errno } from '../../../uapi/errno.ts';
 import type { Machine } from '../machine.ts';
 import { APART } from '../memory.ts';
 import { ACCESS_FLAGS, checkFlags, checkPercpuValue, isLocked, NUMA_FLAG, withoutLock } from './check.ts';
-import { BUCKET_LOCK, HashBuckets } from './hash-buckets.ts';
-import { bucketBytes, checkHashSizes, FIRST, HASH, hashMemory, KEY, type Layout, layOut, NEXT } from './hash-layout.ts';
-import { HashPlaces } from './hash-places.ts';
+import { HashBlocks } from './hash-blocks.ts';
+import { BUCKET_LOCK, FIRST, HashBuckets } from './hash-buckets.ts';
+import { checkHashSizes, HASH, hashMemory, KEY, type Layout, LINK, layOut, wordsBytes } from './hash-layout.ts';
+import { HashPlaces, type Places } from './hash-places.ts';
 import { hashKey, keyFactors, sameKey } from './key.ts';
 import { BpfMap, type Descriptors, MAP_HEADER_SIZE, type MapAttr, type MapType } from './map.ts';
 
@@ -52,41 +53,49 @@ export function createHash(
 }
 
 /**
- * Chains of elements from an array of buckets. In linear memory follow each other the header, what each CPU has of the places (`HashPlaces`), the buckets, and the places of the elements
- * (with BPF_F_NO_PREALLOC each element is a block of its own). A bucket once several CPUs run (until then it is the first word alone), and an element:
+ * Chains of elements from an array of buckets. In linear memory follow each other the header, what each CPU has of the places (`HashPlaces`), the buckets, the links, and the elements
+ * (with BPF_F_NO_PREALLOC their addresses: `HashBlocks`). A bucket once several CPUs run (until then it is the first word alone), a link, and an element:
  *
- *      0                          4       8       0             4        8                value's offset
- *     ┌──────────────────────────┬───────┐       ┌─────────────┬────────┬────────────────┬───────────────────────┐
- *     │ first element, 0 if none │ lock  │       │ next, or 0  │ hash   │ key, padded    │ value, padded to 8    │
- *     └──────────────────────────┴───────┘       └─────────────┴────────┴────────────────┴───────────────────────┘
+ *      0          4       8       0                                  32       0        4         8                value's offset
+ *     ┌──────────┬───────┐       ┌─────────────────┬────────────────┐       ┌────────┬─────────┬────────────────┬───────────────────────┐
+ *     │ link to  │ lock  │       │ place of an     │ the rest: of   │       │ hash   │ of LRU: │ key, padded    │ value, padded to 8    │
+ *     │ first    │       │       │ element, 0: end │ its hash       │       │        │ state   │                │                       │
+ *     └──────────┴───────┘       └─────────────────┴────────────────┘       └────────┴─────────┴────────────────┴───────────────────────┘
+ *
+ * There is a link for each place, to the next in its chain. What they say of the hash tells which elements are worth looking at: others, which CPUs may be writing, nobody touches on the way.
  *
  * The lock is a number that each change of the chain makes greater by two where several CPUs run; it is odd meanwhile. Compiled programs look up, put in and take out by themselves. Who looks for a key
  * takes no lock there: what it finds is there, and if it finds nothing although the number has changed meanwhile, it looks again.
  *
- * Per-CPU maps have a value for each CPU, one after the other. Else a new value comes in a new element at the front of the chain: as on Linux, a
- * pointer to the old value stays what it was until the place is used again.
+ * Per-CPU maps have a value for each CPU, one after the other. Else a new value comes in a new element, in the old one's place in the chain: as on Linux, a
+ * pointer to the old value stays what it was until the memory is used again.
  */
 export class HashMap extends BpfMap {
   override readonly batch = ['lookup', 'lookup_and_delete', 'update', 'delete'] as const;
   readonly layout: Layout;
-  /** Address of the first place. */
-  readonly places: number;
+  readonly buckets: HashBuckets;
+  /** Address of the links: that of a place is behind as many words. */
+  readonly links: number;
+  /** Address of what would be the element at place 0; with BPF_F_NO_PREALLOC of the word with its address. */
+  readonly zeroth: number;
+  /** Address of what each CPU has of the places. */
+  readonly shares: number;
   /** What the words of keys are multiplied by for their hash. */
   readonly factors: Int32Array;
-  /** BPF_F_NO_PREALLOC: the blocks of the elements. */
-  readonly #blocks: Set<number> | undefined;
-  readonly #free: HashPlaces;
-  readonly buckets: HashBuckets;
+  readonly #places: Places;
 
   constructor(machine: Machine, attr: MapAttr, address: number, layout: Layout) {
     super(machine, attr, address);
     this.layout = layout;
-    const free = roundUp(address + MAP_HEADER_SIZE, APART);
-    const buckets = free + APART * machine.cpus;
+    this.shares = roundUp(address + MAP_HEADER_SIZE, APART);
+    const buckets = this.shares + APART * machine.cpus;
     this.buckets = new HashBuckets(machine, layout, address, buckets);
-    this.places = buckets + bucketBytes(layout.buckets);
-    this.#free = new HashPlaces(machine, layout, free, this.places);
-    this.#blocks = layout.places === 0 ? new Set() : undefined;
+    this.links = buckets + wordsBytes(layout.buckets);
+    const elements = this.links + wordsBytes(1 + layout.places);
+    this.zeroth = layout.prealloc ? elements - layout.element : elements;
+    this.#places = layout.prealloc
+      ? new HashPlaces(machine, layout, this.shares, this.zeroth)
+      : new HashBlocks(machine, layout, attr.maxEntries, this.zeroth);
     this.factors = keyFactors(attr.keySize, (attr.flags & BPF_F_ZERO_SEED) !== 0 ? 0 : machine.random() | 0);
   }
 
@@ -95,14 +104,10 @@ export class HashMap extends BpfMap {
   }
   /** Elements that are in the map. */
   get count(): number {
-    return this.#blocks?.size ?? this.#free.count;
+    return this.#places.count;
   }
   get bucketCount(): number {
     return this.buckets.count;
-  }
-  /** Address of what each CPU has of the places. */
-  get shares(): number {
-    return this.#free.address;
   }
 
   lookup(key: number): number {
@@ -124,62 +129,65 @@ export class HashMap extends BpfMap {
     const code = this.#hash(key);
     for (;;) {
       const done = this.#alone(code, () => {
-        const old = this.#find(key, code);
-        if (old === 0) return how === BPF_EXIST ? -errno.ENOENT : undefined;
-        return how === BPF_NOEXIST ? -errno.EEXIST : this.#renew(old, code, key, value, isLocked(flags), allCpus);
+        const link = this.#linkTo(key, code);
+        if (link === 0) return how === BPF_EXIST ? -errno.ENOENT : undefined;
+        return how === BPF_NOEXIST ? -errno.EEXIST : this.#renew(link, code, key, value, isLocked(flags), allCpus);
       });
       if (done !== undefined) return done;
-      const element = this.#takePlace();
-      if (element < 0) return element;
+      const place = this.#takePlace();
+      if (place < 0) return place;
       const isNew = this.#alone(code, () => {
-        if (this.machine.sharing && this.#find(key, code) !== 0) return false;
-        this.#enter(element, code, key, value, allCpus);
+        if (this.machine.sharing && this.#linkTo(key, code) !== 0) return false;
+        this.#fill(place, code, key, value, allCpus);
+        this.#enter(place, code);
         return true;
       });
-      this.#free.add(1);
+      this.#places.add(1);
       if (isNew) return 0;
       // Another CPU was faster.
-      this.#release(element);
+      this.#release(place);
     }
   }
 
-  /** Gives an element another value. `inPlace`: under the value's lock it is written over, where others see it. */
-  #renew(old: number, code: number, key: number, value: number, inPlace: boolean, allCpus: boolean): number {
+  /** Gives the element that a link leads to another value. `inPlace`: under the value's lock it is written over, where others see it. */
+  #renew(link: number, code: number, key: number, value: number, inPlace: boolean, allCpus: boolean): number {
+    const old = this.#placeAt(link);
+    const element = this.#places.at(old);
     if (inPlace) {
-      this.copier.write(this.valueHere(old), value);
+      this.copier.write(this.valueHere(element), value);
       return 0;
     }
     if (!this.layout.replaces) {
-      this.#write(old, value, allCpus);
+      this.#write(element, value, allCpus);
       return 0;
     }
-    const element = this.#blocks === undefined ? this.#free.takeSpare(old) : this.#newBlock();
-    if (element === 0) return -errno.ENOMEM;
-    this.#enter(element, code, key, value, allCpus);
-    this.#unlink(old, code);
-    if (this.#blocks !== undefined) this.#freeBlock(old);
+    const place = this.#places.takeSpare();
+    if (place < 0) return place;
+    this.#fill(place, code, key, value, allCpus);
+    this.#follow(place, this.#linkOf(old));
+    this.#lead(link, place, code);
+    this.#gone(element);
+    this.#places.giveSpare(old);
     return 0;
   }
 
-  /** Puts what is in a place now at the front of its chain. */
-  #enter(element: number, code: number, key: number, value: number, allCpus: boolean): void {
+  /** Makes an element at a place. */
+  #fill(place: number, code: number, key: number, value: number, allCpus: boolean): void {
     const { memory } = this.machine;
-    const { dv } = memory;
-    dv.setInt32(element + HASH, code, true);
+    const element = this.#places.at(place);
+    memory.dv.setInt32(element + HASH, code, true);
     memory.copy(element + KEY, key, this.attr.keySize);
     if (this.layout.values > 1)
       memory.clear(element + this.layout.valueOffset, this.layout.values * this.layout.stride);
     else this.copier.begin(element + this.layout.valueOffset);
     this.#write(element, value, allCpus);
-    this.#link(element, code);
   }
 
-  /** Puts an element at the front of its chain. */
-  #link(element: number, code: number): void {
-    const { dv } = this.machine.memory;
-    const bucket = this.buckets.of(code);
-    dv.setInt32(element + NEXT, dv.getInt32(bucket + FIRST, true), true);
-    dv.setInt32(bucket + FIRST, element, true);
+  /** Puts the element at a place at the front of its chain. */
+  #enter(place: number, code: number): void {
+    const bucket = this.buckets.of(code) + FIRST;
+    this.#follow(place, bucket);
+    this.#lead(bucket, place, code);
   }
 
   /** Writes the values of all CPUs, or the only one or that of the running CPU. */
@@ -207,48 +215,57 @@ export class HashMap extends BpfMap {
   protected dropped(_value: number): void {}
 
   delete(key: number): number {
-    const element = this.#takeOut(key);
-    if (element === 0) return -errno.ENOENT;
-    this.#release(element);
+    const place = this.#takeOut(key);
+    if (place === 0) return -errno.ENOENT;
+    this.#release(place);
     return 0;
   }
 
-  /** Takes the element with a key out of the map, if it is this one: whether it was. Its place is the caller's. */
-  protected takeOutElement(element: number): boolean {
-    const isOut = this.#takeOut(element + KEY, element) !== 0;
-    if (isOut) this.#free.add(-1);
+  /** Takes the element at a place out of the map, if there is one: whether there was. The place is the caller's. */
+  protected takeOutAt(place: number): boolean {
+    const isOut = this.#takeOut(this.#places.at(place) + KEY, place) !== 0;
+    if (isOut) this.#places.add(-1);
     return isOut;
   }
-  /** The place that comes next of all. */
-  protected nextPlace(): number {
-    return this.#free.passHand();
+  /** The place that comes next of all, and the address of its element. */
+  protected nextPlace(): { readonly place: number; readonly element: number } {
+    const place = this.#places instanceof HashPlaces ? this.#places.passHand() : 0;
+    return { place, element: this.#places.at(place) };
   }
 
   #takeOut(key: number, only?: number): number {
     const code = this.#hash(key);
     return this.#alone(code, () => {
-      const element = this.#find(key, code);
-      if (element === 0 || (only !== undefined && only !== element)) return 0;
-      this.#unlink(element, code);
-      return element;
+      const link = this.#linkTo(key, code);
+      const place = link && this.#placeAt(link);
+      if (place === 0 || (only !== undefined && only !== place)) return 0;
+      const { dv } = this.machine.memory;
+      dv.setInt32(link, dv.getInt32(this.#linkOf(place), true), true);
+      this.#gone(this.#places.at(place));
+      return place;
     });
   }
 
+  /** An element has left its chain. */
+  #gone(element: number): void {
+    this.dropped(element + this.layout.valueOffset);
+    this.#dropFields(element);
+  }
+
   nextKey(key: number, next: number): number {
-    let element = 0;
+    let place = 0;
     let bucket = 0;
     if (key !== 0) {
       const code = this.#hash(key);
-      const found = this.#find(key, code);
-      if (found !== 0) {
-        element = this.#follow(found + NEXT);
+      const link = this.#linkTo(key, code);
+      if (link !== 0) {
+        place = this.#placeAt(this.#linkOf(this.#placeAt(link)));
         bucket = this.buckets.indexOf(code) + 1;
       }
     }
-    for (; element === 0 && bucket < this.bucketCount; bucket++)
-      element = this.#follow(this.buckets.at(bucket) + FIRST);
-    if (element === 0) return -errno.ENOENT;
-    this.machine.memory.copy(next, element + KEY, this.attr.keySize);
+    for (; place === 0 && bucket < this.bucketCount; bucket++) place = this.#placeAt(this.buckets.at(bucket) + FIRST);
+    if (place === 0) return -errno.ENOENT;
+    this.machine.memory.copy(next, this.#places.at(place) + KEY, this.attr.keySize);
     return 0;
   }
 
@@ -273,10 +290,11 @@ export class HashMap extends BpfMap {
   /** Addresses of key and value of each element in a bucket, in the order of its chain: what batches walk. */
   elementsOf(bucket: number): { readonly key: number; readonly value: number }[] {
     const elements = [];
-    let element = this.#follow(this.buckets.at(bucket) + FIRST);
-    for (let left = this.count; element !== 0 && left > 0; left--) {
+    let place = this.#placeAt(this.buckets.at(bucket) + FIRST);
+    for (let left = this.count; place !== 0 && left > 0; left--) {
+      const element = this.#places.at(place);
       elements.push({ key: element + KEY, value: element + this.layout.valueOffset });
-      element = this.#follow(element + NEXT);
+      place = this.#placeAt(this.#linkOf(place));
     }
     return elements;
   }
@@ -293,21 +311,16 @@ export class HashMap extends BpfMap {
   }
 
   memoryUsage(): number {
-    return hashMemory(
-      this.attr,
-      this.layout,
-      this.#blocks === undefined ? this.layout.places : this.count,
-      this.machine.cpus,
-    );
+    const { prealloc, places } = this.layout;
+    return hashMemory(this.attr, this.layout, prealloc ? places : this.count, this.machine.cpus);
   }
 
   override valueAround(address: number): number {
-    const { element: size, valueOffset, values, stride } = this.layout;
-    const places = this.#blocks ?? [this.places + size * Math.floor((address - this.places) / size)];
-    for (const element of places) {
-      const into = address - element - valueOffset;
-      const isElement = this.#blocks !== undefined || this.#free.isPlace(element);
-      if (into >= 0 && into < values * stride && isElement) return address - (into % stride);
+    const { element: size, valueOffset, values, stride, prealloc } = this.layout;
+    const near = prealloc ? [Math.floor((address - this.zeroth) / size)] : this.#places.taken();
+    for (const place of near) {
+      const into = address - this.#places.at(place) - valueOffset;
+      if (into >= 0 && into < values * stride && this.#places.has(place)) return address - (into % stride);
     }
     return 0;
   }
@@ -323,10 +336,10 @@ export class HashMap extends BpfMap {
   }
 
   protected override freeMemory(): void {
-    for (let place = 0; place < this.layout.places; place++)
-      this.#dropFields(this.places + place * this.layout.element);
-    for (const block of this.#blocks ?? []) this.#dropFields(block);
-    for (const block of this.#blocks ?? []) this.machine.memory.free(block);
+    for (const place of this.#places.taken()) {
+      this.#dropFields(this.#places.at(place));
+      if (!this.layout.prealloc) this.#places.give(place);
+    }
     this.buckets.free();
   }
 
@@ -338,10 +351,10 @@ export class HashMap extends BpfMap {
     const { dv } = this.machine.memory;
     let left = this.count;
     for (const first of firsts) {
-      for (let element = this.#follow(first); element !== 0 && left > 0; left--) {
-        const next = this.#follow(element + NEXT);
-        this.#link(element, dv.getInt32(element + HASH, true));
-        element = next;
+      for (let place = this.#placeAt(first); place !== 0 && left > 0; left--) {
+        const next = this.#placeAt(this.#linkOf(place));
+        this.#enter(place, dv.getInt32(this.#places.at(place) + HASH, true));
+        place = next;
       }
     }
     return true;
@@ -370,68 +383,64 @@ export class HashMap extends BpfMap {
   /** Address of the element with this key, or 0. */
   protected find(key: number): number {
     const code = this.#hash(key);
-    return this.#alone(code, () => this.#find(key, code));
+    const place = this.#alone(code, () => {
+      const link = this.#linkTo(key, code);
+      return link && this.#placeAt(link);
+    });
+    return place === 0 ? 0 : this.#places.at(place);
   }
 
-  #find(key: number, code: number): number {
+  /** Address of the link that leads to the element with this key, or 0. */
+  #linkTo(key: number, code: number): number {
     const { dv } = this.machine.memory;
-    let element = this.#follow(this.buckets.of(code) + FIRST);
-    for (let left = this.#longest; element !== 0 && left > 0; left--) {
-      if (dv.getInt32(element + HASH, true) === code && sameKey(dv, key, element + KEY, this.attr.keySize))
-        return element;
-      element = this.#follow(element + NEXT);
+    let link = this.buckets.of(code) + FIRST;
+    for (let left = this.#longest; left > 0; left--) {
+      const place = this.#placeAt(link);
+      if (place === 0) return 0;
+      const isLike = (dv.getInt32(link, true) ^ code) >>> 0 <= this.layout.placeMask;
+      if (isLike && sameKey(dv, key, this.#places.at(place) + KEY, this.attr.keySize)) return link;
+      link = this.#linkOf(place);
     }
     return 0;
   }
 
   /** Elements that a chain has at most. */
   get #longest(): number {
-    return this.machine.sharing ? this.attr.maxEntries + this.machine.cpus : this.count;
+    return this.machine.sharing ? this.layout.places : this.count;
+  }
+
+  /** Address of the link that leads on from a place. */
+  #linkOf(place: number): number {
+    return this.links + LINK * place;
   }
 
   /**
-   * The element that the link at `at` leads to, or 0. A program can write over links, so they are believed only if they lead to an element;
+   * The place that the link at this address leads to, or 0. A program can write over links, so they are believed only if they lead to an element;
    * and no chain is walked further than there are elements.
    */
-  #follow(at: number): number {
-    if (this.#blocks === undefined) return this.#free.placeAt(at);
-    const block = this.machine.memory.dv.getInt32(at, true);
-    return this.#blocks.has(block) ? block : 0;
+  #placeAt(link: number): number {
+    const place = this.machine.memory.dv.getInt32(link, true) & this.layout.placeMask;
+    return this.#places.has(place) ? place : 0;
   }
 
-  #unlink(element: number, code: number): void {
-    const { memory } = this.machine;
-    let link = this.buckets.of(code) + FIRST;
-    for (let left = this.#longest; left >= 0; left--) {
-      const next = this.#follow(link);
-      if (next === element || next === 0) break;
-      link = next + NEXT;
-    }
-    memory.dv.setInt32(link, this.#follow(element + NEXT), true);
-    this.dropped(element + this.layout.valueOffset);
-    this.#dropFields(element);
+  /** Lets a link lead to a place. */
+  #lead(link: number, place: number, code: number): void {
+    this.machine.memory.dv.setInt32(link, (code & ~this.layout.placeMask) | place, true);
+  }
+  /** Behind a place comes what a link leads to. */
+  #follow(place: number, link: number): void {
+    const { dv } = this.machine.memory;
+    dv.setInt32(this.#linkOf(place), dv.getInt32(link, true), true);
   }
 
   /** A place that no element has, or -errno. */
   #takePlace(): number {
-    if (this.#blocks === undefined) return this.#free.take() || this.makeRoom();
-    if (this.#blocks.size >= this.attr.maxEntries) return -errno.E2BIG;
-    return this.#newBlock() || -errno.ENOMEM;
+    return this.#places.take() || this.makeRoom();
   }
 
   /** Gives back the place of what was an element. */
-  #release(element: number): void {
-    this.#free.add(-1);
-    if (this.#blocks === undefined) this.#free.give(element);
-    else this.#freeBlock(element);
-  }
-
-  #newBlock(): number {
-    const block = this.machine.memory.alloc(this.layout.element);
-    if (block !== 0) this.#blocks?.add(block);
-    return block;
-  }
-  #freeBlock(block: number): void {
-    if (this.#blocks?.delete(block)) this.machine.memory.free(block);
+  #release(place: number): void {
+    this.#places.add(-1);
+    this.#places.give(place);
   }
 }

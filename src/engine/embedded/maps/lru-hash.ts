@@ -9,7 +9,7 @@ import { errno } from '../../../uapi/errno.ts';
 import type { Machine } from '../machine.ts';
 import { ACCESS_FLAGS, checkFlags, checkPercpuValue, NUMA_FLAG } from './check.ts';
 import { createHash, HashMap } from './hash.ts';
-import { checkHashSizes, layOut } from './hash-layout.ts';
+import { checkHashSizes, layOut, STATE } from './hash-layout.ts';
 import type { BpfMap, MapAttr, MapType } from './map.ts';
 
 /** BPF_MAP_TYPE_LRU_HASH: a hash that is never full, because an element goes that was not used for long. */
@@ -41,7 +41,7 @@ function createLru(machine: Machine, attr: MapAttr, percpu: boolean): BpfMap | n
   const own = (attr.flags & BPF_F_NO_COMMON_LRU) !== 0;
   const maxEntries = own ? Math.ceil(attr.maxEntries / machine.cpus) * machine.cpus : attr.maxEntries;
   const rounded = { ...attr, maxEntries };
-  const options = { cpus: machine.cpus, percpu, replaces: false, stateSize: 8 };
+  const options = { cpus: machine.cpus, percpu, replaces: false };
   return createHash(LruHashMap, machine, rounded, layOut(rounded, true, options));
 }
 
@@ -57,17 +57,16 @@ export class LruHashMap extends HashMap {
   override lookup(key: number): number {
     const element = this.find(key);
     if (element === 0) return 0;
-    this.machine.memory.dv.setUint32(element + this.layout.state, USED, true);
+    this.machine.memory.dv.setUint32(element + STATE, USED, true);
     return this.valueHere(element);
   }
 
   protected override makeRoom(): number {
     const { dv } = this.machine.memory;
-    const { places, state } = this.layout;
-    for (let left = 2 * places; left > 0; left--) {
-      const element = this.nextPlace();
-      if (dv.getUint32(element + state, true) !== NOT_USED) dv.setUint32(element + state, NOT_USED, true);
-      else if (this.takeOutElement(element)) return element;
+    for (let left = 2 * this.layout.places; left > 0; left--) {
+      const { place, element } = this.nextPlace();
+      if (dv.getUint32(element + STATE, true) !== NOT_USED) dv.setUint32(element + STATE, NOT_USED, true);
+      else if (this.takeOutAt(place)) return place;
     }
     return -errno.ENOMEM; // only if a program has written over the links
   }

@@ -1,7 +1,7 @@
 import { roundUp } from '../../../bytes/round.ts';
 import { mapTypeNumber } from '../../../uapi/bpf.ts';
 import { errno } from '../../../uapi/errno.ts';
-import { CACHE_LINE } from '../memory.ts';
+import { APART } from '../memory.ts';
 import { ARRAY_OVERHEAD, checkArraySizes, checkArrayUpdate, ValueArray } from './array.ts';
 import { ACCESS_FLAGS, checkFlags, checkPercpuValue, integerKey } from './check.ts';
 import { type Descriptors, MAP_HEADER_SIZE, type MapAttr, type MapType } from './map.ts';
@@ -18,9 +18,9 @@ export const percpuArray: MapType = {
   },
 };
 
-/** Bytes from the values of one CPU to those of the next: they share no line of a cache. */
+/** Bytes from the values of one CPU to those of the next. */
 function cpuStrideOf({ valueSize, maxEntries }: MapAttr): number {
-  return roundUp(roundUp(valueSize, 8) * maxEntries, CACHE_LINE) + CACHE_LINE;
+  return roundUp(roundUp(valueSize, 8) * maxEntries, APART) + APART;
 }
 
 /**
