@@ -183,7 +183,7 @@ int come_and_go(struct xdp_md *ctx)
 	return bpf_map_delete_elem(&flows, &key) ? XDP_ABORTED : XDP_PASS;
 }
 
-/* The same where elements have no places of their own. */
+/* The same with BPF_F_NO_PREALLOC. */
 SEC("xdp")
 int grow(struct xdp_md *ctx)
 {

@@ -17,9 +17,9 @@ export function isCompiledHash(map: BpfMap): map is HashMap {
   return map.constructor === HashMap || map.constructor === LruHashMap;
 }
 
-/** Whether they put elements in and take them out, too: where those have their places from the start. */
+/** Whether they put elements in and take them out, too: where those have their memory from the start. */
 export function isChangedCompiled(map: BpfMap): map is HashMap {
-  return isCompiledHash(map) && map.layout.prealloc && map.copier.fields.length === 0;
+  return isCompiledHash(map) && !map.layout.blocks && map.copier.fields.length === 0;
 }
 
 /** (key) -> address of the value, or 0. As `HashMap.lookup`. */

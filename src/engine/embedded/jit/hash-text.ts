@@ -97,12 +97,12 @@ export class HashText {
   /** A place on the stack becomes the address of its element. */
   elementAt(): void {
     const { code } = this;
-    const { prealloc, element } = this.#map.layout;
-    code.i32(prealloc ? element : LINK);
+    const { blocks, element } = this.#map.layout;
+    code.i32(blocks ? LINK : element);
     code.op('i32_mul');
     code.i32(this.#map.zeroth);
     code.op('i32_add');
-    if (!prealloc) code.memory('i32_load', 0, 2);
+    if (blocks) code.memory('i32_load', 0, 2);
   }
   /** A place on the stack becomes the address of its link. */
   linkOf(): void {

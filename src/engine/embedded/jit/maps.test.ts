@@ -101,6 +101,7 @@ const SHAPES: readonly Shape[] = [
   { type: 'hash',            keySize: 13, valueSize: 3,  maxEntries: 8 },
   { type: 'hash',            keySize: 16, valueSize: 16, maxEntries: 5 },
   { type: 'hash',            keySize: 7,  valueSize: 12, maxEntries: 8, flags: BPF_F_NO_PREALLOC },
+  { type: 'hash',            keySize: 7,  valueSize: 12, maxEntries: 400_000, flags: BPF_F_NO_PREALLOC },
   { type: 'percpu_hash',     keySize: 5,  valueSize: 9,  maxEntries: 4 },
   { type: 'lru_hash',        keySize: 4,  valueSize: 8,  maxEntries: 4 },
   { type: 'lru_percpu_hash', keySize: 2,  valueSize: 4,  maxEntries: 4 },

@@ -4,7 +4,7 @@ import { type Layout, LINK } from './hash-layout.ts';
 import type { Places } from './hash-places.ts';
 
 /**
- * The places of a hash map with BPF_F_NO_PREALLOC: each element is a block of its own. In linear memory is the address of each by its place, for compiled programs that look for it; what
+ * The places of a large hash map with BPF_F_NO_PREALLOC: each element is a block of its own. In linear memory is the address of each by its place, for compiled programs that look for it; what
  * counts is kept outside.
  */
 export class HashBlocks implements Places {

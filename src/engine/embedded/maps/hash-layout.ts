@@ -1,4 +1,5 @@
 import { roundUp, roundUpToPowerOfTwo } from '../../../bytes/round.ts';
+import { BPF_F_NO_PREALLOC } from '../../../uapi/bpf.ts';
 import { errno } from '../../../uapi/errno.ts';
 import { APART } from '../memory.ts';
 import { MAP_HEADER_SIZE, type MapAttr } from './map.ts';
@@ -13,6 +14,9 @@ export const LINK = 4;
 /** Buckets for an element where several CPUs run, and how many there are at most for that. */
 const SPARSE = 2;
 const MAX_SPARSE = 2 ** 19;
+
+/** Bytes of elements up to which these have their memory from the start with BPF_F_NO_PREALLOC, too: compiled programs put them in and take them out then. What was never used takes nothing of the host's. */
+const MAX_TOGETHER = 8 << 20;
 
 /** Bytes of Linux's structs, for the memlock figure: htab without buckets, a bucket, an element without key and value. */
 const OVERHEAD = 896;
@@ -30,8 +34,8 @@ export interface Layout {
   readonly places: number;
   /** The bits of a link that are a place's number. */
   readonly placeMask: number;
-  /** Whether elements have their memory from the start; else, with BPF_F_NO_PREALLOC, a place is the address of a block. */
-  readonly prealloc: boolean;
+  /** Whether each element is a block of its own, whose address is at its place; else all have their memory from the start. */
+  readonly blocks: boolean;
   /** Bytes of an element: its two words, key and values. */
   readonly element: number;
   readonly valueOffset: number;
@@ -53,12 +57,12 @@ export interface LayoutOptions {
   readonly replaces?: boolean | undefined;
 }
 
-/** `prealloc`: elements have their places from the start. */
-export function layOut(
-  { keySize, valueSize, maxEntries }: MapAttr,
-  prealloc: boolean,
-  { cpus, percpu = false, replaces = !percpu }: LayoutOptions,
-): Layout {
+export function isPreallocated({ flags }: MapAttr): boolean {
+  return (flags & BPF_F_NO_PREALLOC) === 0;
+}
+
+export function layOut(attr: MapAttr, { cpus, percpu = false, replaces = !percpu }: LayoutOptions): Layout {
+  const { keySize, valueSize, maxEntries } = attr;
   const buckets = linuxBuckets(maxEntries);
   const places = maxEntries + (replaces ? cpus : 0);
   const placeMask = roundUpToPowerOfTwo(places + 1) - 1;
@@ -67,8 +71,9 @@ export function layOut(
   const stride = roundUp(valueSize, 8);
   const element = valueOffset + stride * values;
   const before = MAP_HEADER_SIZE + APART * (1 + cpus) + wordsBytes(buckets) + wordsBytes(1 + places);
-  const size = before + (prealloc ? element * places : wordsBytes(1 + places));
-  return { buckets, places, placeMask, prealloc, element, valueOffset, values, stride, replaces, size };
+  const blocks = !isPreallocated(attr) && element * places > MAX_TOGETHER;
+  const size = before + (blocks ? wordsBytes(1 + places) : element * places);
+  return { buckets, places, placeMask, blocks, element, valueOffset, values, stride, replaces, size };
 }
 
 /** The sizes that all kinds of hash have to have. */
@@ -91,12 +96,15 @@ function linuxBuckets(maxEntries: number): number {
   return roundUpToPowerOfTwo(maxEntries);
 }
 
-/** The memlock figure of a hash map that has `elements` elements. */
-export function hashMemory({ keySize, maxEntries }: MapAttr, layout: Layout, elements: number, cpus: number): number {
+/** The memlock figure of a hash map with so many elements. */
+export function hashMemory(attr: MapAttr, layout: Layout, count: number, cpus: number): number {
+  const { keySize, maxEntries } = attr;
+  const prealloc = isPreallocated(attr);
+  const elements = prealloc ? layout.places : count;
   const base = OVERHEAD + LINUX_BUCKET * linuxBuckets(maxEntries);
   const element = ELEMENT + roundUp(keySize, 8);
   if (layout.values > 1) return base + (element + 8 + layout.stride * cpus) * elements;
   // Where a new value takes a new element, each CPU has a pointer to its spare one.
-  const spare = layout.replaces && layout.prealloc ? 8 * cpus : 0;
+  const spare = layout.replaces && prealloc ? 8 * cpus : 0;
   return base + (element + layout.stride) * elements + spare;
 }

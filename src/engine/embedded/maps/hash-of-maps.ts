@@ -2,8 +2,8 @@ import { BPF_F_NO_PREALLOC, BPF_F_ZERO_SEED, mapTypeNumber } from '../../../uapi
 import { errno } from '../../../uapi/errno.ts';
 import type { Machine } from '../machine.ts';
 import { ACCESS_FLAGS, checkFlags, NUMA_FLAG, noBtf } from './check.ts';
-import { createHash, HashMap, isPreallocated } from './hash.ts';
-import { checkHashSizes, type Layout, layOut } from './hash-layout.ts';
+import { createHash, HashMap } from './hash.ts';
+import { checkHashSizes, isPreallocated, type Layout, layOut } from './hash-layout.ts';
 import { InnerMeta } from './inner.ts';
 import type { BpfMap, Descriptors, MapAttr, MapType } from './map.ts';
 
@@ -18,7 +18,7 @@ export const hashOfMaps: MapType = {
       ? -errno.EINVAL
       : checkFlags(attr.flags, BPF_F_NO_PREALLOC | NUMA_FLAG | ACCESS_FLAGS | BPF_F_ZERO_SEED) || checkHashSizes(attr),
   create: (machine, attr) =>
-    createHash(HashOfMaps, machine, attr, layOut(attr, isPreallocated(attr), { cpus: machine.cpus, replaces: false })),
+    createHash(HashOfMaps, machine, attr, layOut(attr, { cpus: machine.cpus, replaces: false })),
 };
 
 /** In an element the value is the address of a map. A program that writes over it has changed nothing: what counts is kept outside of the memory. */

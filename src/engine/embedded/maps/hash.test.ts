@@ -8,7 +8,9 @@ import type { MapAttr } from './map.ts';
 
 const machine = new Machine({ seed: 7 });
 const { memory } = machine;
-const [KEY, VALUE, NEXT] = [memory.alloc(64), memory.alloc(64), memory.alloc(64)];
+/** Bytes of values of which not many are together. */
+const LARGE = 2 ** 20;
+const [KEY, VALUE, NEXT] = [memory.alloc(64), memory.alloc(LARGE), memory.alloc(64)];
 
 function makeMap(more: Partial<MapAttr> = {}, on = machine): HashMap {
   const map = hash.create(on, {
@@ -28,9 +30,9 @@ function makeMap(more: Partial<MapAttr> = {}, on = machine): HashMap {
   return map;
 }
 
-/** The low byte of a key or value is `n`, the others follow from it. */
+/** The low byte of a key or value is `n`, the first ones behind it follow from it. */
 function put(at: number, n: number, size: number): number {
-  for (let i = 0; i < size; i++) memory.u8[at + i] = (n + i * n) & 0xff;
+  for (let i = 0; i < Math.min(size, 64); i++) memory.u8[at + i] = (n + i * n) & 0xff;
   return at;
 }
 
@@ -52,17 +54,28 @@ describe('hash map', () => {
     value: fc.nat(255),
     flags: fc.nat(3),
   });
-  const shape = fc.record({
-    keySize: fc.constantFrom(1, 2, 3, 4, 5, 7, 8, 12, 33),
+  const keySize = fc.constantFrom(1, 2, 3, 4, 5, 7, 8, 12, 33);
+  const small = fc.record({
+    keySize,
     valueSize: fc.constantFrom(1, 4, 8, 11),
     maxEntries: fc.integer({ min: 1, max: 12 }),
     flags: fc.constantFrom(0, BPF_F_NO_PREALLOC),
   });
+  const large = fc.record({
+    keySize,
+    valueSize: fc.constant(LARGE),
+    maxEntries: fc.integer({ min: 8, max: 12 }),
+    flags: fc.constant(BPF_F_NO_PREALLOC),
+  });
 
-  it('does what a Map of limited size does', () => {
+  it.each([
+    ['elements together', small, 200],
+    ['elements apart', large, 30],
+  ])('does what a Map of limited size does: %s', (_, shape, numRuns) => {
     fc.assert(
       fc.property(shape, fc.array(operation, { maxLength: 60 }), (attr, operations) => {
         const map = makeMap(attr);
+        expect(map.layout.blocks).toBe(attr.valueSize === LARGE);
         const model = new Map<number, number>();
         for (const { kind, key, value, flags } of operations) {
           put(KEY, key, attr.keySize);
@@ -105,23 +118,25 @@ describe('hash map', () => {
         expect(allKeys(map).sort()).toEqual([...model.keys()].sort());
         map.put();
       }),
-      { numRuns: 200, seed: 3 },
+      { numRuns, seed: 3 },
     );
   });
 
-  it.each([
-    ['preallocated', 0],
-    ['not preallocated', BPF_F_NO_PREALLOC],
-  ])('gives its memory back, %s', (_, flags) => {
+  const APART = { flags: BPF_F_NO_PREALLOC, valueSize: LARGE, maxEntries: 8 };
+
+  it.each<[string, Partial<MapAttr>, number]>([
+    ['together', { maxEntries: 100 }, 1000],
+    ['apart', APART, 20],
+  ])('gives its memory back, elements %s', (_, attr, cycles) => {
     const cycle = (): void => {
-      const map = makeMap({ flags, maxEntries: 100 });
-      for (let key = 0; key < 100; key++) map.update(put(KEY, key, 4), put(VALUE, key, 8), 0);
+      const map = makeMap(attr);
+      for (let key = 0; key < map.attr.maxEntries; key++) map.update(put(KEY, key, 4), put(VALUE, key, 8), 0);
       map.spread();
       map.put();
     };
     for (let i = 0; i < 10; i++) cycle();
     const { size } = memory;
-    for (let i = 0; i < 1000; i++) cycle();
+    for (let i = 0; i < cycles; i++) cycle();
     expect(memory.size).toBe(size);
     expect(machine.maps.size).toBe(0);
   });
@@ -135,24 +150,27 @@ describe('hash map', () => {
     map.put();
   });
 
-  /** Writes over the link of the element with the key at KEY: 16 bytes before its value. */
-  const relink = (map: HashMap, to: number): void => memory.dv.setInt32(map.lookup(KEY) - 16, to, true);
-  it.each<[string, number, (map: HashMap) => void]>([
-    ['a link to itself', 0, (map) => relink(map, map.lookup(KEY) - 16)],
-    ['a link to itself, not preallocated', BPF_F_NO_PREALLOC, (map) => relink(map, map.lookup(KEY) - 16)],
-    ['a link that leads nowhere', 0, (map) => relink(map, 0x7fffffff)],
-    ['a link that leads nowhere, not preallocated', BPF_F_NO_PREALLOC, (map) => relink(map, 0x7fffffff)],
-    ['a link that is negative', 0, (map) => relink(map, -5)],
-    ['a link that is negative, not preallocated', BPF_F_NO_PREALLOC, (map) => relink(map, -5)],
-    ['buckets and elements', 0, (map) => memory.u8.fill(0xa5, map.address + 64, map.address + 64 + 8 * 4 + 10 * 24)],
+  /** Writes over all links. */
+  const relink = (map: HashMap, to: (place: number) => number): void => {
+    for (let place = 0; place <= map.layout.places; place++) memory.dv.setInt32(map.links + 4 * place, to(place), true);
+  };
+  const TOGETHER = {};
+  it.each<[string, Partial<MapAttr>, (map: HashMap) => void]>([
+    ['links to themselves', TOGETHER, (map) => relink(map, (place) => place)],
+    ['links to themselves, elements apart', APART, (map) => relink(map, (place) => place)],
+    ['links that lead nowhere', TOGETHER, (map) => relink(map, () => 0x7fffffff)],
+    ['links that lead nowhere, elements apart', APART, (map) => relink(map, () => 0x7fffffff)],
+    ['links that are negative', TOGETHER, (map) => relink(map, () => -5)],
+    ['links that are negative, elements apart', APART, (map) => relink(map, () => -5)],
+    ['everything', TOGETHER, (map) => memory.u8.fill(0xa5, map.address + 64, map.address + map.layout.size)],
     [
-      'buckets, not preallocated',
-      BPF_F_NO_PREALLOC,
-      (map) => memory.u8.fill(0xa5, map.address + 64, map.address + 64 + 8 * 4),
+      'everything, elements apart',
+      APART,
+      (map) => memory.u8.fill(0xa5, map.address + 64, map.address + map.layout.size),
     ],
-  ])('survives a program that writes over it: %s', (_, flags, spoil) => {
+  ])('survives a program that writes over it: %s', (_, attr, spoil) => {
     for (const spread of [false, true]) {
-      const map = makeMap({ flags });
+      const map = makeMap(attr);
       for (let key = 0; key < 8; key++) map.update(put(KEY, key, 4), put(VALUE, key, 8), 0);
       spoil(map);
       if (spread) map.spread();

@@ -17,8 +17,7 @@ export const hash: MapType = {
   type: mapTypeNumber.hash,
   check: (attr) =>
     checkFlags(attr.flags, BPF_F_NO_PREALLOC | NUMA_FLAG | ACCESS_FLAGS | BPF_F_ZERO_SEED) || checkHashSizes(attr),
-  create: (machine, attr) =>
-    createHash(HashMap, machine, attr, layOut(attr, isPreallocated(attr), { cpus: machine.cpus })),
+  create: (machine, attr) => createHash(HashMap, machine, attr, layOut(attr, { cpus: machine.cpus })),
 };
 
 /** BPF_MAP_TYPE_PERCPU_HASH. */
@@ -29,13 +28,8 @@ export const percpuHash: MapType = {
     checkFlags(attr.flags, BPF_F_NO_PREALLOC | ACCESS_FLAGS | BPF_F_ZERO_SEED) ||
     checkHashSizes(attr) ||
     checkPercpuValue(attr),
-  create: (machine, attr) =>
-    createHash(HashMap, machine, attr, layOut(attr, isPreallocated(attr), { cpus: machine.cpus, percpu: true })),
+  create: (machine, attr) => createHash(HashMap, machine, attr, layOut(attr, { cpus: machine.cpus, percpu: true })),
 };
-
-export function isPreallocated({ flags }: MapAttr): boolean {
-  return (flags & BPF_F_NO_PREALLOC) === 0;
-}
 
 /** The map in a block of its own, or -ENOMEM. */
 export function createHash(
@@ -54,7 +48,7 @@ export function createHash(
 
 /**
  * Chains of elements from an array of buckets. In linear memory follow each other the header, what each CPU has of the places (`HashPlaces`), the buckets, the links, and the elements
- * (with BPF_F_NO_PREALLOC their addresses: `HashBlocks`). A bucket once several CPUs run (until then it is the first word alone), a link, and an element:
+ * (of large maps with BPF_F_NO_PREALLOC their addresses: `HashBlocks`). A bucket once several CPUs run (until then it is the first word alone), a link, and an element:
  *
  *      0          4       8       0                                  32       0        4         8                value's offset
  *     ┌──────────┬───────┐       ┌─────────────────┬────────────────┐       ┌────────┬─────────┬────────────────┬───────────────────────┐
@@ -76,7 +70,7 @@ export class HashMap extends BpfMap {
   readonly buckets: HashBuckets;
   /** Address of the links: that of a place is behind as many words. */
   readonly links: number;
-  /** Address of what would be the element at place 0; with BPF_F_NO_PREALLOC of the word with its address. */
+  /** Address of what would be the element at place 0; where it is a block, of the word with its address. */
   readonly zeroth: number;
   /** Address of what each CPU has of the places. */
   readonly shares: number;
@@ -92,10 +86,10 @@ export class HashMap extends BpfMap {
     this.buckets = new HashBuckets(machine, layout, address, buckets);
     this.links = buckets + wordsBytes(layout.buckets);
     const elements = this.links + wordsBytes(1 + layout.places);
-    this.zeroth = layout.prealloc ? elements - layout.element : elements;
-    this.#places = layout.prealloc
-      ? new HashPlaces(machine, layout, this.shares, this.zeroth)
-      : new HashBlocks(machine, layout, attr.maxEntries, this.zeroth);
+    this.zeroth = layout.blocks ? elements : elements - layout.element;
+    this.#places = layout.blocks
+      ? new HashBlocks(machine, layout, attr.maxEntries, this.zeroth)
+      : new HashPlaces(machine, layout, this.shares, this.zeroth);
     this.factors = keyFactors(attr.keySize, (attr.flags & BPF_F_ZERO_SEED) !== 0 ? 0 : machine.random() | 0);
   }
 
@@ -311,13 +305,12 @@ export class HashMap extends BpfMap {
   }
 
   memoryUsage(): number {
-    const { prealloc, places } = this.layout;
-    return hashMemory(this.attr, this.layout, prealloc ? places : this.count, this.machine.cpus);
+    return hashMemory(this.attr, this.layout, this.count, this.machine.cpus);
   }
 
   override valueAround(address: number): number {
-    const { element: size, valueOffset, values, stride, prealloc } = this.layout;
-    const near = prealloc ? [Math.floor((address - this.zeroth) / size)] : this.#places.taken();
+    const { element: size, valueOffset, values, stride, blocks } = this.layout;
+    const near = blocks ? this.#places.taken() : [Math.floor((address - this.zeroth) / size)];
     for (const place of near) {
       const into = address - this.#places.at(place) - valueOffset;
       if (into >= 0 && into < values * stride && this.#places.has(place)) return address - (into % stride);
@@ -338,7 +331,7 @@ export class HashMap extends BpfMap {
   protected override freeMemory(): void {
     for (const place of this.#places.taken()) {
       this.#dropFields(this.#places.at(place));
-      if (!this.layout.prealloc) this.#places.give(place);
+      if (this.layout.blocks) this.#places.give(place);
     }
     this.buckets.free();
   }

@@ -42,7 +42,7 @@ function createLru(machine: Machine, attr: MapAttr, percpu: boolean): BpfMap | n
   const maxEntries = own ? Math.ceil(attr.maxEntries / machine.cpus) * machine.cpus : attr.maxEntries;
   const rounded = { ...attr, maxEntries };
   const options = { cpus: machine.cpus, percpu, replaces: false };
-  return createHash(LruHashMap, machine, rounded, layOut(rounded, true, options));
+  return createHash(LruHashMap, machine, rounded, layOut(rounded, options));
 }
 
 // What an element's state says.
