@@ -391,6 +391,40 @@ describe.each(kernels)('BPF_PROG_TEST_RUN on %s', (_kernel, create) => {
     expect(new Set(results).size).toBe(1);
   });
 
+  it('l3 and l4 checksums, whatever takes the place of what', () => {
+    const value = fc.oneof(fc.constantFrom(0, 1, 0xffff, 0x10000, -1, -2), fc.integer());
+    const step = fc.record({
+      helper: fc.constantFrom(10, 11),
+      offset: fc.oneof(fc.nat(66), fc.constantFrom(-1, 0xfffe, 0x10000)),
+      from: value,
+      to: value,
+      flags: fc.constantFrom(0, 2, 4, 1, 16, 18, 20, 32, 34, 36, 52, 98, 100, 148, 256),
+    });
+    fc.assert(
+      fc.property(fc.array(step, { minLength: 1, maxLength: 12 }), (steps) => {
+        const calls = steps.flatMap(({ helper, offset, from, to, flags }) => [
+          I.movReg(1, 6),
+          I.mov(2, offset),
+          I.mov(3, from),
+          I.mov(4, to),
+          I.mov(5, flags),
+          I.call(helper),
+          { opcode: 0x27, dst: 7, imm: 31 },
+          { opcode: 0x0f, dst: 7, src: 0 },
+        ]);
+        const insns = bytecode(I.movReg(6, 1), I.mov(7, 0), ...calls, I.movReg(0, 7), I.exit);
+        const left = kernels.map(([, other]) => {
+          using bench = new Bench(other);
+          const data_out = new Uint8Array(64);
+          const attr: Attr = { data_in: IPV4, data_size_in: 64, data_out, data_size_out: 64 };
+          return [bench.run(bench.load(insns), attr), attr.retval, ...data_out];
+        });
+        for (const one of left) expect(one).toEqual(left[0]);
+      }),
+      { seed: 8, numRuns: 60 },
+    );
+  });
+
   it('l3 and l4 checksums follow a changed address', () => {
     const frames = kernels.map(([, other]) => {
       using bench = new Bench(other);

@@ -31,7 +31,7 @@ export class Cpu {
     const registers = mailbox === 0 ? undefined : new CallRegisters(machine.memory);
     const run = registers && createRun(machine, registers);
     if (registers === undefined || run === undefined) return undefined;
-    registers.begin(number);
+    registers.begin(number, 0);
     return new Cpu(machine, number, registers, run, mailbox);
   }
 

@@ -1,5 +1,5 @@
 import { errno } from '../../../uapi/errno.ts';
-import { helper } from './helper.ts';
+import { helper, type Wide } from './helper.ts';
 
 const BPF_F_HDR_FIELD_MASK = 0xf;
 const BPF_F_PSEUDO_HDR = 1 << 4;
@@ -11,11 +11,11 @@ const BPF_F_IPV6 = 1 << 7;
 export const l3_csum_replace = helper({
   id: 10,
   name: 'l3_csum_replace',
-  args: ['skb', 'anything', 'u64', 'u64', 'u64'],
+  args: ['skb', 'anything', 'wide', 'wide', 'u64'],
   returns: 'integer',
   call(env, skb, offset, from, to, flags) {
-    if (flags > BPF_F_HDR_FIELD_MASK || offset < 0 || offset > 0xffff || offset & 1)
-      return offset < 0 || offset > 0xffff ? -errno.EFAULT : -errno.EINVAL;
+    if (flags > BPF_F_HDR_FIELD_MASK) return -errno.EINVAL;
+    if (offset < 0 || offset > 0xffff || offset & 1) return -errno.EFAULT;
     const at = skb.at(offset, 2);
     if (at < 0) return -errno.EFAULT;
     const difference = replaced(flags & BPF_F_HDR_FIELD_MASK, from, to);
@@ -30,7 +30,7 @@ export const l3_csum_replace = helper({
 export const l4_csum_replace = helper({
   id: 11,
   name: 'l4_csum_replace',
-  args: ['skb', 'anything', 'u64', 'u64', 'u64'],
+  args: ['skb', 'anything', 'wide', 'wide', 'u64'],
   returns: 'integer',
   call(env, skb, offset, from, to, flags) {
     const known = BPF_F_HDR_FIELD_MASK | BPF_F_PSEUDO_HDR | BPF_F_MARK_MANGLED_0 | BPF_F_MARK_ENFORCE | BPF_F_IPV6;
@@ -106,14 +106,14 @@ export const csum_level = helper({
 });
 
 /** One's complement difference of a field of `size` bytes that changes from `from` to `to`; `undefined` for a size that there is not. */
-function replaced(size: number, from: number, to: number): number | undefined {
+function replaced(size: number, from: Wide, to: Wide): number | undefined {
   switch (size) {
     case 0:
-      return from === 0 ? to >>> 0 : undefined;
+      return from.low === 0 && from.high === 0 ? to.low >>> 0 : undefined;
     case 2:
-      return (~from & 0xffff) + (to & 0xffff);
+      return (~from.low & 0xffff) + (to.low & 0xffff);
     case 4:
-      return add(~from >>> 0, to >>> 0);
+      return add(~from.low >>> 0, to.low >>> 0);
     default:
       return undefined;
   }

@@ -79,7 +79,7 @@ export const clone_redirect = helper({
 });
 
 /** The low bits of the flags: what the program returns where the map has nothing. */
-const ON_MISS = 3;
+export const ON_MISS = 3;
 
 /** As `redirect`, to what a map says: a device, all devices, another CPU. */
 export const redirect_map = helper({

@@ -79,7 +79,7 @@ export const get_hash_recalc = helper({
   returns: 'u32',
   call(_env, skb) {
     const hash = skb.flowHash();
-    skb.publish();
+    skb.set('hash', hash);
     return hash;
   },
 });
@@ -91,7 +91,7 @@ export const set_hash_invalid = helper({
   returns: 'integer',
   call(_env, skb) {
     skb.hash = 0;
-    skb.publish();
+    skb.set('hash', 0);
     return 0;
   },
 });
@@ -103,7 +103,7 @@ export const set_hash = helper({
   returns: 'integer',
   call(_env, skb, hash) {
     skb.hash = hash >>> 0;
-    skb.publish();
+    skb.set('hash', skb.hash);
     return 0;
   },
 });
@@ -134,7 +134,7 @@ export const skb_change_type = helper({
     // Only among the types of received packets: host, broadcast, multicast, other host.
     if (type < 0 || type > 3) return -errno.EINVAL;
     skb.pktType = type;
-    skb.publish();
+    skb.set('pkt_type', type);
     return 0;
   },
 });

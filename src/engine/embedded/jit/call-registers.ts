@@ -2,6 +2,7 @@ import { roundUp } from '../../../bytes/round.ts';
 import { APART, type LinearMemory } from '../memory.ts';
 import type { CompiledRun } from './compiled-run.ts';
 import {
+  CONTEXT,
   CPU,
   ENTRY,
   FRAME,
@@ -21,6 +22,7 @@ interface Saved {
   readonly run: CompiledRun | undefined;
   readonly tailCalls: number;
   readonly rounds: number;
+  readonly context: number;
 }
 
 /** The words of registers.ts in the memory of a machine. The views stay good when it grows: it is shared, and does not move. */
@@ -40,19 +42,22 @@ export class CallRegisters {
     this.#words = new Int32Array(buffer, this.address, REGISTERS_SIZE / 4);
   }
 
-  /** For the run that begins. */
-  begin(cpu: number): void {
+  /** For the run that begins. `context`: its address, or 0. */
+  begin(cpu: number, context: number): void {
     this.#words[TAIL_CALLS / 4] = 0;
     this.#words[CPU / 4] = cpu;
+    this.#words[CONTEXT / 4] = context;
     this.#words[ROUNDS / 4] = MAX_ROUNDS;
   }
 
   /** For {@link CallRegisters.restore}, when a run within a run is over. */
   save(): Saved {
-    return { run: this.run, tailCalls: this.#words[TAIL_CALLS / 4] ?? 0, rounds: this.rounds };
+    const [tailCalls = 0, context = 0] = [this.#words[TAIL_CALLS / 4], this.#words[CONTEXT / 4]];
+    return { run: this.run, tailCalls, rounds: this.rounds, context };
   }
-  restore({ run, tailCalls, rounds }: Saved): void {
+  restore({ run, tailCalls, rounds, context }: Saved): void {
     this.run = run;
+    this.#words[CONTEXT / 4] = context;
     this.#words[TAIL_CALLS / 4] = tailCalls;
     this.rounds = rounds;
   }

@@ -1,6 +1,7 @@
 import type { ProgType } from '../../../uapi/bpf.ts';
 import type { BpfMap } from '../maps/map.ts';
 import { CSUM_DIFF, emitCsumDiff } from './checksum-function.ts';
+import { csumReplaceFunctions } from './csum-replace.ts';
 import { frameFunctions } from './frame-functions.ts';
 import { mapFunctions } from './map-functions.ts';
 import { ProgramText } from './program-text.ts';
@@ -149,6 +150,7 @@ function writeImports(module: WasmModule, texts: readonly ProgramText[]): void {
   const { registers = 0, shared = false, random: state = 0 } = texts[0]?.program ?? {};
   const random = state === 0 || shared ? undefined : once(() => add(module, undefined, HELPER, emitRandom(state)));
   const csumDiff = once(() => add(module, undefined, CSUM_DIFF, emitCsumDiff(module)));
+  const csumReplace = csumReplaceFunctions(module);
   const mapFunction = mapFunctions({ module, registers, wake, shared });
   for (const [place, text] of texts.entries())
     text.begin(module, {
@@ -158,6 +160,7 @@ function writeImports(module: WasmModule, texts: readonly ProgramText[]): void {
       resolve,
       random,
       csumDiff,
+      csumReplace,
       frameFunction,
       mapFunction,
     });

@@ -17,6 +17,8 @@ import { orHighWord } from './emit-bytes.ts';
 import { emitFrameBytes } from './emit-frame-bytes.ts';
 import { emitLock, emitUnlock } from './emit-lock.ts';
 import { emitOwnHelper } from './emit-own-helper.ts';
+import { emitRedirect } from './emit-redirect.ts';
+import { emitSkbCall } from './emit-skb-call.ts';
 import { emitTailCall } from './emit-tail-call.ts';
 import type { FunctionText } from './function-text.ts';
 import { calleeOf, type Op } from './graph.ts';
@@ -79,6 +81,8 @@ export interface Callees {
   readonly random: (() => number) | undefined;
   /** See `emitCsumDiff`. */
   csumDiff(): number;
+  /** The function for a helper that replaces a value which a checksum covers, with flags that are known, if there is one. */
+  csumReplace(helper: number, flags: number): number | undefined;
   /** (context, argument) -> result: the function that stands for a helper which changes the frame, if there is one. */
   frameFunction(helper: number): number | undefined;
   /** The function that does for a map what a helper does, if there is one: the same arguments but for the map. */
@@ -119,8 +123,16 @@ export function emitCall(text: FunctionText, op: Op, callees: Callees, { frame, 
   if (callees.shared && (helper.id === BPF_FUNC_spin_lock || helper.id === BPF_FUNC_spin_unlock))
     emitSpinLock(text, callees.registers, helper.id === BPF_FUNC_spin_lock);
   else if (helper.id === BPF_FUNC_tail_call) emitTailCall(text, callees, frame, count);
-  else if (!emitMapCall(text, op, callees) && !emitFrameBytes(text, op, beyond))
+  else if (!emitMapCall(text, op, callees) && !emitPacketCall(text, op, callees, beyond))
     emitHelperCall(text, op, helper, callees);
+}
+
+function emitPacketCall(text: FunctionText, op: Op, callees: Callees, beyond: () => void): boolean {
+  return (
+    emitFrameBytes(text, op, beyond) ||
+    emitSkbCall(text, op, callees, beyond) ||
+    emitRedirect(text, op, callees, beyond)
+  );
 }
 
 /** Another CPU may hold it. */

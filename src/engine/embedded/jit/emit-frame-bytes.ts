@@ -1,4 +1,5 @@
 import type { ProgType } from '../../../uapi/bpf.ts';
+import { BPF_F_RECOMPUTE_CSUM } from '../helpers/skb.ts';
 import { SK_BUFF } from '../progs/skb.ts';
 import { XDP_MD } from '../progs/xdp-buff.ts';
 import { emitCopy, MAX_WRITTEN_OUT } from './emit-bytes.ts';
@@ -10,9 +11,18 @@ const XDP_BYTES: ReadonlyMap<number, 'load' | 'store'> = new Map([
   [189, 'load'],
   [190, 'store'],
 ]);
-const SKB_BYTES: ReadonlyMap<number, 'load' | 'store'> = new Map([[26, 'load']]);
+const SKB_BYTES: ReadonlyMap<number, 'load' | 'store'> = new Map([
+  [9, 'store'],
+  [26, 'load'],
+]);
 /** Types of programs whose context is a `struct __sk_buff`. */
-const SKB_TYPES: ReadonlySet<ProgType> = new Set(['sched_cls', 'sched_act', 'socket_filter', 'cgroup_skb']);
+export const SKB_TYPES: ReadonlySet<ProgType> = new Set(['sched_cls', 'sched_act', 'socket_filter', 'cgroup_skb']);
+
+/** The number in a register if it is known, and has no other bits than these. */
+export function knownFlags(text: FunctionText, reg: number, mask: number): number | undefined {
+  const flags = text.value(reg);
+  return flags?.kind === 'const' && flags.high === 0 && (flags.low & ~mask) === 0 ? flags.low : undefined;
+}
 
 /**
  * Bytes between the packet of a program and its stack, so many that copying them is written out; false for another call. `beyond`: calls the helper where they are not all in the packet, and leaves
@@ -28,6 +38,8 @@ export function emitFrameBytes(text: FunctionText, op: Op, beyond: () => void): 
   // What lies in the frame itself may overlap.
   if (bytes?.kind !== 'stack' || size?.kind !== 'const' || size.high !== 0) return false;
   if (size.low < 0 || size.low > MAX_WRITTEN_OUT) return false;
+  const isStore = direction === 'store';
+  if (isStore && !isXdp && knownFlags(text, 5, BPF_F_RECOMPUTE_CSUM) === undefined) return false;
   const { code } = text;
   const field = (offset: number): void => {
     text.read32(1);
@@ -38,11 +50,12 @@ export function emitFrameBytes(text: FunctionText, op: Op, beyond: () => void): 
       text.withLocal('i32', (stack) => {
         text.read32(2);
         code.set(offset);
-        field(isXdp ? XDP_MD.data_end : SK_BUFF.len);
-        if (isXdp) {
-          field(XDP_MD.data);
+        if (isXdp || isStore) {
+          // To write is to pull: what lies behind `data_end` is brought there.
+          field(isXdp ? XDP_MD.data_end : SK_BUFF.data_end);
+          field(isXdp ? XDP_MD.data : SK_BUFF.data);
           code.op('i32_sub');
-        }
+        } else field(SK_BUFF.len);
         code.set(room);
         code.get(offset);
         code.get(room);
@@ -62,8 +75,8 @@ export function emitFrameBytes(text: FunctionText, op: Op, beyond: () => void): 
         code.set(offset);
         text.read32(3);
         code.set(stack);
-        if (direction === 'load') emitCopy(code, stack, offset, 0, 0, size.low);
-        else emitCopy(code, offset, stack, 0, 0, size.low);
+        if (isStore) emitCopy(code, offset, stack, 0, 0, size.low);
+        else emitCopy(code, stack, offset, 0, 0, size.low);
         code.i32(0);
         code.end();
       }),

@@ -157,7 +157,7 @@ export class Jit {
 
   #begin(run: CompiledRun, program: BpfProg, code: CompiledCode, context: number, subject: Subject | undefined): void {
     this.#registers.run = run;
-    this.#registers.begin(this.#machine.cpu);
+    this.#registers.begin(this.#machine.cpu, context);
     run.begin(context, subject, program, code);
   }
 

@@ -15,7 +15,10 @@ import type { WasmModule } from './wasm-module.ts';
 
 /** What of a module the programs in it call: numbers of functions. */
 interface Imported
-  extends Pick<Callees, 'packetLoad' | 'resolve' | 'random' | 'csumDiff' | 'frameFunction' | 'mapFunction'> {
+  extends Pick<
+    Callees,
+    'packetLoad' | 'resolve' | 'random' | 'csumDiff' | 'csumReplace' | 'frameFunction' | 'mapFunction'
+  > {
   /** By number: see `callees`. */
   readonly helpers: ReadonlyMap<number, number> | undefined;
   /** See `reachesImport`. */

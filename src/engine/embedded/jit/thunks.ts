@@ -1,6 +1,6 @@
 import { ENTRY_CONTEXT, ENTRY_SIZE, ENTRY_VERDICT } from './batch.ts';
 import { orHighWord } from './emit-bytes.ts';
-import { ENTRY, HIGH, REGISTERS } from './registers.ts';
+import { CONTEXT, ENTRY, HIGH, REGISTERS } from './registers.ts';
 import { TARGET, VERDICT } from './signatures.ts';
 import { WasmCode } from './wasm-code.ts';
 import { WasmModule } from './wasm-module.ts';
@@ -61,14 +61,18 @@ export function emitCallingLoop(func: number, isTarget: boolean): Uint8Array {
  */
 export function emitBatch(func: number, isTarget: boolean, registers: number): Uint8Array {
   const code = new WasmCode(3);
-  const [entry, left, frame] = [0, 1, 2];
+  const [entry, left, frame, context] = [0, 1, 2, code.local('i32')];
   code.block('loop');
   code.i32(registers);
   code.get(entry);
   code.memory('i32_store', ENTRY, 2);
-  code.get(entry);
+  code.i32(registers);
   code.get(entry);
   code.memory('i32_load', ENTRY_CONTEXT, 2);
+  code.tee(context);
+  code.memory('i32_store', CONTEXT, 2);
+  code.get(entry);
+  code.get(context);
   code.get(frame);
   if (isTarget) code.i32(0);
   code.call(func);

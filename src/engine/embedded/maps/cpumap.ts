@@ -24,12 +24,16 @@ export const cpumap: MapType = {
     return maxEntries > NR_CPUS ? -errno.E2BIG : 0;
   },
   create(machine, attr) {
-    const address = machine.memory.alloc(MAP_HEADER_SIZE);
+    const address = machine.memory.alloc(MAP_HEADER_SIZE + attr.maxEntries);
     return address === 0 ? -errno.ENOMEM : new Cpumap(machine, attr, address);
   },
 };
 
 class Cpumap extends RedirectMap {
+  override get taken(): number {
+    return this.address + MAP_HEADER_SIZE;
+  }
+
   override hops(index: number): readonly XdpHop[] | undefined {
     const entry = this.entries.get(index);
     return entry && [{ kind: 'cpu', cpu: index, prog: entry.prog }];

@@ -38,7 +38,7 @@ function check({ keySize, valueSize, maxEntries, flags }: MapAttr): number {
 }
 
 function make(machine: Machine, attr: MapAttr, hashed: boolean): Devmap | number {
-  const address = machine.memory.alloc(MAP_HEADER_SIZE);
+  const address = machine.memory.alloc(MAP_HEADER_SIZE + (hashed ? 0 : attr.maxEntries));
   // What a program reads of it, it cannot write.
   const readOnly = { ...attr, flags: attr.flags | BPF_F_RDONLY_PROG };
   return address === 0 ? -errno.ENOMEM : new Devmap(machine, readOnly, address, hashed);
@@ -55,6 +55,10 @@ class Devmap extends RedirectMap {
     this.#hashed = hashed;
   }
 
+  override get taken(): number {
+    return this.#hashed ? 0 : this.address + MAP_HEADER_SIZE;
+  }
+
   override hops(index: number, flags: number, from: number): readonly XdpHop[] | undefined {
     const hop = ({ number, device, prog }: RedirectEntry): XdpHop => ({
       kind: 'device',
@@ -66,12 +70,12 @@ class Devmap extends RedirectMap {
       const except = (flags & BPF_F_EXCLUDE_INGRESS) === 0 ? 0 : from;
       return [...this.entries.values()].filter(({ number }) => number !== except).map(hop);
     }
-    const entry = this.live(index);
+    const entry = this.entries.get(index);
     return entry && [hop(entry)];
   }
 
   override lookup(key: number): number {
-    const entry = this.live(this.indexAt(key));
+    const entry = this.entries.get(this.indexAt(key));
     if (entry === undefined) return 0;
     if (this.#shown === 0) this.#shown = this.machine.memory.alloc(WITH_PROGRAM);
     if (this.#shown !== 0) this.show(entry, this.#shown);
@@ -125,13 +129,5 @@ class Devmap extends RedirectMap {
   protected override freeMemory(): void {
     super.freeMemory();
     this.machine.memory.free(this.#shown);
-  }
-
-  /** A device that is gone has taken its entries along. */
-  protected override live(index: number): RedirectEntry | undefined {
-    const entry = this.entries.get(index);
-    if (entry === undefined || entry.device?.registered) return entry;
-    this.removeEntry(index);
-    return undefined;
   }
 }

@@ -21,6 +21,10 @@ export interface RedirectEntry {
 export abstract class RedirectMap extends BpfMap {
   /** Flags of bpf_redirect_map beyond what is returned on a miss. */
   readonly redirectFlags: number = 0;
+  /** Address of a byte for each index, 1 where something is, for compiled programs; 0: there are none. */
+  get taken(): number {
+    return 0;
+  }
   protected readonly entries = new Map<number, RedirectEntry>();
 
   /** Where a frame that came in by the device `from` goes; `undefined` where there is nothing at `index`. */
@@ -34,15 +38,10 @@ export abstract class RedirectMap extends BpfMap {
   }
 
   copyOut(key: number, out: number): number {
-    const entry = this.live(this.indexAt(key));
+    const entry = this.entries.get(this.indexAt(key));
     if (entry === undefined) return -errno.ENOENT;
     this.show(entry, out);
     return 0;
-  }
-
-  /** What is at `index`, unless what it stands for is gone. */
-  protected live(index: number): RedirectEntry | undefined {
-    return this.entries.get(index);
   }
 
   protected indexAt(key: number): number {
@@ -65,14 +64,25 @@ export abstract class RedirectMap extends BpfMap {
     entry.prog?.get(); // before the old one goes: it may be the same
     this.removeEntry(index);
     this.entries.set(index, entry);
+    this.#mark(index, 1);
   }
 
   /** Takes away what is at `index`; false if there is nothing. */
   protected removeEntry(index: number): boolean {
     const entry = this.entries.get(index);
     this.entries.delete(index);
+    this.#mark(index, 0);
     entry?.prog?.put();
     return entry !== undefined;
+  }
+
+  #mark(index: number, isTaken: 0 | 1): void {
+    if (this.taken !== 0) this.machine.memory.u8[this.taken + index] = isTaken;
+  }
+
+  /** A device takes its entries along. */
+  forget(device: Device): void {
+    for (const [index, entry] of [...this.entries]) if (entry.device === device) this.removeEntry(index);
   }
 
   protected override freeMemory(): void {

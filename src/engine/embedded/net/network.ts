@@ -4,6 +4,7 @@ import { NetnsPrograms } from '../hooks/netns-programs.ts';
 import { SharedBlocks } from '../hooks/shared-blocks.ts';
 import { IpStack } from '../inet/ip-stack.ts';
 import type { Machine } from '../machine.ts';
+import { RedirectMap } from '../maps/redirect-map.ts';
 import type { Process } from '../process.ts';
 import { RefCounted } from '../refs.ts';
 import { Device, type DeviceKind } from './device.ts';
@@ -81,7 +82,13 @@ export class Network extends RefCounted {
       gone.shutDown();
       gone.detachPrograms();
       gone.network.#devices.delete(gone.ifindex);
+      this.#forget(gone);
     }
+  }
+
+  /** Maps have it no more. */
+  #forget(device: Device): void {
+    for (const map of this.machine.maps.values()) if (map instanceof RedirectMap) map.forget(device);
   }
 
   /**
@@ -91,6 +98,7 @@ export class Network extends RefCounted {
   adopt(device: Device, ifindex = 0): void {
     device.shutDown();
     device.network.#devices.delete(device.ifindex);
+    this.#forget(device);
     device.ifindex = ifindex || (this.#devices.has(device.ifindex) ? this.#nextIfindex() : device.ifindex);
     device.network = this;
     this.#devices.set(device.ifindex, device);

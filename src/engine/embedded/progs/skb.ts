@@ -17,9 +17,15 @@ export const SK_BUFF = {
   wire_len: 160, gso_segs: 164, sk: 168, gso_size: 176, tstamp_type: 180, hwtstamp: 184,
 } as const;
 export const SK_BUFF_SIZE = 192;
+/** Behind it, where compiled code says that the packet shall go: 0: nowhere, 1: out of a device, 2: into it; and its `ifindex`. */
+export const SKB_REDIRECT = 192;
+export const SKB_REDIRECT_IFINDEX = 196;
+const SKB_HEAD = 200;
 
-/** Fields that keep what is written to the context; the others are set anew before each run. */
+/** Fields that keep what is written to the context, and two that have changed for the rest of a run; the others are set anew before each run. */
 type U32Field =
+  | 'pkt_type'
+  | 'hash'
   | 'mark'
   | 'queue_mapping'
   | 'priority'
@@ -65,10 +71,10 @@ export interface SkbInput {
 /**
  * A packet in linear memory, with its `struct __sk_buff` before it:
  *
- *     context      head            data           end
- *     +------------+---------------+--------------+
- *     | __sk_buff  | headroom      | frame …      |
- *     +------------+---------------+--------------+
+ *     context     192        200             264
+ *     ┌───────────┬──────────┬───────────────┬──────────────┐
+ *     │ __sk_buff │ redirect │ headroom      │ frame …      │
+ *     └───────────┴──────────┴───────────────┴──────────────┘
  *
  * Programs read and write the context itself: no verifier rewrites their accesses. {@link Skb.publish} sets it before a run; what a program
  * may write (mark, cb, tc_classid, …) has no other place, the rest is kept here and out of its reach.
@@ -99,7 +105,7 @@ export class Skb {
   hash = 0;
   /** Bytes as hooks and queues count them: on the way in without the link header. */
   pktLen = 0;
-  redirect: Redirect | undefined;
+  #redirect: Redirect | undefined;
   vlan: VlanTag | undefined;
   /** How many checksums a device has found right, less one; -1: nobody has looked at any. */
   csumLevel = -1;
@@ -127,7 +133,7 @@ export class Skb {
     this.memory = memory;
     this.netns = input.netns;
     this.context = context;
-    this.#head = context + SK_BUFF_SIZE;
+    this.#head = context + SKB_HEAD;
     this.data = this.#head + HEADROOM;
     this.end = this.data + input.frame.length;
     this.#limit = this.end;
@@ -149,12 +155,12 @@ export class Skb {
 
   /** `block`: address of {@link Skb.size} bytes, which are the caller's. Give back what it leads to with {@link Skb.hide}. */
   static at(memory: LinearMemory, block: number, input: SkbInput): Skb {
-    memory.clear(block, SK_BUFF_SIZE + HEADROOM);
+    memory.clear(block, SKB_HEAD + HEADROOM);
     return new Skb(memory, block, input);
   }
   /** Bytes that a frame takes with its context. */
   static size(length: number): number {
-    return SK_BUFF_SIZE + HEADROOM + length;
+    return SKB_HEAD + HEADROOM + length;
   }
 
   free(): void {
@@ -250,6 +256,19 @@ export class Skb {
     this.#head = buffer;
     this.#limit = buffer + size;
     return true;
+  }
+
+  /** Where bpf_redirect said last that it shall go. */
+  get redirect(): Redirect | undefined {
+    const view = this.memory.dv;
+    const to = view.getUint32(this.context + SKB_REDIRECT, true);
+    if (to === 0) return this.#redirect;
+    const ifindex = view.getUint32(this.context + SKB_REDIRECT_IFINDEX, true);
+    return { ifindex, to: to === 1 ? 'egress' : 'ingress' };
+  }
+  set redirect(redirect: Redirect | undefined) {
+    this.#redirect = redirect;
+    this.memory.dv.setUint32(this.context + SKB_REDIRECT, 0, true);
   }
 
   get(field: U32Field): number {

@@ -1,3 +1,4 @@
+import { RedirectMap } from '../maps/redirect-map.ts';
 import type { LinearMemory } from '../memory.ts';
 import type { Network } from '../net/network.ts';
 import type { Showing } from '../types/shown.ts';
@@ -9,12 +10,14 @@ export const XDP_MD = {
   data: 0, data_end: 4, data_meta: 8, ingress_ifindex: 12, rx_queue_index: 16, egress_ifindex: 20,
 } as const;
 export const XDP_MD_SIZE = 24;
-/**
- * Where the headroom begins, from the context on, and where the address is that the frame's end can move to: compiled code moves both itself. 0: there are fragments, and the end is
- * theirs.
- */
-export const XDP_HEAD = 32;
+/** Where the headroom begins, from the context on. */
+export const XDP_HEAD = 40;
+/** Where the address is that the frame's end can move to, which compiled code does itself. 0: there are fragments, and the end is theirs. */
 export const XDP_LIMIT = 28;
+/** Where compiled code says that the frame shall go: the address of a map, and an index in it; or 1, and the `ifindex` of a device. 0: nowhere. */
+export const XDP_REDIRECT_BY = 32;
+export const XDP_REDIRECT_TO = 36;
+export const BY_IFINDEX = 1;
 export const XDP_PACKET_HEADROOM = 256;
 /** Bytes at the very start of the headroom that the kernel keeps for itself. */
 export const XDP_FRAME_SIZE = 40;
@@ -32,11 +35,11 @@ const NO_HOPS: readonly XdpHop[] = [];
  * A frame in linear memory as an XDP program sees it, with its `struct xdp_md` before it. Where it begins and ends is there alone: a program that no verifier has seen may
  * write anything to it, so that it is believed within the memory that the frame has.
  *
- *     0               24     28      32            72         288
- *     ┌──────────────┬──────┬───────┬─────────────┬──────────┬──────┬──────┐
- *     │ struct       │      │ limit │ the         │ headroom │ data │ room │
- *     │ xdp_md       │      │       │ kernel's    │          │      │      │
- *     └──────────────┴──────┴───────┴─────────────┴──────────┴──────┴──────┘
+ *     0               24     28      32         40            80         296
+ *     ┌──────────────┬──────┬───────┬──────────┬─────────────┬──────────┬──────┬──────┐
+ *     │ struct       │      │ limit │ redirect │ the         │ headroom │ data │ room │
+ *     │ xdp_md       │      │       │          │ kernel's    │          │      │      │
+ *     └──────────────┴──────┴───────┴──────────┴─────────────┴──────────┴──────┴──────┘
  */
 export class XdpBuff {
   readonly kind = 'xdp';
@@ -55,8 +58,7 @@ export class XdpBuff {
   #room = 0;
   /** For programs that run where a frame leaves: the device. */
   egressIfindex = 0;
-  /** Where it goes if the program returns XDP_REDIRECT: several ways for a broadcast. */
-  hops: readonly XdpHop[] = NO_HOPS;
+  #hops: readonly XdpHop[] = NO_HOPS;
   /** Address of the struct xdp_buff that a program is shown of it; 0 if none has asked. */
   xdpBuff = 0;
   /** Holds it, and what it leads to. */
@@ -73,6 +75,7 @@ export class XdpBuff {
     this.#limit = Math.max(end, data + XDP_MAX_FRAME);
     memory.u8.set(frame, meta);
     this.#move(meta, data, end);
+    this.hops = NO_HOPS;
   }
 
   /**
@@ -191,6 +194,20 @@ export class XdpBuff {
     this.#fragments = fragments.slice(delta);
     this.#move(meta - shift, data - shift, end - shift + delta);
     return true;
+  }
+
+  /** Where it goes if the program returns XDP_REDIRECT: several ways for a broadcast. */
+  get hops(): readonly XdpHop[] {
+    const { i32 } = this.memory;
+    const [by = 0, to = 0] = [i32[(this.context + XDP_REDIRECT_BY) / 4], i32[(this.context + XDP_REDIRECT_TO) / 4]];
+    if (by === 0) return this.#hops;
+    if (by === BY_IFINDEX) return [{ kind: 'device', ifindex: to >>> 0, prog: undefined }];
+    const map = this.netns.machine.mapAt(by);
+    return (map instanceof RedirectMap ? map.hops(to >>> 0, 0, this.ifindex) : undefined) ?? NO_HOPS;
+  }
+  set hops(hops: readonly XdpHop[]) {
+    this.#hops = hops;
+    this.memory.i32[(this.context + XDP_REDIRECT_BY) / 4] = 0;
   }
 
   /** Writes down what the context says of devices. */
