@@ -13,9 +13,10 @@ import {
   type Neighbour,
   type Route,
 } from '../../src/net/index.ts';
+import { mapTypeNumber } from '../../src/uapi/bpf.ts';
 import * as N from '../../src/uapi/netlink.ts';
 import { ask, type NetBench, type Side } from './net-bench.ts';
-import { eventually } from './session.ts';
+import { eventually, outcome, u32 } from './session.ts';
 
 const ADD = N.NLM_F_CREATE | N.NLM_F_EXCL;
 const REPLACE = N.NLM_F_CREATE | N.NLM_F_REPLACE;
@@ -305,6 +306,7 @@ export const inetSteps: readonly (readonly [name: string, step: (r: Requests) =>
   ['its own address is still ours', (r) => r.way('10.9.0.1'), 'type 2 dev lo src 10.9.0.1'],
   ['up again', (r) => [r.up('v0'), r.way('10.9.0.5')], [undefined, 'type 1 dev v0 src 10.9.0.1']],
   ['moved away: nothing is left', (r) => [r.setLink({ name: 'v0', netnsFd: r.bench.netns('b', 'a') }), r.routes(AF_INET).filter((text) => text.includes('dev')), said1(() => r.way('10.9.0.1'))], [undefined, [], 'ENETUNREACH']],
+  ['maps of devices forget those that move, and those that go', forgotten, [['ok', 'ok', 'ok'], ['ENOENT', 'ENOENT', 'ok']]],
 ];
 
 /** Whether the link in /proc names the inode, and what file it leads to. */
@@ -313,6 +315,25 @@ function ownNamespace({ bench }: Requests): unknown {
   const path = '/proc/self/ns/net';
   const { ino, mode } = kernel.stat(path);
   return [kernel.readlink(path) === `net:[${ino}]`, kernel.fsType(path), mode];
+}
+
+/** Whether each of three devices is in a map: before, and once one was moved and one deleted. */
+function forgotten(r: Requests): unknown {
+  const kernel = r.bench.kernel('a');
+  const names = ['d0', 'e0', 'f0'];
+  for (const name of names) r.veth(name, { name: name.replace('0', '1') });
+  const attr = { map_type: mapTypeNumber.devmap, key_size: 4, value_size: 4, max_entries: names.length };
+  const map_fd = kernel.bpf('BPF_MAP_CREATE', attr);
+  for (const [i, name] of names.entries())
+    kernel.bpf('BPF_MAP_UPDATE_ELEM', { map_fd, key: u32(i), value: u32(r.link(name).ifindex) });
+  const there = () =>
+    names.map((_, i) => outcome(() => void kernel.bpf('BPF_MAP_LOOKUP_ELEM', { map_fd, key: u32(i), value: u32(0) })));
+  const before = there();
+  r.setLink({ name: 'd0', netnsFd: r.bench.netns('b', 'a') });
+  r.ask(N.RTM_DELLINK, 0, encodeLink({ ifindex: 0, name: 'e0' }));
+  const after = there();
+  kernel.close(map_fd);
+  return [before, after];
 }
 
 function said1(call: () => unknown): unknown {
