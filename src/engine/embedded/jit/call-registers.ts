@@ -19,7 +19,7 @@ const COUNT = 12;
 
 /** What a run leaves to that around it. */
 interface Saved {
-  readonly run: CompiledRun | undefined;
+  readonly run: CompiledRun;
   readonly tailCalls: number;
   readonly rounds: number;
   readonly context: number;
@@ -50,16 +50,19 @@ export class CallRegisters {
     this.#words[ROUNDS / 4] = MAX_ROUNDS;
   }
 
-  /** For {@link CallRegisters.restore}, when a run within a run is over. */
-  save(): Saved {
+  /** For {@link CallRegisters.restore}, when a run within a run is over; `undefined`: this is none. */
+  save(): Saved | undefined {
+    const { run, rounds } = this;
+    if (run === undefined) return undefined;
     const [tailCalls = 0, context = 0] = [this.#words[TAIL_CALLS / 4], this.#words[CONTEXT / 4]];
-    return { run: this.run, tailCalls, rounds: this.rounds, context };
+    return { run, tailCalls, rounds, context };
   }
-  restore({ run, tailCalls, rounds, context }: Saved): void {
-    this.run = run;
-    this.#words[CONTEXT / 4] = context;
-    this.#words[TAIL_CALLS / 4] = tailCalls;
-    this.rounds = rounds;
+  restore(saved: Saved | undefined): void {
+    this.run = saved?.run;
+    if (saved === undefined) return;
+    this.#words[CONTEXT / 4] = saved.context;
+    this.#words[TAIL_CALLS / 4] = saved.tailCalls;
+    this.rounds = saved.rounds;
   }
 
   /** Where the stack ends of a function that may be called back now. */
