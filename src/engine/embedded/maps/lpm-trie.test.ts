@@ -120,7 +120,8 @@ describe('lpm_trie', () => {
       fc.property(
         fc.array(prefix, { minLength: 1, maxLength: 12 }),
         fc.array(fc.tuple(fc.nat(11), fc.integer({ min: -40, max: 4 }), fc.nat(0xffffffff)), { maxLength: 12 }),
-        (prefixes, writes) => {
+        fc.array(fc.tuple(fc.integer({ min: 32, max: 60 }), fc.option(fc.nat(0xffffffff))), { maxLength: 2 }),
+        (prefixes, writes, header) => {
           const map = makeTrie(16);
           for (const p of prefixes) map.update(put(p), value(1), 0);
           const places = prefixes.map((p) => map.lookup(put(p))).filter((at) => at !== 0);
@@ -129,6 +130,8 @@ describe('lpm_trie', () => {
             // What lies before a value is its node.
             if (at !== undefined) memory.dv.setUint32(at + Math.max(offset & ~3, -24), word, true);
           }
+          for (const [offset, word] of header)
+            memory.dv.setUint32(map.address + (offset & ~3), word ?? (places[0] ?? 24) - 24, true);
           for (const p of prefixes) {
             map.lookup(put(p));
             map.update(put(p), value(2), 0);
@@ -140,6 +143,17 @@ describe('lpm_trie', () => {
       ),
       { numRuns: 300, seed: 23 },
     );
+    expect(machine.maps.size).toBe(0);
+  });
+
+  it('gives its memory back', () => {
+    const sizes = Array.from({ length: 6 }, () => {
+      const map = makeTrie(20_000, 260);
+      for (let i = 0; i < 5000; i++) expect(map.update(put({ length: 16, bits: i }), value(i), 0)).toBe(0);
+      map.put();
+      return memory.size;
+    });
+    expect(sizes.at(-1)).toBe(sizes[0]);
     expect(machine.maps.size).toBe(0);
   });
 });

@@ -3,6 +3,7 @@ import { BPF_EXIST, BPF_F_NO_PREALLOC, BPF_NOEXIST, mapTypeNumber } from '../../
 import { errno } from '../../../uapi/errno.ts';
 import type { Machine } from '../machine.ts';
 import { ACCESS_FLAGS, checkFlags, NUMA_FLAG } from './check.ts';
+import { LpmNodes } from './lpm-nodes.ts';
 import { BpfMap, MAP_HEADER_SIZE, type MapAttr, type MapType } from './map.ts';
 
 /** Bytes of the prefix length that a key starts with, and of the data after it. */
@@ -30,32 +31,33 @@ export const lpmTrie: MapType = {
 };
 
 // Offsets in a node; see the picture at LpmTrie.
-const CHILD = 0;
+export const CHILD = 0;
 export const LENGTH = 8;
 export const FORK = 12;
 export const DATA = 16;
-/** Offset in the header of the map. */
+// Offsets in the header of the map.
 export const ROOT = 32;
+export const FREE = 44;
+export const COUNT = 48;
 
 /**
- * A tree in which each node's prefix starts with that of its parent, and the bit after it says which child. In linear memory each node is a block of its
- * own. The type's own fields of the header, and a node, of which a fork has a prefix but no value:
+ * A tree in which each node's prefix starts with that of its parent, and the bit after it says which child. In linear memory nodes lie in chunks (`LpmNodes`); a free one has the next
+ * in its first word. The type's own fields of the header, and a node, of which a fork has a prefix but no value:
  *
- *      32      36        40              0            8        12         16
- *     ┌───────┬─────────┬────────┐     ┌────────────┬────────┬──────────┬───────────────┬──────────────┐
- *     │ root  │ value's │ bytes  │     │ child[0],  │ prefix │ 1 if a   │ data, padded  │ value        │
- *     │ or 0  │ offset  │ of key │     │ child[1]   │ length │ fork     │ to 8          │              │
- *     └───────┴─────────┴────────┘     └────────────┴────────┴──────────┴───────────────┴──────────────┘
+ *      32      36        40       44       48              0            8        12         16
+ *     ┌───────┬─────────┬────────┬────────┬──────────┐    ┌────────────┬────────┬──────────┬───────────────┬───────────────────────┐
+ *     │ root  │ value's │ bytes  │ first  │ prefixes │    │ child[0],  │ prefix │ 1 if a   │ data, padded  │ value, padded         │
+ *     │ or 0  │ offset  │ of key │ free   │          │    │ child[1]   │ length │ fork     │ to 8          │ to 8                  │
+ *     └───────┴─────────┴────────┴────────┴──────────┘    └────────────┴────────┴──────────┴───────────────┴───────────────────────┘
+ *
+ * Compiled programs look up, put in and take out by themselves, but for what needs another chunk, and while several CPUs run: then lookups alone.
  */
 export class LpmTrie extends BpfMap {
   override readonly batch = ['lookup', 'update', 'delete'] as const;
   readonly #dataSize: number;
   readonly #maxLength: number;
   readonly #valueOffset: number;
-  readonly #nodes = new Set<number>();
-  #count = 0;
-  /** A node that left the trie, for the next that comes; 0: none. */
-  #spare = 0;
+  readonly #nodes: LpmNodes;
   // What #walk found: the last node of the way, and the two above it; 0 where there is none.
   #last = 0;
   #above = 0;
@@ -68,6 +70,9 @@ export class LpmTrie extends BpfMap {
     this.#valueOffset = DATA + roundUp(this.#dataSize, 8);
     machine.memory.dv.setUint32(address + 36, this.#valueOffset, true);
     machine.memory.dv.setUint32(address + 40, this.#dataSize, true);
+    // A fork has two children, so that there are fewer of them than of values; one more is taken while a new value replaces the old one.
+    const size = roundUp(this.#valueOffset + attr.valueSize, 8);
+    this.#nodes = new LpmNodes(machine, address + FREE, size, 2 * attr.maxEntries);
   }
 
   lookup(key: number): number {
@@ -100,9 +105,9 @@ export class LpmTrie extends BpfMap {
       // As on Linux, a pointer to the old value stays what it was until its memory is used again.
       for (const side of [0, 1] as const) this.#setChild(node, side, this.#child(exact, side));
       this.#relink(this.#above, exact, node);
-      this.#drop(exact);
+      this.#nodes.give(exact);
     } else if (!this.#insert(node, last, data, length)) {
-      this.#drop(node);
+      this.#nodes.give(node);
       return -errno.ENOMEM;
     }
     if (!isThere) this.#count++;
@@ -147,11 +152,11 @@ export class LpmTrie extends BpfMap {
     }
     const parent = this.#above;
     this.#relink(parent, node, left || right);
-    this.#drop(node);
+    this.#nodes.give(node);
     // A fork with one child left is none.
     if (parent !== 0 && this.#isFork(parent) && left === 0 && right === 0) {
       this.#relink(this.#further, parent, this.#child(parent, 0) || this.#child(parent, 1));
-      this.#drop(parent);
+      this.#nodes.give(parent);
     }
     return 0;
   }
@@ -168,7 +173,9 @@ export class LpmTrie extends BpfMap {
 
   #nodeAfter(key: number): number {
     const length = key === 0 ? Number.POSITIVE_INFINITY : this.#lengthOf(key);
-    const path = length > this.#maxLength ? [] : this.#path(key + PREFIX, length);
+    // The nodes whose prefixes this one starts with, shortest first.
+    const path: number[] = [];
+    if (length <= this.#maxLength) this.#walk(key + PREFIX, length, (found) => path.push(found));
     let node = path.at(-1) ?? 0;
     if (node === 0 || this.#length(node) !== length || this.#isFork(node)) return this.#leftmost(this.#root);
     for (let i = path.length - 2; i >= 0; i--) {
@@ -194,9 +201,8 @@ export class LpmTrie extends BpfMap {
 
   copyOut(key: number, out: number): number {
     const value = this.lookup(key);
-    if (value === 0) return -errno.ENOENT;
-    this.machine.memory.copy(out, value, this.attr.valueSize);
-    return 0;
+    if (value !== 0) this.machine.memory.copy(out, value, this.attr.valueSize);
+    return value === 0 ? -errno.ENOENT : 0;
   }
 
   memoryUsage(): number {
@@ -204,17 +210,10 @@ export class LpmTrie extends BpfMap {
   }
 
   protected override freeMemory(): void {
-    for (const node of this.#nodes) this.machine.memory.free(node);
+    this.#nodes.free();
   }
 
-  /** The nodes whose prefixes the given one starts with, shortest first. */
-  #path(data: number, length: number): number[] {
-    const path: number[] = [];
-    this.#walk(data, length, (node) => path.push(node));
-    return path;
-  }
-
-  /** Goes along those nodes, and leaves the last ones in `#last`, `#above` and `#further`. */
+  /** Goes along the nodes whose prefixes the given one starts with, and leaves the last ones in `#last`, `#above` and `#further`. */
   #walk(data: number, length: number, tell?: (node: number) => void): void {
     this.#last = 0;
     this.#above = 0;
@@ -249,35 +248,15 @@ export class LpmTrie extends BpfMap {
     return ((this.machine.memory.u8[data + (index >> 3)] ?? 0) & (0x80 >> (index & 7))) === 0 ? 0 : 1;
   }
 
+  /** A node without children, of which the value is whatever was there; 0 if no memory is left. */
   #newNode(data: number, length: number): number {
     const { memory } = this.machine;
-    const node = this.#takeBlock();
+    const node = this.#nodes.take();
     if (node === 0) return 0;
+    memory.clear(node, DATA);
     memory.dv.setUint32(node + LENGTH, length, true);
     memory.copy(node + DATA, data, this.#dataSize);
     return node;
-  }
-
-  /** A node of zeros, but for its data and value, or 0. */
-  #takeBlock(): number {
-    const { memory, sharing } = this.machine;
-    const spare = sharing ? 0 : this.#spare;
-    if (spare !== 0) {
-      this.#spare = 0;
-      memory.clear(spare, DATA);
-      return spare;
-    }
-    const node = memory.alloc(this.#valueOffset + this.attr.valueSize);
-    if (node !== 0) this.#nodes.add(node);
-    return node;
-  }
-
-  /** Other CPUs may stand on it still: then its memory is given back, which is used again when they are done. */
-  #drop(node: number): void {
-    if (node === this.#spare || !this.#nodes.has(node)) return;
-    const free = this.machine.sharing ? node : this.#spare;
-    if (!this.machine.sharing) this.#spare = node;
-    if (this.#nodes.delete(free)) this.machine.memory.free(free);
   }
 
   /** Makes `node` the child of `parent` that `data` goes to, or the root. */
@@ -292,19 +271,21 @@ export class LpmTrie extends BpfMap {
     else this.#setChild(parent, this.#child(parent, 0) === old ? 0 : 1, node);
   }
 
+  /** Prefixes that have a value: never more than there can be, whatever a program has written there. */
+  get #count(): number {
+    return Math.min(this.machine.memory.dv.getUint32(this.address + COUNT, true), this.attr.maxEntries);
+  }
+  set #count(count: number) {
+    this.machine.memory.dv.setUint32(this.address + COUNT, Math.max(count, 0), true);
+  }
   get #root(): number {
-    return this.#known(this.address + ROOT);
+    return this.#nodes.at(this.address + ROOT);
   }
   #child(node: number, side: 0 | 1): number {
-    return this.#known(node + CHILD + 4 * side);
+    return this.#nodes.at(node + CHILD + 4 * side);
   }
   #setChild(node: number, side: 0 | 1, child: number): void {
     this.machine.memory.dv.setUint32(node + CHILD + 4 * side, child, true);
-  }
-  /** The node that a link leads to. A program can write over links: those that lead to no node are none. */
-  #known(at: number): number {
-    const node = this.machine.memory.dv.getUint32(at, true);
-    return this.#nodes.has(node) ? node : 0;
   }
   #length(node: number): number {
     return Math.min(this.machine.memory.dv.getUint32(node + LENGTH, true), this.#maxLength);
