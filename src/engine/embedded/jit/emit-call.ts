@@ -22,6 +22,8 @@ import { emitSkbCall } from './emit-skb-call.ts';
 import { emitTailCall } from './emit-tail-call.ts';
 import type { FunctionText } from './function-text.ts';
 import { calleeOf, type Op } from './graph.ts';
+import { isCompiledTrie } from './lpm-trie.ts';
+import { NO_NODES } from './lpm-update.ts';
 import { CPU, FRAME, HIGH, LOCK, REGISTERS, ROUNDS } from './registers.ts';
 import { BPF_FUNC_map_lookup_elem } from './slots.ts';
 import type { Known } from './transfer.ts';
@@ -123,7 +125,7 @@ export function emitCall(text: FunctionText, op: Op, callees: Callees, { frame, 
   if (callees.shared && (helper.id === BPF_FUNC_spin_lock || helper.id === BPF_FUNC_spin_unlock))
     emitSpinLock(text, callees.registers, helper.id === BPF_FUNC_spin_lock);
   else if (helper.id === BPF_FUNC_tail_call) emitTailCall(text, callees, frame, count);
-  else if (!emitMapCall(text, op, callees) && !emitPacketCall(text, op, callees, beyond))
+  else if (!emitMapCall(text, op, callees, beyond) && !emitPacketCall(text, op, callees, beyond))
     emitHelperCall(text, op, helper, callees);
 }
 
@@ -251,8 +253,8 @@ function emitRound({ code }: FunctionText, registers: number): void {
   code.end();
 }
 
-/** False: it is a call of another kind, or of a map that is not known, or is of a type that has no functions. */
-function emitMapCall(text: FunctionText, op: Op, callees: Callees): boolean {
+/** False: it is a call of another kind, or of a map that is not known, or is of a type that has no functions. `beyond`: calls the helper, and leaves its result on the stack. */
+function emitMapCall(text: FunctionText, op: Op, callees: Callees, beyond: () => void): boolean {
   if (callees.ring !== undefined && emitRingCall(text, op, callees.ring, callees)) return true;
   const kind = MAP_HELPERS.get(op.imm);
   const first = text.value(1);
@@ -274,8 +276,24 @@ function emitMapCall(text: FunctionText, op: Op, callees: Callees): boolean {
   if (func === undefined) return false;
   for (let reg = 2; reg <= (flagsIn ?? 2); reg++) text.read32(reg);
   text.code.call(func);
+  if (kind === 'update' && isCompiledTrie(map)) emitInstead(text, NO_NODES, beyond);
   text.writeAs(0, 'i32', text.resultType, kind !== 'lookup');
   return true;
+}
+
+/** Where the result on the stack is this one, that of another call takes its place. */
+function emitInstead(text: FunctionText, result: number, other: () => void): void {
+  const { code } = text;
+  text.withLocal('i32', (local) => {
+    code.tee(local);
+    code.i32(result);
+    code.op('i32_eq');
+    code.block('if', 'i32');
+    other();
+    code.op('else');
+    code.get(local);
+    code.end();
+  });
 }
 
 /** Records of a ring buffer; false: it is another call, or has flags that are not known. */

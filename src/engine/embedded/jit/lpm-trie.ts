@@ -1,5 +1,5 @@
 import { roundUp } from '../../../bytes/round.ts';
-import { DATA, FORK, LENGTH, LpmTrie, PREFIX, ROOT } from '../maps/lpm-trie.ts';
+import { CHILD, DATA, FORK, LENGTH, LpmTrie, PREFIX, ROOT } from '../maps/lpm-trie.ts';
 import type { BpfMap } from '../maps/map.ts';
 import { emitSwap32, emitSwap64 } from './emit-swap.ts';
 import { WasmCode } from './wasm-code.ts';
@@ -56,26 +56,10 @@ export function emitTrieLookup(map: LpmTrie): Uint8Array {
   code.get(length);
   code.op('i32_eq');
   code.brIf(1);
-  // The child for the next bit.
-  code.get(key);
-  code.get(own);
-  code.i32(3);
-  code.op('i32_shr_u');
-  code.op('i32_add');
-  code.memory('i32_load8_u', PREFIX);
-  code.get(own);
-  code.i32(7);
-  code.op('i32_and');
-  code.i32(7);
-  code.op('i32_xor');
-  code.op('i32_shr_u');
-  code.i32(1);
-  code.op('i32_and');
-  code.i32(2);
-  code.op('i32_shl');
+  emitSide(code, key, PREFIX, own);
   code.get(node);
   code.op('i32_add');
-  code.memory('i32_load', 0, 2);
+  code.memory('i32_load', CHILD, 2);
   code.set(node);
   code.br(0);
   code.end();
@@ -89,8 +73,28 @@ export function emitTrieLookup(map: LpmTrie): Uint8Array {
   return code.finish();
 }
 
+/** Puts on the stack where in a node the child is for a bit of the data behind the address in a local; `index`: the local that says which bit. */
+export function emitSide(code: WasmCode, from: number, offset: number, index: number): void {
+  code.get(from);
+  code.get(index);
+  code.i32(3);
+  code.op('i32_shr_u');
+  code.op('i32_add');
+  code.memory('i32_load8_u', offset);
+  code.get(index);
+  code.i32(7);
+  code.op('i32_and');
+  code.i32(7);
+  code.op('i32_xor');
+  code.op('i32_shr_u');
+  code.i32(1);
+  code.op('i32_and');
+  code.i32(2);
+  code.op('i32_shl');
+}
+
 /** Puts on the stack how many bits the data of key and node have in common, from the first on. */
-function emitCommonBits(code: WasmCode, key: number, node: number, size: number): void {
+export function emitCommonBits(code: WasmCode, key: number, node: number, size: number): void {
   code.block('block', 'i32');
   for (let at = 0; at < size; ) {
     const wide = size - at >= 8;

@@ -1,5 +1,6 @@
 import type { BloomFilter } from '../maps/bloom-filter.ts';
 import type { HashMap } from '../maps/hash.ts';
+import type { LpmTrie } from '../maps/lpm-trie.ts';
 import type { BpfMap } from '../maps/map.ts';
 import type { QueueMap } from '../maps/queue.ts';
 import { RingBuffer } from '../maps/ringbuf.ts';
@@ -8,6 +9,7 @@ import type { Callees, MapHelper } from './emit-call.ts';
 import { emitHashDelete, emitHashLookup, emitHashUpdate, isChangedCompiled, isCompiledHash } from './hash-map.ts';
 import { emitSharedDelete, emitSharedLookup, emitSharedUpdate } from './hash-shared.ts';
 import { emitTrieLookup, isCompiledTrie } from './lpm-trie.ts';
+import { emitTrieDelete, emitTrieUpdate } from './lpm-update.ts';
 import { emitPush, emitTake, isQueue } from './queue.ts';
 import { emitRingCommit, emitRingReserve, emitSharedReserve } from './ring-buffer.ts';
 import type { Signature, WasmModule } from './wasm-module.ts';
@@ -55,10 +57,8 @@ function mapFunction(helper: MapHelper, map: BpfMap, around: Around): MapFunctio
   if (isCompiledHash(map)) return hashFunction(helper, map, around);
   if (isQueue(map)) return around.shared ? undefined : queueFunction(helper, map);
   if (isCompiledBloom(map)) return around.shared ? undefined : bloomFunction(helper, map);
-  if (map instanceof RingBuffer) return ringFunction(helper, map, around);
-  return helper === 'lookup' && isCompiledTrie(map)
-    ? { signature: ONE_ADDRESS, emit: () => emitTrieLookup(map) }
-    : undefined;
+  if (isCompiledTrie(map)) return trieFunction(helper, map, around);
+  return map instanceof RingBuffer ? ringFunction(helper, map, around) : undefined;
 }
 
 function hashFunction(helper: MapHelper, map: HashMap, { registers, shared }: Around): MapFunction | undefined {
@@ -80,6 +80,21 @@ function hashFunction(helper: MapHelper, map: HashMap, { registers, shared }: Ar
         signature: ONE_ADDRESS,
         emit: () => (shared ? emitSharedDelete(map, registers) : emitHashDelete(map, registers)),
       };
+    default:
+      return undefined;
+  }
+}
+
+function trieFunction(helper: MapHelper, map: LpmTrie, { shared }: Around): MapFunction | undefined {
+  // Who looks up takes no lock: while several CPUs run, the kernel itself changes the map.
+  if (shared && helper !== 'lookup') return undefined;
+  switch (helper) {
+    case 'lookup':
+      return { signature: ONE_ADDRESS, emit: () => emitTrieLookup(map) };
+    case 'update':
+      return { signature: UPDATE, emit: () => emitTrieUpdate(map) };
+    case 'delete':
+      return { signature: ONE_ADDRESS, emit: () => emitTrieDelete(map) };
     default:
       return undefined;
   }
