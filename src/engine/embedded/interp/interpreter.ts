@@ -102,9 +102,13 @@ export class Interpreter {
       : this.#execute(entry, code, context, subject, 1);
   }
 
-  /** Only the interpreter counts instructions: whoever limits them gets it. */
+  /**
+   * Only the interpreter counts instructions: whoever limits them gets it. What a helper sets off while other CPUs run gets it, too: what is compiled for this one changes maps as if there were no
+   * others.
+   */
   #compiled(program: BpfProg): CompiledCode | undefined {
-    return this.budget === DEFAULT_BUDGET ? this.jit?.codeOf(program) : undefined;
+    const isAlone = !this.#machine.sharing;
+    return isAlone && this.budget === DEFAULT_BUDGET ? this.jit?.codeOf(program) : undefined;
   }
 
   #execute(
