@@ -16,6 +16,9 @@ export class InsnPrinter {
   #end = 0;
   #width = 0;
   #line: LineInfo | undefined;
+  // Loops come to the same again and again.
+  readonly #insns: string[] = [];
+  readonly #lines = new Map<LineInfo, string>();
 
   constructor(env: Env) {
     this.#env = env;
@@ -35,13 +38,27 @@ export class InsnPrinter {
     if (source !== undefined && source !== this.#line) {
       const last = this.#line;
       if (source.fileName !== last?.fileName || source.lineNumber !== last.lineNumber)
-        log.line(sourceText(env, source));
+        log.line(this.#sourceText(source));
       this.#line = source;
     }
     const begin = log.length;
-    log.line(`${index}: ${insnText(env, index)}`);
+    let text = this.#insns[index];
+    if (text === undefined) {
+      text = `${index}: ${insnText(env, index)}`;
+      this.#insns[index] = text;
+    }
+    log.line(text);
     this.#width = log.length - begin;
     this.#end = log.length;
+  }
+
+  #sourceText(source: LineInfo): string {
+    let text = this.#lines.get(source);
+    if (text === undefined) {
+      text = sourceText(this.#env, source);
+      this.#lines.set(source, text);
+    }
+    return text;
   }
 
   /** What was touched since: behind the instruction, if nothing was written since. */
