@@ -20,7 +20,7 @@ export interface PacketLab {
 export interface TestRuns {
   /** What the program returned for each frame, the last time. Fewer than there are frames: the next one is not taken, and none behind it was run. */
   readonly verdicts: Uint32Array;
-  /** Nanoseconds: of each frame what one run took on average, added up. */
+  /** Nanoseconds: of each frame what one run took on average, added up; of frames that were run at once what these took, without making packets of them. */
   readonly durationNs: number;
 }
 

@@ -255,6 +255,12 @@ export class Machine {
     return struct;
   }
 
+  /** Whether maps may hold timers and work queues, whose callbacks run between system calls. */
+  get hasMapTimers(): boolean {
+    for (const { copier } of this.#mapsWithFields) if (copier.has('timer') || copier.has('wq')) return true;
+    return false;
+  }
+
   /** The map with this kind of field at this address, and the value that it is in. */
   fieldAt(address: number, kind: FieldKind): { readonly map: BpfMap; readonly value: number } | undefined {
     for (const map of this.#mapsWithFields) {

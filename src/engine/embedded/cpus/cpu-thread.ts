@@ -18,12 +18,10 @@ export interface ThreadTask {
   /** Addresses: of the mailbox, of the word that wakes the kernel's thread, and of words of registers.ts. */
   readonly mailbox: number;
   readonly bell: number;
-  readonly rounds: number;
   readonly entry: number;
   readonly high: number;
   /** End of its stack. */
   readonly top: number;
-  readonly maxRounds: number;
   /** See `Stretches`. */
   readonly entrySize: number;
   readonly stretch: number;
@@ -65,7 +63,6 @@ export function cpuThread(onTask: (run: (task: ThreadTask) => void) => void, str
     const { words: W, states: S, memory } = task;
     const mail = new Int32Array(memory.buffer, task.mailbox);
     const bell = new Int32Array(memory.buffer, task.bell, 1);
-    const rounds = new Int32Array(memory.buffer, task.rounds, 1);
     const entry = new Int32Array(memory.buffer, task.entry, 1);
     const high = new Int32Array(memory.buffer, task.high, 1);
     /** What a run is ended with that the kernel has ended. */
@@ -133,10 +130,7 @@ export function cpuThread(onTask: (run: (task: ThreadTask) => void) => void, str
         repeat: mail[W.repeat] ?? 0,
         entrySize: task.entrySize,
         stretch: task.stretch,
-        run(list, count) {
-          rounds[0] = task.maxRounds;
-          batch(list, count, task.top);
-        },
+        run: (list, count) => batch(list, count, task.top),
         ended(error) {
           if (error !== over) write(error instanceof Error ? error.message : String(error));
           try {

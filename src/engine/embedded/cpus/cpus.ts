@@ -10,7 +10,7 @@ import { helperImport, type Needs, WAKE } from '../jit/compile.ts';
 import { instantiate, RUN_ENDED } from '../jit/compiled-run.ts';
 import { allImports, type Importer, importedFunctions } from '../jit/imports.ts';
 import type { Jit, Module } from '../jit/jit.ts';
-import { ENTRY, HIGH, MAX_ROUNDS, ROUNDS } from '../jit/registers.ts';
+import { ENTRY, HIGH } from '../jit/registers.ts';
 import { type WasmFunction, type WasmTable, wasm } from '../jit/webassembly.ts';
 import type { Machine } from '../machine.ts';
 import { ProgArray } from '../maps/prog-array.ts';
@@ -134,11 +134,9 @@ class Cpus {
       memory: machine.memory.memory,
       mailbox: cpu.mailbox,
       bell: this.#bellAddress,
-      rounds: registers.address + ROUNDS,
       entry: registers.address + ENTRY,
       high: registers.address + HIGH,
       top: cpu.run.top,
-      maxRounds: MAX_ROUNDS,
       entrySize: ENTRY_SIZE,
       stretch: STRETCH,
       maxText: MAX_TEXT,

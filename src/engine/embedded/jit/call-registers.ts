@@ -82,6 +82,9 @@ export class CallRegisters {
   get entry(): number {
     return this.#words[ENTRY / 4] ?? 0;
   }
+  set entry(address: number) {
+    this.#words[ENTRY / 4] = address;
+  }
 
   /** Address of the bpf_spin_lock that is held, or 0, where several CPUs run. */
   get lock(): number {

@@ -14,7 +14,6 @@ import { type CompiledProgram, callbackExport, compileProgram, type Needs, type 
 import { type CompiledCode, CompiledRun, instantiate, RUN_ENDED } from './compiled-run.ts';
 import { allImports, type Importer, importedFunctions, inPlace } from './imports.ts';
 import { ProgramText } from './program-text.ts';
-import { MAX_ROUNDS } from './registers.ts';
 import { TailCallTargets } from './tail-call-targets.ts';
 import { compileAdapter, INTERPRET } from './thunks.ts';
 import { IMPORT_MODULE } from './wasm-module.ts';
@@ -111,6 +110,7 @@ export class Jit {
   ): void {
     const registers = this.#registers;
     const outer = registers.save();
+    const { entry } = registers;
     this.#begin(run, program, code, 0, undefined);
     run.subjectAt = subjectAt;
     const often = share.count * repeat >= OWN_LOOP;
@@ -121,10 +121,7 @@ export class Jit {
         repeat,
         entrySize: ENTRY_SIZE,
         stretch: STRETCH,
-        run(list, count) {
-          registers.rounds = MAX_ROUNDS;
-          batch(list, count, run.top);
-        },
+        run: (list, count) => batch(list, count, run.top),
         ended(error) {
           const fault = run.endEntry(error);
           if (fault !== undefined) failed(fault);
@@ -133,6 +130,7 @@ export class Jit {
       });
     } finally {
       run.subjectAt = undefined;
+      registers.entry = entry;
       registers.restore(outer);
     }
   }

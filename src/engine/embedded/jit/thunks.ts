@@ -1,6 +1,6 @@
 import { ENTRY_CONTEXT, ENTRY_SIZE, ENTRY_VERDICT } from './batch.ts';
 import { orHighWord } from './emit-bytes.ts';
-import { CONTEXT, ENTRY, HIGH, REGISTERS } from './registers.ts';
+import { CONTEXT, ENTRY, HIGH, MAX_ROUNDS, REGISTERS, ROUNDS } from './registers.ts';
 import { TARGET, VERDICT } from './signatures.ts';
 import { WasmCode } from './wasm-code.ts';
 import { WasmModule } from './wasm-module.ts';
@@ -52,7 +52,7 @@ export function emitCallingLoop(func: number, isTarget: boolean): Uint8Array {
 }
 
 /**
- * (list, count, frame): calls a function for each entry of a list, which has the address of a context, and gets the verdict:
+ * (list, count, frame): calls a function for each entry of a list, which has the address of a context, and gets the verdict. Each may go round as often as a run by itself:
  *
  *      0                 4
  *     ┌─────────────────┬─────────┐
@@ -66,6 +66,9 @@ export function emitBatch(func: number, isTarget: boolean, registers: number): U
   code.i32(registers);
   code.get(entry);
   code.memory('i32_store', ENTRY, 2);
+  code.i32(registers);
+  code.i32(MAX_ROUNDS);
+  code.memory('i32_store', ROUNDS, 2);
   code.i32(registers);
   code.get(entry);
   code.memory('i32_load', ENTRY_CONTEXT, 2);

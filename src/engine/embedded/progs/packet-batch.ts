@@ -1,14 +1,13 @@
-import { roundUp } from '../../../bytes/round.ts';
 import { SysError } from '../../../errors.ts';
 import { errno } from '../../../uapi/errno.ts';
 import { cpusOf } from '../cpus/cpus.ts';
 import { interpreterOf } from '../interp/interpreter.ts';
-import { ENTRY_CONTEXT, ENTRY_SIZE, ENTRY_VERDICT, type Share, type Work } from '../jit/batch.ts';
+import type { Share, Work } from '../jit/batch.ts';
 import type { Machine } from '../machine.ts';
 import { runNowhere } from '../maps/cgroup-storage.ts';
-import { CACHE_LINE } from '../memory.ts';
 import { ETH_HLEN } from './frame.ts';
-import { type Packet, type PacketKind, packetKind } from './packet-kind.ts';
+import { PacketBlock } from './packet-block.ts';
+import { type PacketKind, packetKind } from './packet-kind.ts';
 import type { BpfProg } from './prog.ts';
 import { hashFlow } from './skb.ts';
 import { PROG_TYPE_BY_NUMBER } from './table.ts';
@@ -63,12 +62,11 @@ export function createPacketBatch(
   const wrong = frames.findIndex(({ length }) => length < ETH_HLEN || length > MAX_FRAME);
   if (wrong >= 0)
     throw refused(`a frame has ${ETH_HLEN} to ${MAX_FRAME} bytes, not ${frames[wrong]?.length}, as frame ${wrong}`);
-  // Frames are not on the same places of their pages, since those would share few lines of the caches.
-  const stride = roundUp(kind.size(Math.max(0, ...frames.map(({ length }) => length))), CACHE_LINE);
-  const block = machine.memory.alloc(frames.length * (stride + ENTRY_SIZE));
-  if (block === 0)
+  const longest = frames.reduce((most, { length }) => Math.max(most, length), 0);
+  const block = PacketBlock.create(machine, kind, longest, frames.length);
+  if (block === undefined)
     throw new SysError(errno.ENOMEM, 'batch', { detail: `no memory is left for ${frames.length} frames` });
-  return new Batch(prog.get(), kind, frames, block, stride, cpus);
+  return new Batch(prog.get(), kind, frames, block, cpus);
 }
 
 function refused(detail: string): SysError {
@@ -80,82 +78,45 @@ class Batch implements PacketBatch {
   readonly #prog: BpfProg;
   readonly #machine: Machine;
   readonly #kind: PacketKind;
-  readonly #block: number;
-  readonly #stride: number;
+  readonly #block: PacketBlock;
   readonly #frames: readonly Uint8Array[];
   /** Which frame is in a place: those of a CPU are together, since processors fetch in advance what is near, also from each other. */
   readonly #order: readonly number[];
-  /** By frame; none before the first run. */
-  #packets: readonly Packet[] = [];
+  /** And the other way round. */
+  readonly #placeOf: Uint32Array;
   readonly #shares: readonly Share[];
   #open = true;
 
-  constructor(
-    prog: BpfProg,
-    kind: PacketKind,
-    frames: readonly Uint8Array[],
-    block: number,
-    stride: number,
-    cpus: number,
-  ) {
-    const { machine } = prog;
+  constructor(prog: BpfProg, kind: PacketKind, frames: readonly Uint8Array[], block: PacketBlock, cpus: number) {
     this.#prog = prog;
-    this.#machine = machine;
+    this.#machine = prog.machine;
     this.#kind = kind;
     this.#block = block;
-    this.#stride = stride;
     this.length = frames.length;
     this.#frames = frames.map((frame) => frame.slice());
     const cpuOf = dealt(this.#frames, cpus);
     this.#order = cpuOf.map((_, i) => i).sort((a, b) => (cpuOf[a] ?? 0) - (cpuOf[b] ?? 0));
-    const list = this.#list;
-    for (let place = 0; place < this.length; place++)
-      machine.memory.dv.setUint32(list + place * ENTRY_SIZE + ENTRY_CONTEXT, block + place * stride, true);
+    this.#placeOf = new Uint32Array(this.length);
+    for (const [place, i] of this.#order.entries()) this.#placeOf[i] = place;
     let first = 0;
     this.#shares = Array.from({ length: cpus }, (_, cpu) => {
-      const count = cpuOf.filter((of) => of === cpu).length;
-      const share = { list: list + first * ENTRY_SIZE, count };
-      first += count;
+      const share = block.share(first, cpuOf.filter((of) => of === cpu).length);
+      first += share.count;
       return share;
     });
-  }
-
-  /** Address of the entries, of which each frame has one, in the order of the places. */
-  get #list(): number {
-    return this.#block + this.length * this.#stride;
   }
 
   run(repeat = 1): BatchResult {
     if (!this.#open) throw new SysError(errno.EBADF, 'batch');
     if (!(Number.isInteger(repeat) && repeat >= 1 && repeat < 2 ** 31))
       throw refused(`repeat is 1 to 2147483647, not ${repeat}`);
-    this.#begin();
+    for (const [place, i] of this.#order.entries())
+      this.#block.put(place, this.#kind, this.#frames[i] ?? new Uint8Array());
     const shares = this.#shares.filter(({ count }) => count > 0);
-    const work: Work = {
-      repeat,
-      subjectAt: (context) => this.#packets[this.#order[Math.floor((context - this.#block) / this.#stride)] ?? -1],
-    };
-    const durations = runNowhere(this.#prog, () => this.#durations(shares, work));
+    const durations = runNowhere(this.#prog, () => this.#durations(shares, this.#block.work(repeat)));
     if (typeof durations === 'number') throw new SysError(-durations, 'batch');
     const cpus = shares.map(({ count }, i) => ({ frames: count, durationNs: durations[i] ?? 0 }));
     return { verdicts: this.#verdicts(), durationNs: Math.max(0, ...durations), cpus };
-  }
-
-  /** All frames as they were given. */
-  #begin(): void {
-    this.#end();
-    const packets: Packet[] = [];
-    for (const [place, i] of this.#order.entries())
-      packets[i] = this.#kind.make(
-        this.#machine,
-        this.#block + place * this.#stride,
-        this.#frames[i] ?? new Uint8Array(),
-      );
-    this.#packets = packets;
-  }
-  #end(): void {
-    for (const packet of this.#packets) packet.hide();
-    this.#packets = [];
   }
 
   /** Nanoseconds that each share took. */
@@ -170,15 +131,13 @@ class Batch implements PacketBatch {
   }
 
   #verdicts(): Uint32Array {
-    const { dv } = this.#machine.memory;
     const verdicts = new Uint32Array(this.length);
-    for (const [place, i] of this.#order.entries())
-      verdicts[i] = dv.getUint32(this.#list + place * ENTRY_SIZE + ENTRY_VERDICT, true);
+    for (const [place, i] of this.#order.entries()) verdicts[i] = this.#block.verdict(place);
     return verdicts;
   }
 
   frame(index: number): Uint8Array {
-    const packet = this.#packets[index];
+    const packet = this.#block.packet(this.#placeOf[index] ?? -1);
     if (packet === undefined) throw refused(`there is no frame ${index}, or it was not run`);
     return packet.bytes();
   }
@@ -186,8 +145,7 @@ class Batch implements PacketBatch {
   [Symbol.dispose](): void {
     if (!this.#open) return;
     this.#open = false;
-    this.#end();
-    this.#machine.memory.free(this.#block);
+    this.#block[Symbol.dispose]();
     this.#prog.put();
   }
 }

@@ -1,8 +1,9 @@
+import { ETH_P_IP, ETH_P_IPV6 } from '../../../uapi/netlink.ts';
 import type { Machine } from '../machine.ts';
-import { packetType } from './frame.ts';
+import { ETH_HLEN, frameProtocol, packetType } from './frame.ts';
 import type { ProgType } from './prog-type.ts';
 import { Skb, type SkbInput } from './skb.ts';
-import { XdpBuff } from './xdp-buff.ts';
+import { XDP_MAX_FRAME, XdpBuff } from './xdp-buff.ts';
 
 /** What a program is run on. */
 export type Packet = Skb | XdpBuff;
@@ -13,7 +14,17 @@ export interface PacketKind {
   readonly size: (length: number) => number;
   /** Makes a packet of a frame, at a place, where its context then is. */
   readonly make: (machine: Machine, place: number, frame: Uint8Array) => Packet;
+  /** Whether a test run takes the frame, and has it in one piece. */
+  readonly takes: (frame: Uint8Array) => boolean;
 }
+
+/** The longest frame of a test run on a socket buffer: a page without the room that the kernel keeps before and behind it. */
+export const SKB_MAX_FRAME = 4096 - 64 - 320;
+/** What a frame that says that it carries IP has to have after its Ethernet header. Bytes. */
+const MIN_HEADER: ReadonlyMap<number, number> = new Map([
+  [ETH_P_IP, 20],
+  [ETH_P_IPV6, 40],
+]);
 
 /** The number of the device that test runs let packets come in by, unless another is asked for. */
 export const LOOPBACK = 1;
@@ -24,6 +35,11 @@ export function skbInput({ netns }: Machine, frame: Uint8Array, ifindex = LOOPBA
   return { frame, netns, ifindex, ingressIfindex, pktType: packetType(frame, LOOPBACK_ADDRESS) };
 }
 
+/** Whether a frame, 14 bytes at least, is long enough for the header that it says it has behind Ethernet's. */
+export function hasItsHeader(frame: Uint8Array): boolean {
+  return frame.length - ETH_HLEN >= (MIN_HEADER.get(frameProtocol(frame, 0)) ?? 0);
+}
+
 const XDP: PacketKind = {
   size: XdpBuff.size,
   make(machine, place, frame) {
@@ -32,6 +48,7 @@ const XDP: PacketKind = {
     buff.publish();
     return buff;
   },
+  takes: ({ length }) => length >= ETH_HLEN && length <= XDP_MAX_FRAME,
 };
 
 /** As for BPF_PROG_TEST_RUN: come in by the loopback device. `linkHeader`: programs see it. */
@@ -45,6 +62,7 @@ const skbs = (linkHeader: boolean): PacketKind => ({
     skb.publish();
     return skb;
   },
+  takes: (frame) => frame.length >= ETH_HLEN && frame.length <= SKB_MAX_FRAME && hasItsHeader(frame),
 });
 
 /** `undefined`: programs of the type are not run on packets alone. */

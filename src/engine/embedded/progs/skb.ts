@@ -143,7 +143,7 @@ export class Skb {
     this.ifindex = input.ifindex;
     this.ingressIfindex = input.ingressIfindex;
     this.pktType = input.pktType;
-    this.protocol = frameProtocol(memory.u8, this.data);
+    this.protocol = frameProtocol(input.frame, 0);
     this.set('wire_len', input.frame.length);
   }
 

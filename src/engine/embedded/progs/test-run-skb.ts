@@ -1,23 +1,15 @@
 import { errno } from '../../../uapi/errno.ts';
-import { ETH_P_IP, ETH_P_IPV6 } from '../../../uapi/netlink.ts';
 import { interpreterOf } from '../interp/interpreter.ts';
 import { runNowhere } from '../maps/cgroup-storage.ts';
 import { ETH_HLEN } from './frame.ts';
-import { LOOPBACK, skbInput } from './packet-kind.ts';
+import { hasItsHeader, LOOPBACK, SKB_MAX_FRAME, skbInput } from './packet-kind.ts';
 import type { BpfProg } from './prog.ts';
 import type { ProgType } from './prog-type.ts';
 import { SK_BUFF, SK_BUFF_SIZE, Skb } from './skb.ts';
 import { finishContext, finishData, readContext, repeatRun, type TestRunAttr } from './test-run-output.ts';
 
-/** The largest frame: a page without the room that the kernel keeps before and behind it. */
-const MAX_DATA = 4096 - 64 - 320;
 const MAX_SEGMENTS = 0xffff;
 const MAX_WIRE_LENGTH = 65536;
-/** What a frame that says that it carries IP has to have after its Ethernet header. Bytes. */
-const MIN_HEADER: ReadonlyMap<number, number> = new Map([
-  [ETH_P_IP, 20],
-  [ETH_P_IPV6, 40],
-]);
 const BPF_F_TEST_SKB_CHECKSUM_COMPLETE = 4;
 
 /** What the caller may set in the context, as byte ranges. */
@@ -35,7 +27,7 @@ export function testRunSkb(prog: BpfProg, type: ProgType, attr: TestRunAttr): nu
   const { machine } = prog;
   const size = attr.data_size_in ?? 0;
   if ((attr.flags ?? 0) & ~BPF_F_TEST_SKB_CHECKSUM_COMPLETE || attr.cpu || attr.batch_size) return -errno.EINVAL;
-  if (size < ETH_HLEN || size > MAX_DATA) return -errno.EINVAL;
+  if (size < ETH_HLEN || size > SKB_MAX_FRAME) return -errno.EINVAL;
   const data = attr.data_in;
   if (data === undefined || data.length < size) return -errno.EFAULT;
   const context = readContext(attr, SK_BUFF_SIZE);
@@ -49,7 +41,7 @@ export function testRunSkb(prog: BpfProg, type: ProgType, attr: TestRunAttr): nu
   const skb = Skb.create(machine.memory, skbInput(machine, frame, Math.max(ifindex, LOOPBACK), ingressIfindex));
   if (skb === undefined) return -errno.ENOMEM;
   try {
-    if (skb.end - skb.network < (MIN_HEADER.get(skb.protocol) ?? 0)) return -errno.EINVAL;
+    if (!hasItsHeader(frame)) return -errno.EINVAL;
     if (!type.linkHeader) skb.pullLinkHeader();
     skb.set('wire_len', skb.length);
     const refused = given === undefined ? 0 : applyContext(skb, given);

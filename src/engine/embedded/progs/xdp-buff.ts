@@ -89,6 +89,7 @@ export class XdpBuff {
 
   /** `block`: address of `XdpBuff.size(frame.length)` bytes, which are the caller's. */
   static at(memory: LinearMemory, netns: Network, block: number, frame: Uint8Array): XdpBuff {
+    memory.clear(block, XDP_HEAD + XDP_PACKET_HEADROOM);
     return new XdpBuff(memory, netns, block, frame, 0);
   }
   /** Bytes that a frame takes with its context, and the room to grow into. */
