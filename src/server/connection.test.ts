@@ -16,7 +16,9 @@ import { FrameReader } from './protocol.ts';
 
 /** As built: its thread is a file of JavaScript. */
 const { RemoteKernel }: typeof import('./remote.ts') = await import(join(root, 'dist/server/remote.js'));
-const { load, openObject }: typeof import('../loader/index.ts') = await import(join(root, 'dist/loader/index.js'));
+const { addDevice, findDevice, load, openObject, setDeviceUp }: typeof import('../loader/index.ts') = await import(
+  join(root, 'dist/loader/index.js')
+);
 
 let directory: string;
 let path: string;
@@ -94,6 +96,22 @@ describe.each(LINES)('many test runs of a kernel behind a socket, by a line of k
     expect(failure(() => remote.testRuns(remote, 77 as Fd, frames, 1)).code).toBe('EBADF');
     const none = ['no frame'] as unknown as Uint8Array[]; // as from a client that is none of ours
     expect(failure(() => remote.testRuns(remote, fd, none, 1)).message).toContain('testRuns');
+  });
+});
+
+describe.each(LINES)('many frames for a device of a kernel behind a socket, by a line of kind %s', (line) => {
+  it('are one call', () => {
+    using remote = new RemoteKernel(path, line);
+    addDevice(remote, { kind: 'dummy', name: 'd0' });
+    setDeviceUp(remote, 'd0', true);
+    const frames = [60, 64, 1514].map((length) => new Uint8Array(length));
+    remote.sendAll('d0', 'egress', frames);
+    expect(findDevice(remote, 'd0').stats).toMatchObject({ txPackets: 3n, txBytes: 1638n });
+    expect(failure(() => remote.sendAll('d0', 'egress', [...frames, new Uint8Array(13)])).code).toBe('EINVAL');
+    expect(failure(() => remote.sendAll('d1', 'egress', frames)).code).toBe('ENODEV');
+    const tooMany = Array<Uint8Array>(1025).fill(new Uint8Array(60));
+    expect(failure(() => remote.sendAll('d0', 'egress', tooMany)).code).toBe('EINVAL');
+    expect(findDevice(remote, 'd0').stats?.txPackets).toBe(3n);
   });
 });
 

@@ -1,5 +1,5 @@
 import type { Kernel } from '../sys/kernel.ts';
-import { MAX_TEST_RUNS, type PacketLab, type TestRunLab } from '../sys/lab.ts';
+import { MAX_SENT, MAX_TEST_RUNS, type PacketLab, type TestRunLab } from '../sys/lab.ts';
 import type { HeldArenas } from './held-arenas.ts';
 
 /**
@@ -34,8 +34,10 @@ export const METHODS = {
   receiveFds: ['number'],
 } as const satisfies { readonly [M in Exclude<keyof Kernel, 'name' | 'wait' | 'mmap' | typeof Symbol.dispose>]: readonly ArgumentKind[] };
 
+// biome-ignore format: aligned table
 export const LAB_METHODS = {
-  send: ['string', 'string', 'bytes'],
+  send:    ['string', 'string', 'bytes'],
+  sendAll: ['string', 'string', 'frames'],
 } as const satisfies { readonly [M in keyof PacketLab]: readonly ArgumentKind[] };
 
 /** Of the lab, too, but with the client's process in front. */
@@ -53,8 +55,9 @@ export const ARENA_METHODS = {
 /** Characters of a string. No path, name or option is longer. */
 export const MAX_STRING = 65536;
 
-/** Numbers in a list. */
+/** Numbers, and frames, in a list. */
 const MAX_NUMBERS = 1024;
+const MAX_FRAMES = Math.max(MAX_TEST_RUNS, MAX_SENT);
 
 export type ArgumentKind = 'string' | 'number' | 'number?' | 'numbers' | 'bytes' | 'frames' | 'buffer' | 'attr';
 
@@ -65,7 +68,7 @@ const CHECKS: Record<ArgumentKind, (value: unknown) => boolean> = {
   numbers: (value) => Array.isArray(value) && value.length <= MAX_NUMBERS && value.every(Number.isSafeInteger),
   bytes: (value) => value instanceof Uint8Array,
   frames: (value) =>
-    Array.isArray(value) && value.length <= MAX_TEST_RUNS && value.every((frame) => frame instanceof Uint8Array),
+    Array.isArray(value) && value.length <= MAX_FRAMES && value.every((frame) => frame instanceof Uint8Array),
   buffer: (value) => value instanceof Uint8Array,
   attr: (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
 };

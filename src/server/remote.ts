@@ -1,6 +1,6 @@
 import { BpfError, SysError } from '../errors.ts';
 import type { FdMessage, Kernel, Mapping, MappingAccess, Stat, WaitOptions } from '../sys/kernel.ts';
-import type { Direction, PacketLab, TestRunLab, TestRuns } from '../sys/lab.ts';
+import { checkSent, type Direction, type PacketLab, type TestRunLab, type TestRuns } from '../sys/lab.ts';
 import type { KernelEvent, WatchedKernel, WatchOptions } from '../sys/watch.ts';
 import type { BpfAttr, BpfCmd, BpfResult } from '../uapi/attr.ts';
 import { errno } from '../uapi/errno.ts';
@@ -131,6 +131,10 @@ export class RemoteKernel implements Kernel, PacketLab, TestRunLab, WatchedKerne
   }
   send(device: string, direction: Direction, frame: Uint8Array): void {
     this.#call('send', [device, direction, frame]);
+  }
+  sendAll(device: string, direction: Direction, frames: readonly Uint8Array[]): void {
+    checkSent(frames);
+    this.#call('sendAll', [device, direction, frames]);
   }
   testRuns(process: Kernel, program: Fd, frames: readonly Uint8Array[], repeat: number): TestRuns | undefined {
     return process === this ? this.#call('testRuns', [program, frames, repeat]) : undefined;

@@ -4,7 +4,7 @@ export { BPF_COMMANDS } from '../uapi/attr.ts';
 export { errno, errnoCode, strerror } from '../uapi/errno.ts';
 export type { BtfId, Fd, LinkId, MapId, ProgId } from '../uapi/fd.ts';
 export * from './kernel.ts';
-export type { Direction, PacketLab, TestRunLab, TestRuns } from './lab.ts';
+export { type Direction, MAX_SENT, MAX_SENT_BYTES, type PacketLab, type TestRunLab, type TestRuns } from './lab.ts';
 export { strace } from './strace.ts';
 export type {
   KernelEvent,

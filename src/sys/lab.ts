@@ -1,3 +1,5 @@
+import { SysError } from '../errors.ts';
+import { errno } from '../uapi/errno.ts';
 import type { Fd } from '../uapi/fd.ts';
 import type { Kernel } from './kernel.ts';
 
@@ -14,6 +16,27 @@ export interface PacketLab {
    * kernel is over. Throws SysError (ENODEV, ENETDOWN) and, where this kernel has no way to inject there, NotSupportedError.
    */
   send(device: string, direction: Direction, frame: Uint8Array): void;
+  /**
+   * `send` for one frame after the other, at most {@link MAX_SENT} frames and {@link MAX_SENT_BYTES} bytes. Frames that arrive where an XDP program is, the embedded kernel takes as the driver of a network card does, up to 64 at a time: the
+   * program has run on all of them before the first goes on. Throws as `send`, and SysError EINVAL for too much. A device that is not there or down, and a frame that the embedded kernel does not take, are found before any
+   * frame is sent; Linux may refuse one (EMSGSIZE) when those before it were. What cannot go on later, since its turn comes when the device is down, is dropped on the embedded kernel; Linux throws.
+   */
+  sendAll(device: string, direction: Direction, frames: readonly Uint8Array[]): void;
+}
+
+/** Frames, and bytes of them, for one call of `sendAll`. */
+export const MAX_SENT = 1024;
+export const MAX_SENT_BYTES = 1 << 20;
+
+/** Throws SysError EINVAL for more than one call of `sendAll` takes, EFAULT for what are no frames. */
+export function checkSent(frames: readonly Uint8Array[]): void {
+  if (!frames.every((frame) => frame instanceof Uint8Array))
+    throw new SysError(errno.EFAULT, 'send', { detail: 'a frame is no Uint8Array' });
+  const bytes = frames.reduce((sum, { length }) => sum + length, 0);
+  if (frames.length > MAX_SENT || bytes > MAX_SENT_BYTES)
+    throw new SysError(errno.EINVAL, 'send', {
+      detail: `at most ${MAX_SENT} frames of ${MAX_SENT_BYTES} bytes at once, not ${frames.length} of ${bytes}`,
+    });
 }
 
 /** What test runs of a program on one frame after the other came to. */

@@ -63,7 +63,7 @@ type Insns = readonly (Partial<Insn> | readonly Partial<Insn>[])[];
 const ETH_P = 0xb588; // of FRAME, as it is in memory
 const COUNTERS = 8;
 /** From a program's first instruction: jumps to `out`, which passes, unless it is the test's frame. */
-const OURS_XDP = [
+export const OURS_XDP = [
   I.load(4, 2, 1, 0),
   I.load(4, 3, 1, 4),
   I.movReg(4, 2),
@@ -176,19 +176,19 @@ export class XdpBench {
     const zero = new Uint8Array(8 * 2 * COUNTERS);
     this.kernel.bpf('BPF_MAP_UPDATE_ELEM', { map_fd: this.#log, key: u32(0), value: zero });
     this.#lab.send('x0', 'egress', FRAME);
-    const met = this.#settled();
+    const met = this.settled(() => this.#read());
     for (const step of steps) this.set(step.on, -1, step.mode);
     for (const fd of this.#opened.splice(before)) this.kernel.close(fd);
     return met;
   }
 
   /** Once it no longer changes: Linux lets frames arrive a moment later. */
-  #settled(): string {
+  settled(read: () => string): string {
     let seen = '';
     const pause = new Int32Array(new SharedArrayBuffer(4));
     for (let quiet = 0; quiet < 3; ) {
       if (this.kernel.name === 'linux') Atomics.wait(pause, 0, 0, 15);
-      const now = this.#read();
+      const now = read();
       quiet = now === seen ? quiet + 1 : 0;
       seen = now;
     }

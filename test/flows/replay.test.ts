@@ -86,3 +86,23 @@ flow('a capture is replayed through a program', (f) => {
   f.fails(2, ...tc, cut, 'ctx_in', cut);
   expect(f.fails(3, ...tc, 'test/objects/hooks.o')).toContain('this is no pcap file');
 });
+
+flow('a capture arrives at a device with an XDP program', async (f) => {
+  f.run('ip', 'link', 'add', 'x0', 'type', 'veth', 'peer', 'name', 'x1');
+  for (const device of ['x0', 'x1']) f.run('ip', 'link', 'set', device, 'up');
+  f.run('prog', 'load', 'test/objects/xdp_block.o', '/sys/fs/bpf/block', 'pinmaps', '/sys/fs/bpf/maps');
+  const network = ['key', '32', '0', '0', '0', '10', '0', '0', '7', 'value', ...Array(8).fill('0')];
+  f.run('map', 'update', 'pinned', '/sys/fs/bpf/maps/blocked', ...network);
+  f.run('net', 'attach', 'xdp', 'pinned', '/sys/fs/bpf/block', 'dev', 'x1');
+  const frames = capture(from(1), from(7), from(2), from(7), from(3));
+  f.run('net', 'send', 'x1', 'ingress', '--pcap', frames, 'repeat', '30');
+  f.run('net', 'send', 'x0', 'egress', '--pcap', frames);
+  const verdicts = (): number[] =>
+    JSON.parse(f.ask('-j', 'map', 'dump', 'pinned', '/sys/fs/bpf/maps/verdicts')).map(
+      ({ formatted }: { formatted: { value: number } }) => formatted.value,
+    );
+  // Linux lets frames arrive a moment later.
+  for (let tries = 0; tries < 20 && (verdicts()[2] ?? 0) < 93; tries++);
+  expect(verdicts()).toEqual([0, 62, 93]);
+  f.run('ip', 'link', 'del', 'x0');
+});

@@ -1,7 +1,9 @@
 import { fromHex } from '../../bytes/hex.ts';
 import { UsageError } from '../../errors.ts';
+import { MAX_SENT } from '../../sys/lab.ts';
 import { type Context, command } from '../command.ts';
 import type { Words } from '../words.ts';
+import { FrameSlices } from './frame-slices.ts';
 import { readFrames } from './pcap-file.ts';
 
 interface Sent {
@@ -21,9 +23,9 @@ export const netSend = command<Sent>({
     const frames = framesOf(context, words);
     const repeat = words.keyword('repeat') === undefined ? 1 : words.number('repeat', 1, 1_000_000);
     words.end();
-    for (let n = 0; n < repeat; n++) {
-      for (const frame of frames) context.lab.send(device, direction, frame);
-    }
+    const slices = new FrameSlices(frames, MAX_SENT, repeat);
+    for (let at = 0; at < slices.length; )
+      at += slices.call(at, (some) => context.lab.sendAll(device, direction, some)).frames;
     const bytes = frames.reduce((sum, frame) => sum + frame.length, 0);
     return { device, direction, packets: repeat * frames.length, bytes: repeat * bytes };
   },

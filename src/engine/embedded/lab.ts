@@ -1,6 +1,6 @@
 import { SysError } from '../../errors.ts';
 import type { Kernel } from '../../sys/kernel.ts';
-import type { Direction, PacketLab, TestRunLab } from '../../sys/lab.ts';
+import { checkSent, type Direction, type PacketLab, type TestRunLab } from '../../sys/lab.ts';
 import type { ObservedKernel } from '../../sys/watch.ts';
 import { progTypeNumber } from '../../uapi/bpf.ts';
 import { errno } from '../../uapi/errno.ts';
@@ -13,9 +13,9 @@ import type { Fault } from './interp/fault.ts';
 import { interpreterOf } from './interp/interpreter.ts';
 import type { Machine } from './machine.ts';
 import { Capture } from './net/capture.ts';
+import type { Injected } from './net/injected.ts';
 import { addAddress, addNeighbour, addRoute, deviceNamed, type LabRoute, setUp } from './net/lab-network.ts';
 import type { Network } from './net/network.ts';
-import type { Injected } from './net/traffic.ts';
 import { Process } from './process.ts';
 import { type BatchOptions, createPacketBatch, type PacketBatch } from './progs/packet-batch.ts';
 import type { BpfProg } from './progs/prog.ts';
@@ -24,8 +24,8 @@ import { type LabSocket, type LabSocketInput, openLabSocket } from './sockets/la
 import { testRuns } from './syscall/test-runs.ts';
 import { type LabTrace, labTrace } from './trace/lab-trace.ts';
 
+export type { Injected } from './net/injected.ts';
 export type { LabRoute } from './net/lab-network.ts';
-export type { Injected } from './net/traffic.ts';
 
 /** One network namespace. Devices are named, addresses are text: `10.0.0.1`, `fd00::1`; with a prefix `10.0.0.1/24`. */
 export interface LabNamespace extends PacketLab {
@@ -178,6 +178,10 @@ function labNamespace(network: Network, openProcess: (network: Network) => Kerne
     cookie: network.cookie,
     send(device, direction, frame) {
       traffic.inject(network, device, direction, frame);
+    },
+    sendAll(device, direction, frames) {
+      checkSent(frames);
+      traffic.injectAll(network, device, direction, frames);
     },
     inject: (device, direction, frame) => traffic.inject(network, device, direction, frame),
     capture: (device) => new Capture(deviceNamed(network, device)),

@@ -3,7 +3,7 @@ import { NotSupportedError, SysError } from '../../errors.ts';
 import { decodeLink, encodeLink, type Link } from '../../net/link.ts';
 import { request } from '../../net/request.ts';
 import type { Kernel } from '../../sys/kernel.ts';
-import type { Direction, PacketLab } from '../../sys/lab.ts';
+import { checkSent, type Direction, type PacketLab } from '../../sys/lab.ts';
 import { errno } from '../../uapi/errno.ts';
 import { IFF_LOOPBACK, IFF_UP, IFNAMSIZ, RTM_GETLINK } from '../../uapi/netlink.ts';
 import { type Ffi, loadFfi } from './ffi.ts';
@@ -31,22 +31,35 @@ const LOOK_MS = 1;
  * @param kernel finds the devices: the running kernel, traced or not
  */
 export function createLinuxPacketLab(kernel: Kernel = createLinuxKernel()): PacketLab {
+  const send = (device: string, direction: Direction, frame: Uint8Array): void => {
+    checkLength(frame);
+    const link = linkThatIsUp(kernel, device);
+    const from = direction === 'egress' ? link : otherEnd(kernel, link, device);
+    const before = received(kernel, link);
+    sendFrame(from, direction, frame);
+    if (direction === 'ingress') waitUntil(() => received(kernel, link) > before);
+    waitUntil(backlogIsEmpty);
+  };
   return {
-    send(device, direction, frame) {
-      if (frame.length < ETH_HLEN) {
-        throw new SysError(errno.EINVAL, 'send', {
-          detail: `a frame has at least ${ETH_HLEN} bytes, not ${frame.length}`,
-        });
-      }
-      const link = findLink(kernel, { name: device });
-      if (((link.flags ?? 0) & IFF_UP) === 0) throw new SysError(errno.ENETDOWN, 'send', { what: `on ${device}` });
-      const from = direction === 'egress' ? link : otherEnd(kernel, link, device);
-      const before = received(kernel, link);
-      sendFrame(from, direction, frame);
-      if (direction === 'ingress') waitUntil(() => received(kernel, link) > before);
-      waitUntil(backlogIsEmpty);
+    send,
+    sendAll(device, direction, frames) {
+      checkSent(frames);
+      for (const frame of frames) checkLength(frame);
+      linkThatIsUp(kernel, device);
+      for (const frame of frames) send(device, direction, frame);
     },
   };
+}
+
+function checkLength({ length }: Uint8Array): void {
+  if (length < ETH_HLEN)
+    throw new SysError(errno.EINVAL, 'send', { detail: `a frame has at least ${ETH_HLEN} bytes, not ${length}` });
+}
+
+function linkThatIsUp(kernel: Kernel, device: string): Link {
+  const link = findLink(kernel, { name: device });
+  if (((link.flags ?? 0) & IFF_UP) === 0) throw new SysError(errno.ENETDOWN, 'send', { what: `on ${device}` });
+  return link;
 }
 
 /** The device that a frame has to be sent on to arrive at `link`. */

@@ -49,7 +49,7 @@ export class XdpHook {
 
   /** The mode that the device has a program in. */
   get mode(): XdpMode | undefined {
-    return [...this.#attached.keys()][0];
+    return this.#attached.size === 0 ? undefined : this.#attached.keys().next().value;
   }
 
   /** Puts a program there, or a link, or takes what is there away. Source: dev_xdp_attach of Linux 6.18, for the order of its refusals. */

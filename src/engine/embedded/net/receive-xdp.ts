@@ -1,15 +1,12 @@
 import { XDP_PASS, XDP_REDIRECT, XDP_TX } from '../../../uapi/xdp.ts';
 import type { XdpMode } from '../hooks/xdp.ts';
 import type { Machine } from '../machine.ts';
-import type { XdpHop } from '../progs/frame.ts';
+import { LINK_HEADERS, type XdpHop } from '../progs/frame.ts';
 import type { Device } from './device.ts';
 import { runXdp, type XdpOutcome, type XdpPlace } from './run-xdp.ts';
 
 /** Puts a frame on the medium of a device. */
-type Emit = (device: Device, bytes: Uint8Array) => void;
-
-/** Bytes of the headers that may come on top of the MTU: Ethernet's and a VLAN tag. */
-const LINK_HEADERS = 18;
+export type Emit = (device: Device, bytes: Uint8Array) => void;
 
 /**
  * A frame comes in, and meets the device's XDP program, which may send it elsewhere. `undefined` where there is none. XDP_PASS, also by way of another CPU:
@@ -20,7 +17,17 @@ export function receiveXdp(machine: Machine, device: Device, frame: Uint8Array, 
   const prog = mode && device.xdp.get(mode);
   if (mode === undefined || prog === undefined) return undefined;
   const outcome = runXdp(machine, prog, frame, { device });
-  if (outcome === undefined) return undefined;
+  return outcome && followXdp(machine, device, mode, outcome, emit);
+}
+
+/** The frame goes where a program that ran in this mode has sent it; and what is left then, as of {@link receiveXdp}. */
+export function followXdp(
+  machine: Machine,
+  device: Device,
+  mode: XdpMode,
+  outcome: XdpOutcome,
+  emit: Emit,
+): XdpOutcome {
   switch (outcome.action) {
     case XDP_TX:
       if (mode === 'generic' || takesFrames(device)) emit(device, outcome.bytes);

@@ -20,6 +20,11 @@ export interface XdpOutcome {
 
 const ACTIONS: ReadonlySet<number> = new Set([XDP_ABORTED, XDP_DROP, XDP_PASS, XDP_TX, XDP_REDIRECT]);
 
+/** What is done for what a program has returned. */
+export function actionOf(returned: number): number {
+  return ACTIONS.has(returned) ? returned : XDP_ABORTED;
+}
+
 /** The device that a frame came in by, and, for a program that runs where it leaves, the index of that one. */
 export interface XdpPlace {
   readonly device: Device;
@@ -35,7 +40,7 @@ export function runXdp(machine: Machine, prog: BpfProg, frame: Uint8Array, where
     buff.egressIfindex = where.egressIfindex ?? 0;
     buff.publish();
     const { value, fault } = interpreterOf(machine).runProgram(prog, buff.context, buff);
-    const action = fault === undefined && ACTIONS.has(value) ? value : XDP_ABORTED;
+    const action = fault === undefined ? actionOf(value) : XDP_ABORTED;
     return { action, bytes: machine.memory.u8.slice(buff.data, buff.end), hops: buff.hops, fault };
   } finally {
     buff.free();

@@ -1,45 +1,27 @@
 import { SysError } from '../../../errors.ts';
 import type { Direction } from '../../../sys/lab.ts';
-import {
-  TC_ACT_QUEUED,
-  TC_ACT_REDIRECT,
-  TC_ACT_SHOT,
-  TC_ACT_STOLEN,
-  TC_ACT_TRAP,
-  TC_ACT_UNSPEC,
-} from '../../../uapi/bpf.ts';
+import { TC_ACT_QUEUED, TC_ACT_REDIRECT, TC_ACT_SHOT, TC_ACT_STOLEN, TC_ACT_TRAP } from '../../../uapi/bpf.ts';
 import { errno } from '../../../uapi/errno.ts';
 import { XDP_PASS } from '../../../uapi/xdp.ts';
 import type { Classification } from '../hooks/cls-bpf.ts';
-import { runTcx } from '../hooks/tcx.ts';
 import type { Machine } from '../machine.ts';
-import { ETH_HLEN, MAX_FRAME, PACKET_HOST, packetType, type Redirect } from '../progs/frame.ts';
+import { ETH_HLEN, PACKET_HOST, packetType, type Redirect } from '../progs/frame.ts';
 import { Skb } from '../progs/skb.ts';
 import type { Socket } from '../sockets/socket.ts';
+import { Arrivals } from './arrivals.ts';
+import { classify } from './classify.ts';
 import type { Device } from './device.ts';
+import type { Injected } from './injected.ts';
 import type { Network } from './network.ts';
+import { BatchReceiver, MAX_BATCH } from './receive-batch.ts';
 import { receiveXdp } from './receive-xdp.ts';
+import type { XdpOutcome } from './run-xdp.ts';
+import { checkFrame, deviceToSendTo } from './to-send.ts';
 
 /** Frames sent within the sending of a frame: a redirect to a device whose filter redirects again, and so on. */
 const MAX_DEPTH = 8;
 /** Copies made by actions while a copy is sent. */
 const MAX_MIRRORS = 4;
-/** Frames that one frame may cause before the rest is dropped: two devices that send to each other would never end. */
-const MAX_CAUSED = 1024;
-
-/** What a hook made of a frame. */
-export interface Injected {
-  /** TC_ACT_* after all filters; TC_ACT_UNSPEC (-1) where no filter had an opinion, which lets the frame pass. */
-  readonly verdict: number;
-  /** XDP_*, where the device has an XDP program; if that is not XDP_PASS, no filter has seen the frame, and the verdict is TC_ACT_SHOT. */
-  readonly xdp?: number | undefined;
-  /** The class that the filters gave it; 0 for none. */
-  readonly classid: number;
-  /** The frame as the filters left it, from its Ethernet header on. */
-  readonly frame: Uint8Array;
-  /** The first program that did not end as it should. */
-  readonly fault: Classification['fault'];
-}
 
 /** What travels with a frame from device to device. */
 export interface Frame {
@@ -69,34 +51,43 @@ export class Traffic {
   #depth = 0;
   #mirrors = 0;
   #draining = false;
-  /** Frames that arrived while another was on its way, and their devices. */
-  readonly #arrived: (readonly [Device, Frame])[] = [];
+  readonly #arrivals = new Arrivals();
+  readonly #batches: BatchReceiver;
+  readonly #emitBytes = (to: Device, bytes: Uint8Array): void => this.#emit(to, bare(bytes));
 
   constructor(machine: Machine) {
     this.#machine = machine;
+    this.#batches = new BatchReceiver(machine, this.#emitBytes);
   }
 
   /** Sends a frame out of a device, or lets it arrive there as if from the wire. Throws SysError ENODEV, ENETDOWN, EINVAL, EMSGSIZE, ENOMEM. */
   inject(network: Network, name: string, direction: Direction, bytes: Uint8Array): Injected {
-    const device = network.deviceByName(name);
-    const what = `to ${name}`;
-    if (device === undefined) throw new SysError(errno.ENODEV, 'send', { what });
-    if (!device.up) throw new SysError(errno.ENETDOWN, 'send', { what });
-    if (bytes.length < ETH_HLEN)
-      throw new SysError(errno.EINVAL, 'send', {
-        what,
-        detail: `a frame has at least ${ETH_HLEN} bytes, not ${bytes.length}`,
-      });
-    if (bytes.length > Math.min(MAX_FRAME, device.mtu + ETH_HLEN + 4))
-      throw new SysError(errno.EMSGSIZE, 'send', {
-        what,
-        detail: `${bytes.length} bytes are more than its MTU allows`,
-      });
+    const device = deviceToSendTo(network, name);
+    checkFrame(device, bytes);
     const frame = bare(bytes);
     const injected = direction === 'egress' ? this.#transmit(device, frame) : this.#receive(device, frame);
     this.drain();
-    if (injected === undefined) throw new SysError(errno.ENOMEM, 'send', { what });
+    if (injected === undefined) throw new SysError(errno.ENOMEM, 'send', { what: `to ${name}` });
     return injected;
+  }
+
+  /**
+   * The same for one frame after the other; those that come in where an XDP program is, many at once. Throws SysError ENODEV, ENETDOWN, EINVAL, EMSGSIZE before any of them is sent. A frame whose turn comes when the device
+   * is down, or that there is no memory for, is dropped.
+   */
+  injectAll(network: Network, name: string, direction: Direction, frames: readonly Uint8Array[]): void {
+    const device = deviceToSendTo(network, name);
+    for (const bytes of frames) checkFrame(device, bytes);
+    for (let at = 0; at < frames.length; ) {
+      const isBatch = direction === 'ingress' && device.xdp.mode !== undefined;
+      const some = frames.slice(at, at + (isBatch ? MAX_BATCH : 1)).map(bare);
+      at += some.length;
+      this.#arrivals.causedBy(some.length, () => {
+        if (direction === 'ingress') this.#receiveAll(device, some);
+        else for (const frame of some) this.#send(device, direction, frame);
+        this.drain();
+      });
+    }
   }
 
   /** A copy of a packet, made by bpf_clone_redirect: it arrives once the packet has gone its way. */
@@ -112,7 +103,7 @@ export class Traffic {
   /** Sends a copy of a packet, made by an action, and says whether it is on its way. */
   mirror(device: Device, direction: Direction, frame: Frame): boolean {
     if (direction === 'ingress') {
-      this.#arrive(device, frame);
+      this.#arrivals.add(device, frame);
       return true;
     }
     this.#mirrors++;
@@ -134,11 +125,12 @@ export class Traffic {
     if (this.#draining) return;
     this.#draining = true;
     try {
-      for (let caused = 0; ; caused++) {
-        const next = this.#arrived.shift();
+      for (let left = this.#arrivals.limit; ; ) {
+        const next = this.#arrivals.take(left);
         if (next === undefined) return;
-        const [device, frame] = next;
-        if (device.up && caused < MAX_CAUSED) this.#receive(device, frame);
+        const [device, frames] = next;
+        left -= frames.length;
+        if (left >= 0) this.#receiveAll(device, frames);
         else device.stats.rxDropped++;
       }
     } finally {
@@ -149,7 +141,7 @@ export class Traffic {
   #send(device: Device, direction: Direction, frame: Frame): void {
     if (!device.up) device.stats.txDropped++;
     else if (direction === 'egress') this.#transmit(device, frame);
-    else this.#arrive(device, frame);
+    else this.#arrivals.add(device, frame);
   }
 
   /** The way out of a device: its egress filters, then the medium. */
@@ -175,16 +167,27 @@ export class Traffic {
     }
     device.countSent(frame.bytes.length);
     for (const capture of device.captures) capture.see('egress', frame.bytes);
-    if (kind === 'loopback') this.#arrive(device, { ...frame, sender: undefined });
+    if (kind === 'loopback') this.#arrivals.add(device, { ...frame, sender: undefined });
     // Marks do not leave a namespace.
     else if (peer !== undefined)
-      this.#arrive(peer, { ...frame, priority: 0, mark: peer.network === device.network ? frame.mark : 0 });
+      this.#arrivals.add(peer, { ...frame, priority: 0, mark: peer.network === device.network ? frame.mark : 0 });
   }
 
   /** The way in: the XDP program, the ingress filters, and then the IP stack. */
   #receive(device: Device, frame: Frame): Injected | undefined {
     device.countReceived(frame.bytes.length);
-    const met = receiveXdp(this.#machine, device, frame.bytes, (to, bytes) => this.#emit(to, bare(bytes)));
+    return this.#received(device, frame, receiveXdp(this.#machine, device, frame.bytes, this.#emitBytes));
+  }
+
+  /** Of frames one after the other: what the XDP program has to say of several it says before the first goes on. */
+  #receiveAll(device: Device, frames: readonly Frame[]): void {
+    const [first] = frames;
+    if (first !== undefined && frames.length === 1 && device.up) this.#receive(device, first);
+    else this.#batches.receive(device, frames, (frame, met) => this.#received(device, frame, met));
+  }
+
+  /** What follows the XDP program. */
+  #received(device: Device, frame: Frame, met: XdpOutcome | undefined): Injected | undefined {
     if (met !== undefined && met.action !== XDP_PASS) {
       this.#tell(device, 'ingress', frame.bytes.length, TC_ACT_SHOT, met.action);
       return { verdict: TC_ACT_SHOT, xdp: met.action, classid: 0, frame: met.bytes, fault: met.fault };
@@ -199,11 +202,6 @@ export class Traffic {
       met?.action,
     );
     return injected && met ? { ...injected, xdp: met.action, fault: met.fault ?? injected.fault } : injected;
-  }
-
-  #arrive(device: Device, frame: Frame): void {
-    if (this.#arrived.length < MAX_CAUSED) this.#arrived.push([device, frame]);
-    else device.stats.rxDropped++;
   }
 
   #throughHook(
@@ -231,7 +229,7 @@ export class Traffic {
     let left: Left;
     let redirect: Redirect | undefined;
     try {
-      result = runHook(this.#machine, device, direction, skb);
+      result = classify(this.#machine, device, direction, skb);
       left = {
         bytes: skb.frame(),
         mark: skb.get('mark'),
@@ -281,7 +279,7 @@ export class Traffic {
         // Only on the way in, and only to another namespace: the frame goes on there as if it had come in by that device.
         const { peer } = target;
         if (direction !== 'ingress' || !peer?.up || peer.network === from.network) return;
-        this.#arrive(peer, { ...frame, ingressIfindex: 0 });
+        this.#arrivals.add(peer, { ...frame, ingressIfindex: 0 });
         return;
       }
       case 'neighbour':
@@ -289,12 +287,4 @@ export class Traffic {
         return;
     }
   }
-}
-
-/** The programs of tcx, then, unless they have decided, the filters of clsact. */
-function runHook(machine: Machine, device: Device, direction: Direction, skb: Skb): Classification {
-  const tcx = runTcx(machine, device.tcx[direction], skb);
-  if (tcx.action !== TC_ACT_UNSPEC) return tcx;
-  const filters = device.qdisc?.block(direction).classify(machine, skb) ?? tcx;
-  return { ...filters, fault: tcx.fault ?? filters.fault };
 }

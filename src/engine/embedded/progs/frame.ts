@@ -3,6 +3,8 @@ import type { BpfProg } from './prog.ts';
 
 /** Bytes of an Ethernet header: destination, source, protocol. */
 export const ETH_HLEN = 14;
+/** Bytes of the headers that may come on top of the MTU: Ethernet's and a VLAN tag. */
+export const LINK_HEADERS = ETH_HLEN + 4;
 /** The longest frame that the embedded network carries. Bytes. */
 export const MAX_FRAME = 65535;
 

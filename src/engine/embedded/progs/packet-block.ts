@@ -14,7 +14,7 @@ import type { BpfProg } from './prog.ts';
  *     │ place 0 │ place 1 │ … │ entry 0 │ entry 1 │ … │
  *     └─────────┴─────────┴───┴─────────┴─────────┴───┘
  */
-export class PacketBlock implements Disposable {
+export class PacketBlock<P extends Packet = Packet> implements Disposable {
   /** Places. */
   readonly length: number;
   readonly #machine: Machine;
@@ -22,7 +22,7 @@ export class PacketBlock implements Disposable {
   readonly #stride: number;
   readonly #entries: number;
   /** By place. */
-  readonly #packets: (Packet | undefined)[] = [];
+  readonly #packets: (P | undefined)[] = [];
   readonly #subjectAt: Work['subjectAt'];
 
   private constructor(machine: Machine, address: number, stride: number, length: number) {
@@ -37,7 +37,12 @@ export class PacketBlock implements Disposable {
   }
 
   /** For so many packets of frames of up to `longest` bytes. `undefined`: there is no memory for them. */
-  static create(machine: Machine, kind: PacketKind, longest: number, length: number): PacketBlock | undefined {
+  static create<P extends Packet>(
+    machine: Machine,
+    kind: PacketKind<P>,
+    longest: number,
+    length: number,
+  ): PacketBlock<P> | undefined {
     const stride = strideOf(kind, longest);
     const address = machine.memory.alloc(length * (stride + ENTRY_SIZE));
     return address === 0 ? undefined : new PacketBlock(machine, address, stride, length);
@@ -49,12 +54,12 @@ export class PacketBlock implements Disposable {
   }
 
   /** Makes a packet of a frame, instead of the one that was in its place. */
-  put(place: number, kind: PacketKind, frame: Uint8Array): void {
+  put(place: number, kind: PacketKind<P>, frame: Uint8Array): void {
     this.#packets[place]?.hide();
     this.#packets[place] = kind.make(this.#machine, this.#address + place * this.#stride, frame);
   }
   /** As the program left it; `undefined`: nothing was put there. */
-  packet(place: number): Packet | undefined {
+  packet(place: number): P | undefined {
     return this.#packets[place];
   }
   /** What the program returned, the last time. Unsigned. */

@@ -1,5 +1,6 @@
 import { ETH_P_IP, ETH_P_IPV6 } from '../../../uapi/netlink.ts';
 import type { Machine } from '../machine.ts';
+import type { Network } from '../net/network.ts';
 import { ETH_HLEN, frameProtocol, packetType } from './frame.ts';
 import type { ProgType } from './prog-type.ts';
 import { Skb, type SkbInput } from './skb.ts';
@@ -9,11 +10,11 @@ import { XDP_MAX_FRAME, XdpBuff } from './xdp-buff.ts';
 export type Packet = Skb | XdpBuff;
 
 /** How packets are made for programs of a type. */
-export interface PacketKind {
+export interface PacketKind<P extends Packet = Packet> {
   /** Bytes of a place for frames of up to so many. */
   readonly size: (length: number) => number;
   /** Makes a packet of a frame, at a place, where its context then is. */
-  readonly make: (machine: Machine, place: number, frame: Uint8Array) => Packet;
+  readonly make: (machine: Machine, place: number, frame: Uint8Array) => P;
   /** Whether a test run takes the frame, and has it in one piece. */
   readonly takes: (frame: Uint8Array) => boolean;
 }
@@ -40,16 +41,20 @@ export function hasItsHeader(frame: Uint8Array): boolean {
   return frame.length - ETH_HLEN >= (MIN_HEADER.get(frameProtocol(frame, 0)) ?? 0);
 }
 
-const XDP: PacketKind = {
-  size: XdpBuff.size,
-  make(machine, place, frame) {
-    const buff = XdpBuff.at(machine.memory, machine.netns, place, frame);
-    buff.ifindex = LOOPBACK;
-    buff.publish();
-    return buff;
-  },
-  takes: ({ length }) => length >= ETH_HLEN && length <= XDP_MAX_FRAME,
-};
+/** As they come in by a device, `ifindex` in a namespace. As for BPF_PROG_TEST_RUN, if none is given: by the loopback device, in the namespace of the process. */
+export function xdpPackets(device?: { readonly network: Network; readonly ifindex: number }): PacketKind<XdpBuff> {
+  return {
+    size: XdpBuff.size,
+    make(machine, place, frame) {
+      const buff = XdpBuff.at(machine.memory, device?.network ?? machine.netns, place, frame);
+      buff.ifindex = device?.ifindex ?? LOOPBACK;
+      buff.publish();
+      return buff;
+    },
+    takes: ({ length }) => length >= ETH_HLEN && length <= XDP_MAX_FRAME,
+  };
+}
+const XDP = xdpPackets();
 
 /** As for BPF_PROG_TEST_RUN: come in by the loopback device. `linkHeader`: programs see it. */
 const skbs = (linkHeader: boolean): PacketKind => ({
