@@ -65,7 +65,7 @@ export class BatchReceiver {
       block.run(prog, frames.length);
       return frames.map((_, place) => outcomeAt(block, place));
     } finally {
-      block.empty();
+      block.hide();
       if (this.#block === undefined) this.#block = block;
       else block[Symbol.dispose]();
     }

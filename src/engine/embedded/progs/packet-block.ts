@@ -55,8 +55,9 @@ export class PacketBlock<P extends Packet = Packet> implements Disposable {
 
   /** Makes a packet of a frame, instead of the one that was in its place. */
   put(place: number, kind: PacketKind<P>, frame: Uint8Array): void {
-    this.#packets[place]?.hide();
-    this.#packets[place] = kind.make(this.#machine, this.#address + place * this.#stride, frame);
+    const before = this.#packets[place];
+    before?.hide();
+    this.#packets[place] = kind.make(this.#machine, this.#address + place * this.#stride, frame, before);
   }
   /** As the program left it; `undefined`: nothing was put there. */
   packet(place: number): P | undefined {
@@ -79,14 +80,14 @@ export class PacketBlock<P extends Packet = Packet> implements Disposable {
     return { repeat, subjectAt: this.#subjectAt };
   }
 
-  /** The packets are not used any more. */
-  empty(): void {
+  /** Gives back what the packets lead to: nobody looks at them any more. */
+  hide(): void {
     for (const packet of this.#packets) packet?.hide();
-    this.#packets.length = 0;
   }
 
   [Symbol.dispose](): void {
-    this.empty();
+    this.hide();
+    this.#packets.length = 0;
     this.#machine.memory.free(this.#address);
   }
 

@@ -13,8 +13,8 @@ export type Packet = Skb | XdpBuff;
 export interface PacketKind<P extends Packet = Packet> {
   /** Bytes of a place for frames of up to so many. */
   readonly size: (length: number) => number;
-  /** Makes a packet of a frame, at a place, where its context then is. */
-  readonly make: (machine: Machine, place: number, frame: Uint8Array) => P;
+  /** Makes a packet of a frame, at a place, where its context then is. `before`: the one that was there, which is used no more. */
+  readonly make: (machine: Machine, place: number, frame: Uint8Array, before: Packet | undefined) => P;
   /** Whether a test run takes the frame, and has it in one piece. */
   readonly takes: (frame: Uint8Array) => boolean;
 }
@@ -45,10 +45,12 @@ export function hasItsHeader(frame: Uint8Array): boolean {
 export function xdpPackets(device?: { readonly network: Network; readonly ifindex: number }): PacketKind<XdpBuff> {
   return {
     size: XdpBuff.size,
-    make(machine, place, frame) {
-      const buff = XdpBuff.at(machine.memory, device?.network ?? machine.netns, place, frame);
+    make(machine, place, frame, before) {
+      const netns = device?.network ?? machine.netns;
+      const buff = before?.kind === 'xdp' ? before : XdpBuff.at(machine.memory, netns, place);
+      buff.netns = netns;
       buff.ifindex = device?.ifindex ?? LOOPBACK;
-      buff.publish();
+      buff.renew(frame);
       return buff;
     },
     takes: ({ length }) => length >= ETH_HLEN && length <= XDP_MAX_FRAME,

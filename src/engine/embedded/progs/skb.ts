@@ -170,7 +170,10 @@ export class Skb {
   /** Gives back what programs were shown, and a buffer of its own: the packet is not to be used any more. */
   hide(): void {
     this.shown?.[Symbol.dispose]();
+    this.shown = undefined;
+    this.skBuff = 0;
     this.memory.free(this.#buffer);
+    this.#buffer = 0;
   }
 
   /** Bytes that programs see. */

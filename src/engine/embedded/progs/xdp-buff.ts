@@ -45,7 +45,7 @@ export class XdpBuff {
   readonly kind = 'xdp';
   readonly memory: LinearMemory;
   /** The namespace of the device that the frame came in by. */
-  readonly netns: Network;
+  netns: Network;
   /** Address of the `struct xdp_md`. */
   readonly context: number;
   readonly #head: number;
@@ -87,16 +87,20 @@ export class XdpBuff {
     return context === 0 ? undefined : new XdpBuff(memory, netns, context, frame, metaLength);
   }
 
-  /** `block`: address of `XdpBuff.size(frame.length)` bytes, which are the caller's. */
-  static at(memory: LinearMemory, netns: Network, block: number, frame: Uint8Array): XdpBuff {
-    memory.clear(block, XDP_HEAD + XDP_PACKET_HEADROOM);
-    return new XdpBuff(memory, netns, block, frame, 0);
+  /** Without a frame yet. `block`: address of `XdpBuff.size(XDP_MAX_FRAME)` bytes, which are the caller's. */
+  static at(memory: LinearMemory, netns: Network, block: number): XdpBuff {
+    return new XdpBuff(memory, netns, block, NOTHING, 0);
   }
   /** Bytes that a frame takes with its context, and the room to grow into. */
   static size(length: number): number {
     return XDP_HEAD + XDP_PACKET_HEADROOM + Math.max(length, XDP_MAX_FRAME);
   }
 
+  /** As {@link XdpBuff.reset}, and nothing is left of what a program has written before the frame. */
+  renew(frame: Uint8Array): void {
+    this.memory.clear(this.#head, XDP_PACKET_HEADROOM);
+    this.reset(frame);
+  }
   /** Another frame in its place, without metadata: at most XDP_MAX_FRAME bytes. */
   reset(frame: Uint8Array): void {
     const data = this.#head + XDP_PACKET_HEADROOM;
@@ -114,6 +118,7 @@ export class XdpBuff {
   hide(): void {
     this.shown?.[Symbol.dispose]();
     this.shown = undefined;
+    this.xdpBuff = 0;
   }
 
   /** Bytes from the start of the headroom to the end of the page. */

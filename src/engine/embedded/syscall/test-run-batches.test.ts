@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import { objectBytes } from '../../../../test/support/objects.ts';
 import { SysError } from '../../../errors.ts';
 import { encodeInsns, parseAssembly } from '../../../isa/index.ts';
+import { load, openObject } from '../../../loader/index.ts';
 import { mapTypeNumber, progTypeNumber } from '../../../uapi/bpf.ts';
 import { createEmbeddedKernel } from '../embedded.ts';
-import type { MachineOptions } from '../machine.ts';
+import { Machine, type MachineOptions } from '../machine.ts';
 import { createRandom } from '../random.ts';
 
 /** Adds one to the count of r9 (below 4), which is in r8 then. */
@@ -259,4 +261,14 @@ describe.each(Object.entries(CASES))('many test runs, %s', (_name, program) => {
     const again = frames.slice(0, 10);
     expect(many.all(again)).toEqual(again.map(each.one));
   });
+});
+
+it('a machine knows whether something may happen between two runs', () => {
+  const machine = new Machine();
+  const process = machine.openProcess();
+  expect(machine.hasMapTimers).toBe(false);
+  const loaded = load(process, openObject(objectBytes('test/objects/values.o'), { file: 'values.o' }));
+  expect(machine.hasMapTimers).toBe(true);
+  loaded[Symbol.dispose]();
+  expect(machine.hasMapTimers).toBe(false);
 });
