@@ -43,9 +43,9 @@ it('what held a pending timer gives back all memory, and the program', () => {
   const cycle = (): void => {
     for (const name of ['fires', 'in_hash', 'in_blocks', 'in_lru']) run(embedded, name)[Symbol.dispose]();
   };
-  for (let i = 0; i < 20; i++) cycle();
+  for (let i = 0; i < 10; i++) cycle();
   const before = embedded.memorySize;
-  for (let i = 0; i < 100; i++) cycle();
+  for (let i = 0; i < 30; i++) cycle();
   expect(embedded.memorySize).toBe(before);
   for (const cmd of ['BPF_MAP_GET_NEXT_ID', 'BPF_PROG_GET_NEXT_ID'] as const)
     expect(() => embedded.kernel.bpf(cmd, { start_id: 0, next_id: 0 })).toThrow(
