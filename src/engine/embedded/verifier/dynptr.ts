@@ -19,7 +19,8 @@ export function objectSlot(env: Env, reg: Reg, what: string, slots: number): num
     return undefined;
   }
   const offset = reg.off + reg.num.smin.number;
-  const spi = spiOf(offset);
+  // Linux divides towards 0: behind the stack's end it still sees the first slot, which nothing can be written to.
+  const spi = offset === 0 ? 0 : spiOf(offset);
   if (offset % 8 !== 0 || spi + 1 < slots) {
     env.note(`cannot pass in ${what} at an offset=${offset}`);
     return undefined;

@@ -1,3 +1,5 @@
+import type { Btf } from '../../../btf/index.ts';
+import type { ProgType } from '../../../uapi/bpf.ts';
 import { MAX_ERRNO } from '../../../uapi/errno.ts';
 import { pushBranch } from './branches.ts';
 import { isComposite, kindName, sizeOf, skipModifiers } from './btf-walk.ts';
@@ -238,7 +240,7 @@ function specialResult(env: Env, meta: KfuncMeta): Reg | undefined {
     case 'bpf_cast_to_kern_ctx': {
       const struct = KERNEL_CONTEXTS[contextStruct(env.program.type) ?? ''];
       const btfId = kfunc.btf.find('struct', struct ?? '');
-      if (btfId === undefined) return env.fail('EINVAL', 'the context has no type of the kernel');
+      if (btfId === undefined) return env.fail('EINVAL', noKernelContext(kfunc.btf, env.program.type));
       return Reg.pointer('btf_id', { flags: TRUSTED, btf: kfunc.btf, btfId });
     }
     case 'bpf_rdonly_cast':
@@ -292,4 +294,15 @@ function readOnlyCast(env: Env, kfunc: Kfunc, constant: bigint): Reg {
   if (isComposite(type)) return Reg.pointer('btf_id', { flags: UNTRUSTED, btf, btfId: typeId });
   if (type.kind === 'void') return Reg.pointer('mem', { flags: RDONLY | UNTRUSTED });
   return env.fail('EINVAL', 'kfunc bpf_rdonly_cast type ID argument must be of a struct or void');
+}
+
+/** Linux has a table of what contexts are: of these types it says `void *`. */
+function noKernelContext(btf: Btf, type: ProgType): string {
+  const table = btf.find('struct', 'bpf_ctx_convert');
+  const converted = table === undefined ? undefined : btf.type(table);
+  const members = converted?.kind === 'struct' ? converted.members : [];
+  const ours = members.find(({ name }) => name === `BPF_PROG_TYPE_${type.toUpperCase()}_kern`);
+  return ours === undefined
+    ? 'the context has no type of the kernel'
+    : `kern ctx type id ${ours.typeId} is not a struct`;
 }
