@@ -119,6 +119,7 @@ int drop(struct __sk_buff *skb)
       'kfunc bpf_rdonly_cast type ID argument must be of a struct or void',
       'kfunc {helper}#{n} failed callback verification',
       'the context has no type of the kernel',
+      'kern ctx type id {n} is not a struct',
       'variable ? access var_off={text} disallowed',
     ],
     what: 'an argument of {callee} is not of the type that the function takes',

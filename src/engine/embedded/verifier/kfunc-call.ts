@@ -240,7 +240,9 @@ function specialResult(env: Env, meta: KfuncMeta): Reg | undefined {
     case 'bpf_cast_to_kern_ctx': {
       const struct = KERNEL_CONTEXTS[contextStruct(env.program.type) ?? ''];
       const btfId = kfunc.btf.find('struct', struct ?? '');
-      if (btfId === undefined) return env.fail('EINVAL', noKernelContext(kfunc.btf, env.program.type));
+      const pointer = btfId === undefined ? contextPointer(kfunc.btf, env.program.type) : undefined;
+      if (pointer !== undefined) env.fail('EINVAL', `kern ctx type id ${pointer} is not a struct`);
+      if (btfId === undefined) return env.fail('EINVAL', 'the context has no type of the kernel');
       return Reg.pointer('btf_id', { flags: TRUSTED, btf: kfunc.btf, btfId });
     }
     case 'bpf_rdonly_cast':
@@ -296,13 +298,10 @@ function readOnlyCast(env: Env, kfunc: Kfunc, constant: bigint): Reg {
   return env.fail('EINVAL', 'kfunc bpf_rdonly_cast type ID argument must be of a struct or void');
 }
 
-/** Linux has a table of what contexts are: of these types it says `void *`. */
-function noKernelContext(btf: Btf, type: ProgType): string {
+/** Linux has a table of what contexts are: of some types it has `void *`, whose id this is. */
+function contextPointer(btf: Btf, type: ProgType): number | undefined {
   const table = btf.find('struct', 'bpf_ctx_convert');
   const converted = table === undefined ? undefined : btf.type(table);
   const members = converted?.kind === 'struct' ? converted.members : [];
-  const ours = members.find(({ name }) => name === `BPF_PROG_TYPE_${type.toUpperCase()}_kern`);
-  return ours === undefined
-    ? 'the context has no type of the kernel'
-    : `kern ctx type id ${ours.typeId} is not a struct`;
+  return members.find(({ name }) => name === `BPF_PROG_TYPE_${type.toUpperCase()}_kern`)?.typeId;
 }
