@@ -86,6 +86,15 @@ function skb(fields: Readonly<Record<number, number>>, size = 192): Uint8Array {
   for (const [offset, value] of Object.entries(fields)) bytes.set(u32(value), Number(offset));
   return bytes;
 }
+/** `bpf_l3_csum_replace` or `bpf_l4_csum_replace`, by its number, on the context in r6. */
+const replaceSum = (helper: number, offset: number, from: number, to: number, flags: number) => [
+  I.movReg(1, 6),
+  I.mov(2, offset),
+  I.mov(3, from),
+  I.mov(4, to),
+  I.mov(5, flags),
+  I.call(helper),
+];
 const MARK = 8;
 const PRIORITY = 32;
 const INGRESS_IFINDEX = 36;
@@ -403,12 +412,7 @@ describe.each(kernels)('BPF_PROG_TEST_RUN on %s', (_kernel, create) => {
     fc.assert(
       fc.property(fc.array(step, { minLength: 1, maxLength: 12 }), (steps) => {
         const calls = steps.flatMap(({ helper, offset, from, to, flags }) => [
-          I.movReg(1, 6),
-          I.mov(2, offset),
-          I.mov(3, from),
-          I.mov(4, to),
-          I.mov(5, flags),
-          I.call(helper),
+          ...replaceSum(helper, offset, from, to, flags),
           { opcode: 0x27, dst: 7, imm: 31 },
           { opcode: 0x0f, dst: 7, src: 0 },
         ]);
@@ -429,12 +433,7 @@ describe.each(kernels)('BPF_PROG_TEST_RUN on %s', (_kernel, create) => {
     const frames = kernels.map(([, other]) => {
       using bench = new Bench(other);
       const replace = (helper: number, offset: number, from: number, to: number, flags: number) => [
-        I.movReg(1, 6),
-        I.mov(2, offset),
-        I.mov(3, from),
-        I.mov(4, to),
-        I.mov(5, flags),
-        I.call(helper),
+        ...replaceSum(helper, offset, from, to, flags),
         { opcode: 0x4f, dst: 7, src: 0 },
       ];
       const prog = bench.load(

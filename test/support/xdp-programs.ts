@@ -1,16 +1,11 @@
+import { addOne } from './count-assembly.ts';
+
 // Programs as text for tests of frames at devices. They name maps: `counts` and `skbs`, arrays of 16 numbers of 64 bits, `cpus`, a cpumap, `devices`, a devmap.
 
-/** Adds one to the element of r9 (below 16) of `counts`. */
-const COUNT = `
+/** Adds one to the element of r9 (below 16) of a map. */
+const count = (map: 'counts' | 'skbs'): string => `
   *(u32 *)(r10 - 4) = r9
-  r1 = map[name:counts]
-  r2 = r10
-  r2 += -4
-  call bpf_map_lookup_elem
-  if r0 == 0 goto out
-  r1 = *(u64 *)(r0 + 0)
-  r1 += 1
-  *(u64 *)(r0 + 0) = r1`;
+  ${addOne(map, 'r1')}`;
 
 /** Counts by the low half of byte 20, which is in r9 then, and goes on with that. */
 export const xdp = (rest: string): string => `
@@ -23,7 +18,7 @@ export const xdp = (rest: string): string => `
   if r1 > r2 goto out
   r9 = *(u8 *)(r7 + 20)
   r9 &= 15
-  ${COUNT}
+  ${count('counts')}
   ${rest}
 out:
   exit`;
@@ -87,7 +82,7 @@ export const SKB_COUNTER = `
   if r1 > r3 goto out
   r9 = *(u8 *)(r2 + 20)
   r9 &= 15
-  ${COUNT.replace('counts', 'skbs')}
+  ${count('skbs')}
   r0 = 0
 out:
   exit`;

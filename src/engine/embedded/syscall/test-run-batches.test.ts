@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { addOne } from '../../../../test/support/count-assembly.ts';
 import { objectBytes } from '../../../../test/support/objects.ts';
 import { SysError } from '../../../errors.ts';
 import { encodeInsns, parseAssembly } from '../../../isa/index.ts';
@@ -11,14 +12,18 @@ import { createRandom } from '../random.ts';
 /** Adds one to the count of r9 (below 4), which is in r8 then. */
 const COUNT = `
   *(u32 *)(r10 - 4) = r9
-  r1 = map[name:counts]
-  r2 = r10
-  r2 += -4
-  call bpf_map_lookup_elem
-  if r0 == 0 goto out
-  r8 = *(u64 *)(r0 + 0)
-  r8 += 1
-  *(u64 *)(r0 + 0) = r8`;
+  ${addOne('counts', 'r8')}`;
+
+/** The frame in r2 and its byte 5 in r9, by the offsets of its addresses in the context, which is in r6 then; shorter ones go to `out` with 0 in r8. */
+const frameAt = (data: number, end: number): string => `
+  r6 = r1
+  r8 = 0
+  r2 = *(u32 *)(r6 + ${data})
+  r3 = *(u32 *)(r6 + ${end})
+  r1 = r2
+  r1 += 14
+  if r1 > r3 goto out
+  r9 = *(u8 *)(r2 + 5)`;
 
 type Type = 'xdp' | 'sched_cls' | 'cgroup_skb';
 
@@ -34,14 +39,7 @@ const CASES: Readonly<Record<string, Case>> = {
   'XDP: moves both ends, and reads what was before the frame': {
     type: 'xdp',
     text: `
-      r6 = r1
-      r8 = 0
-      r2 = *(u32 *)(r6 + 0)
-      r3 = *(u32 *)(r6 + 4)
-      r1 = r2
-      r1 += 14
-      if r1 > r3 goto out
-      r9 = *(u8 *)(r2 + 5)
+      ${frameAt(0, 4)}
       r9 &= 3
       ${COUNT}
       if r9 == 0 goto moved
@@ -76,14 +74,7 @@ const CASES: Readonly<Record<string, Case>> = {
   'tc: writes, makes longer, and tells the cookie': {
     type: 'sched_cls',
     text: `
-      r6 = r1
-      r8 = 0
-      r2 = *(u32 *)(r6 + 76)
-      r3 = *(u32 *)(r6 + 80)
-      r1 = r2
-      r1 += 14
-      if r1 > r3 goto out
-      r9 = *(u8 *)(r2 + 5)
+      ${frameAt(76, 80)}
       *(u8 *)(r2 + 5) = 99
       r9 &= 3
       ${COUNT}

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { addOne } from '../../../../test/support/count-assembly.ts';
 import { SysError } from '../../../errors.ts';
 import { encodeInsns, parseAssembly } from '../../../isa/index.ts';
 import type { Kernel } from '../../../sys/kernel.ts';
@@ -14,14 +15,7 @@ const PROGRAMS = {
 } as const;
 const REST = `
   *(u32 *)(r10 - 4) = 0
-  r1 = map[name:counts]
-  r2 = r10
-  r2 += -4
-  call bpf_map_lookup_elem
-  if r0 == 0 goto out
-  r8 = *(u64 *)(r0 + 0)
-  r8 += 1
-  *(u64 *)(r0 + 0) = r8
+  ${addOne('counts', 'r8')}
   r1 = r6
   r1 += 20
   if r1 > r7 goto out
