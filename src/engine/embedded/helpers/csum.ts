@@ -1,11 +1,15 @@
 import { errno } from '../../../uapi/errno.ts';
 import { helper, type Wide } from './helper.ts';
 
-const BPF_F_HDR_FIELD_MASK = 0xf;
+/** Of the flags: bytes of the value. */
+export const BPF_F_HDR_FIELD_MASK = 0xf;
 const BPF_F_PSEUDO_HDR = 1 << 4;
-const BPF_F_MARK_MANGLED_0 = 1 << 5;
-const BPF_F_MARK_ENFORCE = 1 << 6;
+export const BPF_F_MARK_MANGLED_0 = 1 << 5;
+export const BPF_F_MARK_ENFORCE = 1 << 6;
 const BPF_F_IPV6 = 1 << 7;
+/** All that bpf_l4_csum_replace knows. */
+export const L4_FLAGS =
+  BPF_F_HDR_FIELD_MASK | BPF_F_PSEUDO_HDR | BPF_F_MARK_MANGLED_0 | BPF_F_MARK_ENFORCE | BPF_F_IPV6;
 
 /** Replaces a 2- or 4-byte value that the IPv4 header's checksum at `offset` covers; size 0: `to` is a difference by csum_diff. */
 export const l3_csum_replace = helper({
@@ -33,8 +37,7 @@ export const l4_csum_replace = helper({
   args: ['skb', 'anything', 'wide', 'wide', 'u64'],
   returns: 'integer',
   call(env, skb, offset, from, to, flags) {
-    const known = BPF_F_HDR_FIELD_MASK | BPF_F_PSEUDO_HDR | BPF_F_MARK_MANGLED_0 | BPF_F_MARK_ENFORCE | BPF_F_IPV6;
-    if (flags > known || (flags & ~known) !== 0) return -errno.EINVAL;
+    if (flags > L4_FLAGS || (flags & ~L4_FLAGS) !== 0) return -errno.EINVAL;
     if (offset < 0 || offset > 0xffff || offset & 1) return -errno.EFAULT;
     const at = skb.at(offset, 2);
     if (at < 0) return -errno.EFAULT;

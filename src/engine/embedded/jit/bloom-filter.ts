@@ -18,10 +18,7 @@ export function emitBloomPush(map: BloomFilter): Uint8Array {
   code.get(flags);
   code.i32(BPF_ANY);
   code.op('i32_ne');
-  code.block('if');
-  code.i32(-errno.EINVAL);
-  code.op('return');
-  code.end();
+  code.answerIf(-errno.EINVAL);
   eachBit(code, map, value, (at, bit) => {
     code.get(at);
     code.get(at);
@@ -47,10 +44,7 @@ export function emitBloomPeek(map: BloomFilter): Uint8Array {
     code.i32(1);
     code.op('i32_and');
     code.op('i32_eqz');
-    code.block('if');
-    code.i32(-errno.ENOENT);
-    code.op('return');
-    code.end();
+    code.answerIf(-errno.ENOENT);
   });
   code.i32(0);
   return code.finish();

@@ -23,6 +23,7 @@ interface Saved {
   readonly tailCalls: number;
   readonly rounds: number;
   readonly context: number;
+  readonly entry: number;
 }
 
 /** The words of registers.ts in the memory of a machine. The views stay good when it grows: it is shared, and does not move. */
@@ -52,10 +53,11 @@ export class CallRegisters {
 
   /** For {@link CallRegisters.restore}, when a run within a run is over; `undefined`: this is none. */
   save(): Saved | undefined {
-    const { run, rounds } = this;
+    const { run } = this;
     if (run === undefined) return undefined;
+    const { rounds, entry } = this;
     const [tailCalls = 0, context = 0] = [this.#words[TAIL_CALLS / 4], this.#words[CONTEXT / 4]];
-    return { run, tailCalls, rounds, context };
+    return { run, tailCalls, rounds, context, entry };
   }
   restore(saved: Saved | undefined): void {
     this.run = saved?.run;
@@ -63,6 +65,7 @@ export class CallRegisters {
     this.#words[CONTEXT / 4] = saved.context;
     this.#words[TAIL_CALLS / 4] = saved.tailCalls;
     this.rounds = saved.rounds;
+    this.#words[ENTRY / 4] = saved.entry;
   }
 
   /** Where the stack ends of a function that may be called back now. */
@@ -81,9 +84,6 @@ export class CallRegisters {
   /** Address of the entry of a batch that is being run. */
   get entry(): number {
     return this.#words[ENTRY / 4] ?? 0;
-  }
-  set entry(address: number) {
-    this.#words[ENTRY / 4] = address;
   }
 
   /** Address of the bpf_spin_lock that is held, or 0, where several CPUs run. */

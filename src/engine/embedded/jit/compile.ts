@@ -148,8 +148,8 @@ function writeImports(module: WasmModule, texts: readonly ProgramText[]): void {
   const wake = any(({ wakes }) => wakes) ? module.import(WAKE, { params: [] }) : -1;
   const frameFunction = frameFunctions(module);
   const { registers = 0, shared = false, random: state = 0 } = texts[0]?.program ?? {};
-  const random = state === 0 || shared ? undefined : once(() => add(module, undefined, HELPER, emitRandom(state)));
-  const csumDiff = once(() => add(module, undefined, CSUM_DIFF, emitCsumDiff(module)));
+  const random = state === 0 || shared ? undefined : () => module.asked('random', HELPER, () => emitRandom(state));
+  const csumDiff = () => module.asked('csum_diff', CSUM_DIFF, () => emitCsumDiff(module));
   const csumReplace = csumReplaceFunctions(module);
   const mapFunction = mapFunctions({ module, registers, wake, shared });
   for (const [place, text] of texts.entries())
@@ -166,18 +166,9 @@ function writeImports(module: WasmModule, texts: readonly ProgramText[]): void {
     });
 }
 
-function add(module: WasmModule, name: string | undefined, signature: Signature, body: Uint8Array): number {
+function add(module: WasmModule, name: string, signature: Signature, body: Uint8Array): number {
   const number = module.function(signature);
   module.define(number, body);
-  if (name !== undefined) module.export(name, number);
+  module.export(name, number);
   return number;
-}
-
-/** Calls a function when its result is asked for, and not again. */
-function once(make: () => number): () => number {
-  let made: number | undefined;
-  return () => {
-    made ??= make();
-    return made;
-  };
 }

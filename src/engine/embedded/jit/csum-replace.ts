@@ -1,39 +1,29 @@
 import { errno } from '../../../uapi/errno.ts';
+import {
+  BPF_F_HDR_FIELD_MASK,
+  BPF_F_MARK_ENFORCE,
+  BPF_F_MARK_MANGLED_0,
+  L4_FLAGS,
+  l3_csum_replace,
+  l4_csum_replace,
+} from '../helpers/csum.ts';
 import { SK_BUFF } from '../progs/skb.ts';
 import { WasmCode } from './wasm-code.ts';
 import type { Signature, WasmModule } from './wasm-module.ts';
-
-/** Helpers that replace a value which a checksum covers, by their ids; see `helpers/csum.ts`, which they do the same as. */
-const BPF_FUNC_l3_csum_replace = 10;
-const BPF_FUNC_l4_csum_replace = 11;
-/** Of the flags: bytes of the value. */
-export const SIZE_MASK = 0xf;
-const BPF_F_PSEUDO_HDR = 1 << 4;
-const BPF_F_MARK_MANGLED_0 = 1 << 5;
-const BPF_F_MARK_ENFORCE = 1 << 6;
-const BPF_F_IPV6 = 1 << 7;
-const L4_FLAGS = SIZE_MASK | BPF_F_PSEUDO_HDR | BPF_F_MARK_MANGLED_0 | BPF_F_MARK_ENFORCE | BPF_F_IPV6;
 
 /** (context, offset, from, to) -> 0 or -errno */
 const SIGNATURE: Signature = { params: ['i32', 'i32', 'i32', 'i32'], result: 'i32' };
 const [CONTEXT, OFFSET, FROM, TO] = [0, 1, 2, 3];
 const MAX_OFFSET = 0xffff;
 
-/** The functions of a module that stand for calls with flags that are known, each written when it is asked for; `undefined`: the helper has to say what is wrong with them. */
+/** The functions of a module that stand for calls of `l3_csum_replace` and `l4_csum_replace` with flags that are known, each written when it is asked for; `undefined`: the helper has to say what is wrong with them. */
 export function csumReplaceFunctions(module: WasmModule): (helper: number, flags: number) => number | undefined {
-  const known = new Map<string, number>();
   return (helper, flags) => {
-    const isL4 = helper === BPF_FUNC_l4_csum_replace;
-    if (!isL4 && helper !== BPF_FUNC_l3_csum_replace) return undefined;
-    if ((flags & ~(isL4 ? L4_FLAGS : SIZE_MASK)) !== 0 || ![0, 2, 4].includes(flags & SIZE_MASK)) return undefined;
-    const key = `${helper} ${flags}`;
-    let func = known.get(key);
-    if (func === undefined) {
-      func = module.function(SIGNATURE);
-      module.define(func, emitReplace(isL4, flags));
-      known.set(key, func);
-    }
-    return func;
+    const isL4 = helper === l4_csum_replace.id;
+    if (!isL4 && helper !== l3_csum_replace.id) return undefined;
+    if ((flags & ~(isL4 ? L4_FLAGS : BPF_F_HDR_FIELD_MASK)) !== 0 || ![0, 2, 4].includes(flags & BPF_F_HDR_FIELD_MASK))
+      return undefined;
+    return module.asked(`csum_replace ${helper} ${flags}`, SIGNATURE, () => emitReplace(isL4, flags));
   };
 }
 
@@ -56,7 +46,7 @@ function emitReplace(isL4: boolean, flags: number): Uint8Array {
   code.memory('i32_load', SK_BUFF.len, 2);
   code.op('i32_gt_u');
   code.op('i32_or');
-  answerIf(code, -errno.EFAULT);
+  code.answerIf(-errno.EFAULT);
   code.get(CONTEXT);
   code.memory('i32_load', SK_BUFF.data, 2);
   code.get(OFFSET);
@@ -68,11 +58,11 @@ function emitReplace(isL4: boolean, flags: number): Uint8Array {
     // There is none, and stays none.
     code.get(sum);
     code.op('i32_eqz');
-    answerIf(code, 0);
+    code.answerIf(0);
   }
   // What is added up in halves comes to the same as in words, and fits without a carry.
   complement(code, sum);
-  const size = flags & SIZE_MASK;
+  const size = flags & BPF_F_HDR_FIELD_MASK;
   if (size > 0) {
     complement(code, FROM);
     code.op('i32_add');
@@ -110,14 +100,6 @@ function emitReplace(isL4: boolean, flags: number): Uint8Array {
   code.memory('i32_store16', 0);
   code.i32(0);
   return code.finish();
-}
-
-/** Ends with an answer if the stack says so. */
-function answerIf(code: WasmCode, answer: number): void {
-  code.block('if');
-  code.i32(answer);
-  code.op('return');
-  code.end();
 }
 
 /** Puts the complement of the lower half of a local on the stack. */

@@ -1,6 +1,6 @@
 import { TC_ACT_REDIRECT } from '../../../uapi/bpf.ts';
 import { XDP_REDIRECT } from '../../../uapi/xdp.ts';
-import { ON_MISS } from '../helpers/redirect.ts';
+import { ON_MISS, redirect, redirect_map } from '../helpers/redirect.ts';
 import { RedirectMap } from '../maps/redirect-map.ts';
 import { BPF_F_INGRESS } from '../progs/frame.ts';
 import { SKB_REDIRECT, SKB_REDIRECT_IFINDEX } from '../progs/skb.ts';
@@ -11,14 +11,11 @@ import type { FunctionText } from './function-text.ts';
 import type { Op } from './graph.ts';
 import { CONTEXT } from './registers.ts';
 
-const BPF_FUNC_redirect = 23;
-const BPF_FUNC_redirect_map = 51;
-
 /** Helpers that say where the packet shall go, which is written beside it, with flags that are known; false for another call. `beyond`: calls the helper where there is no packet. */
 export function emitRedirect(text: FunctionText, op: Op, callees: Callees, beyond: () => void): boolean {
   const { type } = text.around;
-  if (op.imm === BPF_FUNC_redirect_map && type === 'xdp') return emitByMap(text, callees, beyond);
-  if (op.imm !== BPF_FUNC_redirect) return false;
+  if (op.imm === redirect_map.id && type === 'xdp') return emitByMap(text, callees, beyond);
+  if (op.imm !== redirect.id) return false;
   const flags = knownFlags(text, 2, type === 'xdp' ? 0 : BPF_F_INGRESS);
   if (flags === undefined) return false;
   const ifindex = () => text.read32(1);

@@ -1,26 +1,22 @@
+import { BPF_F_HDR_FIELD_MASK, L4_FLAGS, l3_csum_replace, l4_csum_replace } from '../helpers/csum.ts';
+import { get_hash_recalc, skb_pull_data } from '../helpers/skb.ts';
 import { SK_BUFF } from '../progs/skb.ts';
-import { SIZE_MASK } from './csum-replace.ts';
 import type { Callees } from './emit-call.ts';
 import { knownFlags, SKB_TYPES } from './emit-frame-bytes.ts';
 import type { FunctionText } from './function-text.ts';
 import type { Op } from './graph.ts';
 
-const BPF_FUNC_l3_csum_replace = 10;
-const BPF_FUNC_l4_csum_replace = 11;
-const BPF_FUNC_get_hash_recalc = 34;
-const BPF_FUNC_skb_pull_data = 39;
-
 /** Helpers on the socket buffer that is the program's context, which do the most of what is asked of them where it is; false for another. `beyond`: see `emitFrameBytes`. */
 export function emitSkbCall(text: FunctionText, op: Op, callees: Callees, beyond: () => void): boolean {
   if (!SKB_TYPES.has(text.around.type) || text.value(1)?.kind !== 'context') return false;
   switch (op.imm) {
-    case BPF_FUNC_l3_csum_replace:
-    case BPF_FUNC_l4_csum_replace:
+    case l3_csum_replace.id:
+    case l4_csum_replace.id:
       return emitCsumReplace(text, op, callees);
-    case BPF_FUNC_get_hash_recalc:
+    case get_hash_recalc.id:
       emitHash(text, beyond);
       return true;
-    case BPF_FUNC_skb_pull_data:
+    case skb_pull_data.id:
       emitPull(text, beyond);
       return true;
     default:
@@ -29,12 +25,13 @@ export function emitSkbCall(text: FunctionText, op: Op, callees: Callees, beyond
 }
 
 function emitCsumReplace(text: FunctionText, op: Op, callees: Callees): boolean {
-  const flags = knownFlags(text, 5, 0xff);
+  const flags = knownFlags(text, 5, L4_FLAGS);
   const from = text.value(3);
   const func = flags === undefined ? undefined : callees.csumReplace(op.imm, flags);
   if (flags === undefined || func === undefined) return false;
   // A difference instead of two values.
-  if ((flags & SIZE_MASK) === 0 && !(from?.kind === 'const' && from.low === 0 && from.high === 0)) return false;
+  if ((flags & BPF_F_HDR_FIELD_MASK) === 0 && !(from?.kind === 'const' && from.low === 0 && from.high === 0))
+    return false;
   for (let reg = 1; reg <= 4; reg++) text.read32(reg);
   text.code.call(func);
   text.writeAs(0, 'i32', text.resultType, true);

@@ -21,17 +21,9 @@ const MAX_META = 255;
 
 /** The functions of a module that stand for helpers, each written when it is asked for. */
 export function frameFunctions(module: WasmModule): (helper: number) => number | undefined {
-  const known = new Map<number, number>();
   return (helper) => {
     const emit = ADJUST.get(helper);
-    if (emit === undefined) return undefined;
-    let func = known.get(helper);
-    if (func === undefined) {
-      func = module.function(SIGNATURE);
-      module.define(func, emit());
-      known.set(helper, func);
-    }
-    return func;
+    return emit && module.asked(`frame ${helper}`, SIGNATURE, emit);
   };
 }
 
@@ -60,14 +52,6 @@ function moved(code: WasmCode, field: number, into: number): void {
   code.tee(into);
 }
 
-/** Ends with -EINVAL if the stack says so. */
-function refuse(code: WasmCode): void {
-  code.block('if');
-  code.i32(-errno.EINVAL);
-  code.op('return');
-  code.end();
-}
-
 function emitAdjustHead(): Uint8Array {
   const code = new WasmCode(2);
   const [data, meta] = [code.local('i32'), code.local('i32')];
@@ -80,7 +64,7 @@ function emitAdjustHead(): Uint8Array {
   code.op('i32_sub');
   code.op('i32_gt_s');
   code.op('i32_or');
-  refuse(code);
+  code.answerIf(-errno.EINVAL);
   code.get(data);
   code.get(meta);
   code.op('i32_ne');
@@ -118,7 +102,7 @@ function emitAdjustMeta(): Uint8Array {
   code.i32(3);
   code.op('i32_and');
   code.op('i32_or');
-  refuse(code);
+  code.answerIf(-errno.EINVAL);
   storeAddress(code, XDP_MD.data_meta, meta);
   code.i32(0);
   return code.finish();
@@ -136,7 +120,7 @@ function emitAdjustTail(): Uint8Array {
   code.op('i32_add');
   code.op('i32_lt_s');
   code.op('i32_or');
-  refuse(code);
+  code.answerIf(-errno.EINVAL);
   code.get(DELTA);
   code.i32(0);
   code.op('i32_gt_s');

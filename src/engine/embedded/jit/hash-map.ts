@@ -30,10 +30,7 @@ export function emitHashLookup(map: HashMap, registers: number): Uint8Array {
   text.find(0);
   code.get(text.element);
   code.op('i32_eqz');
-  code.block('if');
-  code.i32(0);
-  code.op('return');
-  code.end();
+  code.answerIf(0);
   text.markUsed();
   text.value();
   return code.finish();
@@ -60,15 +57,13 @@ export function emitHashUpdate(map: HashMap, registers: number): Uint8Array {
       code.memory('i32_store', FIRST, 2);
     });
   else text.writeValue(value);
-  code.i32(0);
-  code.op('return');
+  code.answer(0);
   code.end();
   text.answerIf(flags, BPF_EXIST, errno.ENOENT);
   places.take(place, () => {
     if (map instanceof LruHashMap) emitThrowOut(text, places, place);
     else {
-      code.i32(-errno.E2BIG);
-      code.op('return');
+      code.answer(-errno.E2BIG);
     }
   });
   emitNew(text, place, key, value, () => {
@@ -141,15 +136,12 @@ export function emitHashDelete(map: HashMap, registers: number): Uint8Array {
   text.find(0);
   code.get(text.element);
   code.op('i32_eqz');
-  code.block('if');
-  code.i32(-errno.ENOENT);
-  code.op('return');
-  code.end();
+  code.answerIf(-errno.ENOENT);
   text.placeOf(text.leads);
   code.set(place);
   text.unlink(text.link, place);
   places.begin(registers);
-  places.give(place, text.element);
+  places.give(place);
   places.count(-1);
   code.i32(0);
   return code.finish();

@@ -101,10 +101,7 @@ export class SharedText {
     code.block('loop');
     code.get(left);
     code.op('i32_eqz');
-    code.block('if');
-    code.i32(-errno.ENOMEM);
-    code.op('return');
-    code.end();
+    code.answerIf(-errno.ENOMEM);
     code.get(left);
     code.i32(1);
     code.op('i32_sub');

@@ -32,8 +32,7 @@ export function emitSharedLookup(map: HashMap, registers: number): Uint8Array {
   code.brIf(0);
   code.end();
   code.end();
-  code.i32(0);
-  code.op('return');
+  code.answer(0);
   code.end();
   hash.markUsed();
   hash.value();
@@ -62,8 +61,7 @@ export function emitSharedUpdate(map: HashMap, registers: number): Uint8Array {
     hash.writeValue(value);
     emitEnd(text, place, isLru);
   }
-  code.i32(0);
-  code.op('return');
+  code.answer(0);
   code.end();
   hash.answerIf(flags, BPF_EXIST, errno.ENOENT, () => emitEnd(text, place, isLru));
   if (isLru) {
@@ -77,13 +75,11 @@ export function emitSharedUpdate(map: HashMap, registers: number): Uint8Array {
   } else
     places.take(place, () => {
       text.unlock();
-      code.i32(-errno.E2BIG);
-      code.op('return');
+      code.answer(-errno.E2BIG);
     });
   emitNew(hash, place, key, value, () => text.unlockFirst(place));
   places.count(1);
-  code.i32(0);
-  code.op('return');
+  code.answer(0);
   code.end();
   code.op('unreachable');
   return code.finish();
@@ -108,15 +104,12 @@ function emitRoom(text: SharedText, key: number, flags: number, place: number): 
 
 /** Unlocks; a place that was taken is not needed. */
 function emitEnd(text: SharedText, place: number, mayHavePlace: boolean): void {
-  const { code, places, hash, element } = text;
+  const { code, places } = text;
   text.unlock();
   if (!mayHavePlace) return;
   code.get(place);
   code.block('if');
-  code.get(place);
-  hash.elementAt();
-  code.set(element);
-  places.give(place, element);
+  places.give(place);
   code.end();
 }
 
@@ -133,15 +126,14 @@ export function emitSharedDelete(map: HashMap, registers: number): Uint8Array {
   code.op('i32_eqz');
   code.block('if');
   text.unlock();
-  code.i32(-errno.ENOENT);
-  code.op('return');
+  code.answer(-errno.ENOENT);
   code.end();
   hash.placeOf(hash.leads);
   code.set(place);
   hash.unlink(hash.link, place);
   text.unlock();
   places.begin(registers);
-  places.give(place, element);
+  places.give(place);
   places.count(-1);
   code.i32(0);
   return code.finish();

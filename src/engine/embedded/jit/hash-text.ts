@@ -94,15 +94,9 @@ export class HashText {
     this.code.i32(this.#map.layout.placeMask);
     this.code.op('i32_and');
   }
-  /** A place on the stack becomes the address of its element. */
+  /** As {@link emitElementAt}. */
   elementAt(): void {
-    const { code } = this;
-    const { blocks, element } = this.#map.layout;
-    code.i32(blocks ? LINK : element);
-    code.op('i32_mul');
-    code.i32(this.#map.zeroth);
-    code.op('i32_add');
-    if (blocks) code.memory('i32_load', 0, 2);
+    emitElementAt(this.code, this.#map);
   }
   /** A place on the stack becomes the address of its link. */
   linkOf(): void {
@@ -136,8 +130,7 @@ export class HashText {
     code.op('i32_eq');
     code.block('if');
     before();
-    code.i32(-number);
-    code.op('return');
+    code.answer(-number);
     code.end();
   }
 
@@ -262,4 +255,13 @@ export class HashText {
     code.memory('i32_load', 0, 2);
     code.memory('i32_store', 0, 2);
   }
+}
+
+/** A place on the stack becomes the address of its element. */
+export function emitElementAt(code: WasmCode, { layout: { blocks, element }, zeroth }: HashMap): void {
+  code.i32(blocks ? LINK : element);
+  code.op('i32_mul');
+  code.i32(zeroth);
+  code.op('i32_add');
+  if (blocks) code.memory('i32_load', 0, 2);
 }

@@ -110,7 +110,6 @@ export class Jit {
   ): void {
     const registers = this.#registers;
     const outer = registers.save();
-    const { entry } = registers;
     this.#begin(run, program, code, 0, undefined);
     run.subjectAt = subjectAt;
     const often = share.count * repeat >= OWN_LOOP;
@@ -130,7 +129,6 @@ export class Jit {
       });
     } finally {
       run.subjectAt = undefined;
-      registers.entry = entry;
       registers.restore(outer);
     }
   }

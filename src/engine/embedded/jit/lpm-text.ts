@@ -43,7 +43,7 @@ export class TrieText {
     code.tee(length);
     code.i32(8 * this.#size);
     code.op('i32_gt_u');
-    this.answerIf(-errno.EINVAL);
+    code.answerIf(-errno.EINVAL);
     code.i32(this.#map.address + ROOT);
     code.set(link);
     code.block('block');
@@ -80,15 +80,6 @@ export class TrieText {
     code.set(link);
     code.br(0);
     code.end();
-    code.end();
-  }
-
-  /** Returns a number if what is on the stack is not 0. */
-  answerIf(answer: number): void {
-    const { code } = this;
-    code.block('if');
-    code.i32(answer);
-    code.op('return');
     code.end();
   }
 

@@ -23,10 +23,7 @@ export function emitTrieLookup(map: LpmTrie): Uint8Array {
   code.tee(length);
   code.i32(8 * size);
   code.op('i32_gt_u');
-  code.block('if');
-  code.i32(0);
-  code.op('return');
-  code.end();
+  code.answerIf(0);
   code.i32(map.address);
   code.memory('i32_load', ROOT, 2);
   code.set(node);

@@ -34,7 +34,7 @@ export function emitTrieUpdate(map: LpmTrie): Uint8Array {
   text.header(COUNT);
   code.i32(map.attr.maxEntries | 0);
   code.op('i32_ge_u');
-  text.answerIf(-errno.ENOSPC);
+  code.answerIf(-errno.ENOSPC);
   code.op('else');
   answerIfFlags(text, BPF_NOEXIST, errno.EEXIST);
   code.end();
@@ -42,7 +42,7 @@ export function emitTrieUpdate(map: LpmTrie): Uint8Array {
   text.header(FREE);
   code.tee(fresh);
   code.op('i32_eqz');
-  text.answerIf(NO_NODES);
+  code.answerIf(NO_NODES);
   text.load(fresh, 0);
   code.set(next);
   code.get(text.exact);
@@ -56,11 +56,11 @@ export function emitTrieUpdate(map: LpmTrie): Uint8Array {
   return code.finish();
 }
 
-function answerIfFlags(text: TrieText, flags: number, error: number): void {
-  text.code.get(FLAGS);
-  text.code.i32(flags);
-  text.code.op('i32_eq');
-  text.answerIf(-error);
+function answerIfFlags({ code }: TrieText, flags: number, error: number): void {
+  code.get(FLAGS);
+  code.i32(flags);
+  code.op('i32_eq');
+  code.answerIf(-error);
 }
 
 /** Puts a free node, behind which there is another or 0, in the place of the one that was found, which is the first free one then. */
@@ -104,7 +104,7 @@ function emitInsertion(text: TrieText, fresh: number, next: number): void {
   code.get(next);
   code.tee(top);
   code.op('i32_eqz');
-  text.answerIf(NO_NODES);
+  code.answerIf(NO_NODES);
   text.load(top, 0);
   code.set(next);
   clear();
@@ -128,9 +128,9 @@ export function emitTrieDelete(map: LpmTrie): Uint8Array {
   text.walk(KEY);
   code.get(text.exact);
   code.op('i32_eqz');
-  text.answerIf(-errno.ENOENT);
+  code.answerIf(-errno.ENOENT);
   text.load(node, FORK);
-  text.answerIf(-errno.ENOENT);
+  code.answerIf(-errno.ENOENT);
   text.addToHeader(COUNT, () => code.i32(-1));
   text.load(node, CHILD);
   code.tee(left);
@@ -141,8 +141,7 @@ export function emitTrieDelete(map: LpmTrie): Uint8Array {
   code.get(node);
   code.i32(1);
   code.memory('i32_store', FORK, 2);
-  code.i32(0);
-  code.op('return');
+  code.answer(0);
   code.end();
   code.end();
   // One of them is 0.

@@ -32,19 +32,9 @@ interface Around {
 
 /** Functions of maps, each written when it is asked for. */
 export function mapFunctions(around: Around): Callees['mapFunction'] {
-  const { module } = around;
-  const known = new Map<string, number>();
   return (helper, map) => {
     const found = mapFunction(helper, map, around);
-    if (found === undefined) return undefined;
-    const key = `${helper} ${map.address}`;
-    let func = known.get(key);
-    if (func === undefined) {
-      func = module.function(found.signature);
-      module.define(func, found.emit());
-      known.set(key, func);
-    }
-    return func;
+    return found && around.module.asked(`${helper} ${map.address}`, found.signature, found.emit);
   };
 }
 

@@ -4,6 +4,7 @@ import { COUNT, END, FREE, FRESH, HAND, LIST_LOCK, RANGE, RANGE_SIZE, SPARE } fr
 import { NOT_USED } from '../maps/lru-hash.ts';
 import { APART } from '../memory.ts';
 import { emitLock, emitUnlock } from './emit-lock.ts';
+import { emitElementAt } from './hash-text.ts';
 import { CPU } from './registers.ts';
 import type { WasmCode } from './wasm-code.ts';
 
@@ -95,7 +96,7 @@ export class PlacesText {
     code.block('if');
     code.get(list);
     code.get(place);
-    this.#address();
+    emitElementAt(code, this.#map);
     code.memory('i32_load', HASH, 2);
     code.memory('i32_store', FREE, 2);
     code.op('else');
@@ -134,11 +135,12 @@ export class PlacesText {
     code.set(this.#list);
   }
 
-  /** Gives a place to those that the running CPU has free. `element`: the address of its element. */
-  give(place: number, element: number): void {
+  /** Gives a place to those that the running CPU has free. */
+  give(place: number): void {
     const code = this.#code;
     this.#lock(emitLock, this.#own);
-    code.get(element);
+    code.get(place);
+    emitElementAt(code, this.#map);
     code.get(this.#own);
     code.memory('i32_load', FREE, 2);
     code.memory('i32_store', HASH, 2);
@@ -189,7 +191,7 @@ export class PlacesText {
     code.get(own);
     code.memory('i32_load', HAND, 2);
     code.tee(place);
-    this.#address();
+    emitElementAt(code, this.#map);
     code.set(element);
     code.get(own);
     this.#behind(place);
@@ -229,14 +231,5 @@ export class PlacesText {
     }
     code.op('i32_lt_u');
     code.op('select');
-  }
-
-  /** A place on the stack becomes the address of its element. */
-  #address(): void {
-    const code = this.#code;
-    code.i32(this.#map.layout.element);
-    code.op('i32_mul');
-    code.i32(this.#map.zeroth);
-    code.op('i32_add');
   }
 }

@@ -27,7 +27,7 @@ export function emitPush(map: QueueMap): Uint8Array {
   code.op('i32_and');
   code.op('i32_eqz');
   code.block('if');
-  answer(code, errno.E2BIG);
+  code.answer(-errno.E2BIG);
   code.end();
   code.i32(map.address);
   emitAfter(code, map, tail);
@@ -56,7 +56,7 @@ export function emitTake(map: QueueMap, removes: boolean): Uint8Array {
   code.op('i32_eq');
   code.block('if');
   emitZeros(code, out, 0, map.attr.valueSize);
-  answer(code, errno.ENOENT);
+  code.answer(-errno.ENOENT);
   code.end();
   if (!oldest) {
     emitBefore(code, map, head);
@@ -75,18 +75,11 @@ export function emitTake(map: QueueMap, removes: boolean): Uint8Array {
   return code.finish();
 }
 
-function answer(code: WasmCode, error: number): void {
-  code.i32(-error);
-  code.op('return');
-}
-
 function answerIf(code: WasmCode, flags: number, flag: number, error: number): void {
   code.get(flags);
   code.i32(flag);
   code.op('i32_and');
-  code.block('if');
-  answer(code, error);
-  code.end();
+  code.answerIf(-error);
 }
 
 /** The header is believed only as far as it leads to a place. */

@@ -20,16 +20,10 @@ export function emitRingReserve(ring: RingBuffer): Uint8Array {
   const [total, header, word] = [code.local('i32'), code.local('i32'), code.local('i32')];
   const [start, end, pending] = [code.local('i64'), code.local('i64'), code.local('i64')];
   const { pages, mask, address } = ring;
-  const none = () => {
-    code.block('if');
-    code.i32(0);
-    code.op('return');
-    code.end();
-  };
   code.get(size);
   code.i32(MAX_RECORD);
   code.op('i32_gt_u');
-  none();
+  code.answerIf(0);
   code.get(size);
   code.i32(BPF_RINGBUF_HDR_SZ + 7);
   code.op('i32_add');
@@ -38,7 +32,7 @@ export function emitRingReserve(ring: RingBuffer): Uint8Array {
   code.tee(total);
   code.i32(ring.attr.maxEntries);
   code.op('i32_gt_u');
-  none();
+  code.answerIf(0);
   code.i32(pages);
   code.memory('i64_load', PRODUCED, 3);
   code.tee(start);
@@ -89,7 +83,7 @@ export function emitRingReserve(ring: RingBuffer): Uint8Array {
     code.op('i64_sub');
     code.i64(mask, 0);
     code.op('i64_gt_u');
-    none();
+    code.answerIf(0);
   }
   emitPlace(code, start, ring);
   code.tee(header);

@@ -67,6 +67,17 @@ export class WasmCode {
     this.op('memory_fill');
     this.#text.byte(0);
   }
+  /** Returns a number from the function. */
+  answer(value: number): void {
+    this.i32(value);
+    this.op('return');
+  }
+  /** Likewise if what is on the stack is not 0. */
+  answerIf(value: number): void {
+    this.block('if');
+    this.answer(value);
+    this.end();
+  }
   block(kind: 'block' | 'loop' | 'if', result?: NumberType): void {
     this.#text.byte(OP[kind]);
     this.#text.byte(result === undefined ? TYPE.empty : TYPE[result]);

@@ -27,6 +27,8 @@ export class WasmModule {
   readonly #imports: { readonly name: string; readonly type: number }[] = [];
   readonly #functions: { readonly type: number; body: Uint8Array | undefined }[] = [];
   readonly #exports: { readonly name: string; readonly func: number }[] = [];
+  /** Numbers of functions, by what they were asked for as. */
+  readonly #asked = new Map<string, number>();
   usesTable = false;
 
   type({ params, result }: Signature): number {
@@ -48,6 +50,17 @@ export class WasmModule {
   define(func: number, body: Uint8Array): void {
     const entry = this.#functions[func - this.#imports.length];
     if (entry !== undefined) entry.body = body;
+  }
+
+  /** The number of a function that is written when it is asked for, and not again. */
+  asked(name: string, signature: Signature, emit: () => Uint8Array): number {
+    let func = this.#asked.get(name);
+    if (func === undefined) {
+      func = this.function(signature);
+      this.define(func, emit());
+      this.#asked.set(name, func);
+    }
+    return func;
   }
 
   export(name: string, func: number): void {
